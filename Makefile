@@ -1,0 +1,54 @@
+# Sealgate. `make` alone prints what can be made.
+# Needs Go, make and git; everything else is installed by `make deps` (Debian, as root).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long bench lint vuln build deps clean
+
+# Whatever stands in the caller's GOFLAGS or go.work does not change what is built here.
+export GOFLAGS := -buildvcs=false
+export GOWORK := off
+
+ARGS ?=
+tools := $(CURDIR)/bin/tools
+version := $(shell git describe --tags --dirty 2>/dev/null || echo "$$(cat VERSION)+$$(git rev-parse --short HEAD 2>/dev/null || echo unknown)")
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: build deps ## real payment files through a real SFTP client, start to end (ARGS=--exit stops after)
+	@demo/run $(ARGS)
+
+test: deps lint ## every test with the race detector, as CI runs them
+	CGO_ENABLED=1 go test -race -timeout 14m ./...
+
+test-long: deps ## the campaigns in full length: crashes, cuts, disk full (hours)
+	SEALGATE_LONG=1 CGO_ENABLED=1 go test -count=1 -timeout 12h -v -run Campaign ./...
+
+bench: build deps ## figures beside OpenSSH, xmllint and openssl on this machine
+	@bench/run $(ARGS)
+
+lint: $(tools)/staticcheck $(tools)/gofumpt ## vet, format, staticcheck, import policy and house bounds
+	go vet ./...
+	@out=$$($(tools)/gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
+	$(tools)/staticcheck ./...
+	go test -count=1 ./internal/policy
+
+vuln: $(tools)/govulncheck ## known holes in what we depend on (asks the Go vulnerability database)
+	$(tools)/govulncheck ./...
+
+build: ## bin/gateway, static
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(version)" -o bin/gateway ./cmd/gateway
+
+deps: ## the programs that tests and the demo drive, from Debian
+	@tools/deps
+
+clean: ## remove what was built and the demo's data
+	rm -rf bin
+
+# Pinned in tools/go.mod, so that the product's own go.mod names no tool.
+$(tools)/%: tools/go.mod tools/go.sum
+	@mkdir -p $(tools)
+	cd tools && CGO_ENABLED=0 GOBIN=$(tools) go install tool
+	@touch $(tools)/*
