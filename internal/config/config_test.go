@@ -1,0 +1,166 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"sealgate/internal/fault"
+)
+
+func load(t *testing.T, text string, src Sources) (*Config, error) {
+	t.Helper()
+	dir := t.TempDir()
+	if text != "" {
+		if err := os.WriteFile(filepath.Join(dir, "gateway.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	src.Data = dir
+	return Load(src)
+}
+
+func TestBadFilesAreRefusedWithAReason(t *testing.T) {
+	files, err := filepath.Glob("testdata/bad/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no bad files: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first, _, _ := strings.Cut(string(text), "\n")
+			want := file + strings.TrimPrefix(first, "# wants: ")
+			_, err = Load(Sources{Data: t.TempDir(), File: file})
+			if !fault.Is(err, fault.Invalid) {
+				t.Fatalf("error %v, want one of kind invalid", err)
+			}
+			if got := fault.Message(err); !strings.HasPrefix(got, want) {
+				t.Errorf("message %q\nwant    %q", got, want)
+			}
+		})
+	}
+}
+
+func TestFlagsOverruleEnvironmentOverrulesFileOverrulesDefaults(t *testing.T) {
+	text := "sftp.listen: 127.0.0.1:1\nmetrics.listen: 127.0.0.1:2\nlog.level: debug\n"
+	c, err := load(t, text, Sources{
+		Environ: []string{"SEALGATE_SFTP_LISTEN=127.0.0.1:10", "SEALGATE_METRICS_LISTEN=127.0.0.1:20", "PATH=/bin"},
+		Flags:   map[string]string{"sftp.listen": "127.0.0.1:100"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.SFTP.Listen != "127.0.0.1:100" || c.Metrics.Listen != "127.0.0.1:20" || c.Log.Level != "debug" || c.SFTP.IdleTimeout != 10*time.Minute {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestBadEnvironmentAndFlagsAreNamed(t *testing.T) {
+	for _, src := range []Sources{
+		{Environ: []string{"SEALGATE_SFTP_LISTEN=here"}},
+		{Flags: map[string]string{"sftp.listen": "here"}},
+	} {
+		_, err := load(t, "", src)
+		got := fault.Message(err)
+		if !strings.Contains(got, "SEALGATE_SFTP_LISTEN") && !strings.Contains(got, "--sftp-listen") {
+			t.Errorf("message %q does not name where the value stands", got)
+		}
+	}
+}
+
+func TestMistypedVariableIsWarnedAbout(t *testing.T) {
+	c, err := load(t, "", Sources{Environ: []string{"SEALGATE_SFTP_LISTN=127.0.0.1:1", "SEALGATE_SOMETHING_ELSE_ALTOGETHER=1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], "SEALGATE_SFTP_LISTEN") {
+		t.Errorf("warnings %q", c.Warnings)
+	}
+}
+
+func TestRelativePathsAreRelativeToTheFile(t *testing.T) {
+	c, err := load(t, "keys:\n  master: file:secret/master.key\n", Sources{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(c.Data, "secret", "master.key"); c.Keys.Master.Name != want {
+		t.Errorf("master key %q, want %q", c.Keys.Master.Name, want)
+	}
+}
+
+func TestAnEmptySectionSetsNothing(t *testing.T) {
+	if _, err := load(t, "# all defaults\nsftp:\nmetrics:\n  listen: off\n", Sources{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAFileAskedForMustExist(t *testing.T) {
+	_, err := Load(Sources{Data: t.TempDir(), File: "nowhere.yaml"})
+	if !fault.Is(err, fault.Invalid) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// The sample is what people start from: it must load, show every setting, and
+// show it with its default.
+func TestSampleShowsEverySettingWithItsDefault(t *testing.T) {
+	sample := filepath.Join("..", "..", "configs", "gateway.yaml")
+	text, err := os.ReadFile(sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := t.TempDir()
+	if _, err := Load(Sources{Data: data, File: sample}); err != nil {
+		t.Fatal(err)
+	}
+	// Every setting is commented out in the sample; with the marks removed it
+	// sets them all, and nothing changes.
+	full := regexp.MustCompile(`(?m)^  #([a-z])`).ReplaceAllString(string(text), "  $1")
+	file := filepath.Join(data, "gateway.yaml")
+	if err := os.WriteFile(file, []byte(full), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := parse(file, []byte(full))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]bool{}
+	for _, s := range settings {
+		shown[s.name] = true
+	}
+	for name := range keys {
+		if !shown[name] {
+			t.Errorf("%s is not in the sample", name)
+		}
+	}
+	c, err := Load(Sources{Data: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := defaults(data); c.SFTP != want.SFTP || c.Metrics != want.Metrics || c.Keys != want.Keys || c.Log != want.Log {
+		t.Errorf("the sample's values are not the defaults:\n got %+v\nwant %+v", c, want)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("sftp:\n  listen: 127.0.0.1:2022\n"))
+	f.Add([]byte("a: [1, 2]\nb: |\n  x\n"))
+	f.Add([]byte("&a {*a : 1}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		settings, err := parse("f.yaml", text)
+		if err != nil && !fault.Is(err, fault.Invalid) {
+			t.Fatalf("error of kind %v: %v", fault.KindOf(err), err)
+		}
+		for _, s := range settings {
+			if s.line < 1 {
+				t.Errorf("setting %q without a line", s.name)
+			}
+		}
+	})
+}

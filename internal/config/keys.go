@@ -1,0 +1,126 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sealgate/internal/fault"
+)
+
+// origin tells where a value stands, for messages and relative paths.
+type origin struct {
+	where string // file name, environment variable or flag
+	line  int    // 0 outside files
+	base  string // directory that relative paths are relative to
+}
+
+func (o origin) String() string {
+	if o.line > 0 {
+		return fmt.Sprintf("%s:%d", o.where, o.line)
+	}
+	return o.where
+}
+
+// keys is the table of all settings.
+var keys = map[string]func(c *Config, value string, o origin) error{
+	"sftp.listen":       func(c *Config, v string, _ origin) error { return address(&c.SFTP.Listen, v) },
+	"sftp.idle-timeout": func(c *Config, v string, _ origin) error { return duration(&c.SFTP.IdleTimeout, v) },
+	"metrics.listen": func(c *Config, v string, _ origin) error {
+		if v == "" || v == "off" {
+			c.Metrics.Listen = ""
+			return nil
+		}
+		return address(&c.Metrics.Listen, v)
+	},
+	"keys.master": func(c *Config, v string, o origin) error { return master(&c.Keys.Master, v, o.base) },
+	"keys.export": func(c *Config, v string, _ origin) error {
+		var word string
+		err := oneOf(&word, v, "allow", "never")
+		c.Keys.Export = word == "allow"
+		return err
+	},
+	"log.level": func(c *Config, v string, _ origin) error {
+		return oneOf(&c.Log.Level, v, "debug", "info", "warn", "error")
+	},
+	"log.format": func(c *Config, v string, _ origin) error {
+		var word string
+		err := oneOf(&word, v, "text", "json")
+		c.Log.JSON = word == "json"
+		return err
+	},
+}
+
+// set checks and stores one setting.
+func (c *Config) set(name, value string, o origin) error {
+	store, ok := keys[name]
+	if !ok {
+		hint := ""
+		if near := nearest(name, keys); near != "" {
+			hint = fmt.Sprintf("; did you mean %q?", near)
+		}
+		return fault.New(fault.Invalid, "config: set", "%s: unknown setting %q%s", o, name, hint)
+	}
+	if err := store(c, value, o); err != nil {
+		return fault.New(fault.Invalid, "config: set", "%s: %s: %v", o, name, err)
+	}
+	return nil
+}
+
+func address(dst *string, v string) error {
+	host, port, err := net.SplitHostPort(v)
+	if err != nil {
+		return fmt.Errorf("%q is not an address like 127.0.0.1:2022", v)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("%q is not a port from 0 to 65535", port)
+	}
+	if strings.ContainsAny(host, " /") {
+		return fmt.Errorf("%q is not a host", host)
+	}
+	*dst = v
+	return nil
+}
+
+func duration(dst *time.Duration, v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d <= 0 {
+		return fmt.Errorf("%q is not a duration like 30s, 10m or 8h", v)
+	}
+	*dst = d
+	return nil
+}
+
+func oneOf(dst *string, v string, words ...string) error {
+	if !slices.Contains(words, v) {
+		return fmt.Errorf("%q is not one of: %s", v, strings.Join(words, ", "))
+	}
+	*dst = v
+	return nil
+}
+
+func master(dst *Master, v, base string) error {
+	kind, name, _ := strings.Cut(v, ":")
+	switch {
+	case kind == "file" && name != "":
+		if !filepath.IsAbs(name) && base != "" {
+			name = filepath.Join(base, name)
+		}
+		abs, err := filepath.Abs(name)
+		if err != nil {
+			return err
+		}
+		*dst = Master{Kind: MasterFile, Name: abs}
+	case kind == "credential" && name != "" && !strings.ContainsAny(name, "/\\"):
+		*dst = Master{Kind: MasterCredential, Name: name}
+	case v == "passphrase":
+		*dst = Master{Kind: MasterPassphrase}
+	default:
+		return fmt.Errorf("%q is not file:PATH, credential:NAME or passphrase", v)
+	}
+	return nil
+}
