@@ -26,6 +26,7 @@ package durable
 import (
 	"errors"
 	"io"
+	"math"
 	"path/filepath"
 )
 
@@ -63,6 +64,20 @@ func StartWriteback(f File, offset, length int64) {
 	if w, ok := f.(Writebacker); ok {
 		w.StartWriteback(offset, length)
 	}
+}
+
+// Freer is an FS that knows how much room it has.
+type Freer interface {
+	Free(dir string) (int64, error)
+}
+
+// Free returns the bytes that this process may still write to the file system
+// that holds dir; an FS that cannot tell has endless room.
+func Free(fs FS, dir string) (int64, error) {
+	if f, ok := fs.(Freer); ok {
+		return f.Free(dir)
+	}
+	return math.MaxInt64, nil
 }
 
 // TempSuffix is appended to a name while WriteFile makes its new content. A

@@ -33,10 +33,3 @@ func LockDir(dir string) (*Lock, error) {
 // Unlock gives the lock back. The file stays: removing it would let two
 // processes hold locks on two files of one name.
 func (l *Lock) Unlock() error { return wrap("durable: unlock", l.f.Close()) }
-
-// Free returns the bytes that this process may still write to the file system
-// that holds dir.
-func Free(dir string) (int64, error) {
-	n, err := free(dir)
-	return n, wrap("durable: free space", err)
-}

@@ -62,6 +62,11 @@ func (osFS) SyncDir(dir string) error {
 	return wrap("durable: sync directory", syncDir(dir))
 }
 
+func (osFS) Free(dir string) (int64, error) {
+	n, err := free(dir)
+	return n, wrap("durable: free space", err)
+}
+
 // osFile is an open file that remembers a failed Sync.
 type osFile struct {
 	f *os.File

@@ -55,6 +55,7 @@ type Faulty struct {
 	count map[Op]int
 	armed map[Op]failure
 	fired int
+	room  *int64
 }
 
 type failure struct {
@@ -161,6 +162,24 @@ func (d *Faulty) Mkdir(name string) error {
 // SyncDir is durable.FS.
 func (d *Faulty) SyncDir(dir string) error {
 	return d.play(SyncDir, func() error { return d.fs.SyncDir(dir) })
+}
+
+// SetFree makes the disk say that it has n bytes of room left. It does not
+// keep anybody from writing more.
+func (d *Faulty) SetFree(n int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.room = &n
+}
+
+// Free is durable.Freer.
+func (d *Faulty) Free(dir string) (int64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.room != nil {
+		return *d.room, nil
+	}
+	return durable.Free(d.fs, dir)
 }
 
 // List is durable.FS; it does not fail.
