@@ -1,0 +1,184 @@
+package policy
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The bounds of the house. What outgrows one is split.
+const (
+	maxFileLines = 600
+	maxFuncLines = 120
+	maxFields    = 20
+	maxMethods   = 8
+)
+
+// source is one Go file of the module.
+type source struct {
+	path string // from the root
+	file *ast.File
+	fset *token.FileSet
+	test bool
+}
+
+func (s source) line(p token.Pos) int { return s.fset.Position(p).Line }
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	var all []source
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			switch d.Name() {
+			case ".git", "bin", "testdata", "tools":
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		all = append(all, source{path: filepath.ToSlash(rel), file: file, fset: fset, test: strings.HasSuffix(path, "_test.go")})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestSizes(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test || ast.IsGenerated(s.file) {
+			continue
+		}
+		if n := s.line(s.file.FileEnd); n > maxFileLines {
+			t.Errorf("%s has %d lines, more than %d", s.path, n, maxFileLines)
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				if lines := s.line(n.End()) - s.line(n.Pos()) + 1; lines > maxFuncLines {
+					t.Errorf("%s:%d: %s has %d lines, more than %d", s.path, s.line(n.Pos()), n.Name.Name, lines, maxFuncLines)
+				}
+			case *ast.StructType:
+				if c := n.Fields.NumFields(); c > maxFields {
+					t.Errorf("%s:%d: a struct of %d fields, more than %d", s.path, s.line(n.Pos()), c, maxFields)
+				}
+			case *ast.InterfaceType:
+				if c := n.Methods.NumFields(); c > maxMethods {
+					t.Errorf("%s:%d: an interface of %d methods, more than %d", s.path, s.line(n.Pos()), c, maxMethods)
+				}
+			}
+			return true
+		})
+	}
+}
+
+func TestEveryPackageSaysItsContract(t *testing.T) {
+	documented := map[string]bool{}
+	for _, s := range sources(t) {
+		dir := filepath.Dir(s.path)
+		if !s.test {
+			documented[dir] = documented[dir] || s.file.Doc != nil
+		}
+	}
+	for dir, ok := range documented {
+		if !ok {
+			t.Errorf("%s has no package comment", dir)
+		}
+	}
+}
+
+// Nonces are drawn at random by the standard library; no code of ours ever
+// chooses one. So of crypto/cipher only the constructor that does that is used.
+func TestNoNonceIsChosenHere(t *testing.T) {
+	allowed := map[string]bool{"NewGCMWithRandomNonce": true, "AEAD": true, "Block": true}
+	for _, s := range sources(t) {
+		if s.test {
+			continue
+		}
+		for _, imp := range s.file.Imports {
+			switch strings.Trim(imp.Path.Value, `"`) {
+			case "golang.org/x/crypto/chacha20poly1305", "golang.org/x/crypto/chacha20", "golang.org/x/crypto/nacl/secretbox":
+				t.Errorf("%s imports %s, whose nonces the caller chooses", s.path, imp.Path.Value)
+			}
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if pkg, ok := sel.X.(*ast.Ident); ok && pkg.Name == "cipher" && !allowed[sel.Sel.Name] {
+				t.Errorf("%s:%d: cipher.%s: only cipher.NewGCMWithRandomNonce is used", s.path, s.line(sel.Pos()), sel.Sel.Name)
+			}
+			return true
+		})
+	}
+}
+
+// A test that sleeps is slow or flaky; a test that skips itself in CI tests
+// nothing. So a function that skips asks for CI in the environment, or skips what
+// another operating system cannot do.
+func TestTestsNeitherSleepNorSkip(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, decl := range s.file.Decls {
+			fn, ok := decl.(*ast.FuncDecl)
+			if !ok || !s.test {
+				continue
+			}
+			said := words(fn)
+			if said["time.Sleep"] {
+				t.Errorf("%s:%d: %s sleeps", s.path, s.line(fn.Pos()), fn.Name.Name)
+			}
+			skips := said["t.Skip"] || said["t.Skipf"] || said["t.SkipNow"] || said["b.Skip"] || said["b.Skipf"]
+			if skips && !said[`"CI"`] && !said["runtime.GOOS"] {
+				t.Errorf("%s:%d: %s skips, even in CI", s.path, s.line(fn.Pos()), fn.Name.Name)
+			}
+		}
+	}
+}
+
+// words gives every selector (pkg.Name) and literal of a function.
+func words(fn *ast.FuncDecl) map[string]bool {
+	said := map[string]bool{}
+	ast.Inspect(fn, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			if x, ok := n.X.(*ast.Ident); ok {
+				said[x.Name+"."+n.Sel.Name] = true
+			}
+		case *ast.BasicLit:
+			said[n.Value] = true
+		}
+		return true
+	})
+	return said
+}
+
+var unfinished = regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME|HA` + `CK)\b|(?i)not (yet )?imple` + `mented`)
+
+func TestNothingIsLeftForLater(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, group := range s.file.Comments {
+			if m := unfinished.FindString(group.Text()); m != "" {
+				t.Errorf("%s:%d: %q in a comment", s.path, s.line(group.Pos()), m)
+			}
+		}
+	}
+}

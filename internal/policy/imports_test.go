@@ -1,0 +1,171 @@
+package policy
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "sealgate/"
+
+// arrows lists, for every package of ours, which other packages of ours it may
+// import. A name ending in "/..." covers the packages below it, too. Imports go
+// down only: nothing in the list of a package has that package in its own.
+var arrows = []struct {
+	pkg  string
+	down string
+}{
+	// Ground: words, bytes and files.
+	{"internal/fault", ""},
+	{"internal/payment", ""},
+	{"internal/durable/...", "fault"},
+	{"internal/seal/...", "fault"},
+	{"internal/audit/...", "fault"},
+	{"internal/config", "fault"},
+	{"internal/logging", "fault"},
+	{"internal/metrics", "fault"},
+
+	// What files say.
+	{"internal/index/...", "index/... payment fault"},
+
+	// Truth: keys and stores.
+	{"internal/keys/...", "keys seal durable fault"},
+	{"internal/store/catalog/...", "store/catalog durable audit payment fault"},
+	{"internal/store/accountdb/...", "store/accountdb durable audit payment fault"},
+	{"internal/store/vault/...", "store/vault durable fault"},
+	{"internal/custody/...", "custody keys seal store/catalog audit durable fault"},
+	{"internal/account/...", "account custody keys seal store/catalog audit fault logging metrics"},
+
+	// Steps: how bytes move.
+	{"internal/transfer/vpath", "fault"},
+	{"internal/transfer/inbox/...", "transfer/vpath custody store/catalog audit fault"},
+	{"internal/transfer/intake/...", "transfer/vpath transfer/inbox custody seal store/... durable audit payment fault logging metrics"},
+	{"internal/transfer/outbox/...", "transfer/vpath transfer/intake custody seal store/... durable audit payment fault logging metrics"},
+	{"internal/indexer/...", "index transfer/intake transfer/outbox custody seal store/... durable audit payment fault logging metrics"},
+
+	// Doors.
+	{"internal/transfer/sftpd/...", "transfer/... account store/catalog fault logging metrics"},
+	{"internal/portal", "payment fault"},
+	{"internal/portal/api/...", "portal transfer/... indexer account custody keys seal store/... audit durable payment fault logging metrics"},
+	{"internal/portal/client/...", "portal fault"},
+
+	{"internal/policy", ""},
+	{"cmd/gateway", "..."},
+}
+
+// banned may not be reached by the gateway at all, our own packages or not.
+var banned = map[string]string{
+	"os/exec":      "the gateway executes nothing",
+	"plugin":       "the gateway executes nothing",
+	"encoding/gob": "no format that names types",
+	"net/rpc":      "no format that names types",
+	"net/http/cgi": "the gateway executes nothing",
+	"archive/tar":  "nothing is unpacked",
+	"archive/zip":  "nothing is unpacked",
+}
+
+// excused names who may import what is banned, each for a reason.
+var excused = map[string][]string{
+	"os/exec": {"modernc.org/libc"}, // C's system() for programs that call it; SQLite does not
+}
+
+// reserved may be imported by the named package of ours only.
+var reserved = map[string]string{
+	"net/http/pprof": "internal/metrics",
+	"math/rand":      "",
+	"encoding/xml":   "", // 30 MB/s, takes DOCTYPEs and has no depth limit: internal/index has its own reader
+}
+
+func TestImportsGoDownOnly(t *testing.T) {
+	for pkg, imports := range goList(t, "./...") {
+		name, ours := strings.CutPrefix(pkg, module)
+		if !ours || isTestKit(name) {
+			continue
+		}
+		allowed, known := downFrom(name)
+		if !known {
+			t.Errorf("%s has no place in the table of arrows", name)
+			continue
+		}
+		for _, imported := range imports {
+			dep, ours := strings.CutPrefix(imported, module)
+			switch owner, held := reserved[imported]; {
+			case held && owner != name:
+				t.Errorf("%s imports %s, which only %q may", name, imported, owner)
+			case ours && isTestKit(dep):
+				t.Errorf("%s imports the test kit %s", name, dep)
+			case ours && !covers(allowed, strings.TrimPrefix(dep, "internal/")):
+				t.Errorf("%s imports %s: no such arrow", name, dep)
+			}
+		}
+	}
+}
+
+func TestTheArrowsHaveNoCircle(t *testing.T) {
+	for i, from := range arrows {
+		for _, to := range arrows[i+1:] {
+			lower := strings.TrimSuffix(strings.TrimPrefix(to.pkg, "internal/"), "/...")
+			if slices.Contains(strings.Fields(from.down), lower) {
+				t.Errorf("%s may import %s, which stands above it", from.pkg, to.pkg)
+			}
+		}
+	}
+}
+
+func TestGatewayReachesNothingBanned(t *testing.T) {
+	graph := goList(t, "-deps", "./cmd/gateway")
+	for pkg, imports := range graph {
+		for _, imported := range imports {
+			why, bad := banned[imported]
+			if bad && !slices.Contains(excused[imported], pkg) {
+				t.Errorf("%s imports %s: %s", pkg, imported, why)
+			}
+		}
+	}
+}
+
+// goList returns the imports of each package that go list names.
+func goList(t *testing.T, args ...string) map[string][]string {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}"}, args...)...)
+	cmd.Dir = "../.."
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.String())
+	}
+	graph := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		graph[fields[0]] = fields[1:]
+	}
+	return graph
+}
+
+func downFrom(name string) (allowed string, known bool) {
+	for _, a := range arrows {
+		if covers(a.pkg, name) {
+			return a.down, true
+		}
+	}
+	return "", false
+}
+
+// covers reports whether one of the patterns, separated by blanks, is name or
+// ends in "..." and holds it.
+func covers(patterns, name string) bool {
+	for _, p := range strings.Fields(patterns) {
+		if p == "..." || p == name {
+			return true
+		}
+		if tree, ok := strings.CutSuffix(p, "/..."); ok && (name == tree || strings.HasPrefix(name, tree+"/")) {
+			return true
+		}
+	}
+	return false
+}
+
+// isTestKit reports whether a package helps tests only: catalogtest, durabletest.
+func isTestKit(name string) bool { return strings.HasSuffix(name, "test") }
