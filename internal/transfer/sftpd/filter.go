@@ -1,0 +1,448 @@
+package sftpd
+
+import (
+	"encoding/binary"
+	"io"
+	"sync"
+
+	"sealgate/internal/fault"
+)
+
+// Packet types of draft-ietf-secsh-filexfer-02 (SFTP version 3).
+const (
+	fxpInit          = 1
+	fxpVersion       = 2
+	fxpOpen          = 3
+	fxpClose         = 4
+	fxpRead          = 5
+	fxpWrite         = 6
+	fxpOpendir       = 11
+	fxpStatus        = 101
+	fxpHandle        = 102
+	fxpExtended      = 200
+	fxpExtendedReply = 201
+)
+
+const (
+	statusOK      = 0
+	statusFailure = 4
+
+	// maxData is the most payload one READ or WRITE carries: what OpenSSH
+	// uses, and what fits a packet of maxPacket bytes beside its header.
+	maxData   = 261120
+	maxPacket = 256 << 10
+	// channelPacket is the payload of one SSH channel packet of usual size.
+	channelPacket = 32 << 10
+	// maxHandles bounds the open handles of one session. lftp and rclone use
+	// at most a few dozen over one connection.
+	maxHandles = 64
+	// maxHandleName bounds the handle string in a WRITE; pkg/sftp's handles
+	// are short decimal numbers.
+	maxHandleName = 256
+
+	extLimits = "limits@openssh.com"
+	extFsync  = "fsync@openssh.com"
+)
+
+// events is what the filter tells its session. All paths are as the client
+// spelled them.
+type events interface {
+	// sync makes what was written to an open path durable. Every WRITE that
+	// the client sent earlier in the session has been answered.
+	sync(path string) error
+	// firstWrite is called before the first WRITE of a handle is forwarded:
+	// pkg/sftp's workers run WRITEs in any order, so only the wire knows
+	// where a client began.
+	firstWrite(path string, offset uint64)
+	// closed is called when the OK to a CLOSE has been written.
+	closed(path string)
+	// followed is called when something came after that: another packet, or
+	// the end of the channel.
+	followed()
+}
+
+// request is a request that was forwarded and not answered yet.
+type request struct {
+	typ  byte
+	id   uint32
+	path string // OPEN and CLOSE: the path
+}
+
+// handle is an open handle, as the filter sees it.
+type handle struct {
+	path    string
+	written bool // a WRITE was seen
+}
+
+// filter stands between an SSH channel and pkg/sftp's request server and adds
+// what pkg/sftp does not have: limits@openssh.com and fsync@openssh.com, a
+// bound on packet sizes, and the knowledge of which packet followed which.
+//
+// pkg/sftp answers requests strictly in the order in which they came, so the
+// requests that wait for an answer form a queue and each answer belongs to its
+// head. The filter answers its own two requests only when that queue is empty:
+// fsync is a barrier, and no client sees an answer out of order.
+//
+// Read is called by one goroutine (pkg/sftp's receiver) and Write by another
+// (its sender); mu guards what both use.
+type filter struct {
+	ch io.ReadWriteCloser
+	ev events
+
+	// Owned by Read.
+	head []byte // what to hand out next
+	body int    // bytes of the current packet to pass on after head
+
+	// Owned by Write.
+	held []byte // the beginning of an answer, or all of one that is looked at
+	pass int    // bytes of the current answer to pass on
+
+	order sync.Mutex // held from writing a STATUS until closed was called
+
+	mu      sync.Mutex
+	moved   sync.Cond // signalled when waiting shrinks or the filter closes
+	waiting []request
+	handles map[string]*handle
+	dead    bool
+}
+
+func newFilter(ch io.ReadWriteCloser, ev events) *filter {
+	f := &filter{ch: ch, ev: ev, handles: make(map[string]*handle)}
+	f.moved.L = &f.mu
+	return f
+}
+
+// Close closes the channel and frees a barrier that waits.
+func (f *filter) Close() error {
+	f.mu.Lock()
+	f.dead = true
+	f.moved.Broadcast()
+	f.mu.Unlock()
+	return f.ch.Close()
+}
+
+// idle reports whether every request has been answered and no handle is open.
+func (f *filter) idle() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.waiting) == 0 && len(f.handles) == 0
+}
+
+// Read hands the client's packets to pkg/sftp.
+func (f *filter) Read(p []byte) (int, error) {
+	for len(f.head) == 0 && f.body == 0 {
+		if err := f.next(); err != nil {
+			return 0, err
+		}
+	}
+	if len(f.head) > 0 {
+		n := copy(p, f.head)
+		f.head = f.head[n:]
+		return n, nil
+	}
+	n, err := f.ch.Read(p[:min(len(p), f.body)])
+	f.body -= n
+	if err == io.EOF && f.body > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// next reads the beginning of the client's next packet and decides what is
+// done with it. A WRITE's data is not held here: it is passed through.
+func (f *filter) next() error {
+	var start [5]byte
+	_, err := io.ReadFull(f.ch, start[:])
+	if err == nil || err == io.EOF {
+		f.order.Lock()
+		f.ev.followed()
+		f.order.Unlock()
+	}
+	if err != nil {
+		return err
+	}
+	n := int64(binary.BigEndian.Uint32(start[:]))
+	if n < 5 || n > maxPacket {
+		return fault.New(fault.Invalid, "sftpd: packet", "a packet of %d bytes is not allowed", n)
+	}
+	if start[4] == fxpWrite {
+		return f.write(start, int(n))
+	}
+	packet := make([]byte, 4+n)
+	copy(packet, start[:])
+	if _, err := io.ReadFull(f.ch, packet[5:]); err != nil {
+		return unexpected(err)
+	}
+	return f.route(packet)
+}
+
+// write forwards the head of a WRITE: type, id, handle, offset.
+func (f *filter) write(start [5]byte, n int) error {
+	const fixed = 5 + 4 + 4 // length and type, id, length of the handle
+	head := make([]byte, fixed, 64)
+	copy(head, start[:])
+	if n < 1+4+4 {
+		return errMalformed
+	}
+	if _, err := io.ReadFull(f.ch, head[5:]); err != nil {
+		return unexpected(err)
+	}
+	name := int(binary.BigEndian.Uint32(head[9:]))
+	if name > maxHandleName || 1+4+4+name+8 > n {
+		return errMalformed
+	}
+	head = append(head, make([]byte, name+8)...)
+	if _, err := io.ReadFull(f.ch, head[fixed:]); err != nil {
+		return unexpected(err)
+	}
+	f.mu.Lock()
+	h := f.handles[string(head[fixed:fixed+name])]
+	first := h != nil && !h.written
+	if first {
+		h.written = true
+	}
+	f.mu.Unlock()
+	if first {
+		f.ev.firstWrite(h.path, binary.BigEndian.Uint64(head[fixed+name:]))
+	}
+	f.forward(request{typ: fxpWrite, id: binary.BigEndian.Uint32(head[5:])}, head)
+	f.body = 4 + n - len(head)
+	return nil
+}
+
+// route looks at a whole packet and forwards it or answers it.
+func (f *filter) route(packet []byte) error {
+	r := request{typ: packet[4], id: binary.BigEndian.Uint32(packet[5:])}
+	rest := packet[9:]
+	switch r.typ {
+	case fxpInit:
+		r.id = 0 // INIT has a version where others have an id
+	case fxpOpen, fxpOpendir:
+		path, _, ok := cutString(rest)
+		if !ok {
+			return errMalformed
+		}
+		r.path = path
+	case fxpClose:
+		name, _, ok := cutString(rest)
+		if !ok {
+			return errMalformed
+		}
+		f.mu.Lock()
+		if h := f.handles[name]; h != nil {
+			r.path = h.path
+			delete(f.handles, name)
+		}
+		f.mu.Unlock()
+	case fxpExtended:
+		name, args, ok := cutString(rest)
+		if !ok {
+			return errMalformed
+		}
+		switch name {
+		case extLimits:
+			return f.answer(func() []byte { return limits(r.id) })
+		case extFsync:
+			return f.answer(func() []byte { return f.fsync(r.id, args) })
+		}
+	}
+	f.forward(r, packet)
+	return nil
+}
+
+func (f *filter) forward(r request, packet []byte) {
+	f.mu.Lock()
+	f.waiting = append(f.waiting, r)
+	f.mu.Unlock()
+	f.head = packet
+}
+
+// answer waits until every earlier request has its answer, and sends one of
+// our own. Nothing later is forwarded in the meantime: this is Read's
+// goroutine.
+func (f *filter) answer(make func() []byte) error {
+	f.mu.Lock()
+	for len(f.waiting) > 0 && !f.dead {
+		f.moved.Wait()
+	}
+	dead := f.dead
+	f.mu.Unlock()
+	if dead {
+		return io.ErrClosedPipe
+	}
+	_, err := f.ch.Write(make())
+	return err
+}
+
+func (f *filter) fsync(id uint32, args []byte) []byte {
+	name, _, ok := cutString(args)
+	f.mu.Lock()
+	h := f.handles[name]
+	f.mu.Unlock()
+	if !ok || h == nil {
+		return status(id, statusFailure, "the handle is not open")
+	}
+	if err := f.ev.sync(h.path); err != nil {
+		return status(id, statusFailure, fault.Message(err))
+	}
+	return status(id, statusOK, "")
+}
+
+// Write takes pkg/sftp's answers, which come in pieces, and passes them to the
+// client. Only answers that matter here are held until they are whole.
+func (f *filter) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		if f.pass > 0 {
+			n := min(f.pass, len(rest))
+			if _, err := f.ch.Write(rest[:n]); err != nil {
+				return 0, err
+			}
+			if f.pass -= n; f.pass == 0 {
+				f.answered(nil)
+			}
+			rest = rest[n:]
+			continue
+		}
+		n, err := f.gather(rest)
+		if err != nil {
+			return 0, err
+		}
+		rest = rest[n:]
+	}
+	return len(p), nil
+}
+
+// gather takes bytes of an answer until it is known what to do with it.
+func (f *filter) gather(p []byte) (int, error) {
+	n := f.hold(p, 5)
+	if len(f.held) < 5 {
+		return n, nil
+	}
+	length := 4 + int(binary.BigEndian.Uint32(f.held))
+	typ := f.held[4]
+	whole := typ == fxpVersion || typ == fxpStatus || typ == fxpHandle
+	want := length
+	if !whole {
+		// Data, names and attributes pass through. pkg/sftp writes head and
+		// data apart; together they fill the client's channel packets.
+		want = min(length, channelPacket)
+	}
+	n += f.hold(p[n:], want)
+	if len(f.held) < want {
+		return n, nil
+	}
+	packet := f.held
+	f.held = nil
+	if typ == fxpVersion {
+		packet = advertise(packet)
+	}
+	if typ == fxpStatus {
+		// What the client sends on reading this must not be reported before it.
+		f.order.Lock()
+		defer f.order.Unlock()
+	}
+	if _, err := f.ch.Write(packet); err != nil {
+		return n, err
+	}
+	switch {
+	case whole:
+		f.answered(packet)
+	case length == want:
+		f.answered(nil)
+	default:
+		f.pass = length - want
+	}
+	if cap(packet) <= 512 { // an idle session keeps no large buffer
+		f.held = packet[:0]
+	}
+	return n, nil
+}
+
+// hold adds bytes of p to what is held until that has the wanted length.
+func (f *filter) hold(p []byte, want int) int {
+	n := min(max(want-len(f.held), 0), len(p))
+	f.held = append(f.held, p[:n]...)
+	return n
+}
+
+// answered takes the head of the queue off: its answer has been written.
+// packet is that answer when it was held whole.
+func (f *filter) answered(packet []byte) {
+	f.mu.Lock()
+	if len(f.waiting) == 0 { // pkg/sftp never answers what was not asked
+		f.mu.Unlock()
+		return
+	}
+	r := f.waiting[0]
+	f.waiting = f.waiting[1:]
+	f.moved.Broadcast()
+	if (r.typ == fxpOpen || r.typ == fxpOpendir) && len(packet) > 9 && packet[4] == fxpHandle {
+		if name, _, ok := cutString(packet[9:]); ok {
+			f.handles[name] = &handle{path: r.path}
+		}
+	}
+	f.mu.Unlock()
+	if r.typ == fxpClose && r.path != "" && len(packet) >= 13 &&
+		packet[4] == fxpStatus && binary.BigEndian.Uint32(packet[9:]) == statusOK {
+		f.ev.closed(r.path)
+	}
+}
+
+// errMalformed ends a session whose client sends packets that do not parse.
+var errMalformed = fault.New(fault.Invalid, "sftpd: packet", "a packet does not parse")
+
+func unexpected(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// cutString takes an SSH string (RFC 4251 section 5) off the front of b.
+func cutString(b []byte) (s string, rest []byte, ok bool) {
+	if len(b) < 4 {
+		return "", nil, false
+	}
+	n := binary.BigEndian.Uint32(b)
+	if uint64(n) > uint64(len(b)-4) {
+		return "", nil, false
+	}
+	return string(b[4 : 4+n]), b[4+n:], true
+}
+
+func appendString(b []byte, s string) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
+	return append(b, s...)
+}
+
+func seal(packet []byte) []byte {
+	binary.BigEndian.PutUint32(packet, uint32(len(packet)-4))
+	return packet
+}
+
+// status makes an SSH_FXP_STATUS packet.
+func status(id, code uint32, message string) []byte {
+	b := []byte{0, 0, 0, 0, fxpStatus}
+	b = binary.BigEndian.AppendUint32(b, id)
+	b = binary.BigEndian.AppendUint32(b, code)
+	return seal(appendString(appendString(b, message), ""))
+}
+
+// limits makes the answer to limits@openssh.com (OpenSSH PROTOCOL 4.8).
+func limits(id uint32) []byte {
+	b := []byte{0, 0, 0, 0, fxpExtendedReply}
+	b = binary.BigEndian.AppendUint32(b, id)
+	for _, v := range []uint64{maxPacket, maxData, maxData, maxHandles} {
+		b = binary.BigEndian.AppendUint64(b, v)
+	}
+	return seal(b)
+}
+
+// advertise adds the filter's extensions to pkg/sftp's VERSION packet.
+func advertise(packet []byte) []byte {
+	b := append([]byte(nil), packet...)
+	for _, name := range []string{extFsync, extLimits} {
+		b = appendString(appendString(b, name), "1")
+	}
+	return seal(b)
+}
