@@ -1,0 +1,307 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sealgate/internal/durable"
+	"sealgate/internal/fault"
+)
+
+// A bundle is a whole store in one file, for backups, and for the two changes
+// that touch every file at once: a new master key and a restore. Both write the
+// bundle beside the store first and then put its parts in place, store.json
+// before all others. So at every moment one file says which store counts:
+//
+//	store.json opens, the bundle is of a later generation   never taken up: removed
+//	store.json is missing or does not open, the bundle does taken up now
+//	store.json is the bundle's own                          was being taken up: finished
+//
+// Old and new master key both open the store until store.json is replaced; from
+// then on the new one alone does, and it has everything it needs.
+const (
+	bundleFile = "next.bundle"
+	maxBundle  = 1 << 30
+)
+
+type bundle struct {
+	Sealgate string      `json:"sealgate"` // "key bundle"
+	Version  int         `json:"version"`
+	Store    header      `json:"store"`
+	Files    []*document `json:"files"`
+}
+
+func newBundle(h header) *bundle {
+	return &bundle{Sealgate: "key bundle", Version: formatVersion, Store: h}
+}
+
+func (b *bundle) marshal() []byte { return marshal(b) }
+
+func parseBundle(name string, data []byte) (*bundle, error) {
+	var b bundle
+	if err := strict(data, &b); err != nil {
+		return nil, damaged(name, err)
+	}
+	switch {
+	case b.Sealgate != "key bundle":
+		return nil, damaged(name, errors.New("not a copy of a key store"))
+	case b.Version != formatVersion:
+		return nil, fault.New(fault.Invalid, "keys: read "+name, "%s has version %d; this program knows version %d", name, b.Version, formatVersion)
+	}
+	if err := b.Store.check(); err != nil {
+		return nil, err
+	}
+	for _, d := range b.Files {
+		if d == nil || !isKeyFile(d.Name) {
+			return nil, damaged(name, errors.New("a file in it is no key file"))
+		}
+		if err := d.check(d.Name); err != nil {
+			return nil, err
+		}
+	}
+	return &b, nil
+}
+
+// verify opens every entry, which proves that the copy is whole and the ring's.
+func (b *bundle) verify(r *ring) error {
+	if !slices.ContainsFunc(b.Files, func(d *document) bool { return d.Name == gatewayFile }) {
+		return damaged(gatewayFile, errors.New("it is missing"))
+	}
+	for _, d := range b.Files {
+		for _, e := range d.Entries {
+			secret, err := r.open(d.Name, e)
+			if err != nil {
+				return err
+			}
+			clear(secret)
+		}
+	}
+	return nil
+}
+
+// Backup writes all of the store but its ingest keys to file, in the place of
+// what stands there, which is overwritten. The copy holds no master key and
+// opens only with the one the store has now.
+func (s *Store) Backup(file string) error {
+	const op = "keys: backup"
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if inside(s.dir, file) {
+		return fault.New(fault.Invalid, op, "a backup of the key store has to lie outside of it: %s", file)
+	}
+	b := newBundle(s.ring.header)
+	docs, err := s.documents()
+	if err != nil {
+		return fault.Wrap(fault.Internal, op, err)
+	}
+	for _, d := range docs {
+		if _, _, ingest := parseIngestFile(d.Name); !ingest {
+			b.Files = append(b.Files, d)
+		}
+	}
+	if err := b.verify(s.ring); err != nil {
+		return fault.Wrap(fault.Internal, op, err)
+	}
+	return fault.Wrap(fault.Internal, op, replaceFile(s.fs, file, b.marshal()))
+}
+
+// documents reads every key file of the store.
+func (s *Store) documents() ([]*document, error) {
+	names, err := s.fs.List(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	var docs []*document
+	for _, name := range names {
+		if !isKeyFile(name) {
+			continue
+		}
+		d, err := s.read(name)
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, d)
+	}
+	return docs, nil
+}
+
+// inside reports whether file would lie in dir, links followed.
+func inside(dir, file string) bool {
+	real := func(p string) string {
+		if abs, err := filepath.Abs(p); err == nil {
+			p = abs
+		}
+		if r, err := filepath.EvalSymlinks(p); err == nil {
+			return r
+		}
+		return filepath.Clean(p)
+	}
+	rel, err := filepath.Rel(real(dir), real(filepath.Dir(file)))
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// Restore makes a new store in dir out of a backup, and opens it. Nothing is
+// written before m has opened every key in the copy. There must be no store in
+// dir; the master key may lie there already. Files that were being indexed
+// have no ingest key in the restored store: theirs are gone for ever.
+func Restore(ctx context.Context, file, dir string, m Master, opt Options) (*Store, error) {
+	const op = "keys: restore"
+	s := newStore(opt.fs(), dir)
+	data, err := durable.ReadFile(s.fs, file, maxBundle)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	b, err := parseBundle(filepath.Base(file), data)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	r, err := openRing(ctx, m, b.Store)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	defer r.wipe()
+	if err := b.verify(r); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	if err := s.place(b); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	return Open(ctx, dir, m, opt)
+}
+
+// place lays a bundle in a directory that holds no store.
+func (s *Store) place(b *bundle) error {
+	if err := s.fs.Mkdir(s.dir); err != nil {
+		return err
+	}
+	if err := s.fs.SyncDir(filepath.Dir(s.dir)); err != nil {
+		return err
+	}
+	if err := s.checkDir(); err != nil {
+		return err
+	}
+	if err := s.refuseTaken(); err != nil {
+		return err
+	}
+	return s.write(bundleFile, b.marshal())
+}
+
+// refuseTaken refuses a directory that holds a store, or one to be.
+func (s *Store) refuseTaken() error {
+	names, err := s.fs.List(s.dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name == storeFile || name == bundleFile {
+			return fault.New(fault.Exists, "keys: directory", "there is a key store in %s already", s.dir)
+		}
+	}
+	return nil
+}
+
+// openRing opens a generation with m, which has to be its master key.
+func openRing(ctx context.Context, m Master, h header) (*ring, error) {
+	r, err := ringOf(ctx, m, h)
+	if err != nil {
+		return nil, err
+	}
+	if !r.fits() {
+		r.wipe()
+		return nil, errWrongMaster(m)
+	}
+	return r, nil
+}
+
+func errWrongMaster(m Master) error {
+	return fault.New(fault.Locked, "keys: master key", "the master key (%s) is not the one that this key store is wrapped by", m)
+}
+
+// settle finds out which generation counts, finishes what was begun, and opens
+// the ring.
+func (s *Store) settle(ctx context.Context, m Master) error {
+	h, haveStore, err := s.readHeader()
+	if err != nil {
+		return err
+	}
+	b, err := s.readBundle()
+	if err != nil {
+		return err
+	}
+	if b != nil && (!haveStore || h.sameAs(b.Store)) {
+		return s.finish(ctx, m, b)
+	}
+	if !haveStore {
+		return fault.New(fault.Locked, "keys: open", "there is no key store at %s", s.dir)
+	}
+	r, err := openRing(ctx, m, h)
+	switch {
+	case b != nil && err == nil:
+		if err := s.destroy(bundleFile); err != nil {
+			return err
+		}
+	case b != nil && fault.Is(err, fault.Locked):
+		return s.finish(ctx, m, b)
+	case err != nil:
+		return err
+	}
+	s.ring, s.master = r, m.String()
+	return nil
+}
+
+// finish takes up a bundle that m opens.
+func (s *Store) finish(ctx context.Context, m Master, b *bundle) error {
+	r, err := openRing(ctx, m, b.Store)
+	if err != nil {
+		return err
+	}
+	if err := b.verify(r); err != nil {
+		return err
+	}
+	s.ring, s.master = r, m.String()
+	return s.takeUp(b)
+}
+
+// takeUp puts the parts of the bundle in place. The order is the promise: see
+// the table above.
+func (s *Store) takeUp(b *bundle) error {
+	if err := s.write(storeFile, b.Store.marshal()); err != nil {
+		return err
+	}
+	for _, d := range b.Files {
+		if err := s.write(d.Name, d.marshal()); err != nil {
+			return err
+		}
+	}
+	return s.destroy(bundleFile)
+}
+
+func (h header) sameAs(o header) bool {
+	return h.Generation == o.Generation && slices.Equal(h.Salt, o.Salt)
+}
+
+func (s *Store) readHeader() (h header, found bool, err error) {
+	data, err := durable.ReadFile(s.fs, s.path(storeFile), maxFile)
+	if fault.Is(err, fault.NotFound) {
+		return header{}, false, nil
+	}
+	if err != nil {
+		return header{}, false, err
+	}
+	h, err = parseHeader(data)
+	return h, err == nil, err
+}
+
+func (s *Store) readBundle() (*bundle, error) {
+	data, err := durable.ReadFile(s.fs, s.path(bundleFile), maxBundle)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseBundle(bundleFile, data)
+}

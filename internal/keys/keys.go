@@ -1,0 +1,241 @@
+// Package keys is the key store: the one place where private keys lie, apart
+// from every database and every data backup.
+//
+// A store is a directory of small files, mode 0700:
+//
+//	store.json                 generation, salt, and a check value of the master key
+//	gateway.key                the gateway's own secrets
+//	account-<uuid>.key         certificate keys and gateway-held access keys of one account
+//	ingest-<day>-<fp16>.key    one ingest key; never backed up, destroyed after its day
+//	master.key                 the master key, unless it is kept elsewhere (better)
+//
+// Every secret is wrapped by AES-256-GCM with a random nonce, under a key made
+// by HKDF from the master key, the store's salt and the name of its file. The
+// associated data name file, kind, id and public half of the entry, so that an
+// entry opens in no other place and beside no other public key. The files are
+// JSON; nothing secret stands in them unwrapped.
+//
+// Terms. The master key comes from a Master: a file, a systemd credential or a
+// passphrase. A generation is one master key with one salt: RotateMaster begins
+// the next. A bundle is a whole store in one file: the backup, and the way a
+// new generation or a restored store becomes the present one (bundle.go tells
+// why a crash at any point converges).
+//
+// What is written is durable when the call returns. A file is destroyed by
+// renaming it away, overwriting, fsyncing and removing it; what a medium keeps
+// beside that is still wrapped by the master key, and RotateMaster makes it
+// dead. Types that hold secrets do not print them. Our own copies of key bytes
+// are overwritten after use; those inside the standard library are not.
+//
+// A Store is safe for concurrent use by one process; the caller holds the lock
+// of the data directory. Not here: who may use a key, and what for (custody).
+package keys
+
+import (
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/durable"
+	"sealgate/internal/fault"
+	"sealgate/internal/seal"
+)
+
+// Store is an open key store.
+type Store struct {
+	fs  durable.FS
+	dir string
+
+	mu       sync.RWMutex // guards what follows, and every write to dir
+	master   string       // where the master key came from, for people
+	ring     *ring
+	gateway  gatewaySecrets
+	accounts map[uuid.UUID]*Account // those read so far; an *Account never changes
+	ingest   map[seal.Fingerprint]*IngestKey
+	broken   error // a new generation was begun and could not be finished: nothing is written any more
+}
+
+// Options are what few callers set.
+type Options struct {
+	FS       durable.FS      // nil is the disk of this machine
+	HostKeys []crypto.Signer // for Create: SSH host keys to take over; none makes an Ed25519 and an RSA-4096 key
+}
+
+func (o Options) fs() durable.FS {
+	if o.FS == nil {
+		return durable.OS
+	}
+	return o.FS
+}
+
+// Create makes a new store in dir, which is made when it is missing, and fails
+// with Exists when a store is there already. Making an RSA host key takes
+// seconds.
+func Create(ctx context.Context, dir string, m Master, opt Options) (*Store, error) {
+	const op = "keys: create"
+	s := newStore(opt.fs(), dir)
+	if err := s.fs.Mkdir(dir); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	if err := s.checkDir(); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	if err := s.refuseTaken(); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	r, err := newRing(ctx, m, 1)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	s.ring, s.master = r, m.String()
+	if err := s.createGateway(opt.HostKeys); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	// Last: without it the directory is no store and Create may be run again.
+	if err := s.write(storeFile, r.header.marshal()); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	if err := s.fs.SyncDir(filepath.Dir(dir)); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	return s, nil
+}
+
+// Open opens the store in dir. It finishes what a crash cut short: a new
+// generation, a restore, a destruction. A missing store, and a master key that
+// is missing or another one, are Locked.
+func Open(ctx context.Context, dir string, m Master, opt Options) (*Store, error) {
+	const op = "keys: open"
+	s := newStore(opt.fs(), dir)
+	if err := s.checkDir(); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	if err := s.settle(ctx, m); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	if err := s.sweep(); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	if err := s.load(); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	return s, nil
+}
+
+func newStore(fs durable.FS, dir string) *Store {
+	return &Store{
+		fs: fs, dir: dir,
+		accounts: make(map[uuid.UUID]*Account),
+		ingest:   make(map[seal.Fingerprint]*IngestKey),
+	}
+}
+
+// load reads what every process needs; accounts are read when asked for.
+func (s *Store) load() error {
+	if err := s.loadGateway(); err != nil {
+		return err
+	}
+	return s.loadIngest()
+}
+
+// Close wipes the store's own copies of secrets. Keys handed out stay usable.
+func (s *Store) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ring.wipe()
+	s.gateway.wipe()
+	clear(s.accounts)
+	clear(s.ingest)
+}
+
+// Dir returns the store's directory.
+func (s *Store) Dir() string { return s.dir }
+
+// String names the store and nothing in it.
+func (s *Store) String() string { return "key store " + s.dir }
+
+// GoString is String: the verbs %#v and %+v print no secret either.
+func (s *Store) GoString() string { return s.String() }
+
+// Generation returns how many master keys the store has had.
+func (s *Store) Generation() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.ring.header.Generation
+}
+
+// MasterSource says where the master key came from.
+func (s *Store) MasterSource() string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.master
+}
+
+// Identity returns the key that signs receipts, statements and tree heads.
+func (s *Store) Identity() ed25519.PrivateKey {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return ed25519.NewKeyFromSeed(s.gateway.identity)
+}
+
+// HostKeys returns the SSH host keys, the preferred one first.
+func (s *Store) HostKeys() []crypto.Signer {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return append([]crypto.Signer(nil), s.gateway.hostKeys...)
+}
+
+// UsernameIndexKey returns the key of the HMAC by which sign-in finds a login.
+func (s *Store) UsernameIndexKey() []byte {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return append([]byte(nil), s.gateway.usernameIndex...)
+}
+
+// Pepper returns the secret that goes into every password hash.
+func (s *Store) Pepper() []byte {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return append([]byte(nil), s.gateway.pepper...)
+}
+
+// Secret returns 32 bytes that only this gateway can make from label. They
+// outlive a change of the master key.
+func (s *Store) Secret(label string) []byte {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	k, err := hkdf.Key(sha256.New, s.gateway.secret, nil, "sealgate/v1 secret "+label, 32)
+	if err != nil {
+		panic(err) // cannot happen: the length is right
+	}
+	return k
+}
+
+// checkDir refuses a key store that others than its owner can look into. Only
+// the disk of the machine has modes; the file layers of tests have none.
+func (s *Store) checkDir() error {
+	const op = "keys: directory"
+	if s.fs != durable.OS {
+		return nil
+	}
+	info, err := os.Stat(s.dir)
+	switch {
+	case os.IsNotExist(err):
+		return fault.New(fault.Locked, op, "there is no key store at %s", s.dir)
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fault.New(fault.Invalid, op, "%s is not a directory", s.dir)
+	case info.Mode().Perm()&0o077 != 0:
+		return fault.New(fault.Denied, op,
+			"the key store %s has mode %04o, others can look into it: chmod 700 %s", s.dir, info.Mode().Perm(), s.dir)
+	}
+	return nil
+}

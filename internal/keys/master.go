@@ -1,0 +1,200 @@
+package keys
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/crypto/argon2"
+
+	"sealgate/internal/durable"
+	"sealgate/internal/fault"
+)
+
+const masterSize = 32
+
+// A Master is where the master key comes from. A token or a KMS can stand
+// behind it as well: what it returns may be anything that only it can make.
+type Master interface {
+	// Key returns the 32 bytes of the master key; the caller overwrites them.
+	// salt is the store's own, 32 random bytes.
+	Key(ctx context.Context, salt []byte) ([]byte, error)
+	// String says what it is, for people: "file /x/master.key".
+	String() string
+}
+
+// MasterFile takes the master key from a file of 64 hexadecimal digits that
+// only its owner can read.
+func MasterFile(path string) Master { return masterFile(path) }
+
+type masterFile string
+
+func (m masterFile) String() string { return "file " + string(m) }
+
+func (m masterFile) Key(context.Context, []byte) ([]byte, error) {
+	const op = "keys: master key file"
+	f, err := os.Open(string(m))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.Locked, op, "there is no master key at %s", string(m))
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Locked, op, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fault.Wrap(fault.Locked, op, err)
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return nil, fault.New(fault.Denied, op,
+			"the master key %s has mode %04o, others can read it: chmod 600 %s", string(m), info.Mode().Perm(), string(m))
+	}
+	return readMaster(f, string(m))
+}
+
+// MasterCredential takes the master key from a systemd credential
+// (LoadCredential or LoadCredentialEncrypted of the unit).
+func MasterCredential(name string) Master { return masterCredential(name) }
+
+type masterCredential string
+
+func (m masterCredential) String() string { return "credential " + string(m) }
+
+func (m masterCredential) Key(context.Context, []byte) ([]byte, error) {
+	const op = "keys: master key credential"
+	dir, name := os.Getenv("CREDENTIALS_DIRECTORY"), string(m)
+	if name == "" || name != filepath.Base(name) || name == ".." {
+		return nil, fault.New(fault.Invalid, op, "%q is not the name of a credential", name)
+	}
+	if dir == "" {
+		return nil, fault.New(fault.Locked, op,
+			"the master key is the systemd credential %s, and systemd has given none (CREDENTIALS_DIRECTORY is not set)", name)
+	}
+	f, err := os.Open(filepath.Join(dir, name))
+	if err != nil {
+		return nil, fault.New(fault.Locked, op, "systemd has given no readable credential %s", name)
+	}
+	defer f.Close()
+	return readMaster(f, "credential "+name)
+}
+
+// readMaster reads 64 hexadecimal digits, white space around them allowed.
+func readMaster(r io.Reader, name string) ([]byte, error) {
+	buf := make([]byte, 4*masterSize)
+	defer clear(buf)
+	n, err := io.ReadFull(r, buf)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, fault.Wrap(fault.Locked, "keys: read master key", err)
+	}
+	key, ok := parseMaster(buf[:n])
+	if !ok {
+		return nil, fault.New(fault.Invalid, "keys: read master key", "%s is no master key: 64 hexadecimal digits are expected", name)
+	}
+	return key, nil
+}
+
+func parseMaster(text []byte) ([]byte, bool) {
+	text = bytes.TrimSpace(text)
+	if len(text) != 2*masterSize {
+		return nil, false
+	}
+	key := make([]byte, masterSize)
+	if _, err := hex.Decode(key, text); err != nil {
+		clear(key)
+		return nil, false
+	}
+	return key, true
+}
+
+// MasterPassphrase makes the master key from a passphrase by Argon2id and the
+// store's salt. read is called whenever the key is needed; what it returns is
+// overwritten.
+func MasterPassphrase(read func() ([]byte, error)) Master { return masterPassphrase{read} }
+
+type masterPassphrase struct{ read func() ([]byte, error) }
+
+func (masterPassphrase) String() string { return "passphrase" }
+
+// The cost of a guess. It is part of the store's format: another cost needs
+// another version of store.json.
+const (
+	passphraseTime    = 3
+	passphraseMemory  = 256 << 10 // KiB
+	passphraseThreads = 4
+)
+
+func (m masterPassphrase) Key(_ context.Context, salt []byte) ([]byte, error) {
+	const op = "keys: passphrase"
+	p, err := m.read()
+	if err != nil {
+		return nil, fault.Wrap(fault.Locked, op, err)
+	}
+	defer clear(p)
+	if len(p) == 0 {
+		return nil, fault.New(fault.Locked, op, "the passphrase of the master key is empty")
+	}
+	return argon2.IDKey(p, salt, passphraseTime, passphraseMemory, passphraseThreads, masterSize), nil
+}
+
+// CreateMasterFile makes a new master key at path; Exists when there is one.
+func CreateMasterFile(path string) error {
+	const op = "keys: create master key"
+	key, text := newMaster()
+	defer clear(key)
+	defer clear(text)
+	f, err := durable.OS.Create(path)
+	if fault.Is(err, fault.Exists) {
+		return fault.New(fault.Exists, op, "there is a master key at %s already", path)
+	}
+	if err != nil {
+		return fault.Wrap(fault.Internal, op, err)
+	}
+	_, err = f.WriteAt(text, 0)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = durable.OS.SyncDir(filepath.Dir(path))
+	}
+	return fault.Wrap(fault.Internal, op, err)
+}
+
+func newMaster() (key, text []byte) {
+	key = make([]byte, masterSize)
+	rand.Read(key) // never fails
+	text = hex.AppendEncode(make([]byte, 0, 2*masterSize+1), key)
+	return key, append(text, '\n')
+}
+
+// ReplaceMasterFile prepares a new master key for the file at path: hand both
+// results to RotateMaster. The old file is overwritten once the new one is in
+// its place.
+func ReplaceMasterFile(path string) (to Master, install func() error, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, nil, fault.Wrap(fault.Locked, "keys: replace master key", err)
+	}
+	key, text := newMaster()
+	install = func() error {
+		defer clear(text)
+		defer clear(key)
+		return replaceFile(durable.OS, path, text)
+	}
+	return &masterOnce{masterFile(path), key}, install, nil
+}
+
+// masterOnce is a new master key that is not in its file yet.
+type masterOnce struct {
+	masterFile
+	key []byte
+}
+
+func (m *masterOnce) Key(context.Context, []byte) ([]byte, error) {
+	return bytes.Clone(m.key), nil
+}
+
+func (m *masterOnce) String() string   { return m.masterFile.String() }
+func (m *masterOnce) GoString() string { return m.String() }
