@@ -97,7 +97,7 @@ type filter struct {
 	held []byte // the beginning of an answer, or all of one that is looked at
 	pass int    // bytes of the current answer to pass on
 
-	order sync.Mutex // held from writing a STATUS until closed was called
+	order sync.Mutex // held from writing a held answer until it is accounted for
 
 	mu      sync.Mutex
 	moved   sync.Cond // signalled when waiting shrinks or the filter closes
@@ -336,8 +336,8 @@ func (f *filter) gather(p []byte) (int, error) {
 	if typ == fxpVersion {
 		packet = advertise(packet)
 	}
-	if typ == fxpStatus {
-		// What the client sends on reading this must not be reported before it.
+	if whole {
+		// What the client sends on reading this is looked at after it.
 		f.order.Lock()
 		defer f.order.Unlock()
 	}
