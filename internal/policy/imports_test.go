@@ -25,6 +25,7 @@ var arrows = []struct {
 	{"internal/config", "fault"},
 	{"internal/logging", "fault"},
 	{"internal/metrics", "fault"},
+	{"internal/terminal", ""},
 
 	// What files say.
 	{"internal/index/...", "index/... payment fault"},

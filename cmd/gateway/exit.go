@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"sealgate/internal/fault"
+)
+
+// The exit codes. They are part of the interface.
+const (
+	exitDone     = 0
+	exitFailed   = 1 // a timeout, too
+	exitUsage    = 2
+	exitNotFound = 3
+	exitDenied   = 4 // not allowed, or locked: a key is missing
+	exitNoAnswer = 5 // no gateway answers
+	exitDamaged  = 6 // damaged, verification failed, or (where said) held or refused
+)
+
+var exitByKind = map[fault.Kind]int{
+	fault.Invalid:  exitUsage,
+	fault.NotFound: exitNotFound,
+	fault.Denied:   exitDenied,
+	fault.Locked:   exitDenied,
+	fault.Damaged:  exitDamaged,
+}
+
+// exitError gives an error the exit code that its kind does not tell.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// usage marks an error as wrong use of the command line.
+func usage(err error) error {
+	return &exitError{exitUsage, err}
+}
+
+func exitCode(err error) int {
+	var e *exitError
+	if errors.As(err, &e) {
+		return e.code
+	}
+	if code, ok := exitByKind[fault.KindOf(err)]; ok {
+		return code
+	}
+	return exitFailed
+}
+
+// problem is an error as RFC 9457 has it, the shape the API uses, too.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status,omitempty"`
+	Detail string `json:"detail"`
+}
+
+// report tells standard error what went wrong, for people or for programs.
+func (a *app) report(err error) {
+	text := sentence(err)
+	if a.json {
+		kind := fault.KindOf(err).String()
+		switch exitCode(err) {
+		case exitUsage:
+			kind = "invalid"
+		case exitNoAnswer:
+			kind = "no-answer"
+		}
+		_ = json.NewEncoder(a.err).Encode(problem{Type: "urn:sealgate:problem:" + kind, Title: kind, Detail: text})
+		return
+	}
+	a.say("gateway: %s", text)
+	var e *exitError
+	if errors.As(err, &e) && e.code == exitUsage {
+		a.say("See gateway --help.")
+	}
+}
+
+// sentence is what a person is told. The people of the command line run the
+// machine, so that for trouble of our own they get the cause as well.
+func sentence(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "interrupted"
+	}
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err.Error()
+	}
+	text := fault.Message(err)
+	if cause := root(err); cause != "" && !strings.Contains(text, cause) {
+		text = fmt.Sprintf("%s (%s)", text, cause)
+	}
+	return text
+}
+
+// root is the text of the innermost cause that is no fault.
+func root(err error) string {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			break
+		}
+		var f *fault.Error
+		if !errors.As(next, &f) {
+			return next.Error()
+		}
+		err = next
+	}
+	return ""
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"gateway": main})
+}
+
+// The command line as people and scripts meet it: one file a topic.
+func TestScripts(t *testing.T) {
+	samples, err := filepath.Abs("../../internal/index/testdata/samples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := filepath.Abs("testdata/keys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SAMPLES", samples)
+			env.Setenv("KEYS", keys)
+			env.Setenv("LC_ALL", "C")
+			env.Setenv("TZ", "UTC")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			"json":  jsonIs,
+			"mode":  modeIs,
+			"flip":  flip,
+		},
+	})
+}
+
+// exits CODE PROGRAM ARG... runs a program and wants its exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARG...")
+	}
+	got := 0
+	var failed *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &failed) {
+		got = failed.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+}
+
+// json FILE PATH WANT compares one value of a JSON file: "payments.0.kind",
+// "findings.#" for a length. An array or object is compared as JSON text.
+func jsonIs(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: json FILE PATH WANT")
+	}
+	var v any
+	dec := json.NewDecoder(strings.NewReader(ts.ReadFile(args[0])))
+	dec.UseNumber()
+	ts.Check(dec.Decode(&v))
+	if dec.More() {
+		ts.Fatalf("%s holds more than one JSON value", args[0])
+	}
+	for _, step := range strings.Split(args[1], ".") {
+		switch at := v.(type) {
+		case map[string]any:
+			next, ok := at[step]
+			if !ok {
+				ts.Fatalf("no %q in %s", step, args[0])
+			}
+			v = next
+		case []any:
+			if step == "#" {
+				v = len(at)
+				break
+			}
+			i, err := strconv.Atoi(step)
+			if err != nil || i >= len(at) {
+				ts.Fatalf("no element %q of %d", step, len(at))
+			}
+			v = at[i]
+		default:
+			ts.Fatalf("%q: nothing below %v", step, v)
+		}
+	}
+	got := fmt.Sprint(v)
+	switch v.(type) {
+	case nil, []any, map[string]any:
+		text, err := json.Marshal(v)
+		ts.Check(err)
+		got = string(text)
+	}
+	if (got == args[2]) == neg {
+		ts.Fatalf("%s is %q, want %q (negated: %v)", args[1], got, args[2], neg)
+	}
+}
+
+// mode FILE WANT compares a file's permission bits, in octal.
+func modeIs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mode FILE WANT")
+	}
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[1] {
+		ts.Fatalf("%s has mode %s, want %s", args[0], got, args[1])
+	}
+}
+
+// flip FROM TO copies a file with one bit in its middle turned.
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	text := []byte(ts.ReadFile(args[0]))
+	text[len(text)/2] ^= 1
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), text, 0o600))
+}

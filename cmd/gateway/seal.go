@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"crypto/hpke"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/keys"
+	"sealgate/internal/seal"
+	"sealgate/internal/seal/sealfile"
+	"sealgate/internal/terminal"
+)
+
+// sealed describes a sealed or opened file for --json.
+type sealed struct {
+	Output     string    `json:"output"`
+	Name       string    `json:"name"`
+	Size       int64     `json:"size"`
+	SHA256     string    `json:"sha256"`
+	ReceivedAt time.Time `json:"received_at"`
+}
+
+func describe(output string, t seal.Trailer) sealed {
+	return sealed{Output: output, Name: t.Name, Size: t.Size, SHA256: hex.EncodeToString(t.SHA256[:]), ReceivedAt: t.ReceivedAt.UTC()}
+}
+
+func (a *app) sealCommand() *cobra.Command {
+	var certs, access []string
+	var out string
+	cmd := &cobra.Command{
+		Use:   "seal FILE",
+		Short: "Seal a file for a certificate and an access key",
+		Long: "Seal a file so that it opens only with the key of one of the certificates and one of\n" +
+			"the access keys together. Needs no gateway.",
+		Example: examples("seal lon.xml --certificate acme.pem --access-key acme.key.pub -o lon.xml.sealed"),
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.seal(cmd.Context(), args[0], out, certs, access)
+		},
+	}
+	cmd.Flags().StringArrayVar(&certs, "certificate", nil, "certificate, PEM (repeat for several)")
+	cmd.Flags().StringArrayVar(&access, "access-key", nil, "public half of an access key (repeat for several)")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
+	required(cmd, "certificate", "access-key", "output")
+	return cmd
+}
+
+func (a *app) seal(ctx context.Context, name, out string, certFiles, keyFiles []string) error {
+	var certs []*x509.Certificate
+	for _, file := range certFiles {
+		cert, err := readKey(file, keys.ParseCertificate)
+		if err != nil {
+			return err
+		}
+		certs = append(certs, cert)
+	}
+	var access []hpke.PublicKey
+	for _, file := range keyFiles {
+		key, err := readKey(file, keys.ParseAccessPublicKey)
+		if err != nil {
+			return err
+		}
+		access = append(access, key)
+	}
+	f, size, err := openLocal(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r, done := terminal.Progress(a.err, f, size, "sealing")
+	defer done()
+	src := sealfile.Source{Content: r, Name: filepath.Base(name), Received: a.now()}
+	t, err := sealfile.SealFile(ctx, src, out, certs, access)
+	if err != nil {
+		return err
+	}
+	return a.print(describe(out, t), func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "sealed %s, SHA-256 %x, to %s\n", terminal.Size(t.Size), t.SHA256, terminal.Clean(out))
+		return err
+	})
+}
+
+func (a *app) openCommand() *cobra.Command {
+	var certKey, accessKey, out string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "open FILE",
+		Short: "Open a sealed file with a certificate's key and an access key",
+		Long: "Open a sealed file. Without -o it gets the name it was received under, in the current\n" +
+			"directory. Nothing is overwritten without --force, and the file appears only when all of\n" +
+			"it is verified. Exit code 4: not sealed for one of the keys; 6: damaged. Needs no gateway.",
+		Example: examples("open lon.xml.sealed --certificate-key acme.key.pem --access-key acme.key"),
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if certKey == "" || accessKey == "" {
+				return fault.New(fault.Locked, "open", "both keys of the lock are needed: --certificate-key and --access-key")
+			}
+			return a.open(cmd.Context(), args[0], out, force, certKey, accessKey)
+		},
+	}
+	cmd.Flags().StringVar(&certKey, "certificate-key", "", "private key of the certificate, PKCS#8 PEM")
+	cmd.Flags().StringVar(&accessKey, "access-key", "", "access key")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write (else the name in the sealed file)")
+	cmd.Flags().BoolVar(&force, "force", false, "overwrite")
+	return cmd
+}
+
+func (a *app) open(ctx context.Context, name, out string, force bool, certFile, keyFile string) error {
+	certKey, err := readKey(certFile, keys.ParseCertificateKey)
+	if err != nil {
+		return err
+	}
+	access, err := readKey(keyFile, keys.ParseAccessKey)
+	if err != nil {
+		return err
+	}
+	written, t, err := sealfile.OpenFile(ctx, name, out, force, certKey, access)
+	if err != nil {
+		return local(name, err)
+	}
+	return a.print(describe(written, t), func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "opened %s, SHA-256 %x, to %s\n", terminal.Size(t.Size), t.SHA256, terminal.Clean(written))
+		return err
+	})
+}
+
+// maxKeyFile bounds a key file: none of ours comes near.
+const maxKeyFile = 1 << 20
+
+// readKey reads and parses a key file, and names it when it is no good.
+func readKey[K any](name string, parse func([]byte) (K, error)) (K, error) {
+	var none K
+	f, _, err := openLocal(name)
+	if err != nil {
+		return none, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	defer clear(text)
+	if err != nil {
+		return none, local(name, err)
+	}
+	key, err := parse(text)
+	if err != nil {
+		return none, fault.New(fault.KindOf(err), "key", "%s: %s", name, fault.Message(err))
+	}
+	return key, nil
+}
+
+// openLocal opens a file that somebody named on the command line.
+func openLocal(name string) (*os.File, int64, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, 0, local(name, err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = fault.New(fault.Invalid, "open", "%s is a directory", name)
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
+}
+
+// local gives an error about a file of this machine its kind and its name.
+func local(name string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.New(fault.NotFound, "open", "there is no file %s", name)
+	case errors.Is(err, fs.ErrPermission):
+		return fault.New(fault.Denied, "open", "%s may not be read", name)
+	}
+	return err
+}
+
+func required(cmd *cobra.Command, flags ...string) {
+	for _, name := range flags {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err) // the flag's name is wrong in the line above
+		}
+	}
+}
