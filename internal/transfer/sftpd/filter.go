@@ -8,42 +8,6 @@ import (
 	"sealgate/internal/fault"
 )
 
-// Packet types of draft-ietf-secsh-filexfer-02 (SFTP version 3).
-const (
-	fxpInit          = 1
-	fxpVersion       = 2
-	fxpOpen          = 3
-	fxpClose         = 4
-	fxpRead          = 5
-	fxpWrite         = 6
-	fxpOpendir       = 11
-	fxpStatus        = 101
-	fxpHandle        = 102
-	fxpExtended      = 200
-	fxpExtendedReply = 201
-)
-
-const (
-	statusOK      = 0
-	statusFailure = 4
-
-	// maxData is the most payload one READ or WRITE carries: what OpenSSH
-	// uses, and what fits a packet of maxPacket bytes beside its header.
-	maxData   = 261120
-	maxPacket = 256 << 10
-	// channelPacket is the payload of one SSH channel packet of usual size.
-	channelPacket = 32 << 10
-	// maxHandles bounds the open handles of one session. lftp and rclone use
-	// at most a few dozen over one connection.
-	maxHandles = 64
-	// maxHandleName bounds the handle string in a WRITE; pkg/sftp's handles
-	// are short decimal numbers.
-	maxHandleName = 256
-
-	extLimits = "limits@openssh.com"
-	extFsync  = "fsync@openssh.com"
-)
-
 // events is what the filter tells its session. All paths are as the client
 // spelled them.
 type events interface {
@@ -65,13 +29,13 @@ type events interface {
 type request struct {
 	typ  byte
 	id   uint32
-	path string // OPEN and CLOSE: the path
+	path string // what it is about, where the filter looks
 }
 
 // handle is an open handle, as the filter sees it.
 type handle struct {
 	path    string
-	written bool // a WRITE was seen
+	written bool // a WRITE was seen; owned by Read
 }
 
 // filter stands between an SSH channel and pkg/sftp's request server and adds
@@ -82,6 +46,10 @@ type handle struct {
 // requests that wait for an answer form a queue and each answer belongs to its
 // head. The filter answers its own two requests only when that queue is empty:
 // fsync is a barrier, and no client sees an answer out of order.
+//
+// Requests on a handle that no answer has named yet, or that was closed, never
+// reach pkg/sftp: it would use a request that another of its goroutines is
+// still opening.
 //
 // Read is called by one goroutine (pkg/sftp's receiver) and Write by another
 // (its sender); mu guards what both use.
@@ -195,18 +163,24 @@ func (f *filter) write(start [5]byte, n int) error {
 	if _, err := io.ReadFull(f.ch, head[fixed:]); err != nil {
 		return unexpected(err)
 	}
-	f.mu.Lock()
-	h := f.handles[string(head[fixed:fixed+name])]
-	first := h != nil && !h.written
-	if first {
-		h.written = true
+	r := request{typ: fxpWrite, id: binary.BigEndian.Uint32(head[5:])}
+	data := 4 + n - len(head)
+	h, err := f.find(string(head[fixed : fixed+name]))
+	if err != nil {
+		return err
 	}
-	f.mu.Unlock()
-	if first {
+	if h == nil {
+		if _, err := io.CopyN(io.Discard, f.ch, int64(data)); err != nil {
+			return unexpected(err)
+		}
+		return f.answer(func() []byte { return notOpen(r.id) })
+	}
+	if !h.written {
+		h.written = true
 		f.ev.firstWrite(h.path, binary.BigEndian.Uint64(head[fixed+name:]))
 	}
-	f.forward(request{typ: fxpWrite, id: binary.BigEndian.Uint32(head[5:])}, head)
-	f.body = 4 + n - len(head)
+	f.forward(r, head)
+	f.body = data
 	return nil
 }
 
@@ -223,17 +197,24 @@ func (f *filter) route(packet []byte) error {
 			return errMalformed
 		}
 		r.path = path
-	case fxpClose:
+	case fxpClose, fxpRead, fxpFstat, fxpFsetstat, fxpReaddir:
 		name, _, ok := cutString(rest)
 		if !ok {
 			return errMalformed
 		}
-		f.mu.Lock()
-		if h := f.handles[name]; h != nil {
-			r.path = h.path
-			delete(f.handles, name)
+		h, err := f.find(name)
+		if err != nil {
+			return err
 		}
-		f.mu.Unlock()
+		if h == nil {
+			return f.answer(func() []byte { return notOpen(r.id) })
+		}
+		r.path = h.path
+		if r.typ == fxpClose {
+			f.mu.Lock()
+			delete(f.handles, name)
+			f.mu.Unlock()
+		}
 	case fxpExtended:
 		name, args, ok := cutString(rest)
 		if !ok {
@@ -257,30 +238,52 @@ func (f *filter) forward(r request, packet []byte) {
 	f.head = packet
 }
 
-// answer waits until every earlier request has its answer, and sends one of
-// our own. Nothing later is forwarded in the meantime: this is Read's
-// goroutine.
-func (f *filter) answer(make func() []byte) error {
+// barrier waits until every earlier request has its answer. Nothing later is
+// forwarded in the meantime: this is Read's goroutine.
+func (f *filter) barrier() error {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	for len(f.waiting) > 0 && !f.dead {
 		f.moved.Wait()
 	}
-	dead := f.dead
-	f.mu.Unlock()
-	if dead {
+	if f.dead {
 		return io.ErrClosedPipe
+	}
+	return nil
+}
+
+// answer sends an answer of our own when every earlier one is out.
+func (f *filter) answer(make func() []byte) error {
+	if err := f.barrier(); err != nil {
+		return err
 	}
 	_, err := f.ch.Write(make())
 	return err
 }
 
+// find returns an open handle, nil when there is none of that name. A client
+// that guesses the name of a handle waits for the answer that gives it out.
+func (f *filter) find(name string) (*handle, error) {
+	if h := f.lookup(name); h != nil {
+		return h, nil
+	}
+	if err := f.barrier(); err != nil {
+		return nil, err
+	}
+	return f.lookup(name), nil
+}
+
+func (f *filter) lookup(name string) *handle {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.handles[name]
+}
+
 func (f *filter) fsync(id uint32, args []byte) []byte {
 	name, _, ok := cutString(args)
-	f.mu.Lock()
-	h := f.handles[name]
-	f.mu.Unlock()
+	h := f.lookup(name)
 	if !ok || h == nil {
-		return status(id, statusFailure, "the handle is not open")
+		return notOpen(id)
 	}
 	if err := f.ev.sync(h.path); err != nil {
 		return status(id, statusFailure, fault.Message(err))
@@ -386,63 +389,4 @@ func (f *filter) answered(packet []byte) {
 		packet[4] == fxpStatus && binary.BigEndian.Uint32(packet[9:]) == statusOK {
 		f.ev.closed(r.path)
 	}
-}
-
-// errMalformed ends a session whose client sends packets that do not parse.
-var errMalformed = fault.New(fault.Invalid, "sftpd: packet", "a packet does not parse")
-
-func unexpected(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// cutString takes an SSH string (RFC 4251 section 5) off the front of b.
-func cutString(b []byte) (s string, rest []byte, ok bool) {
-	if len(b) < 4 {
-		return "", nil, false
-	}
-	n := binary.BigEndian.Uint32(b)
-	if uint64(n) > uint64(len(b)-4) {
-		return "", nil, false
-	}
-	return string(b[4 : 4+n]), b[4+n:], true
-}
-
-func appendString(b []byte, s string) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
-	return append(b, s...)
-}
-
-func seal(packet []byte) []byte {
-	binary.BigEndian.PutUint32(packet, uint32(len(packet)-4))
-	return packet
-}
-
-// status makes an SSH_FXP_STATUS packet.
-func status(id, code uint32, message string) []byte {
-	b := []byte{0, 0, 0, 0, fxpStatus}
-	b = binary.BigEndian.AppendUint32(b, id)
-	b = binary.BigEndian.AppendUint32(b, code)
-	return seal(appendString(appendString(b, message), ""))
-}
-
-// limits makes the answer to limits@openssh.com (OpenSSH PROTOCOL 4.8).
-func limits(id uint32) []byte {
-	b := []byte{0, 0, 0, 0, fxpExtendedReply}
-	b = binary.BigEndian.AppendUint32(b, id)
-	for _, v := range []uint64{maxPacket, maxData, maxData, maxHandles} {
-		b = binary.BigEndian.AppendUint64(b, v)
-	}
-	return seal(b)
-}
-
-// advertise adds the filter's extensions to pkg/sftp's VERSION packet.
-func advertise(packet []byte) []byte {
-	b := append([]byte(nil), packet...)
-	for _, name := range []string{extFsync, extLimits} {
-		b = appendString(appendString(b, name), "1")
-	}
-	return seal(b)
 }

@@ -1,0 +1,108 @@
+package sftpd
+
+import (
+	"encoding/binary"
+	"io"
+
+	"sealgate/internal/fault"
+)
+
+// Packet types of draft-ietf-secsh-filexfer-02 (SFTP version 3).
+const (
+	fxpInit          = 1
+	fxpVersion       = 2
+	fxpOpen          = 3
+	fxpClose         = 4
+	fxpRead          = 5
+	fxpWrite         = 6
+	fxpFstat         = 8
+	fxpFsetstat      = 10
+	fxpOpendir       = 11
+	fxpReaddir       = 12
+	fxpStatus        = 101
+	fxpHandle        = 102
+	fxpExtended      = 200
+	fxpExtendedReply = 201
+)
+
+const (
+	statusOK      = 0
+	statusFailure = 4
+
+	// maxData is the most payload one READ or WRITE carries: what OpenSSH
+	// uses, and what fits a packet of maxPacket bytes beside its header.
+	maxData   = 261120
+	maxPacket = 256 << 10
+	// channelPacket is the payload of one SSH channel packet of usual size.
+	channelPacket = 32 << 10
+	// maxHandles bounds the open handles of one session. lftp and rclone use
+	// at most a few dozen over one connection.
+	maxHandles = 64
+	// maxHandleName bounds the handle string in a WRITE; pkg/sftp's handles
+	// are short decimal numbers.
+	maxHandleName = 256
+
+	extLimits = "limits@openssh.com"
+	extFsync  = "fsync@openssh.com"
+)
+
+// errMalformed ends a session whose client sends packets that do not parse.
+var errMalformed = fault.New(fault.Invalid, "sftpd: packet", "a packet does not parse")
+
+func unexpected(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// cutString takes an SSH string (RFC 4251 section 5) off the front of b.
+func cutString(b []byte) (s string, rest []byte, ok bool) {
+	if len(b) < 4 {
+		return "", nil, false
+	}
+	n := binary.BigEndian.Uint32(b)
+	if uint64(n) > uint64(len(b)-4) {
+		return "", nil, false
+	}
+	return string(b[4 : 4+n]), b[4+n:], true
+}
+
+func appendString(b []byte, s string) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
+	return append(b, s...)
+}
+
+func seal(packet []byte) []byte {
+	binary.BigEndian.PutUint32(packet, uint32(len(packet)-4))
+	return packet
+}
+
+// status makes an SSH_FXP_STATUS packet.
+func status(id, code uint32, message string) []byte {
+	b := []byte{0, 0, 0, 0, fxpStatus}
+	b = binary.BigEndian.AppendUint32(b, id)
+	b = binary.BigEndian.AppendUint32(b, code)
+	return seal(appendString(appendString(b, message), ""))
+}
+
+func notOpen(id uint32) []byte { return status(id, statusFailure, "the handle is not open") }
+
+// limits makes the answer to limits@openssh.com (OpenSSH PROTOCOL 4.8).
+func limits(id uint32) []byte {
+	b := []byte{0, 0, 0, 0, fxpExtendedReply}
+	b = binary.BigEndian.AppendUint32(b, id)
+	for _, v := range []uint64{maxPacket, maxData, maxData, maxHandles} {
+		b = binary.BigEndian.AppendUint64(b, v)
+	}
+	return seal(b)
+}
+
+// advertise adds the filter's extensions to pkg/sftp's VERSION packet.
+func advertise(packet []byte) []byte {
+	b := append([]byte(nil), packet...)
+	for _, name := range []string{extFsync, extLimits} {
+		b = appendString(appendString(b, name), "1")
+	}
+	return seal(b)
+}
