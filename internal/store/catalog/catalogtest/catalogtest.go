@@ -1,0 +1,126 @@
+// Package catalogtest gives tests a real catalog on a temporary directory,
+// commits that fail on demand, and the contract suite that every kind of
+// catalog has to pass.
+package catalogtest
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog"
+)
+
+// Open returns a new, empty catalog that is closed when the test ends.
+func Open(t testing.TB) *catalog.Catalog {
+	t.Helper()
+	return OpenAt(t, filepath.Join(t.TempDir(), "catalog.db"), catalog.Options{})
+}
+
+// OpenAt opens the catalog at path and closes it when the test ends. A test
+// may close it earlier by itself.
+func OpenAt(t testing.TB, path string, opt catalog.Options) *catalog.Catalog {
+	t.Helper()
+	c, err := catalog.Open(context.Background(), path, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Errorf("close the catalog: %v", err)
+		}
+	})
+	return c
+}
+
+// ErrInjected is the cause of commits that were made to fail.
+var ErrInjected = errors.New("injected failure of a commit")
+
+// Faults makes commits of a catalog fail.
+type Faults struct {
+	mu   sync.Mutex
+	next func(commit func() error) error
+}
+
+// OpenFaulty is Open with commits that fail on demand.
+func OpenFaulty(t testing.TB) (*catalog.Catalog, *Faults) {
+	t.Helper()
+	f := new(Faults)
+	return OpenAt(t, filepath.Join(t.TempDir(), "catalog.db"), catalog.Options{OnCommit: f.OnCommit}), f
+}
+
+// OnCommit is the hook for catalog.Options.
+func (f *Faults) OnCommit(commit func() error) error {
+	f.mu.Lock()
+	next := f.next
+	f.next = nil
+	f.mu.Unlock()
+	if next == nil {
+		return commit()
+	}
+	return next(commit)
+}
+
+func (f *Faults) set(next func(commit func() error) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.next = next
+}
+
+// FailNext makes the next commit fail for good, with its changes stored or
+// not: what a failed fsync can leave behind.
+func (f *Faults) FailNext(stored bool) {
+	f.set(func(commit func() error) error {
+		if stored {
+			if err := commit(); err != nil {
+				return err
+			}
+		}
+		return ErrInjected
+	})
+}
+
+// FullNext makes the next commit find the disk full.
+func (f *Faults) FullNext() {
+	f.set(func(func() error) error {
+		return fault.New(fault.Full, "catalogtest: commit", "the disk is full")
+	})
+}
+
+// ID returns a new id.
+func ID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+// Account adds an open account with the default policy.
+func Account(t testing.TB, c *catalog.Catalog, name string) *catalog.Account {
+	t.Helper()
+	a := &catalog.Account{
+		ID: ID(), Name: name, Content: catalog.ContentKeep, KeepFor: 400 * 24 * time.Hour,
+		Keys: catalog.KeysGateway, OperatorAccess: catalog.OperatorOn,
+		InShowFor: 7 * 24 * time.Hour, OutboxKeepFor: 30 * 24 * time.Hour,
+		State: catalog.AccountOpen, CreatedAt: time.Now().UTC().Truncate(time.Microsecond),
+	}
+	Update(t, c, func(tx *catalog.Tx) error { return tx.InsertAccount(a) })
+	return a
+}
+
+// Update is c.Update that has to succeed.
+func Update(t testing.TB, c *catalog.Catalog, fn func(*catalog.Tx) error) {
+	t.Helper()
+	if err := c.Update(context.Background(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// View is c.View that has to succeed.
+func View(t testing.TB, c *catalog.Catalog, fn func(*catalog.Tx) error) {
+	t.Helper()
+	if err := c.View(context.Background(), fn); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,206 @@
+package catalog
+
+import (
+	"math"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/fault"
+)
+
+// defaultLimit is the number of rows a list holds when its filter names none.
+const defaultLimit = 1000
+
+// NextNumber draws an arrival number. Numbers grow in the order of commits
+// and are never given twice.
+func (tx *Tx) NextNumber() (int64, error) {
+	const op = "catalog: next number"
+	if err := tx.execOne(op, `UPDATE counter SET value = value + 1 WHERE name = 'file-number'`); err != nil {
+		return 0, err
+	}
+	return one(tx, op, value[int64], `SELECT value FROM counter WHERE name = 'file-number'`)
+}
+
+// InsertFile adds a file, with its grant, and gives it a number when it has
+// none.
+func (tx *Tx) InsertFile(f *File) error {
+	const op = "catalog: insert file"
+	if f.Number == 0 {
+		n, err := tx.NextNumber()
+		if err != nil {
+			return err
+		}
+		f.Number = n
+	}
+	_, err := tx.exec(op, `INSERT INTO file (number, state, source, node, login, name, name_mac, reason,
+		began_at, received_at, indexed_at, ended_at, size, sha256, content_mac, body_kind, body_ref, body_sealed,
+		delivery_mac, answered, resumed, format, variant, batch_count, payment_count, codes, summary, keep, fence,
+		id, account, direction)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		append(f.changing(), idCol(f.ID), idCol(f.Account), string(f.Direction))...)
+	if err != nil {
+		return err
+	}
+	if f.Grant.Key == "" {
+		return nil
+	}
+	return tx.PutGrant(f.ID, f.Grant)
+}
+
+// SaveFile writes all of f but its ID, Account and Direction. An empty Grant
+// takes the grant away.
+func (tx *Tx) SaveFile(f *File) error {
+	const op = "catalog: save file"
+	err := tx.execOne(op, `UPDATE file SET number = ?, state = ?, source = ?, node = ?, login = ?, name = ?, name_mac = ?, reason = ?,
+		began_at = ?, received_at = ?, indexed_at = ?, ended_at = ?, size = ?, sha256 = ?, content_mac = ?,
+		body_kind = ?, body_ref = ?, body_sealed = ?, delivery_mac = ?, answered = ?, resumed = ?, format = ?, variant = ?,
+		batch_count = ?, payment_count = ?, codes = ?, summary = ?, keep = ?, fence = ?
+		WHERE id = ?`,
+		append(f.changing(), idCol(f.ID))...)
+	if err != nil {
+		return err
+	}
+	if f.Grant.Key == "" {
+		return tx.DeleteGrant(f.ID)
+	}
+	return tx.PutGrant(f.ID, f.Grant)
+}
+
+// changing returns the columns that SaveFile writes, in the order in which
+// both InsertFile and SaveFile name them.
+func (f *File) changing() []any {
+	return []any{
+		f.Number, string(f.State), f.Source, f.Node, idCol(f.Login), f.Name, f.NameMAC, f.Reason,
+		timeCol(f.BeganAt), timeCol(f.ReceivedAt), timeCol(f.IndexedAt), timeCol(f.EndedAt),
+		f.Content.Size, f.Content.SHA256, f.Content.MAC, string(f.Body.Kind), f.Body.Ref, f.Body.Sealed,
+		f.Delivery.MAC, boolCol(f.Delivery.Answered), boolCol(f.Delivery.Resumed),
+		f.Result.Format, f.Result.Variant, f.Result.BatchCount, f.Result.PaymentCount,
+		listCol(f.Result.Codes), f.Result.Summary, boolCol(f.Keep), f.Fence,
+	}
+}
+
+// selectFile is the beginning of every query for files; readFile reads its
+// columns.
+const selectFile = `SELECT f.number, f.state, f.source, f.node, f.login, f.name, f.name_mac, f.reason,
+	f.began_at, f.received_at, f.indexed_at, f.ended_at, f.size, f.sha256, f.content_mac,
+	f.body_kind, f.body_ref, f.body_sealed, f.delivery_mac, f.answered, f.resumed, f.format, f.variant,
+	f.batch_count, f.payment_count, f.codes, f.summary, f.keep, f.fence, f.id, f.account, f.direction,
+	COALESCE(g.ingest_key, ''), g.data
+	FROM file f LEFT JOIN file_grant g ON g.file = f.id AND g.file <> '' `
+
+func readFile(s scan) (*File, error) {
+	f := new(File)
+	err := s(
+		&f.Number, (*string)(&f.State), &f.Source, &f.Node, (*idCol)(&f.Login), &f.Name, &f.NameMAC, &f.Reason,
+		(*timeCol)(&f.BeganAt), (*timeCol)(&f.ReceivedAt), (*timeCol)(&f.IndexedAt), (*timeCol)(&f.EndedAt),
+		&f.Content.Size, &f.Content.SHA256, &f.Content.MAC, (*string)(&f.Body.Kind), &f.Body.Ref, &f.Body.Sealed,
+		&f.Delivery.MAC, (*boolCol)(&f.Delivery.Answered), (*boolCol)(&f.Delivery.Resumed),
+		&f.Result.Format, &f.Result.Variant, &f.Result.BatchCount, &f.Result.PaymentCount,
+		(*listCol)(&f.Result.Codes), &f.Result.Summary, (*boolCol)(&f.Keep), &f.Fence,
+		(*idCol)(&f.ID), (*idCol)(&f.Account), (*string)(&f.Direction),
+		&f.Grant.Key, &f.Grant.Data,
+	)
+	return f, err
+}
+
+// File returns a file with its grant.
+func (tx *Tx) File(id uuid.UUID) (*File, error) {
+	return one(tx, "catalog: file", readFile, selectFile+`WHERE f.id = ?`, idCol(id))
+}
+
+// FileByDelivery returns the newest file of an account with this delivery id
+// that began at or after since.
+func (tx *Tx) FileByDelivery(account uuid.UUID, mac []byte, since time.Time) (*File, error) {
+	return one(tx, "catalog: file by delivery", readFile,
+		selectFile+`WHERE f.account = ? AND f.delivery_mac = ? AND f.began_at >= ? ORDER BY f.number DESC LIMIT 1`,
+		idCol(account), mac, timeCol(since))
+}
+
+// DeleteFile removes a file's row with its grant, inline body, jobs and names
+// in /in. Only an arrival that was never acknowledged goes like that.
+func (tx *Tx) DeleteFile(id uuid.UUID) error {
+	const op = "catalog: delete file"
+	if err := tx.DeleteGrant(id); err != nil {
+		return err
+	}
+	if err := tx.DeleteInline(id); err != nil {
+		return err
+	}
+	if _, err := tx.exec(op, `DELETE FROM job WHERE file = ? AND file <> ''`, idCol(id)); err != nil {
+		return err
+	}
+	if _, err := tx.exec(op, `DELETE FROM entry WHERE file = ? AND file <> ''`, idCol(id)); err != nil {
+		return err
+	}
+	return tx.execOne(op, `DELETE FROM file WHERE id = ?`, idCol(id))
+}
+
+// The queries of Files: each begins with what its index gives and ends with
+// the filters that are only compared. The first predicate of filesByState is
+// that of the index file_state, word by word.
+const (
+	fileRest = `f.number < ? AND (? = '' OR f.account = ?) AND (? = '' OR f.state = ?) AND (? = '' OR f.source = ?)
+		AND (? = '' OR f.direction = ?) AND (? = '' OR f.node = ?)
+		AND (f.received_at >= ? OR (f.received_at = 0 AND f.began_at >= ?))
+		ORDER BY f.number DESC LIMIT ?`
+	filesAll       = selectFile + `WHERE ` + fileRest
+	filesByState   = selectFile + `WHERE f.state NOT IN ('deleted', 'kept', 'delivered') AND f.state = ? AND ` + fileRest
+	filesByAccount = selectFile + `WHERE f.account = ? AND ` + fileRest
+	filesByName    = selectFile + `WHERE f.account = ? AND f.name_mac = ? AND ` + fileRest
+)
+
+// Files returns the files that filter selects, newest first.
+func (tx *Tx) Files(filter FileFilter) ([]*File, error) {
+	const op = "catalog: files"
+	before := filter.Before
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	account, since := idCol(filter.Account), timeCol(filter.Since)
+	state, direction := string(filter.State), string(filter.Direction)
+	rest := []any{
+		before, account, account, state, state, filter.Source, filter.Source,
+		direction, direction, filter.Node, filter.Node, since, since, rowLimit(filter.Limit),
+	}
+	with := func(first ...any) []any { return append(first, rest...) }
+	switch {
+	case filter.NameMAC != nil && filter.Account == uuid.Nil:
+		return nil, fault.New(fault.Invalid, op, "a name is looked for within an account")
+	case filter.NameMAC != nil:
+		return list(tx, op, readFile, filesByName, with(account, filter.NameMAC)...)
+	case filter.State.rare():
+		return list(tx, op, readFile, filesByState, with(state)...)
+	case filter.Account != uuid.Nil:
+		return list(tx, op, readFile, filesByAccount, with(account)...)
+	default:
+		return list(tx, op, readFile, filesAll, with()...)
+	}
+}
+
+// rare tells the states that the index file_state is for.
+func (s State) rare() bool {
+	return s != "" && s != Deleted && s != Kept && s != Delivered
+}
+
+// CountFiles counts the files in a state. It is quick for the states in which
+// few files are; for deleted, kept and delivered it is refused.
+func (tx *Tx) CountFiles(state State) (int64, error) {
+	const op = "catalog: count files"
+	if !state.rare() {
+		return 0, fault.New(fault.Invalid, op, "files that are %s are not counted", state)
+	}
+	return one(tx, op, value[int64],
+		`SELECT COUNT(*) FROM file WHERE state NOT IN ('deleted', 'kept', 'delivered') AND state = ?`, string(state))
+}
+
+// rowLimit turns a filter's Limit into the database's.
+func rowLimit(limit int) int64 {
+	switch {
+	case limit == 0:
+		return defaultLimit
+	case limit < 0:
+		return math.MaxInt64
+	}
+	return int64(limit)
+}

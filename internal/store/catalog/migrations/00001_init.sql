@@ -1,0 +1,241 @@
+-- +goose Up
+
+-- Conventions: ids are UUIDs as text, '' = none. Times are microseconds since
+-- 1970 UTC, 0 = none. Durations are seconds. "sealed" columns are encrypted
+-- under the account's record key before they get here. The integer primary
+-- keys "seq" give order within this database and are never shown.
+
+CREATE TABLE setting (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
+CREATE TABLE counter (
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+);
+INSERT INTO counter (name, value) VALUES ('file-number', 0), ('inline-bytes', 0), ('audit-size', 0);
+
+CREATE TABLE account (
+    id               TEXT PRIMARY KEY,
+    name             TEXT NOT NULL UNIQUE,
+    content          TEXT NOT NULL,
+    keep_for         INTEGER NOT NULL,
+    keys             TEXT NOT NULL,
+    protect_database INTEGER NOT NULL,
+    operator_access  TEXT NOT NULL,
+    in_show_for      INTEGER NOT NULL,
+    outbox_keep_for  INTEGER NOT NULL,
+    temp_names       TEXT NOT NULL,
+    require_both     INTEGER NOT NULL,
+    allow_from       BLOB, -- sealed
+    state            TEXT NOT NULL,
+    created_at       INTEGER NOT NULL
+);
+
+-- Which node may open an account's database, and since which takeover.
+CREATE TABLE account_owner (
+    account     TEXT PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
+    node        TEXT NOT NULL,
+    fence       INTEGER NOT NULL,
+    lease_until INTEGER NOT NULL
+);
+
+CREATE TABLE certificate (
+    fingerprint TEXT PRIMARY KEY,
+    account     TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    der         BLOB NOT NULL,
+    current     INTEGER NOT NULL,
+    created_at  INTEGER NOT NULL,
+    removed_at  INTEGER NOT NULL
+);
+CREATE INDEX certificate_account ON certificate (account, created_at);
+
+CREATE TABLE record_key (
+    account     TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    fingerprint TEXT NOT NULL,
+    wrapped     BLOB NOT NULL,
+    PRIMARY KEY (account, fingerprint)
+);
+
+CREATE TABLE access_key (
+    id          TEXT PRIMARY KEY,
+    account     TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    fingerprint TEXT NOT NULL,
+    public      BLOB NOT NULL,
+    held        TEXT NOT NULL,
+    confirmed   INTEGER NOT NULL,
+    created_at  INTEGER NOT NULL,
+    removed_at  INTEGER NOT NULL
+);
+CREATE INDEX access_key_account ON access_key (account, created_at);
+
+CREATE TABLE login (
+    id         TEXT PRIMARY KEY,
+    account    TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    name       BLOB NOT NULL, -- sealed
+    name_mac   BLOB,
+    hash       TEXT NOT NULL,
+    generated  INTEGER NOT NULL,
+    allow_from BLOB, -- sealed
+    sftp       INTEGER NOT NULL,
+    portal     INTEGER NOT NULL,
+    role       TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_seen  INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX login_name ON login (name_mac) WHERE name_mac IS NOT NULL;
+CREATE INDEX login_account ON login (account, created_at);
+
+CREATE TABLE login_key (
+    login       TEXT NOT NULL REFERENCES login (id) ON DELETE CASCADE,
+    fingerprint TEXT NOT NULL,
+    blob        BLOB NOT NULL,
+    PRIMARY KEY (login, fingerprint)
+);
+
+CREATE TABLE login_link (
+    hash  BLOB PRIMARY KEY,
+    login TEXT NOT NULL REFERENCES login (id) ON DELETE CASCADE,
+    kind  TEXT NOT NULL,
+    until INTEGER NOT NULL
+);
+CREATE INDEX login_link_login ON login_link (login);
+
+CREATE TABLE login_source (
+    login        TEXT NOT NULL REFERENCES login (id) ON DELETE CASCADE,
+    prefix_mac   BLOB NOT NULL,
+    last_success INTEGER NOT NULL,
+    PRIMARY KEY (login, prefix_mac)
+);
+CREATE INDEX login_source_last ON login_source (last_success);
+
+CREATE TABLE throttle (
+    key      BLOB PRIMARY KEY,
+    tokens   REAL NOT NULL,
+    at       INTEGER NOT NULL,
+    failures INTEGER NOT NULL
+);
+CREATE INDEX throttle_at ON throttle (at);
+
+CREATE TABLE file (
+    id             TEXT PRIMARY KEY,
+    account        TEXT NOT NULL,
+    number         INTEGER NOT NULL,
+    direction      TEXT NOT NULL,
+    state          TEXT NOT NULL,
+    source         TEXT NOT NULL,
+    node           TEXT NOT NULL,
+    login          TEXT NOT NULL,
+    name           BLOB, -- sealed
+    name_mac       BLOB,
+    reason         TEXT NOT NULL,
+    began_at       INTEGER NOT NULL,
+    received_at    INTEGER NOT NULL,
+    indexed_at     INTEGER NOT NULL,
+    ended_at       INTEGER NOT NULL,
+    size           INTEGER NOT NULL,
+    sha256         BLOB, -- sealed
+    content_mac    BLOB,
+    body_kind      TEXT NOT NULL,
+    body_ref       TEXT NOT NULL,
+    body_sealed    INTEGER NOT NULL,
+    delivery_mac   BLOB,
+    answered       INTEGER NOT NULL,
+    resumed        INTEGER NOT NULL,
+    format         TEXT NOT NULL,
+    variant        TEXT NOT NULL,
+    batch_count    INTEGER NOT NULL,
+    payment_count  INTEGER NOT NULL,
+    codes          TEXT NOT NULL,
+    summary        BLOB, -- sealed
+    keep           INTEGER NOT NULL,
+    fence          INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX file_number ON file (number);
+CREATE INDEX file_account ON file (account, number);
+CREATE INDEX file_name ON file (account, name_mac, number) WHERE name_mac IS NOT NULL;
+CREATE INDEX file_delivery ON file (account, delivery_mac, number) WHERE delivery_mac IS NOT NULL;
+-- Nearly all files rest as deleted, kept or delivered and are listed by number;
+-- workers, operators and start-up ask for the few others.
+CREATE INDEX file_state ON file (state, number) WHERE state NOT IN ('deleted', 'kept', 'delivered');
+
+-- Grants have rows of one size in slots that are filled, wiped in place and
+-- used again, never deleted: a row that is deleted or grows can leave copies of
+-- itself in the unused part of pages when SQLite balances its tree, and there
+-- secure_delete does not reach them.
+CREATE TABLE file_grant (
+    seq        INTEGER PRIMARY KEY,
+    file       TEXT NOT NULL,
+    ingest_key TEXT NOT NULL,
+    data       BLOB NOT NULL
+);
+CREATE UNIQUE INDEX file_grant_file ON file_grant (file) WHERE file <> '';
+CREATE INDEX file_grant_key ON file_grant (ingest_key) WHERE ingest_key <> '';
+CREATE INDEX file_grant_free ON file_grant (seq) WHERE file = '';
+
+CREATE TABLE inline_body (
+    seq  INTEGER PRIMARY KEY,
+    file TEXT NOT NULL UNIQUE,
+    size INTEGER NOT NULL,
+    body BLOB NOT NULL
+);
+
+CREATE TABLE entry (
+    id         TEXT PRIMARY KEY,
+    login      TEXT NOT NULL REFERENCES login (id) ON DELETE CASCADE,
+    parent     TEXT NOT NULL,
+    name_mac   BLOB NOT NULL,
+    name       BLOB NOT NULL, -- sealed
+    dir        INTEGER NOT NULL,
+    file       TEXT NOT NULL,
+    mtime      INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    until      INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX entry_name ON entry (login, parent, name_mac);
+CREATE INDEX entry_file ON entry (file) WHERE file <> '';
+CREATE INDEX entry_until ON entry (until) WHERE until > 0;
+
+CREATE TABLE job (
+    seq         INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE,
+    kind        TEXT NOT NULL,
+    account     TEXT NOT NULL,
+    file        TEXT NOT NULL,
+    state       INTEGER NOT NULL, -- 0 ready, 1 leased
+    run_at      INTEGER NOT NULL,
+    attempt     INTEGER NOT NULL,
+    lease_until INTEGER NOT NULL,
+    worker      TEXT NOT NULL,
+    last_error  TEXT NOT NULL
+);
+CREATE INDEX job_ready ON job (kind, account, seq) WHERE state = 0;
+CREATE INDEX job_leased ON job (lease_until) WHERE state = 1;
+CREATE INDEX job_file ON job (file) WHERE file <> '';
+
+CREATE TABLE audit (
+    id      TEXT PRIMARY KEY,
+    number  INTEGER, -- place in the tree; NULL until the sequencer gave it one
+    time    INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    actor   TEXT NOT NULL,
+    action  TEXT NOT NULL,
+    object  TEXT NOT NULL,
+    detail  TEXT NOT NULL -- JSON object, keys sorted
+);
+CREATE UNIQUE INDEX audit_number ON audit (number) WHERE number IS NOT NULL;
+CREATE INDEX audit_pending ON audit (id) WHERE number IS NULL;
+CREATE INDEX audit_account ON audit (account, id);
+
+-- The tree's hashes in tlog's stored order, and its signed heads.
+CREATE TABLE audit_hash (
+    number INTEGER PRIMARY KEY,
+    hash   BLOB NOT NULL
+);
+CREATE TABLE audit_head (
+    size INTEGER PRIMARY KEY,
+    note BLOB NOT NULL
+);
+
+-- +goose Down

@@ -1,0 +1,275 @@
+package catalog
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// State is where a file is in its life (DESIGN section 2).
+type State string
+
+// The states of files. Waiting and Delivered are outward, all others inward.
+const (
+	Arriving      State = "arriving"
+	WaitingRename State = "waiting-rename"
+	Received      State = "received"
+	Locked        State = "locked"
+	Held          State = "held"
+	Refused       State = "refused"
+	Kept          State = "kept"
+	Deleted       State = "deleted"
+	Erased        State = "erased"
+	Waiting       State = "waiting"
+	Delivered     State = "delivered"
+)
+
+// Direction is which way a file goes, seen from the gateway.
+type Direction string
+
+// The directions of files.
+const (
+	In  Direction = "in"
+	Out Direction = "out"
+)
+
+// BodyKind is where a file's sealed body lies.
+type BodyKind string
+
+// The places of bodies.
+const (
+	NoBody     BodyKind = "none"
+	InlineBody BodyKind = "inline" // in this catalog, table inline_body
+	VaultBody  BodyKind = "vault"  // in the vault, under Body.Ref
+)
+
+// Values of Account.Content, Keys, OperatorAccess and State.
+const (
+	ContentKeep   = "keep"
+	ContentDelete = "delete"
+
+	KeysGateway  = "gateway"
+	KeysCustomer = "customer"
+
+	OperatorOn    = "on"
+	OperatorAsked = "asked"
+	OperatorOff   = "off"
+
+	AccountOpen   = "open"
+	AccountClosed = "closed"
+)
+
+// SystemAccount is the name of the built-in account that owns operators.
+const SystemAccount = "system"
+
+// Account is a customer.
+type Account struct {
+	ID              uuid.UUID
+	Name            string // chosen by the operator, shown everywhere, unique
+	Content         string // ContentKeep or ContentDelete
+	KeepFor         time.Duration
+	Keys            string // KeysGateway or KeysCustomer
+	ProtectDatabase bool
+	OperatorAccess  string // OperatorOn, OperatorAsked or OperatorOff
+	InShowFor       time.Duration
+	OutboxKeepFor   time.Duration
+	TempNames       []string // patterns of names that wait for their rename
+	RequireBoth     bool     // password and key together
+	AllowFrom       []byte   // sealed JSON list of CIDRs; nil = anywhere
+	State           string   // AccountOpen or AccountClosed
+	CreatedAt       time.Time
+}
+
+// Certificate is one X.509 certificate of an account. Its private key is in
+// the key store.
+type Certificate struct {
+	Fingerprint string // hex SHA-256 of DER
+	Account     uuid.UUID
+	DER         []byte
+	Current     bool
+	CreatedAt   time.Time
+	RemovedAt   time.Time
+}
+
+// RecordKey is an account's record key wrapped for one of its certificates.
+type RecordKey struct {
+	Account     uuid.UUID
+	Fingerprint string // of the certificate
+	Wrapped     []byte
+}
+
+// AccessKey is the public side of one access key of an account.
+type AccessKey struct {
+	ID          uuid.UUID
+	Account     uuid.UUID
+	Fingerprint string
+	Public      []byte
+	Held        string // KeysGateway or KeysCustomer
+	Confirmed   bool
+	CreatedAt   time.Time
+	RemovedAt   time.Time
+}
+
+// Login is a person or robot of an account.
+type Login struct {
+	ID        uuid.UUID
+	Account   uuid.UUID
+	Name      []byte // sealed
+	NameMAC   []byte // under the username index key; nil once the account is shredded
+	Hash      string // Argon2id with its parameters; empty = no password
+	Generated bool   // the password was made by the gateway
+	AllowFrom []byte // sealed JSON list of CIDRs; nil = as the account says
+	SFTP      bool
+	Portal    bool
+	Role      string
+	CreatedAt time.Time
+	LastSeen  time.Time
+}
+
+// LoginKey is one SSH public key of a login.
+type LoginKey struct {
+	Login       uuid.UUID
+	Fingerprint string // "SHA256:..."
+	Blob        []byte // SSH wire format, no comment
+}
+
+// Link is a one-time link; only the hash of its secret is here.
+type Link struct {
+	Hash  []byte
+	Login uuid.UUID
+	Kind  string
+	Until time.Time
+}
+
+// Source is a network prefix from which a login has signed in.
+type Source struct {
+	Login       uuid.UUID
+	PrefixMAC   []byte
+	LastSuccess time.Time
+}
+
+// Throttle is one token bucket of failed sign-ins.
+type Throttle struct {
+	Key      []byte // MAC of what is counted
+	Tokens   float64
+	At       time.Time // when Tokens was true
+	Failures int64     // consecutive
+}
+
+// Times are the moments of a file's life; zero = not yet.
+type Times struct {
+	BeganAt    time.Time
+	ReceivedAt time.Time
+	IndexedAt  time.Time
+	EndedAt    time.Time // came to rest: kept, deleted, erased or delivered
+}
+
+// File is one file, from its first byte, for ever.
+type File struct {
+	ID        uuid.UUID
+	Account   uuid.UUID
+	Number    int64 // arrival number; InsertFile gives one when it is 0
+	Direction Direction
+	State     State
+	Source    string // sftp, portal, api, connect, remote:NAME, operator, gateway
+	Node      string // the gateway it arrives at
+	Login     uuid.UUID
+	Name      []byte // sealed
+	NameMAC   []byte
+	Reason    string
+	Times
+	Content  Content
+	Body     Body
+	Grant    Grant
+	Delivery Delivery
+	Result   Result
+	Keep     bool
+	Fence    int64 // attempt of the index job whose result this is
+}
+
+// Content says what the plaintext is, without telling it.
+type Content struct {
+	Size   int64
+	SHA256 []byte // sealed
+	MAC    []byte // under the account's duplicate key
+}
+
+// Body is where the sealed body lies.
+type Body struct {
+	Kind   BodyKind
+	Ref    string // of the vault object
+	Sealed int64  // length of the sealed object
+}
+
+// Grant is the file key wrapped for an ingest key. It has a table of its own,
+// so that taking it away overwrites it.
+type Grant struct {
+	Key  string // hex fingerprint of the ingest key; empty = no grant
+	Data []byte
+}
+
+// Delivery is what tells a repeated delivery from a new file.
+type Delivery struct {
+	MAC      []byte
+	Answered bool // something followed our acknowledgement
+	Resumed  bool
+}
+
+// Result is what the indexer found, as far as the catalog knows it.
+type Result struct {
+	Format       string
+	Variant      string
+	BatchCount   int64
+	PaymentCount int64
+	Codes        []string // of findings
+	Summary      []byte   // sealed JSON payment.Summary
+}
+
+// FileFilter selects files; the zero value of a field selects all. Files come
+// newest first.
+type FileFilter struct {
+	Account   uuid.UUID
+	State     State
+	Source    string
+	Direction Direction
+	Node      string
+	NameMAC   []byte    // needs Account
+	Since     time.Time // received (or, not yet received, begun) at or after
+	Before    int64     // arrival number: only older files (for paging)
+	Limit     int       // 0 = 1,000; negative = all
+}
+
+// Entry is one name in the /in list of a login.
+type Entry struct {
+	ID        uuid.UUID
+	Login     uuid.UUID
+	Parent    uuid.UUID // uuid.Nil = /in itself
+	NameMAC   []byte
+	Name      []byte // sealed
+	Dir       bool
+	File      uuid.UUID // uuid.Nil for folders
+	MTime     time.Time
+	CreatedAt time.Time
+	Until     time.Time // shown until then; zero = for ever
+}
+
+// Job is work to be done for a file or an account, at or after RunAt.
+type Job struct {
+	ID         uuid.UUID
+	Kind       string
+	Account    uuid.UUID
+	File       uuid.UUID
+	RunAt      time.Time
+	Attempt    int64 // grows with every lease: the fence
+	LeaseUntil time.Time
+	Worker     string
+	LastError  string // for operators: no names, no content
+}
+
+// AuditFilter selects audit entries, newest first.
+type AuditFilter struct {
+	Account uuid.UUID
+	Since   time.Time
+	Before  uuid.UUID // only entries older than this one (for paging)
+	Limit   int       // 0 = 1,000; negative = all
+}

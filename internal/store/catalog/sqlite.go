@@ -1,0 +1,173 @@
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"sealgate/internal/fault"
+)
+
+// This file holds all that is SQLite's: how a database is opened, what its
+// errors mean and how its log is cut. PostgreSQL gets a file like it, and the
+// one place where statements are prepared (session.prepare) turns ? into $n.
+// Statements elsewhere keep to what both understand.
+
+const (
+	beginWrite = "BEGIN IMMEDIATE"
+	gooseName  = goose.DialectSQLite3
+)
+
+// lockByDescriptor makes SQLite lock by open file description: with the older
+// kind of lock, any close of the database file in this process (a backup's,
+// say) would drop the locks of every connection. It has to happen before the
+// first database of the process; elsewhere than on Linux there is only the
+// older kind.
+var lockByDescriptor = sync.OnceFunc(func() {
+	_, _ = sqlite.OFDLocking(true)
+})
+
+// dsn returns how a connection to the database at path is opened. synchronous
+// FULL makes COMMIT return after the fsync of the log; secure_delete
+// overwrites what is deleted; the log is cut by Checkpoint only, never in the
+// middle of somebody's commit.
+func dsn(path string, readOnly bool) string {
+	q := url.Values{}
+	add := func(pragma string) { q.Add("_pragma", pragma) }
+	add("busy_timeout(5000)")
+	add("temp_store(memory)")
+	add("foreign_keys(1)")
+	add("trusted_schema(0)")
+	if readOnly {
+		add("cache_size(-4096)")
+		add("query_only(1)")
+	} else {
+		add("journal_mode(wal)")
+		add("synchronous(full)")
+		add("secure_delete(1)")
+		add("wal_autocheckpoint(0)")
+		add("cache_size(-16384)")
+	}
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
+}
+
+// openPool opens the database at path. The file is made beforehand, so that
+// it and the log and index beside it, which take over its mode, are private.
+func openPool(path string, readOnly bool) (*sql.DB, error) {
+	lockByDescriptor()
+	if !readOnly {
+		if err := create(path); err != nil {
+			return nil, err
+		}
+	}
+	return sql.Open("sqlite", dsn(path, readOnly))
+}
+
+// create makes the file at path when it is not there.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// kindOf says what a driver's error means to the callers of this package.
+func kindOf(err error) fault.Kind {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f.Kind
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return fault.TryLater
+	}
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return fault.Internal
+	}
+	switch e.Code() {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return fault.Exists
+	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+		return fault.NotFound // the account or login that the row belongs to
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return fault.Full
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT:
+		return fault.TryLater
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return fault.Damaged
+	}
+	return fault.Internal
+}
+
+// endsTransaction reports whether the database may have rolled back the whole
+// transaction by itself because of err. A statement that ran after that would
+// be committed on its own.
+func endsTransaction(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH,
+		sqlite3.SQLITE_RANGE, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_SCHEMA:
+		return false
+	}
+	return true
+}
+
+// walSize returns the length of the write-ahead log of the database at path.
+func walSize(path string) (int64, error) {
+	info, err := os.Stat(path + "-wal")
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// drainWAL copies what it can of the log into the database. It holds up
+// neither readers nor the writer; conn is not the writer's.
+func drainWAL(ctx context.Context, conn *sql.Conn) error {
+	var busy, frames, done int64
+	return conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &frames, &done)
+}
+
+// truncateWAL copies the log into the database and cuts it to nothing, so that
+// what was overwritten in the database is nowhere else either. It reports
+// false when a reader still needs the log. It runs on the writer's connection
+// and holds up the writer, so it waits for readers only a moment.
+func truncateWAL(ctx context.Context, conn *sql.Conn) (done bool, err error) {
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout(50)"); err != nil {
+		return false, err
+	}
+	var busy, frames, moved int64
+	err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
+	if _, e := conn.ExecContext(ctx, "PRAGMA busy_timeout(5000)"); err == nil {
+		err = e
+	}
+	return busy == 0, err
+}
