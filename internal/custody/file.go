@@ -1,0 +1,182 @@
+package custody
+
+import (
+	"context"
+	"encoding/hex"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/keys"
+	"sealgate/internal/seal"
+	"sealgate/internal/store/catalog"
+)
+
+// Fresh is the id and the keys of a file that begins.
+type Fresh struct {
+	ID     uuid.UUID
+	Key    *seal.FileKey
+	Header []byte // the head of the sealed object
+
+	binding   seal.Binding
+	custodian *Custodian
+	ingest    *keys.IngestKey // the grant is for
+	grant     []byte
+}
+
+// NewFile draws the keys of a new file. When its content is to be kept, the
+// header wraps them for the account's certificates and access keys; otherwise
+// nothing but the grant opens the file.
+func (c *Custodian) NewFile(ctx context.Context, account *catalog.Account, keep bool) (*Fresh, error) {
+	const op = "custody: new file"
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	f := &Fresh{ID: id, binding: seal.Binding{File: id, Account: account.ID}, custodian: c}
+	if f.ingest, err = c.ingestKey(); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	a, b := seal.NewShares()
+	defer a.Wipe()
+	defer b.Wipe()
+	h := seal.Header{Binding: f.binding}
+	if keep {
+		l, err := c.lockOf(ctx, account.ID)
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, op, err)
+		}
+		if h.Wraps, err = l.wraps(a, b, f.binding); err != nil {
+			return nil, fault.Wrap(fault.Internal, op, err)
+		}
+	}
+	f.Key = seal.DeriveFileKey(a, b, id)
+	f.Header = h.Marshal(f.Key)
+	if f.grant, err = seal.WrapGrant(f.Key, f.ingest.Public, f.binding); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	return f, nil
+}
+
+// Grant returns the grant of the file for its row. It is called inside the
+// transaction that inserts the row: the day's change looks for grants to wrap
+// anew in a transaction too, so it sees the row, or Grant sees the new key.
+func (f *Fresh) Grant() (catalog.Grant, error) {
+	current, err := f.custodian.ingestKey()
+	if err != nil {
+		return catalog.Grant{}, err
+	}
+	if current.Fingerprint != f.ingest.Fingerprint {
+		if f.grant, err = seal.WrapGrant(f.Key, current.Public, f.binding); err != nil {
+			return catalog.Grant{}, fault.Wrap(fault.Internal, "custody: grant", err)
+		}
+		f.ingest = current
+	}
+	return catalog.Grant{Key: f.ingest.Fingerprint.String(), Data: f.grant}, nil
+}
+
+// FileKey returns the key of a file on record: by its grant when that opens,
+// else by certificate and access key. Locked when neither can be had here.
+func (c *Custodian) FileKey(ctx context.Context, f *catalog.File, h seal.Header) (*seal.FileKey, error) {
+	const op = "custody: file key"
+	binding := seal.Binding{File: f.ID, Account: f.Account}
+	if err := h.Check(binding); err != nil {
+		return nil, fault.Wrap(fault.Damaged, op, err)
+	}
+	k, grantErr := c.byGrant(f.Grant, binding)
+	if fault.Is(grantErr, fault.Locked) && f.Grant.Key != "" {
+		// The day may have changed since f was read.
+		var now catalog.Grant
+		if now, grantErr = c.grantNow(ctx, f.ID); grantErr == nil {
+			k, grantErr = c.byGrant(now, binding)
+		}
+	}
+	if grantErr == nil {
+		return k, nil
+	}
+	k, err := c.byLock(f.Account, h)
+	if err == nil {
+		return k, nil
+	}
+	if fault.Is(err, fault.Locked) && !fault.Is(grantErr, fault.Locked) {
+		err = grantErr // it is here and damaged: that is what has to be said
+	}
+	return nil, fault.Wrap(fault.Internal, op, err)
+}
+
+// grantNow reads a file's grant again; a file that is gone has none.
+func (c *Custodian) grantNow(ctx context.Context, file uuid.UUID) (catalog.Grant, error) {
+	var g catalog.Grant
+	err := c.cat.View(ctx, func(tx *catalog.Tx) error {
+		f, err := tx.File(file)
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		g = f.Grant
+		return nil
+	})
+	return g, err
+}
+
+// byGrant opens a grant. None, and one whose ingest key is gone, are Locked.
+func (c *Custodian) byGrant(g catalog.Grant, binding seal.Binding) (*seal.FileKey, error) {
+	const op = "custody: grant"
+	if g.Key == "" {
+		return nil, fault.New(fault.Locked, op, "the file has no grant")
+	}
+	fp, err := parseFingerprint(g.Key)
+	if err != nil {
+		return nil, err
+	}
+	k, err := c.ks.IngestKey(fp)
+	if fault.Is(err, fault.NotFound) {
+		return nil, fault.New(fault.Locked, op, "the ingest key of the file's grant is gone")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return seal.OpenGrant(g.Data, k.Private, binding)
+}
+
+// byLock opens a kept file with the first certificate and the first access key
+// that are here and that its header names.
+func (c *Custodian) byLock(account uuid.UUID, h seal.Header) (*seal.FileKey, error) {
+	have, err := c.accountKeys(account)
+	if err != nil {
+		return nil, err
+	}
+	locked := func(what string) error {
+		return fault.New(fault.Locked, "custody: open", "the %s that opens this file is not in the key store", what)
+	}
+	cert, access := (*keys.Certificate)(nil), (*keys.AccessKey)(nil)
+	for _, w := range h.Wraps {
+		switch w.Kind {
+		case seal.KindCertificate:
+			if k := have.Certificate(w.Key); cert == nil && k != nil && k.Key != nil {
+				cert = k
+			}
+		case seal.KindAccessKey:
+			if k := have.AccessKey(w.Key); access == nil && k != nil && k.Private != nil {
+				access = k
+			}
+		}
+	}
+	switch {
+	case cert == nil:
+		return nil, locked("certificate key")
+	case access == nil:
+		return nil, locked("access key")
+	}
+	return h.FileKey(cert.Key, access.Private)
+}
+
+func parseFingerprint(text string) (seal.Fingerprint, error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(seal.Fingerprint{}) {
+		return seal.Fingerprint{}, fault.New(fault.Invalid, "custody: fingerprint", "%q is no fingerprint: 64 hexadecimal digits are expected", text)
+	}
+	return seal.Fingerprint(b), nil
+}
