@@ -41,10 +41,10 @@ type vector struct {
 
 // kit is the keys that the vectors are made with.
 type kit struct {
-	t                       testing.TB
-	rsa, p256, p384         lock
+	t                        testing.TB
+	rsa, p256, p384          lock
 	access1, access2, ingest hpke.PrivateKey
-	vectors                 []vector
+	vectors                  []vector
 }
 
 const (
@@ -65,7 +65,7 @@ func newKit(t testing.TB) *kit {
 		p384:    storedLock(t, file(p384PEM), func() crypto.Signer { return ecKey(t, elliptic.P384()) }),
 		access1: storedAccess(t, file(accessPEM)),
 		access2: storedAccess(t, file(otherPEM)),
-		ingest:   storedAccess(t, file(ingestPEM)),
+		ingest:  storedAccess(t, file(ingestPEM)),
 	}
 }
 
