@@ -1,0 +1,116 @@
+// Package fileobject is the file object: what people, scripts and answers in
+// the outbox see of a file. Its JSON names are a stable interface
+// (docs/api.md).
+package fileobject
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"sealgate/internal/custody"
+	"sealgate/internal/fault"
+	"sealgate/internal/payment"
+	"sealgate/internal/store/catalog"
+)
+
+// Object describes one file. Times are RFC 3339 UTC; null = not yet.
+type Object struct {
+	ID        string     `json:"id"`
+	Account   string     `json:"account"`
+	Name      string     `json:"name"`
+	Source    string     `json:"source"`
+	Reason    *string    `json:"reason"`
+	Direction string     `json:"direction"`
+	State     string     `json:"state"`
+	Size      int64      `json:"size"`
+	SHA256    *string    `json:"sha256"`
+	Received  *time.Time `json:"received_at"`
+	Indexed   *time.Time `json:"indexed_at"`
+	Resumed   bool       `json:"resumed,omitempty"`
+	Contents
+}
+
+// Contents is what the indexer found; empty until then.
+type Contents struct {
+	Format       *string           `json:"format"`
+	Variant      *string           `json:"variant"`
+	MessageIDs   []string          `json:"message_ids"`
+	BatchCount   int64             `json:"batch_count"`
+	PaymentCount int64             `json:"payment_count"`
+	Sums         []payment.Sum     `json:"sums"`
+	Dates        *payment.Dates    `json:"execution_dates"`
+	Findings     []payment.Finding `json:"findings"`
+}
+
+// Of opens what is sealed in the row with the account's records.
+func Of(rec *custody.Records, account string, f *catalog.File) (Object, error) {
+	o := Object{
+		ID: f.ID.String(), Account: account, Source: f.Source, Direction: string(f.Direction),
+		State: string(f.State), Size: f.Content.Size, Resumed: f.Delivery.Resumed,
+		Received: moment(f.ReceivedAt), Indexed: moment(f.IndexedAt),
+		Contents: Contents{MessageIDs: []string{}, Sums: []payment.Sum{}, Findings: []payment.Finding{}},
+	}
+	if f.Reason != "" {
+		o.Reason = &f.Reason
+	}
+	name, err := rec.Open("file", "name", f.ID, f.Name)
+	if err != nil {
+		return Object{}, err
+	}
+	o.Name = string(name)
+	if len(f.Content.SHA256) > 0 {
+		sum, err := rec.Open("file", "sha256", f.ID, f.Content.SHA256)
+		if err != nil {
+			return Object{}, err
+		}
+		text := hex.EncodeToString(sum)
+		o.SHA256 = &text
+	}
+	if len(f.Result.Summary) == 0 {
+		return o, nil
+	}
+	s, err := Summary(rec, f)
+	if err != nil {
+		return Object{}, err
+	}
+	o.Contents = contents(s)
+	return o, nil
+}
+
+func contents(s payment.Summary) Contents {
+	return Contents{
+		Format: s.Format, Variant: s.Variant, MessageIDs: s.MessageIDs, BatchCount: s.BatchCount,
+		PaymentCount: s.PaymentCount, Sums: s.Sums, Dates: s.ExecutionDates, Findings: s.Findings,
+	}
+}
+
+// Summary opens the indexer's answer in a row.
+func Summary(rec *custody.Records, f *catalog.File) (payment.Summary, error) {
+	var s payment.Summary
+	plain, err := rec.Open("file", "summary", f.ID, f.Result.Summary)
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(plain, &s); err != nil {
+		return s, fault.Wrap(fault.Damaged, "fileobject: summary", err)
+	}
+	return s, nil
+}
+
+// SealSummary seals the indexer's answer for the row of f.
+func SealSummary(rec *custody.Records, f *catalog.File, s payment.Summary) ([]byte, error) {
+	plain, err := json.Marshal(s)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "fileobject: summary", err)
+	}
+	return rec.Seal("file", "summary", f.ID, plain), nil
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

@@ -1,0 +1,108 @@
+package intake
+
+import (
+	"crypto/sha256"
+	"hash"
+	"sync"
+
+	"sealgate/internal/seal"
+)
+
+// hashWindow is how many slots may wait for an earlier one before their bytes
+// are let go and read back at the end instead.
+const hashWindow = 64
+
+var slotBuffers = sync.Pool{New: func() any { return new([seal.SlotSize]byte) }}
+
+// contentHash computes the SHA-256 of a file whose slots become whole in
+// almost, but not quite, ascending order. It takes each slot's buffer when the
+// slot is sealed, so that the bytes are hashed while they are still in cache.
+//
+// What it could not take in order (a gap wider than the window, a slot that was
+// written again after it was hashed) is read back from the sealed object by
+// finish. Its state is never stored: it holds plaintext.
+type contentHash struct {
+	mu      sync.Mutex
+	hash    hash.Hash
+	next    int64 // the first slot that is not hashed yet
+	waiting map[int64]*[seal.SlotSize]byte
+	running bool // somebody is hashing, outside mu
+	stale   bool // a hashed slot was written again: begin anew
+}
+
+func newContentHash() *contentHash {
+	return &contentHash{hash: sha256.New(), waiting: make(map[int64]*[seal.SlotSize]byte)}
+}
+
+// offer hands over the bytes of a whole slot; the buffer belongs to the hash.
+func (c *contentHash) offer(k int64, buf *[seal.SlotSize]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stale || k < c.next || k >= c.next+hashWindow {
+		slotBuffers.Put(buf)
+		return
+	}
+	c.waiting[k] = buf
+	if c.running {
+		return
+	}
+	c.running = true
+	for {
+		buf, ok := c.waiting[c.next]
+		if !ok {
+			break
+		}
+		delete(c.waiting, c.next)
+		c.next++
+		c.mu.Unlock()
+		c.hash.Write(buf[:])
+		slotBuffers.Put(buf)
+		c.mu.Lock()
+	}
+	c.running = false
+}
+
+// forget says that slot k is about to be written again.
+func (c *contentHash) forget(k int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k < c.next {
+		c.stale = true
+	}
+	if buf, ok := c.waiting[k]; ok {
+		delete(c.waiting, k)
+		slotBuffers.Put(buf)
+	}
+}
+
+// finish returns the hash of all slots, reading those that were not hashed
+// yet. Nobody may offer any more.
+func (c *contentHash) finish(slots int64, read func(k int64) ([]byte, error)) (sum [32]byte, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stale {
+		c.hash.Reset()
+		c.next, c.stale = 0, false
+	}
+	for ; c.next < slots; c.next++ {
+		if buf, ok := c.waiting[c.next]; ok {
+			c.hash.Write(buf[:])
+			continue
+		}
+		p, err := read(c.next)
+		if err != nil {
+			return sum, err
+		}
+		c.hash.Write(p)
+	}
+	c.release()
+	return [32]byte(c.hash.Sum(nil)), nil
+}
+
+// release gives back the buffers that still wait. The caller holds mu.
+func (c *contentHash) release() {
+	for k, buf := range c.waiting {
+		delete(c.waiting, k)
+		slotBuffers.Put(buf)
+	}
+}

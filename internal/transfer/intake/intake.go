@@ -1,0 +1,213 @@
+// Package intake is the only way in: whatever door a file comes through, it
+// becomes an Arrival here, and nothing is acknowledged before it is durable.
+//
+// # An arrival's life
+//
+//	Begin ──► WriteAt, Sync ... ──► Commit ──► received          (or waiting-rename, then Rename ──► received)
+//	              │                    └─ the same delivery again: the file that is there already (R2)
+//	              └► Abort ──► unfinished, to be resumed ──► Resume ──► WriteAt ...
+//
+// Bytes are sealed slot by slot as they become whole, under a file key that is
+// fresh for each arrival; no plaintext and no name reaches a disk. A small file
+// stays in memory, sealed, until it is committed in the catalog's own
+// transaction; a larger one goes to the vault slot by slot.
+//
+// Invariants R1 to R4 and R6 to R8 of the design are kept here; the order of
+// writes that they rest on is told at Arrival. After a crash nothing needs an
+// operator: rows without progress are resumed or swept, objects without a row
+// are swept.
+package intake
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/custody"
+	"sealgate/internal/fault"
+	"sealgate/internal/seal"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/vault"
+	"sealgate/internal/transfer/inbox"
+	"sealgate/internal/transfer/vpath"
+)
+
+// Bounds of the intake.
+const (
+	MaxSize = 1 << 40 // bytes in a file
+
+	maxInline     = 64 << 10  // a sealed object up to this size lies in the catalog
+	inlineBudget  = 256 << 20 // all of them together; beyond it, files go to the vault at once
+	memoryObject  = 2 * seal.SlotSize
+	recordTimeout = 30 * time.Second
+
+	sameDeliveryFor = 7 * 24 * time.Hour // R2
+	unfinishedFor   = 7 * 24 * time.Hour // how long a cut arrival can be resumed
+)
+
+// Space tells how much room the data directory has, in bytes.
+type Space func() (free, total int64, err error)
+
+// Options are what an Intake needs beside its stores.
+type Options struct {
+	Node  string // name of this gateway; unfinished arrivals belong to it
+	Now   func() time.Time
+	Log   *slog.Logger
+	Space Space // nil = no check
+}
+
+// Intake takes files in. It is safe for concurrent use.
+type Intake struct {
+	catalog *catalog.Catalog
+	vault   vault.Vault
+	keys    *custody.Custodian
+	node    string
+	now     func() time.Time
+	log     *slog.Logger
+	space   Space
+
+	live      registry
+	confirmed confirmations
+	inline    inlineUse
+	renames   stripes
+}
+
+// New returns an intake on these stores.
+func New(cat *catalog.Catalog, v vault.Vault, keys *custody.Custodian, opt Options) *Intake {
+	return &Intake{
+		catalog: cat, vault: v, keys: keys,
+		node: opt.Node, now: opt.Now, log: opt.Log, space: opt.Space,
+		live: newRegistry(), confirmed: newConfirmations(),
+	}
+}
+
+// Spec says what arrives, and from whom.
+type Spec struct {
+	Account   uuid.UUID
+	Login     uuid.UUID // uuid.Nil for what the gateway itself sends
+	Path      vpath.Path
+	Source    string            // as in the file object: sftp, portal, api, operator ...
+	Direction catalog.Direction // zero = in
+	Actor     string            // for the audit; empty = the login, else the gateway
+}
+
+func (s Spec) actor() string {
+	switch {
+	case s.Actor != "":
+		return s.Actor
+	case s.Login != uuid.Nil:
+		return s.Login.String()
+	}
+	return "gateway"
+}
+
+// Begin starts a new file. Nothing is on record until bytes must reach a disk.
+func (in *Intake) Begin(ctx context.Context, spec Spec) (*Arrival, error) {
+	const op = "intake: begin"
+	if spec.Direction == "" {
+		spec.Direction = catalog.In
+	}
+	if spec.Path.IsRoot() {
+		return nil, fault.New(fault.Invalid, op, "a file needs a name")
+	}
+	if err := in.room(); err != nil {
+		return nil, err
+	}
+	account, err := in.admit(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	keep := account.Content == catalog.ContentKeep || spec.Direction == catalog.Out
+	fresh, err := in.keys.NewFile(ctx, account, keep)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	body, err := seal.NewBody(fresh.Key, fresh.ID)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	now := in.now()
+	f := &catalog.File{
+		ID: fresh.ID, Account: spec.Account, Login: spec.Login, Direction: spec.Direction,
+		State: catalog.Arriving, Source: spec.Source, Node: in.node,
+		Times: catalog.Times{BeganAt: now}, Body: catalog.Body{Kind: catalog.NoBody},
+		Keep: keep,
+	}
+	if err := in.nameFile(ctx, f, spec.Path.Base()); err != nil {
+		return nil, err
+	}
+	obj := &memory{bytes: append(make([]byte, 0, len(fresh.Header)+4096), fresh.Header...)}
+	a := newArrival(in, spec, f, body, fresh.Header, obj)
+	a.fresh = freshKeys{fresh}
+	in.live.add(a)
+	return a, nil
+}
+
+// admit checks that the account takes files and that the name can be given.
+func (in *Intake) admit(ctx context.Context, spec Spec) (*catalog.Account, error) {
+	const op = "intake: begin"
+	rec, err := in.keys.Records(ctx, spec.Account)
+	if err != nil {
+		return nil, err
+	}
+	var account *catalog.Account
+	err = in.catalog.View(ctx, func(tx *catalog.Tx) error {
+		var err error
+		if account, err = tx.Account(spec.Account); err != nil {
+			return err
+		}
+		if account.State != catalog.AccountOpen {
+			return fault.New(fault.Locked, op, "the account is closed")
+		}
+		if spec.Direction == catalog.Out || spec.Path.Dir().IsRoot() && !in.isFolder(tx, rec, spec) {
+			return nil
+		}
+		if in.isFolder(tx, rec, spec) {
+			return fault.New(fault.Invalid, op, "a folder has that name")
+		}
+		_, err = inbox.In(tx, rec, spec.Login).Folder(spec.Path.Dir())
+		return err
+	})
+	return account, err
+}
+
+func (in *Intake) isFolder(tx *catalog.Tx, rec *custody.Records, spec Spec) bool {
+	e, err := inbox.In(tx, rec, spec.Login).Find(spec.Path)
+	return err == nil && e.Dir
+}
+
+// nameFile seals the name into the row.
+func (in *Intake) nameFile(ctx context.Context, f *catalog.File, name string) error {
+	rec, err := in.keys.Records(ctx, f.Account)
+	if err != nil {
+		return err
+	}
+	f.NameMAC = inbox.MAC(rec, name)
+	f.Name = rec.Seal("file", "name", f.ID, []byte(name))
+	return nil
+}
+
+// room refuses new arrivals while the disk is nearly full, so that the catalog
+// can still be written and what is under way can end (R8).
+func (in *Intake) room() error {
+	if in.space == nil {
+		return nil
+	}
+	free, total, err := in.space()
+	if err != nil {
+		return fault.Wrap(fault.Internal, "intake: free space", err)
+	}
+	if free < min(total/20, 256<<20) {
+		return fault.New(fault.Full, "intake: begin", "the gateway's disk is full; nothing was taken, try again later")
+	}
+	return nil
+}
+
+// newRef names a vault object: 128 random bits, then the file's id, so that an
+// object on disk leads to its row.
+func newRef(file uuid.UUID) string {
+	random := uuid.New()
+	return hexOf(random[:]) + hexOf(file[:])
+}

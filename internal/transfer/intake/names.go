@@ -1,0 +1,50 @@
+package intake
+
+import (
+	"context"
+	"path"
+	"strings"
+
+	"sealgate/internal/store/catalog"
+)
+
+// temporaryNames are the names that clients give to files they have not
+// finished, unless the account has its own list.
+var temporaryNames = []string{
+	"*.filepart", "*.part", "*.partial", "*.tmp", "*.temp", "*.crdownload", "*.writing", "*~", ".in.*", ".~*", "~$*",
+}
+
+// SourceSFTP is the source of files that come through the SFTP server, the one
+// door whose clients rename what they have sent.
+const SourceSFTP = "sftp"
+
+// isTemporary reports whether a name says "not finished yet". Patterns are
+// compared without regard to case, as the programs that make them do not.
+func isTemporary(patterns []string, name string) bool {
+	if len(patterns) == 0 {
+		patterns = temporaryNames
+	}
+	name = strings.ToLower(name)
+	for _, p := range patterns {
+		if ok, err := path.Match(strings.ToLower(p), name); err == nil && ok {
+			return true
+		}
+	}
+	return false
+}
+
+// mustWait reports whether the file of this name waits for its rename.
+func (in *Intake) mustWait(ctx context.Context, spec Spec) (bool, error) {
+	if spec.Direction == catalog.Out || spec.Source != SourceSFTP {
+		return false, nil
+	}
+	var wait bool
+	err := in.catalog.View(ctx, func(tx *catalog.Tx) error {
+		account, err := tx.Account(spec.Account)
+		if err == nil {
+			wait = isTemporary(account.TempNames, spec.Path.Base())
+		}
+		return err
+	})
+	return wait, err
+}

@@ -1,0 +1,170 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/seal"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/inbox"
+)
+
+// errTakenOver ends an arrival whose client came back on another connection
+// before we noticed that the first was gone.
+var errTakenOver = errors.New("resumed on another connection")
+
+// Resume goes on with the unfinished arrival of this login and path. What
+// counts as there is found by reading: the leading whole slots that open (R6).
+// fault.NotFound: there is none. fault.Exists: the name belongs to a file that
+// was received.
+func (in *Intake) Resume(ctx context.Context, spec Spec) (*Arrival, error) {
+	if spec.Direction == "" {
+		spec.Direction = catalog.In
+	}
+	if open := in.live.named(spec); open != nil {
+		open.Abort(errTakenOver)
+	}
+	f, err := in.unfinished(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	if f.Body.Kind != catalog.VaultBody {
+		return in.beginAgain(ctx, spec)
+	}
+	a, err := in.reopen(ctx, spec, f)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Damaged) {
+		// The row was committed and the crash came before the object's header.
+		return in.beginAgain(ctx, spec)
+	}
+	return a, err
+}
+
+// beginAgain starts a new file under the name of an arrival of which nothing
+// durable is left.
+func (in *Intake) beginAgain(ctx context.Context, spec Spec) (*Arrival, error) {
+	a, err := in.Begin(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	a.file.Delivery.Resumed = true
+	return a, nil
+}
+
+// unfinished finds the row of the unfinished arrival that has the name.
+func (in *Intake) unfinished(ctx context.Context, spec Spec) (*catalog.File, error) {
+	const op = "intake: resume"
+	rec, err := in.keys.Records(ctx, spec.Account)
+	if err != nil {
+		return nil, err
+	}
+	var f *catalog.File
+	err = in.catalog.View(ctx, func(tx *catalog.Tx) error {
+		e, err := inbox.In(tx, rec, spec.Login).Find(spec.Path)
+		if err != nil {
+			return err
+		}
+		if e.Dir {
+			return fault.New(fault.Invalid, op, "a folder has that name")
+		}
+		f, err = tx.File(e.File)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if f.State != catalog.Arriving {
+		return nil, fault.New(fault.Exists, op, "already received, send it whole")
+	}
+	if f.Node != in.node {
+		return nil, fault.New(fault.TryLater, op, "this transfer was begun on another gateway")
+	}
+	return f, nil
+}
+
+// reopen makes an Arrival of an unfinished object.
+func (in *Intake) reopen(ctx context.Context, spec Spec, f *catalog.File) (*Arrival, error) {
+	obj, err := in.vault.Resume(ctx, f.Body.Ref)
+	if err != nil {
+		return nil, err
+	}
+	body, header, err := in.openBody(ctx, f, obj)
+	if err != nil {
+		obj.Close()
+		return nil, err
+	}
+	row := *f
+	row.Delivery.Resumed = true
+	a := newArrival(in, spec, &row, body, header, obj)
+	a.onRecord, a.resumedObject = true, true
+	a.board.rediscover()
+	in.live.add(a)
+	return a, nil
+}
+
+// openBody reads the header and opens the file key with the grant.
+func (in *Intake) openBody(ctx context.Context, f *catalog.File, obj io.ReaderAt) (*seal.Body, []byte, error) {
+	h, raw, err := seal.ReadHeader(io.NewSectionReader(obj, 0, seal.MaxHeader))
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err := in.keys.FileKey(ctx, f, h)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer key.Wipe()
+	if err := seal.VerifyHeader(raw, key); err != nil {
+		return nil, nil, err
+	}
+	body, err := seal.NewBody(key, f.ID)
+	return body, raw, err
+}
+
+// rediscover finds the leading whole slots of an object by opening them, and
+// hashes them on the way.
+func (b *board) rediscover() {
+	for k := int64(0); ; k++ {
+		buf := slotBuffers.Get().(*[seal.SlotSize]byte)
+		if err := readSlot(b.object(), b.header, buf, k, b.body.OpenSlot); err != nil {
+			slotBuffers.Put(buf)
+			return
+		}
+		b.hash.offer(k, buf)
+		b.whole.set(k)
+		b.size = (k + 1) * seal.SlotSize
+	}
+}
+
+// durableLength returns how much of an unfinished arrival a client may count
+// on. Once read, it is remembered.
+func (in *Intake) durableLength(ctx context.Context, f *catalog.File) int64 {
+	if n, ok := in.live.length(f.ID); ok {
+		return n
+	}
+	if f.Body.Kind != catalog.VaultBody || f.Node != in.node {
+		return 0
+	}
+	n := in.measure(ctx, f)
+	in.live.suspended(f.ID, n)
+	return n
+}
+
+func (in *Intake) measure(ctx context.Context, f *catalog.File) int64 {
+	obj, err := in.vault.Open(ctx, f.Body.Ref)
+	if err != nil {
+		return 0
+	}
+	defer obj.Close()
+	body, header, err := in.openBody(ctx, f, obj)
+	if err != nil {
+		return 0
+	}
+	buf := slotBuffers.Get().(*[seal.SlotSize]byte)
+	defer slotBuffers.Put(buf)
+	for k := int64(0); ; k++ {
+		if readSlot(obj, len(header), buf, k, body.OpenSlot) != nil {
+			return k * seal.SlotSize
+		}
+	}
+}

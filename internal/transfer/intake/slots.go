@@ -1,0 +1,331 @@
+package intake
+
+import (
+	"io"
+	"math/bits"
+	"sync"
+	"sync/atomic"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/seal"
+)
+
+// maxBuffered is how many unfinished slots of one arrival stay in memory
+// (64 x 64 KiB = 4 MiB). One more is sealed as a part and put aside on the object.
+const maxBuffered = 64
+
+// slot is one slot that is not whole yet. Its mutex guards all fields; a
+// writer that waited for it looks at done before it goes on.
+type slot struct {
+	mu   sync.Mutex
+	buf  *[seal.SlotSize]byte // nil while the bytes are on the object
+	part bool                 // the bytes on the object are a part, not a whole slot
+	ext  extents
+	done bool // sealed whole, or the arrival ended: this value is out of use
+}
+
+// bitset is a growing set of slot numbers.
+type bitset []uint64
+
+func (b bitset) has(k int64) bool {
+	return k>>6 < int64(len(b)) && b[k>>6]&(1<<(k&63)) != 0
+}
+
+func (b *bitset) set(k int64) {
+	for k>>6 >= int64(len(*b)) {
+		*b = append(*b, 0)
+	}
+	(*b)[k>>6] |= 1 << (k & 63)
+}
+
+func (b bitset) clear(k int64) {
+	if b.has(k) {
+		b[k>>6] &^= 1 << (k & 63)
+	}
+}
+
+// leading returns how many slots from 0 on are in the set without a gap.
+func (b bitset) leading() int64 {
+	for i, w := range b {
+		if w != ^uint64(0) {
+			return int64(i)*64 + int64(bits.TrailingZeros64(^w))
+		}
+	}
+	return int64(len(b)) * 64
+}
+
+// board keeps the unfinished slots of an arrival and which slots are whole.
+// Bytes may come in any order, overlap and come again; board turns them into
+// whole slots, sealed and written to the object once each as a rule.
+type board struct {
+	body   *seal.Body
+	header int // length of the object's header
+	object func() object
+	// grown is called before the first whole slot is written: a file of more
+	// than a slot leaves memory.
+	grown func() error
+	hash  *contentHash
+
+	buffered atomic.Int64 // slots with a buffer
+
+	mu     sync.Mutex // guards the fields below, not the slots' own
+	slots  map[int64]*slot
+	whole  bitset
+	size   int64 // end of the furthest byte written
+	extent int64 // end of the furthest byte of the object written
+}
+
+// write takes p at offset off.
+func (b *board) write(p []byte, off int64) (int, error) {
+	n := 0
+	for n < len(p) {
+		pos := off + int64(n)
+		k, at := pos/seal.SlotSize, int(pos%seal.SlotSize)
+		m := min(seal.SlotSize-at, len(p)-n)
+		if err := b.fill(k, at, p[n:n+m]); err != nil {
+			return n, err
+		}
+		n += m
+		b.mu.Lock()
+		b.size = max(b.size, pos+int64(m))
+		b.mu.Unlock()
+	}
+	if b.buffered.Load() > maxBuffered {
+		if err := b.putAside(); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// fill copies p into slot k at byte at, and seals the slot when that made it whole.
+func (b *board) fill(k int64, at int, p []byte) error {
+	for {
+		s := b.take(k)
+		s.mu.Lock()
+		if s.done { // made whole by another writer meanwhile
+			s.mu.Unlock()
+			continue
+		}
+		err := b.fillSlot(s, k, at, p)
+		s.mu.Unlock()
+		return err
+	}
+}
+
+// take returns the unfinished slot k. A whole slot that is written again
+// becomes unfinished: its bytes are on the object.
+func (b *board) take(k int64) *slot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := b.slots[k]; s != nil {
+		return s
+	}
+	s := new(slot)
+	if b.whole.has(k) {
+		b.whole.clear(k)
+		b.hash.forget(k)
+		s.ext = extents{{0, seal.SlotSize}}
+	}
+	b.slots[k] = s
+	return s
+}
+
+// fillSlot does fill's work under the slot's mutex.
+func (b *board) fillSlot(s *slot, k int64, at int, p []byte) error {
+	if s.buf == nil {
+		if err := b.recall(s, k); err != nil {
+			return err
+		}
+	}
+	copy(s.buf[at:], p)
+	s.ext = s.ext.add(at, at+len(p))
+	if !s.ext.covers(seal.SlotSize) {
+		return nil
+	}
+	if err := b.grown(); err != nil {
+		return err
+	}
+	if err := b.put(k, s.buf[:]); err != nil {
+		return err
+	}
+	b.hash.offer(k, s.buf)
+	s.buf, s.done = nil, true
+	b.buffered.Add(-1)
+
+	b.mu.Lock()
+	delete(b.slots, k)
+	b.whole.set(k)
+	b.mu.Unlock()
+	return nil
+}
+
+// recall gives the slot a buffer with what is on the object, if anything is.
+func (b *board) recall(s *slot, k int64) error {
+	buf := slotBuffers.Get().(*[seal.SlotSize]byte)
+	if len(s.ext) > 0 {
+		open := opener(b.body.OpenSlot)
+		if s.part {
+			open = b.body.OpenPart
+		}
+		if err := readSlot(b.object(), b.header, buf, k, open); err != nil {
+			slotBuffers.Put(buf)
+			return err
+		}
+		s.part = false
+	}
+	s.buf = buf
+	b.buffered.Add(1)
+	return nil
+}
+
+// readSlot opens the whole slot k of an object into buf.
+func readSlot(obj io.ReaderAt, header int, buf *[seal.SlotSize]byte, k int64, open opener) error {
+	sealed := sealedBuffers.Get().(*[seal.SlotSize + seal.Overhead]byte)
+	defer sealedBuffers.Put(sealed)
+	if n, err := obj.ReadAt(sealed[:], seal.SlotOffset(header, k)); n < len(sealed) {
+		return fault.Wrap(fault.Damaged, "intake: read back", err)
+	}
+	plain, err := open(buf[:0], k, sealed[:])
+	if err == nil && len(plain) != seal.SlotSize {
+		err = fault.New(fault.Damaged, "intake: read back", "slot %d holds %d bytes", k, len(plain))
+	}
+	return err
+}
+
+// opener is seal.Body's OpenSlot or OpenPart.
+type opener func(dst []byte, k int64, sealed []byte) ([]byte, error)
+
+// sealedBuffers holds one sealed slot each.
+var sealedBuffers = sync.Pool{New: func() any { return new([seal.SlotSize + seal.Overhead]byte) }}
+
+// put seals plain as slot k onto the object.
+func (b *board) put(k int64, plain []byte) error {
+	return b.putSealed(k, plain, b.body.SealSlot)
+}
+
+func (b *board) putSealed(k int64, plain []byte, sealer func([]byte, int64, []byte) []byte) error {
+	sealed := sealedBuffers.Get().(*[seal.SlotSize + seal.Overhead]byte)
+	defer sealedBuffers.Put(sealed)
+	out := sealer(sealed[:0], k, plain)
+	off := seal.SlotOffset(b.header, k)
+	if _, err := b.object().WriteAt(out, off); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	b.extent = max(b.extent, off+int64(len(out)))
+	b.mu.Unlock()
+	return nil
+}
+
+// putAside seals one buffered slot as a part onto the object, so that memory
+// stays bounded when a client writes all over a file.
+func (b *board) putAside() error {
+	b.mu.Lock()
+	candidates := make(map[int64]*slot, len(b.slots))
+	for k, s := range b.slots {
+		candidates[k] = s
+	}
+	b.mu.Unlock()
+	for k, s := range candidates {
+		s.mu.Lock()
+		if s.done || s.buf == nil {
+			s.mu.Unlock()
+			continue
+		}
+		err := b.setAside(s, k)
+		s.mu.Unlock()
+		return err
+	}
+	return nil
+}
+
+func (b *board) setAside(s *slot, k int64) error {
+	if err := b.grown(); err != nil {
+		return err
+	}
+	blankHoles(s.buf, s.ext)
+	if err := b.putSealed(k, s.buf[:], b.body.SealPart); err != nil {
+		return err
+	}
+	slotBuffers.Put(s.buf)
+	s.buf, s.part = nil, true
+	b.buffered.Add(-1)
+	return nil
+}
+
+// blankHoles clears what was not written: a buffer comes from a pool and may
+// hold another file's bytes.
+func blankHoles(buf *[seal.SlotSize]byte, ext extents) {
+	at := 0
+	for _, s := range ext {
+		clear(buf[at:s.from])
+		at = s.to
+	}
+	clear(buf[at:])
+}
+
+// tail seals the last, short slot, when its bytes are there without a hole.
+// It may be sealed again when the file grows. Writers must be shut out.
+func (b *board) tail() error {
+	k, n := b.size/seal.SlotSize, int(b.size%seal.SlotSize)
+	s := b.slots[k]
+	if n == 0 || s == nil || !s.ext.covers(n) {
+		return nil
+	}
+	if s.buf == nil {
+		if err := b.recall(s, k); err != nil {
+			return err
+		}
+	}
+	return b.put(k, s.buf[:n])
+}
+
+// complete reports whether every byte from 0 to size was written. Writers must
+// be shut out.
+func (b *board) complete() bool {
+	full, n := b.size/seal.SlotSize, int(b.size%seal.SlotSize)
+	if b.whole.leading() < full {
+		return false
+	}
+	return n == 0 || b.slots[full] != nil && b.slots[full].ext.covers(n)
+}
+
+// sum finishes the content hash. Writers must be shut out and the tail sealed.
+func (b *board) sum() ([32]byte, error) {
+	full, n := b.size/seal.SlotSize, int(b.size%seal.SlotSize)
+	slots := full
+	if n > 0 {
+		slots++
+	}
+	buf := slotBuffers.Get().(*[seal.SlotSize]byte)
+	defer slotBuffers.Put(buf)
+	return b.hash.finish(slots, func(k int64) ([]byte, error) {
+		if k == full {
+			return b.slots[full].buf[:n], nil
+		}
+		err := readSlot(b.object(), b.header, buf, k, b.body.OpenSlot)
+		return buf[:], err
+	})
+}
+
+// durable is the length of the leading whole slots.
+func (b *board) durable() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.whole.leading() * seal.SlotSize
+}
+
+// release gives all buffers back. Writers must be shut out.
+func (b *board) release() {
+	for k, s := range b.slots {
+		if s.buf != nil {
+			clear(s.buf[:])
+			slotBuffers.Put(s.buf)
+		}
+		delete(b.slots, k)
+	}
+	b.hash.mu.Lock()
+	b.hash.release()
+	b.hash.mu.Unlock()
+}

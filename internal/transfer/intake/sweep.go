@@ -1,0 +1,166 @@
+package intake
+
+import (
+	"context"
+	"encoding/hex"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/audit"
+	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog"
+)
+
+const (
+	sweepEvery = time.Minute
+	sweepBatch = 500
+)
+
+// Run does the intake's housekeeping until ctx ends: it writes confirmations
+// down, takes expired names out of /in, and sweeps what crashes and
+// disconnected clients left. Nothing waits for it.
+func (in *Intake) Run(ctx context.Context) error {
+	if err := in.SweepObjects(ctx); err != nil && ctx.Err() == nil {
+		in.log.Warn("sweep of the vault", "err", err)
+	}
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	in.Sweep(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return in.flushConfirmed(context.WithoutCancel(ctx))
+		case <-in.confirmed.ready:
+			if err := in.flushConfirmed(ctx); err != nil {
+				in.log.Warn("confirmations not written yet", "err", err)
+			}
+		case <-tick.C:
+			in.Sweep(ctx)
+		}
+	}
+}
+
+// flushConfirmed writes down which acknowledgements are known to have arrived.
+func (in *Intake) flushConfirmed(ctx context.Context) error {
+	ids := in.confirmed.list()
+	if len(ids) == 0 {
+		return nil
+	}
+	err := in.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		for _, id := range ids {
+			if err := tx.SetAnswered(id); err != nil && !fault.Is(err, fault.NotFound) {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	in.confirmed.done(ids)
+	return nil
+}
+
+// Sweep does one round of what is due by the clock.
+func (in *Intake) Sweep(ctx context.Context) {
+	for _, step := range []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"expired names", in.sweepNames},
+		{"abandoned arrivals", in.sweepUnfinished},
+		{"bodies in the catalog", in.countInline},
+	} {
+		if err := step.do(ctx); err != nil && ctx.Err() == nil {
+			in.log.Warn("sweep", "what", step.what, "err", err)
+		}
+	}
+}
+
+func (in *Intake) sweepNames(ctx context.Context) error {
+	for {
+		n := 0
+		err := in.catalog.Update(ctx, func(tx *catalog.Tx) (err error) {
+			n, err = tx.DeleteEntries(in.now(), sweepBatch)
+			return err
+		})
+		if err != nil || n < sweepBatch {
+			return err
+		}
+	}
+}
+
+// sweepUnfinished drops arrivals that nobody came back for. They were never
+// acknowledged.
+func (in *Intake) sweepUnfinished(ctx context.Context) error {
+	var old []*catalog.File
+	err := in.catalog.View(ctx, func(tx *catalog.Tx) error {
+		files, err := tx.Files(catalog.FileFilter{State: catalog.Arriving, Node: in.node, Limit: -1})
+		for _, f := range files {
+			if in.now().Sub(f.BeganAt) > unfinishedFor && in.live.has(f.ID) == nil {
+				old = append(old, f)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range old {
+		if err := in.drop(ctx, f); err != nil {
+			return err
+		}
+		err := in.catalog.Update(ctx, func(tx *catalog.Tx) error {
+			return tx.Audit(audit.Entry{Account: f.Account, Actor: "gateway", Action: "arrival.abandoned", Object: f.ID.String()})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *Intake) countInline(ctx context.Context) error {
+	return in.catalog.View(ctx, func(tx *catalog.Tx) error {
+		n, err := tx.InlineBytes()
+		if err == nil {
+			in.inline.bytes.Store(n)
+		}
+		return err
+	})
+}
+
+// SweepObjects removes the vault objects that no row refers to: what a crash
+// left between a row's commit and its object's removal. A row is always
+// committed before its object is created, so an object without one is rubbish.
+func (in *Intake) SweepObjects(ctx context.Context) error {
+	return in.vault.Each(ctx, func(ref string) error {
+		id, ok := fileOf(ref)
+		if !ok {
+			return nil // not one of ours; doctor tells
+		}
+		used := false
+		err := in.catalog.View(ctx, func(tx *catalog.Tx) error {
+			f, err := tx.File(id)
+			if fault.Is(err, fault.NotFound) {
+				return nil
+			}
+			used = err == nil && f.Body.Kind == catalog.VaultBody && f.Body.Ref == ref
+			return err
+		})
+		if err != nil || used {
+			return err
+		}
+		return in.vault.Remove(ctx, ref)
+	})
+}
+
+// fileOf returns the file id in a reference made by newRef.
+func fileOf(ref string) (uuid.UUID, bool) {
+	b, err := hex.DecodeString(ref)
+	if err != nil || len(b) != 32 {
+		return uuid.Nil, false
+	}
+	return uuid.UUID(b[16:]), true
+}
