@@ -41,11 +41,19 @@ func NewAccessKey() (*AccessKey, error) {
 	return &AccessKey{ID: id, Fingerprint: seal.AccessKeyFingerprint(public), Public: public, Private: private}, nil
 }
 
+// privateBytes returns a copy of a private key, for the caller to overwrite. What
+// Bytes of crypto/hpke returns is the key's own: overwriting it would leave a
+// key that works until it is stored.
+func privateBytes(k hpke.PrivateKey) ([]byte, error) {
+	b, err := k.Bytes()
+	return bytes.Clone(b), err
+}
+
 func (s *Store) appendAccessKey(doc *document, k *AccessKey) error {
 	var secret []byte
 	if k.Private != nil {
 		var err error
-		if secret, err = k.Private.Bytes(); err != nil {
+		if secret, err = privateBytes(k.Private); err != nil {
 			return err
 		}
 	}
@@ -65,7 +73,7 @@ func openAccessKey(e entry, secret []byte) (*AccessKey, error) {
 	if len(secret) == 0 {
 		return k, nil
 	}
-	if k.Private, err = hpke.MLKEM768X25519().NewPrivateKey(bytes.Clone(secret)); err != nil {
+	if k.Private, err = hpke.MLKEM768X25519().NewPrivateKey(secret); err != nil {
 		return nil, err
 	}
 	if !bytes.Equal(k.Private.PublicKey().Bytes(), e.Public) {

@@ -63,7 +63,7 @@ func (s *Store) NewIngestKey(day string) (*IngestKey, error) {
 	}
 	public := private.PublicKey()
 	k := &IngestKey{Day: day, Fingerprint: seal.AccessKeyFingerprint(public), Public: public, Private: private}
-	secret, err := private.Bytes()
+	secret, err := privateBytes(private)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
@@ -152,7 +152,7 @@ func (s *Store) openIngest(name, day string) (*IngestKey, error) {
 		return nil, err
 	}
 	defer clear(secret)
-	private, err := hpke.MLKEM768X25519().NewPrivateKey(slices.Clone(secret))
+	private, err := hpke.MLKEM768X25519().NewPrivateKey(secret)
 	if err != nil {
 		return nil, damaged(name, err)
 	}

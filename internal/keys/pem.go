@@ -75,7 +75,7 @@ func MarshalAccessKey(k hpke.PrivateKey) ([]byte, error) {
 	if k.KEM().ID() != hpke.MLKEM768X25519().ID() {
 		return nil, fault.New(fault.Invalid, op, "an access key is an MLKEM768-X25519 key")
 	}
-	b, err := k.Bytes()
+	b, err := privateBytes(k)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
@@ -95,7 +95,8 @@ func ParseAccessKey(text []byte) (hpke.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := hpke.MLKEM768X25519().NewPrivateKey(b) // keeps b
+	defer clear(b)
+	k, err := hpke.MLKEM768X25519().NewPrivateKey(b)
 	if err != nil {
 		return nil, invalid(op, "the access key cannot be read", err)
 	}
