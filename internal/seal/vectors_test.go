@@ -320,39 +320,34 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestSecondReader lets the Python reader judge the stored vectors, and files
-// that this run has sealed.
+// TestSecondReader lets the Python reader judge the worked example of the
+// document, the stored vectors, and files that this run has sealed.
 func TestSecondReader(t *testing.T) {
-	reader := must(filepath.Abs(filepath.Join("..", "..", "tools", "opensealed", "check_vectors.py")))
 	if err := exec.Command("python3", "-c", "import cryptography.hazmat.primitives.asymmetric.x25519").Run(); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("python3 with python3-cryptography is missing, and CI has to have it")
 		}
 		t.Skip("python3 with python3-cryptography is missing")
 	}
-	run := func(dir string) {
+	tools := must(filepath.Abs(filepath.Join("..", "..", "tools", "opensealed")))
+	run := func(script string, args ...string) {
 		t.Helper()
-		out, err := exec.Command("python3", "-B", reader, dir).CombinedOutput()
-		if err != nil {
-			t.Errorf("%s: %v\n%s", dir, err, out)
+		cmd := exec.Command("python3", append([]string{"-B", filepath.Join(tools, script)}, args...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s %s: %v\n%s", script, args, err, out)
 		}
 	}
-	run("testdata")
+	run("test_opensealed.py")
+	run("check_vectors.py", "testdata")
 
-	k, dir := newKit(t), t.TempDir()
-	t.Chdir(dir) // store writes below the current directory; the keys are read already
+	k, keys, dir := newKit(t), os.DirFS(must(filepath.Abs("testdata/keys"))), t.TempDir()
+	t.Chdir(dir) // the kit stores below the current directory
 	k.goodOnes()
 	if err := os.WriteFile("testdata/vectors.json", must(json.Marshal(k.vectors)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	copyKeys(t, reader, filepath.Join(dir, "testdata", "keys"))
-	run("testdata")
-}
-
-func copyKeys(t *testing.T, reader, to string) {
-	t.Helper()
-	from := filepath.Join(filepath.Dir(reader), "..", "..", "internal", "seal", "testdata", "keys")
-	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+	if err := os.CopyFS("testdata/keys", keys); err != nil {
 		t.Fatal(err)
 	}
+	run("check_vectors.py", filepath.Join(dir, "testdata"))
 }
