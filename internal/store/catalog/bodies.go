@@ -11,28 +11,19 @@ import (
 // PutGrant gives a file its grant, in place of the one it has.
 func (tx *Tx) PutGrant(file uuid.UUID, g Grant) error {
 	const op = "catalog: put grant"
-	if file == uuid.Nil || g.Key == "" {
-		return fault.New(fault.Invalid, op, "a grant needs a file and an ingest key")
+	if g.Key == "" {
+		return fault.New(fault.Invalid, op, "a grant needs an ingest key")
 	}
-	have, err := list(tx, op, readGrant,
-		`SELECT ingest_key, data FROM file_grant WHERE file = ? AND file <> ''`, idCol(file))
-	if err != nil {
+	have, err := list(tx, op, readGrant, `SELECT ingest_key, data FROM file_grant WHERE file = ?`, idCol(file))
+	switch {
+	case err != nil:
 		return err
+	case len(have) == 0:
+		return tx.insertGrant(op, file, g)
+	case have[0].Key == g.Key && bytes.Equal(have[0].Data, g.Data):
+		return nil // the usual SaveFile
 	}
-	if len(have) == 1 {
-		if have[0].Key == g.Key && bytes.Equal(have[0].Data, g.Data) {
-			return nil // the usual SaveFile
-		}
-		return tx.execOne(op, `UPDATE file_grant SET ingest_key = ?, data = ? WHERE file = ? AND file <> ''`,
-			g.Key, g.Data, idCol(file))
-	}
-	n, err := tx.exec(op, `UPDATE file_grant SET file = ?, ingest_key = ?, data = ?
-		WHERE seq = (SELECT MIN(seq) FROM file_grant WHERE file = '')`, idCol(file), g.Key, g.Data)
-	if err != nil || n == 1 {
-		return err
-	}
-	_, err = tx.exec(op, `INSERT INTO file_grant (file, ingest_key, data) VALUES (?, ?, ?)`, idCol(file), g.Key, g.Data)
-	return err
+	return tx.execOne(op, `UPDATE file_grant SET ingest_key = ?, data = ? WHERE file = ?`, g.Key, g.Data, idCol(file))
 }
 
 func readGrant(s scan) (g Grant, err error) {
@@ -40,11 +31,22 @@ func readGrant(s scan) (g Grant, err error) {
 	return g, err
 }
 
-// DeleteGrant takes a file's grant away: its bytes are overwritten in the
-// database now and in the log when that is cut.
+// insertGrant stores the grant of a file that has none.
+func (tx *Tx) insertGrant(op string, file uuid.UUID, g Grant) error {
+	n, err := tx.exec(op, `UPDATE file_grant SET file = ?, ingest_key = ?, data = ?
+		WHERE seq = (SELECT MIN(seq) FROM file_grant WHERE file IS NULL)`, idCol(file), g.Key, g.Data)
+	if err != nil || n == 1 {
+		return err
+	}
+	_, err = tx.exec(op, `INSERT INTO file_grant (file, ingest_key, data) VALUES (?, ?, ?)`, idCol(file), g.Key, g.Data)
+	return err
+}
+
+// DeleteGrant takes a file's grant away, if it has one: the bytes are
+// overwritten in the database now and in the log when that is cut.
 func (tx *Tx) DeleteGrant(file uuid.UUID) error {
 	_, err := tx.exec("catalog: delete grant",
-		`UPDATE file_grant SET file = '', ingest_key = '', data = x'' WHERE file = ? AND file <> ''`, idCol(file))
+		`UPDATE file_grant SET file = NULL, ingest_key = NULL, data = NULL WHERE file = ?`, idCol(file))
 	return err
 }
 
@@ -52,7 +54,7 @@ func (tx *Tx) DeleteGrant(file uuid.UUID) error {
 // this fingerprint.
 func (tx *Tx) GrantsUnder(key string, limit int) ([]*File, error) {
 	return list(tx, "catalog: grants under a key", readFile,
-		selectFile+`WHERE f.id IN (SELECT file FROM file_grant WHERE ingest_key = ? AND ingest_key <> '' ORDER BY seq LIMIT ?)`,
+		selectFile+`WHERE f.id IN (SELECT file FROM file_grant WHERE ingest_key = ? ORDER BY seq LIMIT ?)`,
 		key, rowLimit(limit))
 }
 
@@ -61,14 +63,14 @@ func (tx *Tx) GrantsUnder(key string, limit int) ([]*File, error) {
 func (tx *Tx) GrantsNotUnder(key string, limit int) ([]*File, error) {
 	return list(tx, "catalog: grants under other keys", readFile,
 		selectFile+`WHERE f.id IN (SELECT file FROM file_grant
-			WHERE ingest_key <> '' AND (ingest_key < ? OR ingest_key > ?) ORDER BY ingest_key LIMIT ?)`,
+			WHERE ingest_key < ? OR ingest_key > ? ORDER BY ingest_key LIMIT ?)`,
 		key, key, rowLimit(limit))
 }
 
 // GrantKeys returns the fingerprints of all ingest keys that grants are for.
 func (tx *Tx) GrantKeys() ([]string, error) {
 	return list(tx, "catalog: grant keys", value[string],
-		`SELECT DISTINCT ingest_key FROM file_grant WHERE ingest_key <> '' ORDER BY ingest_key`)
+		`SELECT DISTINCT ingest_key FROM file_grant WHERE ingest_key IS NOT NULL ORDER BY ingest_key`)
 }
 
 // PutInline stores a small sealed body beside its file.

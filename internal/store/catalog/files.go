@@ -45,7 +45,7 @@ func (tx *Tx) InsertFile(f *File) error {
 	if f.Grant.Key == "" {
 		return nil
 	}
-	return tx.PutGrant(f.ID, f.Grant)
+	return tx.insertGrant(op, f.ID, f.Grant)
 }
 
 // SaveFile writes all of f but its ID, Account and Direction. An empty Grant
@@ -87,7 +87,7 @@ const selectFile = `SELECT f.number, f.state, f.source, f.node, f.login, f.name,
 	f.body_kind, f.body_ref, f.body_sealed, f.delivery_mac, f.answered, f.resumed, f.format, f.variant,
 	f.batch_count, f.payment_count, f.codes, f.summary, f.keep, f.fence, f.id, f.account, f.direction,
 	COALESCE(g.ingest_key, ''), g.data
-	FROM file f LEFT JOIN file_grant g ON g.file = f.id AND g.file <> '' `
+	FROM file f LEFT JOIN file_grant g ON g.file = f.id `
 
 func readFile(s scan) (*File, error) {
 	f := new(File)

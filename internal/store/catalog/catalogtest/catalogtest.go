@@ -5,6 +5,7 @@ package catalogtest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"path/filepath"
 	"sync"
@@ -123,4 +124,11 @@ func View(t testing.TB, c *catalog.Catalog, fn func(*catalog.Tx) error) {
 	if err := c.View(context.Background(), fn); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// MAC returns 32 random bytes, as good as any MAC.
+func MAC() []byte {
+	mac := make([]byte, 32)
+	_, _ = rand.Read(mac) // never fails
+	return mac
 }

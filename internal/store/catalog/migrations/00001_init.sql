@@ -166,13 +166,12 @@ CREATE INDEX file_state ON file (state, number) WHERE state NOT IN ('deleted', '
 -- secure_delete does not reach them.
 CREATE TABLE file_grant (
     seq        INTEGER PRIMARY KEY,
-    file       TEXT NOT NULL,
-    ingest_key TEXT NOT NULL,
-    data       BLOB NOT NULL
+    file       TEXT UNIQUE, -- NULL = a free slot
+    ingest_key TEXT,
+    data       BLOB
 );
-CREATE UNIQUE INDEX file_grant_file ON file_grant (file) WHERE file <> '';
-CREATE INDEX file_grant_key ON file_grant (ingest_key) WHERE ingest_key <> '';
-CREATE INDEX file_grant_free ON file_grant (seq) WHERE file = '';
+CREATE INDEX file_grant_key ON file_grant (ingest_key) WHERE ingest_key IS NOT NULL;
+CREATE INDEX file_grant_free ON file_grant (seq) WHERE file IS NULL;
 
 CREATE TABLE inline_body (
     seq  INTEGER PRIMARY KEY,
