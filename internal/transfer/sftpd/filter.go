@@ -20,9 +20,9 @@ type events interface {
 	firstWrite(path string, offset uint64)
 	// closed is called when the OK to a CLOSE has been written.
 	closed(path string)
-	// followed is called when something came after that: another packet, or
-	// the end of the channel.
-	followed()
+	// followed is called for everything that comes from the client: another
+	// packet, or the end of the channel.
+	followed(end bool)
 }
 
 // request is a request that was forwarded and not answered yet.
@@ -58,8 +58,9 @@ type filter struct {
 	ev events
 
 	// Owned by Read.
-	head []byte // what to hand out next
-	body int    // bytes of the current packet to pass on after head
+	head  []byte // what to hand out next
+	body  int    // bytes of the current packet to pass on after head
+	alone bool   // the current request runs alone: nothing is forwarded before its answer
 
 	// Owned by Write.
 	held []byte // the beginning of an answer, or all of one that is looked at
@@ -119,11 +120,17 @@ func (f *filter) Read(p []byte) (int, error) {
 // next reads the beginning of the client's next packet and decides what is
 // done with it. A WRITE's data is not held here: it is passed through.
 func (f *filter) next() error {
+	if f.alone {
+		if err := f.barrier(); err != nil {
+			return err
+		}
+		f.alone = false
+	}
 	var start [5]byte
 	_, err := io.ReadFull(f.ch, start[:])
 	if err == nil || err == io.EOF {
 		f.order.Lock()
-		f.ev.followed()
+		f.ev.followed(err == io.EOF)
 		f.order.Unlock()
 	}
 	if err != nil {
@@ -210,11 +217,23 @@ func (f *filter) route(packet []byte) error {
 			return f.answer(func() []byte { return notOpen(r.id) })
 		}
 		r.path = h.path
+		if r.typ == fxpFsetstat {
+			// It may empty the file: no WRITE may run beside it.
+			if err := f.barrier(); err != nil {
+				return err
+			}
+			f.alone = true
+		}
 		if r.typ == fxpClose {
 			f.mu.Lock()
 			delete(f.handles, name)
 			f.mu.Unlock()
 		}
+	case fxpSetstat:
+		if err := f.barrier(); err != nil {
+			return err
+		}
+		f.alone = true
 	case fxpExtended:
 		name, args, ok := cutString(rest)
 		if !ok {

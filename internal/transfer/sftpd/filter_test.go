@@ -52,8 +52,16 @@ func (s *spy) firstWrite(path string, offset uint64) {
 	}
 	s.first[path] = offset
 }
+
 func (s *spy) closed(path string) { s.note("closed " + path) }
-func (s *spy) followed()          { s.note("followed") }
+
+func (s *spy) followed(end bool) {
+	if end {
+		s.note("ended")
+		return
+	}
+	s.note("followed")
+}
 
 // serveFiltered runs pkg/sftp's in-memory server behind a filter and returns
 // the client's end.

@@ -1,0 +1,289 @@
+// Package sftpd is the SFTP door: an SSH server that speaks the sftp subsystem
+// and nothing else, over a tree of names that exists only in the catalog.
+//
+//	connection ─ handshake ─ sign-in ─ session channel ─ filter ─ pkg/sftp ─ session
+//	                                                                          ├ /in    intake (write only)
+//	                                                                          ├ /out   waiting files; removing = done
+//	                                                                          └ /kept  kept files, read only
+//
+// What a client sends is parsed once (vpath) and that result is used for every
+// check and every act; no name becomes a path of the operating system. A CLOSE
+// is answered with OK only after the intake has made the file durable (R1); a
+// transfer that ends any other way never becomes a file (R3).
+//
+// The server executes nothing, forwards nothing and has no terminal. Every
+// goroutine belongs to Run and has ended when it returns.
+package sftpd
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/metrics"
+	"sealgate/internal/transfer/intake"
+)
+
+// Options are the parts of a Server. Zero durations and counts mean the
+// defaults.
+type Options struct {
+	HostKeys []crypto.Signer
+	SignIn   SignIn
+	Intake   *intake.Intake
+	Outbox   Outbox           // nil = /out is empty
+	Kept     Kept             // nil = /kept is empty
+	Space    Space            // nil = df is refused
+	Now      func() time.Time // nil = time.Now
+	Log      *slog.Logger     // nil = slog.Default()
+	Metrics  *metrics.Set     // nil = none
+
+	IdleTimeout time.Duration // of a session that says nothing
+	Handshake   time.Duration // until the keys are exchanged
+	SignInTime  time.Duration // from then until somebody has signed in
+	Drain       time.Duration // for running transfers when Run is told to end
+
+	MaxConnections int // in all
+	MaxUnknown     int // connections of nobody yet, in all
+	MaxPerSource   int // and of one source
+}
+
+// Defaults of Options.
+const (
+	defaultIdle           = 10 * time.Minute
+	defaultHandshake      = 20 * time.Second
+	defaultSignInTime     = 60 * time.Second
+	defaultDrain          = 30 * time.Second
+	defaultMaxConnections = 8192
+	defaultMaxUnknown     = 512
+	defaultMaxPerSource   = 128
+
+	// maxChannels of one connection; OpenSSH's MaxSessions.
+	maxChannels = 10
+	// sweepEvery is how often idle sessions are looked for, and sign-ins that
+	// would not be let in any more.
+	sweepEvery = 15 * time.Second
+	drainStep  = 20 * time.Millisecond
+	keepAlive  = 30 * time.Second
+)
+
+func (o *Options) fill() {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	setDefault(&o.IdleTimeout, defaultIdle)
+	setDefault(&o.Handshake, defaultHandshake)
+	setDefault(&o.SignInTime, defaultSignInTime)
+	setDefault(&o.Drain, defaultDrain)
+	setDefault(&o.MaxConnections, defaultMaxConnections)
+	setDefault(&o.MaxUnknown, defaultMaxUnknown)
+	setDefault(&o.MaxPerSource, defaultMaxPerSource)
+}
+
+func setDefault[T comparable](v *T, to T) {
+	if *v == *new(T) {
+		*v = to
+	}
+}
+
+// Server is the SFTP door.
+type Server struct {
+	opt  Options
+	ssh  *ssh.ServerConfig
+	gate *gate
+	born time.Time // the time of the folders that are always there
+
+	mu       sync.Mutex // guards the fields below
+	conns    map[*conn]struct{}
+	draining bool
+	work     sync.WaitGroup // one per connection
+}
+
+// extensionsOnce sets what pkg/sftp advertises: it is one list for the whole
+// process. The filter adds its own to each VERSION packet.
+var extensionsOnce = sync.OnceValue(func() error {
+	return sftp.SetSFTPExtensions("posix-rename@openssh.com", "statvfs@openssh.com")
+})
+
+// New returns a server that is not listening yet.
+func New(opt Options) (*Server, error) {
+	opt.fill()
+	config, err := baseConfig(opt.HostKeys)
+	if err != nil {
+		return nil, err
+	}
+	if err := extensionsOnce(); err != nil {
+		return nil, fault.Wrap(fault.Internal, "sftpd: extensions", err)
+	}
+	return &Server{
+		opt: opt, ssh: config, conns: make(map[*conn]struct{}),
+		gate: newGate(opt.MaxUnknown, opt.MaxPerSource), born: opt.Now(),
+	}, nil
+}
+
+// Fingerprints returns the host keys as "SHA256:... type".
+func Fingerprints(hostKeys []crypto.Signer) ([]string, error) {
+	var lines []string
+	for _, k := range hostKeys {
+		pub, err := ssh.NewPublicKey(k.Public())
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, "sftpd: host key", err)
+		}
+		lines = append(lines, ssh.FingerprintSHA256(pub)+" "+pub.Type())
+	}
+	return lines, nil
+}
+
+// Run serves l until ctx ends. Then nobody new is let in, idle sessions are
+// ended, running transfers get Options.Drain to finish, and Run returns when
+// every connection is gone.
+func (s *Server) Run(ctx context.Context, l net.Listener) error {
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.tend(ctx)
+		l.Close()
+	}()
+	err := s.accept(l)
+	s.mu.Lock()
+	s.draining = true
+	s.mu.Unlock()
+	if ctx.Err() != nil {
+		err = nil
+	}
+	s.drain()
+	s.work.Wait()
+	if err != nil {
+		return fault.Wrap(fault.Internal, "sftpd: accept", err)
+	}
+	<-stopped
+	return nil
+}
+
+// accept takes connections until the listener closes. Being out of file
+// descriptors is no reason to stop.
+func (s *Server) accept(l net.Listener) error {
+	for {
+		c, err := l.Accept()
+		switch {
+		case err == nil:
+			s.begin(c)
+		case errors.Is(err, net.ErrClosed):
+			return err
+		default:
+			s.opt.Log.Warn("cannot accept a connection", "error", err)
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+}
+
+// begin starts a connection's goroutine, unless the house is full.
+func (s *Server) begin(nc net.Conn) {
+	source := sourceOf(nc)
+	s.mu.Lock()
+	full := s.draining || len(s.conns) >= s.opt.MaxConnections
+	if full || !s.gate.enter(source) {
+		s.mu.Unlock()
+		s.opt.Metrics.SignIn("sftp", "none", "crowded")
+		nc.Close()
+		return
+	}
+	c := newConn(s, nc, source)
+	s.conns[c] = struct{}{}
+	s.work.Add(1)
+	s.mu.Unlock()
+	go func() {
+		defer s.work.Done()
+		c.serve()
+		s.mu.Lock()
+		delete(s.conns, c)
+		s.mu.Unlock()
+	}()
+}
+
+func sourceOf(nc net.Conn) netip.Addr {
+	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		return a.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+func (s *Server) connections() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		all = append(all, c)
+	}
+	return all
+}
+
+// tend sweeps until ctx ends.
+func (s *Server) tend(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.sweep(ctx)
+		}
+	}
+}
+
+// sweep ends sessions that have been idle for too long, and those of logins
+// that are not let in any more.
+func (s *Server) sweep(ctx context.Context) {
+	now := s.opt.Now()
+	for _, c := range s.connections() {
+		switch who := c.who.Load(); {
+		case who == nil:
+		case now.Sub(c.lastActive()) > s.opt.IdleTimeout:
+			s.opt.Log.Info("idle SFTP connection ended", "login", who.Login)
+			c.Close()
+		case !s.opt.SignIn.StillValid(ctx, who):
+			s.opt.Log.Info("SFTP connection of a login that may not sign in any more ended", "login", who.Login)
+			c.Close()
+		}
+	}
+}
+
+// drain ends every connection without a running transfer, then waits for the
+// others as long as they may take.
+func (s *Server) drain() {
+	end := time.NewTimer(s.opt.Drain)
+	defer end.Stop()
+	tick := time.NewTicker(drainStep)
+	defer tick.Stop()
+	for {
+		left := s.connections()
+		for _, c := range left {
+			if c.quiet() {
+				c.Close()
+			}
+		}
+		if len(left) == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-end.C:
+			for _, c := range s.connections() {
+				c.Close()
+			}
+			return
+		}
+	}
+}

@@ -1,0 +1,311 @@
+package sftpd
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/pkg/sftp"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/transfer/intake"
+	"sealgate/internal/transfer/vpath"
+)
+
+// Item is a file in /out or /kept. Names in one folder differ.
+type Item struct {
+	Name    string
+	Size    int64
+	ModTime time.Time
+}
+
+// Content is the verified plaintext of an open file.
+type Content interface {
+	io.ReaderAt
+	io.Closer
+}
+
+// Outbox is what lies behind /out: files that wait for the account.
+type Outbox interface {
+	List(ctx context.Context, account uuid.UUID) ([]Item, error)
+	Stat(ctx context.Context, account uuid.UUID, name string) (Item, error)
+	Open(ctx context.Context, account, login uuid.UUID, name string) (Content, error)
+	// Remove says that the account has the file: it is delivered.
+	Remove(ctx context.Context, account, login uuid.UUID, name string) error
+}
+
+// Kept is what lies behind /kept: kept files of an account that may read them
+// here. For other accounts it is empty.
+type Kept interface {
+	List(ctx context.Context, account uuid.UUID) ([]Item, error)
+	Stat(ctx context.Context, account uuid.UUID, name string) (Item, error)
+	Open(ctx context.Context, account, login uuid.UUID, name string) (Content, error)
+}
+
+// Space tells how much room there is, in bytes.
+type Space func() (free, total int64, err error)
+
+// area is one of the folders at the root.
+type area int
+
+const (
+	atRoot area = iota
+	inIn
+	inOut
+	inKept
+)
+
+var areaNames = []string{inIn: "in", inOut: "out", inKept: "kept"}
+
+// place parses a path of a client: which folder, and the path below it. What
+// is in none of the folders counts as /in, because many clients cannot change
+// the folder they send to.
+func place(raw string) (area, vpath.Path, error) {
+	p, err := vpath.Parse(raw)
+	if err != nil || p.IsRoot() {
+		return atRoot, p, err
+	}
+	top, rest := p.Top()
+	switch top {
+	case areaNames[inIn]:
+		return inIn, rest, nil
+	case areaNames[inOut]:
+		return inOut, rest, nil
+	case areaNames[inKept]:
+		return inKept, rest, nil
+	}
+	return inIn, p, nil
+}
+
+// entry is a name as clients see it.
+type entry struct {
+	name string
+	size int64
+	time time.Time
+	dir  bool
+}
+
+func (e entry) Name() string       { return e.name }
+func (e entry) Size() int64        { return e.size }
+func (e entry) ModTime() time.Time { return e.time }
+func (e entry) IsDir() bool        { return e.dir }
+func (e entry) Sys() any           { return nil }
+
+// Mode is made up: there are no modes here, and what a client sets is ignored.
+func (e entry) Mode() fs.FileMode {
+	if e.dir {
+		return fs.ModeDir | 0o700
+	}
+	return 0o600
+}
+
+func fromInbox(i intake.Info) entry { return entry{i.Name, i.Size, i.ModTime, i.Dir} }
+func fromItem(i Item) entry         { return entry{name: i.Name, size: i.Size, time: i.ModTime} }
+
+// entries is a listing; it keeps one of the session's handles until closed.
+type entries struct {
+	all   []entry
+	close func()
+}
+
+// ListAt implements sftp.ListerAt.
+func (l *entries) ListAt(to []fs.FileInfo, at int64) (int, error) {
+	if at < 0 || at >= int64(len(l.all)) {
+		return 0, io.EOF
+	}
+	n := 0
+	for _, e := range l.all[at:] {
+		if n == len(to) {
+			return n, nil
+		}
+		to[n] = e
+		n++
+	}
+	return n, io.EOF
+}
+
+// Close gives the handle back.
+func (l *entries) Close() error {
+	if l.close != nil {
+		l.close()
+		l.close = nil
+	}
+	return nil
+}
+
+// Filelist implements sftp.FileLister: STAT, LSTAT, FSTAT, OPENDIR, READLINK.
+func (s *session) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
+	at, p, err := place(r.Filepath)
+	if err != nil {
+		return nil, s.told("stat", err)
+	}
+	switch r.Method {
+	case "List":
+		if err := s.takeHandle(); err != nil {
+			return nil, s.told("list", err)
+		}
+		all, err := s.list(at, p)
+		if err != nil {
+			s.freeHandle()
+			return nil, s.told("list", err)
+		}
+		return &entries{all, s.freeHandle}, nil
+	case "Stat", "Lstat":
+		e, err := s.stat(at, p)
+		if err != nil {
+			return nil, s.told("stat", err)
+		}
+		return &entries{all: []entry{e}}, nil
+	}
+	return nil, errUnsupported
+}
+
+func (s *session) folder(name string) entry {
+	return entry{name: name, time: s.srv.born, dir: true}
+}
+
+func (s *session) list(at area, p vpath.Path) ([]entry, error) {
+	switch at {
+	case atRoot:
+		var all []entry
+		for _, name := range areaNames[inIn:] {
+			all = append(all, s.folder(name))
+		}
+		return all, nil
+	case inIn:
+		infos, err := s.inbox.List(s.ctx, p)
+		return convert(infos, fromInbox), err
+	case inOut:
+		return s.items(s.srv.opt.Outbox, p)
+	default:
+		return s.items(s.srv.opt.Kept, p)
+	}
+}
+
+// shelf is what /out and /kept have in common.
+type shelf interface {
+	List(ctx context.Context, account uuid.UUID) ([]Item, error)
+	Stat(ctx context.Context, account uuid.UUID, name string) (Item, error)
+	Open(ctx context.Context, account, login uuid.UUID, name string) (Content, error)
+}
+
+func (s *session) items(from shelf, p vpath.Path) ([]entry, error) {
+	if !p.IsRoot() {
+		return nil, refuse(fault.NotFound, "there is no such folder")
+	}
+	if from == nil {
+		return nil, nil
+	}
+	items, err := from.List(s.ctx, s.who.Account)
+	return convert(items, fromItem), err
+}
+
+func convert[T any](from []T, f func(T) entry) []entry {
+	to := make([]entry, len(from))
+	for i := range from {
+		to[i] = f(from[i])
+	}
+	return to
+}
+
+func (s *session) stat(at area, p vpath.Path) (entry, error) {
+	switch {
+	case at == atRoot:
+		return s.folder("/"), nil
+	case p.IsRoot():
+		return s.folder(areaNames[at]), nil
+	case at == inIn:
+		if u := s.upload(p); u != nil {
+			if e, ok := u.entry(); ok {
+				return e, nil
+			}
+		}
+		i, err := s.inbox.Stat(s.ctx, p)
+		return fromInbox(i), err
+	}
+	from, err := s.shelf(at, p)
+	if err != nil {
+		return entry{}, err
+	}
+	i, err := from.Stat(s.ctx, s.who.Account, p.Base())
+	return fromItem(i), err
+}
+
+// shelf returns where a file of /out or /kept is; there are no folders in them.
+func (s *session) shelf(at area, p vpath.Path) (shelf, error) {
+	var from shelf = s.srv.opt.Outbox
+	missing := s.srv.opt.Outbox == nil
+	if at == inKept {
+		from, missing = s.srv.opt.Kept, s.srv.opt.Kept == nil
+	}
+	if missing || len(p.Elements()) != 1 {
+		return nil, refuse(fault.NotFound, "there is no such file")
+	}
+	return from, nil
+}
+
+// RealPath implements sftp.RealPathFileLister.
+func (s *session) RealPath(raw string) (string, error) {
+	p, err := vpath.Parse(raw)
+	if err != nil {
+		return "", s.told("realpath", err)
+	}
+	return p.String(), nil
+}
+
+// download is an open file of /out or /kept.
+type download struct {
+	s *session
+	Content
+}
+
+// ReadAt implements io.ReaderAt.
+func (d *download) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, d.s.told("read", refuse(fault.Invalid, "a negative offset"))
+	}
+	n, err := d.Content.ReadAt(p, off)
+	return n, d.s.told("read", err)
+}
+
+// Close gives the handle back.
+func (d *download) Close() error {
+	defer d.s.freeHandle()
+	return d.s.told("close", d.Content.Close())
+}
+
+// Fileread implements sftp.FileReader: OPEN for reading.
+func (s *session) Fileread(r *sftp.Request) (io.ReaderAt, error) {
+	d, err := s.read(r.Filepath)
+	if err != nil {
+		return nil, s.told("open", err)
+	}
+	return d, nil
+}
+
+func (s *session) read(raw string) (*download, error) {
+	at, p, err := place(raw)
+	switch {
+	case err != nil:
+		return nil, err
+	case p.IsRoot():
+		return nil, refuse(fault.Invalid, "that is a folder")
+	case at == inIn:
+		return nil, refuse(fault.Denied, "files in /in cannot be read back; what is kept is in /kept")
+	}
+	from, err := s.shelf(at, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.takeHandle(); err != nil {
+		return nil, err
+	}
+	c, err := from.Open(s.ctx, s.who.Account, s.who.Login, p.Base())
+	if err != nil {
+		s.freeHandle()
+		return nil, err
+	}
+	return &download{s, c}, nil
+}
