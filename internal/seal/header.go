@@ -2,6 +2,7 @@ package seal
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/hmac"
 	"crypto/hpke"
@@ -174,13 +175,16 @@ func (h Header) Find(kind WrapKind, key Fingerprint) (Wrap, error) {
 // FileKey opens both wraps that name the given keys. Locked: no wrap names one
 // of them; Damaged: one does and does not open. The header's MAC is not checked.
 func (h Header) FileKey(certificate crypto.PrivateKey, access hpke.PrivateKey) (*FileKey, error) {
+	if certificate == nil || access == nil {
+		return nil, fault.New(fault.Locked, "seal: open", "both a certificate key and an access key are needed")
+	}
 	certFP, err := PrivateKeyFingerprint(certificate)
 	if err != nil {
 		return nil, err
 	}
 	wa, errA := h.Find(KindCertificate, certFP)
 	wb, errB := h.Find(KindAccessKey, AccessKeyFingerprint(access.PublicKey()))
-	if err := errors.Join(errA, errB); err != nil {
+	if err := cmp.Or(errA, errB); err != nil {
 		return nil, err
 	}
 	a, err := UnwrapByCertificate(wa, certificate, h.Binding)

@@ -76,3 +76,21 @@ func TestHeaderBounds(t *testing.T) {
 		}()
 	}
 }
+
+// TestNoLegacyDecrypt: no other version or suite is tried, with the right key
+// and a right MAC or without.
+func TestNoLegacyDecrypt(t *testing.T) {
+	for _, at := range []int{8, 9} {
+		for v := range 256 {
+			c := newCraft(t, binding, []byte("x"), nil)
+			c.resign(func(b []byte) []byte { b[at] = byte(v); return b })
+			_, _, err := readAll(c.bytes(), c.byKey)
+			if v == 1 && err != nil {
+				t.Error(err)
+			}
+			if v != 1 {
+				wantKind(t, err, fault.Damaged)
+			}
+		}
+	}
+}

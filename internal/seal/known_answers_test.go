@@ -10,7 +10,7 @@ import (
 
 // The known answers: what derives from fixed inputs must never change, whatever
 // Go or this program does. They stand in docs/sealed-file.md too, and
-// tools/opensealed derives the same ones (test_known_answers.py).
+// the second reader derives the same ones (tools/opensealed/test_opensealed.py).
 
 func counting(from byte) (b [32]byte) {
 	for i := range b {

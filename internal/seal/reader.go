@@ -95,16 +95,14 @@ func (r *Reader) readSlot(p []byte, off int64) (int, error) {
 	k := off / SlotSize
 	at, n := int(off%SlotSize), r.slotLen(k)
 	if at == 0 && len(p) >= n {
-		if s := r.cache.find(k); s == nil {
-			_, err := r.openSlot(p[:0:n], k)
-			if err != nil {
-				clear(p[:n])
-				return 0, err
-			}
-			return n, nil
-		} else {
+		if s := r.cache.find(k); s != nil {
 			return r.copySlot(s, p, at)
 		}
+		if _, err := r.openSlot(p[:0:n], k); err != nil {
+			clear(p[:n])
+			return 0, err
+		}
+		return n, nil
 	}
 	s, fresh := r.cache.acquire(k)
 	if fresh {

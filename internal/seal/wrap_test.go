@@ -242,6 +242,10 @@ func TestFileKeyTellsLockedFromDamaged(t *testing.T) {
 	wantKind(t, err, fault.Locked)
 	_, err = c.h.FileKey(l.key, hybridKey(t))
 	wantKind(t, err, fault.Locked)
+	_, err = c.h.FileKey(nil, access)
+	wantKind(t, err, fault.Locked)
+	_, err = c.h.FileKey(l.key, nil)
+	wantKind(t, err, fault.Locked)
 	_, err = Header{Binding: binding}.FileKey(l.key, access)
 	wantKind(t, err, fault.Locked)
 	c.h.Wraps[1].Data[5] ^= 1

@@ -128,25 +128,35 @@ func openReader(f *os.File, certificate crypto.PrivateKey, access hpke.PrivateKe
 // Close closes the sealed file.
 func (f *File) Close() error { return f.f.Close() }
 
-// Extract writes the content to dst, which appears only once all of it and its
-// SHA-256 are verified. An empty dst means the name in the trailer, made safe,
-// in the current directory. It returns the name written. Exists: dst is there
-// already, and overwrite is false.
-func (f *File) Extract(ctx context.Context, dst string, overwrite bool) (string, error) {
-	if dst == "" {
-		dst = seal.SafeName(f.Trailer().Name)
-	}
-	return dst, writeNew(dst, overwrite, func(w io.Writer) error { return f.VerifyTo(ctx, w) })
+// Target says where Extract puts the content.
+type Target struct {
+	Name      string    // empty: the name in the trailer, made safe, in the current directory
+	Overwrite bool      // replace what has this name; otherwise that is an Exists fault
+	Progress  io.Writer // is given the content as well, when not nil: for progress bars
 }
 
-// OpenFile opens src and extracts it to dst: see Open and Extract.
-func OpenFile(ctx context.Context, src, dst string, overwrite bool, certificate crypto.PrivateKey, access hpke.PrivateKey) (string, seal.Trailer, error) {
+// Extract writes the content to a file, which appears only once all of it and
+// its SHA-256 are verified, and returns its name.
+func (f *File) Extract(ctx context.Context, to Target) (string, error) {
+	if to.Name == "" {
+		to.Name = seal.SafeName(f.Trailer().Name)
+	}
+	return to.Name, writeNew(to.Name, to.Overwrite, func(w io.Writer) error {
+		if to.Progress != nil {
+			w = io.MultiWriter(w, to.Progress)
+		}
+		return f.VerifyTo(ctx, w)
+	})
+}
+
+// OpenFile opens src and extracts it: see Open and Extract.
+func OpenFile(ctx context.Context, src string, to Target, certificate crypto.PrivateKey, access hpke.PrivateKey) (string, seal.Trailer, error) {
 	f, err := Open(src, certificate, access)
 	if err != nil {
 		return "", seal.Trailer{}, err
 	}
 	defer f.Close()
-	name, err := f.Extract(ctx, dst, overwrite)
+	name, err := f.Extract(ctx, to)
 	return name, f.Trailer(), err
 }
 
@@ -185,7 +195,7 @@ func place(tmp, dst string, overwrite bool) error {
 		return exists(dst)
 	}
 	if err == nil {
-		return nil
+		return fault.Wrap(fault.Internal, "seal: write", os.Remove(tmp))
 	}
 	// No hard links here (FAT, some network shares): reserve the name instead.
 	f, err := os.OpenFile(dst, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
