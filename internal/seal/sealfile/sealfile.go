@@ -149,14 +149,14 @@ func (f *File) Extract(ctx context.Context, to Target) (string, error) {
 	})
 }
 
-// OpenFile opens src and extracts it: see Open and Extract.
-func OpenFile(ctx context.Context, src string, to Target, certificate crypto.PrivateKey, access hpke.PrivateKey) (string, seal.Trailer, error) {
+// OpenFile opens src and extracts it to dst: see Open and Extract.
+func OpenFile(ctx context.Context, src, dst string, overwrite bool, certificate crypto.PrivateKey, access hpke.PrivateKey) (string, seal.Trailer, error) {
 	f, err := Open(src, certificate, access)
 	if err != nil {
 		return "", seal.Trailer{}, err
 	}
 	defer f.Close()
-	name, err := f.Extract(ctx, to)
+	name, err := f.Extract(ctx, Target{Name: dst, Overwrite: overwrite})
 	return name, f.Trailer(), err
 }
 

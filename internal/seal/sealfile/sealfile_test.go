@@ -89,7 +89,7 @@ func TestSealAndOpen(t *testing.T) {
 	content := bytes.Repeat([]byte("<CstmrCdtTrfInitn/>"), 10_000)
 	k.seal(t, "a.sealed", "../../etc/a.xml", content)
 
-	name, tr, err := OpenFile(ctx, "a.sealed", Target{}, k.key, k.access)
+	name, tr, err := OpenFile(ctx, "a.sealed", "", false, k.key, k.access)
 	if err != nil || name != "a.xml" || tr.Name != "../../etc/a.xml" || !tr.ReceivedAt.Equal(received) {
 		t.Fatalf("opened as %q, %+v, %v", name, tr, err)
 	}
@@ -102,14 +102,19 @@ func TestSealAndOpen(t *testing.T) {
 	if err := os.WriteFile("a.xml", []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := OpenFile(ctx, "a.sealed", Target{}, k.key, k.access); !fault.Is(err, fault.Exists) {
+	if _, _, err := OpenFile(ctx, "a.sealed", "", false, k.key, k.access); !fault.Is(err, fault.Exists) {
 		t.Errorf("opened over a file: %v", err)
 	}
 	if got, _ := os.ReadFile("a.xml"); string(got) != "mine" {
 		t.Error("a file was overwritten")
 	}
 	var progress bytes.Buffer
-	if _, _, err := OpenFile(ctx, "a.sealed", Target{Name: "a.xml", Overwrite: true, Progress: &progress}, k.key, k.access); err != nil {
+	f, err := Open("a.sealed", k.key, k.access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Extract(ctx, Target{Name: "a.xml", Overwrite: true, Progress: &progress}); err != nil {
 		t.Error(err)
 	}
 	if !bytes.Equal(progress.Bytes(), content) {
@@ -137,7 +142,7 @@ func TestDamagedAndLockedFilesLeaveNothing(t *testing.T) {
 	}
 	open := func(k keys, want fault.Kind) {
 		t.Helper()
-		_, _, err := OpenFile(context.Background(), sealed, Target{Name: out}, k.key, k.access)
+		_, _, err := OpenFile(context.Background(), sealed, out, false, k.key, k.access)
 		if !fault.Is(err, want) {
 			t.Errorf("%v, want %v", err, want)
 		}
