@@ -1,0 +1,11 @@
+package index
+
+import (
+	"sealgate/internal/index/family"
+	"sealgate/internal/index/iso20022"
+)
+
+// families are the formats that are read, in the order in which they are tried.
+var families = []family.Family{
+	iso20022.Family{},
+}
