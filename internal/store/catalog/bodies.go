@@ -77,7 +77,7 @@ func (tx *Tx) GrantKeys() ([]string, error) {
 func (tx *Tx) PutInline(file uuid.UUID, body []byte) error {
 	const op = "catalog: put inline body"
 	if _, err := tx.exec(op, `INSERT INTO inline_body (file, size, body) VALUES (?, ?, ?)`,
-		idCol(file), int64(len(body)), body); err != nil {
+		idCol(file), int64(len(body)), append([]byte{}, body...)); err != nil { // never NULL
 		return err
 	}
 	return tx.countInline(op, int64(len(body)))
