@@ -1,0 +1,74 @@
+-- A load is one reading of a file. It has a row here while it is being filled
+-- and, later, while its payments wait to be swept; a published load has none.
+CREATE TABLE load (
+	id      INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice: payments of a dropped load may still be there
+	file    BLOB    NOT NULL,
+	fence   INTEGER NOT NULL,
+	dropped INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX load_file ON load (file);
+
+-- A file whose index was published. Its payments are those of one load:
+-- payment.id >> 32 = rank. A younger load has a smaller rank, so that reading
+-- upwards is reading the newest file first.
+CREATE TABLE file (
+	rank          INTEGER PRIMARY KEY,
+	id            BLOB    NOT NULL UNIQUE,
+	number        INTEGER NOT NULL, -- arrival number
+	fence         INTEGER NOT NULL,
+	index_version INTEGER NOT NULL,
+	state         TEXT    NOT NULL CHECK (state IN ('visible', 'held', 'refused')),
+	outward       INTEGER NOT NULL,
+	released      INTEGER NOT NULL,
+	taken         INTEGER NOT NULL, -- 0, or the turn in which its bytes and message ids became taken
+	content_mac   BLOB,
+	payments      INTEGER NOT NULL,
+	first_date    TEXT,
+	last_date     TEXT,
+	summary       TEXT    NOT NULL  -- JSON
+) STRICT;
+CREATE INDEX file_content ON file (content_mac) WHERE taken > 0;
+CREATE INDEX file_taken ON file (taken) WHERE taken > 0;
+
+CREATE TABLE message (
+	format TEXT NOT NULL,
+	id     TEXT NOT NULL,
+	file   BLOB NOT NULL,
+	PRIMARY KEY (format, id, file)
+) STRICT, WITHOUT ROWID;
+
+-- id = rank << 32 | seq. The columns that a scan looks at stand first.
+CREATE TABLE payment (
+	id             INTEGER PRIMARY KEY,
+	payee_folded   TEXT,
+	amount         INTEGER,
+	currency       TEXT,
+	execution_date TEXT,
+	batch          INTEGER NOT NULL,
+	batch_id       TEXT,
+	direction      TEXT    NOT NULL,
+	payer_name     TEXT,
+	payer_scheme   TEXT,
+	payer_number   TEXT,
+	payer_bank     TEXT,
+	payee_name     TEXT,
+	payee_scheme   TEXT,
+	payee_number   TEXT,
+	payee_bank     TEXT,
+	immediate      INTEGER NOT NULL,
+	reference_type TEXT,
+	reference      TEXT,
+	message        TEXT,
+	end_to_end_id  TEXT,
+	instruction_id TEXT,
+	kind           TEXT    NOT NULL
+) STRICT;
+
+-- What payments are looked up by: hashes of account numbers and references
+-- (see term.go). One index for all of them, filled in sorted runs: an index
+-- for each column would touch a page for each row.
+CREATE TABLE term (
+	hash    INTEGER NOT NULL,
+	payment INTEGER NOT NULL,
+	PRIMARY KEY (hash, payment)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,309 @@
+package accountdb
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"encoding/binary"
+	"math"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/payment"
+)
+
+// Held says what a search does with the payments of held files.
+type Held int
+
+// By default they are left out.
+const (
+	WithoutHeld Held = iota
+	WithHeld
+	OnlyHeld
+)
+
+// Query says which payments to search for; an empty field asks for nothing.
+type Query struct {
+	Payee     string // part of the payee's name, in any case
+	Number    string // the payee's or payer's account number, with or without blanks and hyphens
+	Reference string // a whole reference; blanks and case do not count
+	From, To  string // execution date, YYYY-MM-DD, both included; payments without one do not match
+	Min, Max  *int64 // amount in minor units of the payment's own currency, both included
+	Currency  string
+	File      uuid.UUID // naming a file includes it when it is held
+	Held      Held
+	Limit     int    // payments in a page; 0 is 1,000
+	After     string // Page.Next of the page before
+}
+
+// Page is the answer, in the form that is shown: newest file first, in file
+// order within each.
+type Page struct {
+	Total        int64   `json:"total"`
+	TotalIsExact bool    `json:"total_is_exact"` // else there are at least so many
+	Next         *string `json:"next"`           // nil on the last page
+	Payments     []Found `json:"payments"`
+}
+
+// Found is a payment and the file it came in.
+type Found struct {
+	FileID uuid.UUID `json:"file_id"`
+	payment.Payment
+}
+
+const (
+	defaultLimit = 1_000
+	maxLimit     = 10_000
+	countLimit   = 10_000 // beyond it a total is not counted to the end
+)
+
+// Search returns one page of payments.
+func (db *DB) Search(ctx context.Context, q Query) (Page, error) {
+	const op = "accountdb: search"
+	after, err := q.cursor(op)
+	if err != nil {
+		return Page{}, err
+	}
+	switch {
+	case q.Limit <= 0:
+		q.Limit = defaultLimit
+	case q.Limit > maxLimit:
+		q.Limit = maxLimit
+	}
+	var page Page
+	err = db.view(ctx, op, func(ctx context.Context, tx *sql.Tx) (err error) {
+		w := q.compile()
+		if page, err = w.page(ctx, tx, after, q.Limit); err != nil {
+			return err
+		}
+		if after == 0 && page.Next == nil {
+			page.Total, page.TotalIsExact = int64(len(page.Payments)), true
+			return nil
+		}
+		page.Total, page.TotalIsExact, err = w.count(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return Page{}, err
+	}
+	return page, nil
+}
+
+// walk is a compiled Query. It goes in one of two ways, both in the order
+// of the answer, so that a page ends the walk: along one term, or over the
+// files and the payments of each.
+type walk struct {
+	files  conditions // on file f
+	rows   conditions // on payment p
+	byTerm bool
+	term   int64
+}
+
+type conditions struct {
+	text []string
+	args []any
+}
+
+func (c *conditions) add(text string, args ...any) {
+	c.text = append(c.text, text)
+	c.args = append(c.args, args...)
+}
+
+func (q *Query) compile() *walk {
+	w := &walk{}
+	switch held := q.Held; {
+	case q.File != uuid.Nil:
+		w.files.add("f.id = ?", q.File[:])
+		w.files.add("f.state IN ('visible', 'held')")
+	case held == WithHeld:
+		w.files.add("f.state IN ('visible', 'held')")
+	case held == OnlyHeld:
+		w.files.add("f.state = 'held'")
+	default:
+		w.files.add("f.state = 'visible'")
+	}
+	w.lookUp(numberTerm, normalNumber(q.Number))
+	w.lookUp(referenceTerm, normalReference(q.Reference))
+	if text := fold(strings.TrimSpace(q.Payee)); text != "" {
+		w.rows.add("instr(p.payee_folded, ?) > 0", text)
+	}
+	if q.From != "" {
+		w.rows.add("p.execution_date >= ?", q.From)
+		w.files.add("f.last_date >= ?", q.From)
+	}
+	if q.To != "" {
+		w.rows.add("p.execution_date <= ?", q.To)
+		w.files.add("f.first_date <= ?", q.To)
+	}
+	if q.Min != nil {
+		w.rows.add("p.amount >= ?", *q.Min)
+	}
+	if q.Max != nil {
+		w.rows.add("p.amount <= ?", *q.Max)
+	}
+	if q.Currency != "" {
+		w.rows.add("p.currency = ?", strings.ToUpper(q.Currency))
+	}
+	return w
+}
+
+// lookUp walks along the first term, and asks for each further one.
+func (w *walk) lookUp(kind, normal string) {
+	if normal == "" {
+		return
+	}
+	hash := hashTerm(kind, normal)
+	if w.byTerm {
+		w.rows.add("EXISTS (SELECT 1 FROM term t2 WHERE t2.hash = ? AND t2.payment = p.id)", hash)
+		return
+	}
+	w.byTerm, w.term = true, hash
+}
+
+// sql renders the walk over the payments after an id. CROSS JOIN fixes the
+// order of the tables in SQLite.
+func (w *walk) sql(columns string, after int64) (string, []any) {
+	var b strings.Builder
+	var args []any
+	b.WriteString("SELECT " + columns)
+	if w.byTerm {
+		b.WriteString(" FROM term t CROSS JOIN payment p ON p.id = t.payment CROSS JOIN file f ON f.rank = p.id >> 32" +
+			" WHERE t.hash = ? AND t.payment > ?")
+		args = append(args, w.term, after)
+	} else {
+		b.WriteString(" FROM file f CROSS JOIN payment p ON p.id > max(f.rank << 32, ?) AND p.id <= (f.rank << 32) + 4294967295" +
+			" WHERE f.rank >= ?")
+		args = append(args, after, after>>32)
+	}
+	for _, c := range []conditions{w.files, w.rows} {
+		for _, text := range c.text {
+			b.WriteString(" AND " + text)
+		}
+		args = append(args, c.args...)
+	}
+	if w.byTerm {
+		b.WriteString(" ORDER BY t.payment LIMIT ?")
+	} else {
+		b.WriteString(" ORDER BY f.rank, p.id LIMIT ?")
+	}
+	return b.String(), args
+}
+
+// page reads one payment more than limit, to know whether there is a next page.
+func (w *walk) page(ctx context.Context, tx *sql.Tx, after int64, limit int) (Page, error) {
+	query, args := w.sql(paymentColumns+", f.id", after)
+	rows, err := tx.QueryContext(ctx, query, append(args, limit+1)...)
+	if err != nil {
+		return Page{}, err
+	}
+	defer rows.Close()
+	page := Page{Payments: []Found{}}
+	var last int64
+	for rows.Next() {
+		if len(page.Payments) == limit {
+			next := encodeCursor(last)
+			page.Next = &next
+			break
+		}
+		var found Found
+		if last, err = scanPayment(rows.Scan, &found.Payment, &found.FileID); err != nil {
+			return Page{}, err
+		}
+		page.Payments = append(page.Payments, found)
+	}
+	return page, rows.Err()
+}
+
+// count tells how many payments there are in all pages together.
+func (w *walk) count(ctx context.Context, tx *sql.Tx) (n int64, exact bool, err error) {
+	if !w.byTerm && len(w.rows.text) == 0 {
+		err = tx.QueryRowContext(ctx, "SELECT coalesce(sum(f.payments), 0) FROM file f WHERE "+strings.Join(w.files.text, " AND "), w.files.args...).Scan(&n)
+		return n, true, err
+	}
+	query, args := w.sql("1", 0)
+	err = tx.QueryRowContext(ctx, "SELECT count(*) FROM ("+query+")", append(args, countLimit+1)...).Scan(&n)
+	if n > countLimit {
+		return countLimit, false, err
+	}
+	return n, true, err
+}
+
+// A cursor is a version byte and the id of the last payment shown.
+const cursorVersion = 1
+
+func encodeCursor(id int64) string {
+	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64([]byte{cursorVersion}, uint64(id)))
+}
+
+// cursor returns the id to go on after; 0 is before all.
+func (q *Query) cursor(op string) (int64, error) {
+	if q.After == "" {
+		return 0, nil
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(q.After)
+	if err == nil && len(b) == 9 && b[0] == cursorVersion {
+		if id := binary.BigEndian.Uint64(b[1:]); id > 0 && id <= math.MaxInt64 {
+			return int64(id), nil
+		}
+	}
+	return 0, fault.New(fault.Invalid, op, "not a place to go on from; use the one that the page before gave")
+}
+
+// Payments hands the payments of a file to emit, in file order, held or not.
+// It reads them in pages, so that a slow receiver keeps nothing waiting; when
+// the file is indexed again meanwhile it ends with fault.TryLater.
+func (db *DB) Payments(ctx context.Context, id uuid.UUID, emit func(*payment.Payment) error) error {
+	const op = "accountdb: payments"
+	var rank int64
+	for after := int64(0); ; {
+		var batch []payment.Payment
+		err := db.view(ctx, op, func(ctx context.Context, tx *sql.Tx) error {
+			f, err := fileByID(ctx, tx, id)
+			if err != nil {
+				return err
+			}
+			if rank != 0 && rank != f.rank {
+				return fault.New(fault.TryLater, op, "the file is being indexed again")
+			}
+			if f.state == stateRefused {
+				return nil
+			}
+			rank = f.rank
+			batch, after, err = payments(ctx, tx, rank, after)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for i := range batch {
+			if err := emit(&batch[i]); err != nil {
+				return err
+			}
+		}
+		if len(batch) < defaultLimit {
+			return nil
+		}
+	}
+}
+
+// payments reads a batch of a rank's payments, and returns the id of the last.
+func payments(ctx context.Context, tx *sql.Tx, rank, after int64) ([]payment.Payment, int64, error) {
+	first, last := span(rank)
+	rows, err := tx.QueryContext(ctx, "SELECT "+paymentColumns+" FROM payment p WHERE p.id > ? AND p.id <= ? ORDER BY p.id LIMIT ?",
+		max(first, after), last, defaultLimit)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer rows.Close()
+	var batch []payment.Payment
+	for rows.Next() {
+		var p payment.Payment
+		if after, err = scanPayment(rows.Scan, &p); err != nil {
+			return nil, 0, err
+		}
+		batch = append(batch, p)
+	}
+	return batch, after, rows.Err()
+}

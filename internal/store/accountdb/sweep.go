@@ -1,0 +1,82 @@
+package accountdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"sealgate/internal/payment"
+)
+
+// sweepRows bounds one transaction of the sweep, so that writers get between.
+const sweepRows = 5_000
+
+// sweep takes the payments of one dropped load away, at most sweepRows of
+// them, and tells whether there may be more to do.
+func (db *DB) sweep(ctx context.Context) (more bool, err error) {
+	err = db.update(ctx, "accountdb: sweep", relaxed, func(tx *sql.Tx) error {
+		var load int64
+		err := tx.QueryRowContext(ctx, "SELECT id FROM load WHERE dropped ORDER BY id LIMIT 1").Scan(&load)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		more = true
+		return db.sweepLoad(ctx, tx, load)
+	})
+	return more, err
+}
+
+func (db *DB) sweepLoad(ctx context.Context, tx *sql.Tx, load int64) error {
+	first, last := span(rankOf(load))
+	ids, ts, err := sweepable(ctx, tx, first, last)
+	if err != nil {
+		return err
+	}
+	if ids < sweepRows {
+		// The last round: terms are written after their rows, so none is left.
+		if _, err := tx.ExecContext(ctx, "DELETE FROM load WHERE id = ?", load); err != nil {
+			return err
+		}
+	} else {
+		last = ts.last
+	}
+	remove, err := tx.PrepareContext(ctx, "DELETE FROM term WHERE hash = ? AND payment = ?")
+	if err != nil {
+		return err
+	}
+	defer remove.Close()
+	for _, t := range ts.terms {
+		if _, err := remove.Exec(t.hash, t.payment); err != nil {
+			return err
+		}
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM payment WHERE id BETWEEN ? AND ?", first, last)
+	return err
+}
+
+// swept is what goes with a run of payments.
+type swept struct {
+	terms []term
+	last  int64 // id of the last payment of the run
+}
+
+// sweepable reads the first payments between two ids.
+func sweepable(ctx context.Context, tx *sql.Tx, first, last int64) (n int, s swept, err error) {
+	rows, err := tx.QueryContext(ctx, "SELECT "+paymentColumns+" FROM payment p WHERE p.id BETWEEN ? AND ? ORDER BY p.id LIMIT ?", first, last, sweepRows)
+	if err != nil {
+		return 0, s, err
+	}
+	defer rows.Close()
+	var p payment.Payment
+	for rows.Next() {
+		if s.last, err = scanPayment(rows.Scan, &p); err != nil {
+			return 0, s, err
+		}
+		s.terms = terms(s.terms, s.last, p.Payer.Account, p.Payee.Account, p.Reference)
+		n++
+	}
+	return n, s, rows.Err()
+}

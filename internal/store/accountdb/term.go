@@ -1,0 +1,93 @@
+package accountdb
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"sealgate/internal/payment"
+)
+
+// A term is something that a payment is looked up by: an account number of
+// either side, or a reference. What is stored is 64 bits of a SHA-256, so that
+// all kinds share one narrow index. Two different terms of an account meet by
+// chance once in 2^64; a hit is taken at its word.
+type term struct {
+	hash    int64
+	payment int64
+}
+
+func (t term) compare(u term) int {
+	return cmp.Or(cmp.Compare(t.hash, u.hash), cmp.Compare(t.payment, u.payment))
+}
+
+const (
+	numberTerm    = "n"
+	referenceTerm = "r"
+)
+
+func hashTerm(kind, normal string) int64 {
+	var buf [96]byte
+	sum := sha256.Sum256(append(append(buf[:0], kind...), normal...))
+	return int64(binary.BigEndian.Uint64(sum[:]))
+}
+
+// terms appends what the payment with this id is looked up by.
+func terms(ts []term, id int64, payer, payee *payment.Account, ref *payment.Reference) []term {
+	ts = accountTerms(ts, id, payer)
+	ts = accountTerms(ts, id, payee)
+	if ref != nil && ref.Value != "" {
+		ts = append(ts, term{hashTerm(referenceTerm, normalReference(ref.Value)), id})
+	}
+	return ts
+}
+
+// accountTerms appends the number and, for a Swedish account, the clearing
+// number with it: people write the two as one.
+func accountTerms(ts []term, id int64, a *payment.Account) []term {
+	if a == nil || a.Number == "" {
+		return ts
+	}
+	n := normalNumber(a.Number)
+	ts = append(ts, term{hashTerm(numberTerm, n), id})
+	if a.Scheme == payment.SchemeSEAccount && a.Bank != nil {
+		ts = append(ts, term{hashTerm(numberTerm, normalNumber(*a.Bank)+n), id})
+	}
+	return ts
+}
+
+// normalNumber takes blanks and hyphens out of an account number.
+func normalNumber(s string) string {
+	return strings.ToUpper(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) {
+			return -1
+		}
+		return r
+	}, s))
+}
+
+// normalReference takes blanks and case out of a reference.
+func normalReference(s string) string {
+	return fold(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, s))
+}
+
+// fold takes case out of a text: two texts that differ only in case, or in how
+// an accent is encoded, fold to the same. Upper and then lower, so that letters
+// with two small forms (the final sigma) meet.
+func fold(s string) string {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return norm.NFC.String(strings.ToLower(strings.ToUpper(norm.NFC.String(s))))
+		}
+	}
+	return strings.ToLower(s)
+}
