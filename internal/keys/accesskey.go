@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/hpke"
 	"errors"
+	"fmt"
+	"io"
 
 	"github.com/google/uuid"
 
@@ -23,8 +25,8 @@ type AccessKey struct {
 // String names the key.
 func (k *AccessKey) String() string { return "access key " + k.Fingerprint.String() }
 
-// GoString is String.
-func (k *AccessKey) GoString() string { return k.String() }
+// Format is String under every verb: none prints what is inside.
+func (k *AccessKey) Format(f fmt.State, _ rune) { io.WriteString(f, k.String()) }
 
 // NewAccessKey makes an access key that the gateway holds.
 func NewAccessKey() (*AccessKey, error) {

@@ -36,8 +36,8 @@ type Certificate struct {
 // String names the certificate.
 func (c *Certificate) String() string { return "certificate " + c.Fingerprint.String() }
 
-// GoString is String.
-func (c *Certificate) GoString() string { return c.String() }
+// Format is String under every verb: none prints what is inside.
+func (c *Certificate) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
 
 // PEM returns the certificate, which is no secret.
 func (c *Certificate) PEM() []byte {

@@ -4,6 +4,8 @@ import (
 	"crypto/hpke"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -26,8 +28,8 @@ type IngestKey struct {
 // String names the key.
 func (k *IngestKey) String() string { return "ingest key " + k.Day + " " + k.Fingerprint.String() }
 
-// GoString is String.
-func (k *IngestKey) GoString() string { return k.String() }
+// Format is String under every verb: none prints what is inside.
+func (k *IngestKey) Format(f fmt.State, _ rune) { io.WriteString(f, k.String()) }
 
 func (k *IngestKey) file() string {
 	return "ingest-" + k.Day + "-" + hex.EncodeToString(k.Fingerprint[:8]) + ".key"

@@ -37,6 +37,8 @@ import (
 	"crypto/ed25519"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -161,8 +163,8 @@ func (s *Store) Dir() string { return s.dir }
 // String names the store and nothing in it.
 func (s *Store) String() string { return "key store " + s.dir }
 
-// GoString is String: the verbs %#v and %+v print no secret either.
-func (s *Store) GoString() string { return s.String() }
+// Format is String under every verb: none prints what is inside.
+func (s *Store) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
 
 // Generation returns how many master keys the store has had.
 func (s *Store) Generation() int {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -196,5 +197,4 @@ func (m *masterOnce) Key(context.Context, []byte) ([]byte, error) {
 	return bytes.Clone(m.key), nil
 }
 
-func (m *masterOnce) String() string   { return m.masterFile.String() }
-func (m *masterOnce) GoString() string { return m.String() }
+func (m *masterOnce) Format(f fmt.State, _ rune) { io.WriteString(f, m.String()) }
