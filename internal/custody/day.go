@@ -110,18 +110,18 @@ func (c *Custodian) ChangeDay(ctx context.Context) error {
 // retire destroys an ingest key once no grant on record names it. New grants
 // are for current by now: see Fresh.Grant for why none slips through.
 func (c *Custodian) retire(ctx context.Context, old, current *keys.IngestKey) error {
-	for {
-		done, err := c.audited(ctx, old)
+	for done := false; !done; {
+		n, err := c.rewrap(ctx, old, current)
 		if err != nil {
 			return err
 		}
-		if done {
-			break
+		if n > 0 {
+			if err := c.fault("rewrapped"); err != nil {
+				return err
+			}
+			continue
 		}
-		if err := c.rewrap(ctx, old, current); err != nil {
-			return err
-		}
-		if err := c.fault("rewrapped"); err != nil {
+		if done, err = c.audited(ctx, old); err != nil {
 			return err
 		}
 	}
@@ -151,25 +151,25 @@ func (c *Custodian) audited(ctx context.Context, old *keys.IngestKey) (done bool
 	return done && err == nil, err
 }
 
-// rewrap wraps one batch of grants for the current key. The work is done
-// between the two transactions; a row that has changed meanwhile is left to the
-// next batch.
-func (c *Custodian) rewrap(ctx context.Context, old, current *keys.IngestKey) error {
+// rewrap wraps one batch of grants for the current key and returns how many it
+// found. The work is done between the two transactions; a row that has changed
+// meanwhile is left to the next batch.
+func (c *Custodian) rewrap(ctx context.Context, old, current *keys.IngestKey) (int, error) {
 	var files []*catalog.File
 	err := c.cat.View(ctx, func(tx *catalog.Tx) (err error) {
 		files, err = tx.GrantsUnder(old.Fingerprint.String(), grantBatch)
 		return err
 	})
-	if err != nil {
-		return err
+	if err != nil || len(files) == 0 {
+		return 0, err
 	}
 	fresh := make([]catalog.Grant, len(files))
 	for i, f := range files {
 		if fresh[i], err = wrapAnew(f, old, current); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return c.cat.Update(ctx, func(tx *catalog.Tx) error {
+	return len(files), c.cat.Update(ctx, func(tx *catalog.Tx) error {
 		for i, f := range files {
 			if err := replaceGrant(tx, f, fresh[i]); err != nil {
 				return err

@@ -54,6 +54,16 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// newFaultyWorld is one whose commits can be made to fail.
+func newFaultyWorld(t testing.TB) (*world, *catalogtest.Faults) {
+	t.Helper()
+	w := newWorld(t)
+	cat, faults := catalogtest.OpenFaulty(t)
+	w.cat = cat
+	w.Custodian = custody.New(w.ks, cat, "node-1", w.clock.Now)
+	return w, faults
+}
+
 // restart is what a crash leaves: the catalog and the key store on disk.
 func (w *world) restart() {
 	w.t.Helper()

@@ -8,6 +8,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
+	"io"
 	"sync"
 
 	"github.com/google/uuid"
@@ -29,11 +31,8 @@ type Records struct {
 	macs map[string][]byte // keys by label
 }
 
-// String says what it is and nothing of the key.
-func (*Records) String() string { return "record key" }
-
-// GoString is String.
-func (*Records) GoString() string { return "record key" }
+// Format says what it is, under every verb, and nothing of the key.
+func (*Records) Format(f fmt.State, _ rune) { io.WriteString(f, "record key") }
 
 // newRecords takes over key.
 func newRecords(key *[32]byte) *Records {
