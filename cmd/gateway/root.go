@@ -37,6 +37,7 @@ func (a *app) root() *cobra.Command {
 		&cobra.Group{ID: "offline", Title: "Work on files here, without a gateway:"},
 	)
 	root.AddCommand(
+		inGroup("offline", a.indexCommand()),
 		inGroup("offline", a.sealCommand()),
 		inGroup("offline", a.openCommand()),
 		inGroup("use", a.accessKeyCommand()),

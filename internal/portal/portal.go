@@ -1,0 +1,164 @@
+// Package portal holds the words of the JSON API under /api/v1: the shapes that
+// its handlers (portal/api) and its clients share. Names and meanings are a stable
+// interface (docs/api.md); the file object has a package of its own.
+//
+// Times are RFC 3339 UTC, amounts minor units, durations text like "400d".
+package portal
+
+import (
+	"time"
+)
+
+// Account is a customer with its policy.
+type Account struct {
+	ID              string    `json:"id"`
+	Name            string    `json:"name"`
+	State           string    `json:"state" enum:"open,closed"`
+	Content         string    `json:"content" enum:"keep,delete"`
+	KeepFor         Duration  `json:"keep_for"`
+	Keys            string    `json:"keys" enum:"gateway,customer"`
+	ProtectDatabase bool      `json:"protect_database"`
+	OperatorAccess  string    `json:"operator_access" enum:"on,asked,off"`
+	InShowFor       Duration  `json:"in_show_for"`
+	OutboxKeepFor   Duration  `json:"outbox_keep_for"`
+	CreatedAt       time.Time `json:"created_at"`
+}
+
+// AccountChange is what may be set of an account; what is absent stays.
+type AccountChange struct {
+	Content        *string   `json:"content,omitempty" enum:"keep,delete"`
+	KeepFor        *Duration `json:"keep_for,omitempty"`
+	OperatorAccess *string   `json:"operator_access,omitempty" enum:"on,asked,off"`
+	InShowFor      *Duration `json:"in_show_for,omitempty"`
+	OutboxKeepFor  *Duration `json:"outbox_keep_for,omitempty"`
+}
+
+// NewAccount asks for an account. Without a certificate the gateway makes one.
+type NewAccount struct {
+	Name           string `json:"name"`
+	Certificate    string `json:"certificate,omitempty" doc:"PEM"`
+	CertificateKey string `json:"certificate_key,omitempty" doc:"PKCS#8 PEM"`
+	AccountChange
+}
+
+// Login is a person or robot of an account.
+type Login struct {
+	ID        string     `json:"id"`
+	Username  string     `json:"username"`
+	Password  bool       `json:"has_password"`
+	Generated bool       `json:"password_generated"`
+	Keys      []SSHKey   `json:"ssh_keys"`
+	AllowFrom []string   `json:"allow_from"`
+	SFTP      bool       `json:"sftp"`
+	Portal    bool       `json:"portal"`
+	Role      string     `json:"role" enum:"uploader,reader,approver,admin"`
+	CreatedAt time.Time  `json:"created_at"`
+	LastSeen  *time.Time `json:"last_seen"`
+}
+
+// SSHKey is a public key that a login signs in with.
+type SSHKey struct {
+	Type        string `json:"type"`
+	Fingerprint string `json:"fingerprint"`
+}
+
+// NewLogin asks for a login. With neither password nor key, a password is made.
+type NewLogin struct {
+	Username  string   `json:"username"`
+	Password  string   `json:"password,omitempty"`
+	SSHKeys   []string `json:"ssh_keys,omitempty" doc:"lines as in authorized_keys"`
+	AllowFrom []string `json:"allow_from,omitempty" doc:"CIDRs; none = anywhere"`
+	NoSFTP    bool     `json:"no_sftp,omitempty"`
+	NoPortal  bool     `json:"no_portal,omitempty"`
+	Role      string   `json:"role,omitempty" enum:"uploader,reader,approver,admin"`
+}
+
+// LoginChange is what may be set of a login; what is absent stays.
+type LoginChange struct {
+	Password    string    `json:"password,omitempty"`
+	NewPassword bool      `json:"new_password,omitempty" doc:"make one"`
+	NoPassword  bool      `json:"no_password,omitempty" doc:"take it away"`
+	AddKeys     []string  `json:"add_keys,omitempty"`
+	RemoveKeys  []string  `json:"remove_keys,omitempty" doc:"fingerprints"`
+	AllowFrom   *[]string `json:"allow_from,omitempty"`
+	SFTP        *bool     `json:"sftp,omitempty"`
+	Portal      *bool     `json:"portal,omitempty"`
+	Role        *string   `json:"role,omitempty" enum:"uploader,reader,approver,admin"`
+}
+
+// LoginMade is a login that was made or set; Secret is its new password, shown
+// this once, when the gateway made one.
+type LoginMade struct {
+	Login
+	Secret string `json:"password,omitempty"`
+}
+
+// Operator is a person who runs the gateway.
+type Operator struct {
+	ID        string     `json:"id"`
+	Email     string     `json:"email"`
+	CreatedAt time.Time  `json:"created_at"`
+	LastSeen  *time.Time `json:"last_seen"`
+}
+
+// Link is a one-time link, shown this once.
+type Link struct {
+	Email string    `json:"email"`
+	Path  string    `json:"path" doc:"to be put behind the gateway's https address"`
+	Until time.Time `json:"until"`
+}
+
+// Certificate is one certificate of an account.
+type Certificate struct {
+	Fingerprint string     `json:"fingerprint"`
+	Current     bool       `json:"current"`
+	KeyHere     bool       `json:"key_here"`
+	Subject     string     `json:"subject"`
+	Algorithm   string     `json:"algorithm"`
+	NotBefore   time.Time  `json:"not_before"`
+	NotAfter    time.Time  `json:"not_after"`
+	CreatedAt   time.Time  `json:"created_at"`
+	RemovedAt   *time.Time `json:"removed_at"`
+	PEM         string     `json:"pem"`
+}
+
+// AccessKey is one access key of an account.
+type AccessKey struct {
+	ID          string     `json:"id"`
+	Fingerprint string     `json:"fingerprint"`
+	Held        string     `json:"held" enum:"gateway,customer"`
+	Confirmed   bool       `json:"confirmed"`
+	CreatedAt   time.Time  `json:"created_at"`
+	RemovedAt   *time.Time `json:"removed_at"`
+}
+
+// Export is key material on its way out.
+type Export struct {
+	PEM    string `json:"pem"`
+	Public string `json:"public,omitempty"`
+}
+
+// AuditEntry is one thing that happened.
+type AuditEntry struct {
+	ID      string            `json:"id"`
+	Time    time.Time         `json:"time"`
+	Account string            `json:"account,omitempty"`
+	Actor   string            `json:"actor"`
+	Action  string            `json:"action"`
+	Object  string            `json:"object"`
+	Detail  map[string]string `json:"detail,omitempty"`
+}
+
+// AuditReport is what was checked of an audit log that is whole.
+type AuditReport struct {
+	Entries int64  `json:"entries"`
+	Heads   int    `json:"heads"`
+	Root    string `json:"root"`
+}
+
+// ProblemTrailer is the HTTP trailer that tells of a content that turned out to be
+// damaged after its beginning was sent; SizeHeader tells how long a content is.
+const (
+	ProblemTrailer = "Sealgate-Problem"
+	SizeHeader     = "Sealgate-Size"
+)
