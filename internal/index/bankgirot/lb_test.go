@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -14,38 +12,32 @@ import (
 	"testing/iotest"
 
 	"sealgate/internal/index/family"
+	"sealgate/internal/index/indextest"
 	"sealgate/internal/payment"
 )
 
-const samples = "../testdata/samples/lb"
+const samples = "../testdata/samples"
 
-// answer is what reading a file gave: the shape of the expected JSON files.
-type answer struct {
-	payment.Summary
-	Payments []json.RawMessage `json:"payments"`
-}
-
-func (a answer) codes() map[payment.Code]int64 {
-	m := map[payment.Code]int64{}
-	for _, f := range a.Findings {
-		m[f.Code] = f.Count
-	}
-	return m
-}
-
-func (a answer) payment(t testing.TB, i int) payment.Payment {
+func readAll(t testing.TB, src io.Reader) indextest.Answer {
 	t.Helper()
-	if i >= len(a.Payments) {
-		t.Fatalf("payment %d of %d (%v)", i, len(a.Payments), a.Findings)
-	}
-	var p payment.Payment
-	if err := json.Unmarshal(a.Payments[i], &p); err != nil {
+	a := indextest.Answer{}
+	out := family.NewCollector(a.Emit)
+	var stop *family.Stop
+	switch err := (LB{}).Read(src, out); {
+	case err == nil:
+		a.Summary = out.Summary()
+	case errors.As(err, &stop):
+		a.Summary, a.Payments = out.Refused(stop), nil
+	default:
 		t.Fatal(err)
 	}
-	return p
+	return a
 }
 
-func (a answer) json(t testing.TB) string {
+func read(t testing.TB, data []byte) indextest.Answer { return readAll(t, bytes.NewReader(data)) }
+
+// text renders an answer, for comparing and for people.
+func text(t testing.TB, a indextest.Answer) string {
 	t.Helper()
 	b, err := json.MarshalIndent(a, "", " ")
 	if err != nil {
@@ -54,98 +46,42 @@ func (a answer) json(t testing.TB) string {
 	return string(b)
 }
 
-func readAll(t testing.TB, src io.Reader) answer {
+// valid returns the samples without a finding, by name.
+func valid(t testing.TB) map[string][]byte {
 	t.Helper()
-	a := answer{Payments: []json.RawMessage{}}
-	out := family.NewCollector(func(p *payment.Payment) error {
-		b, err := json.Marshal(p)
-		a.Payments = append(a.Payments, b)
-		return err
-	})
-	var stop *family.Stop
-	switch err := (LB{}).Read(src, out); {
-	case err == nil:
-		a.Summary = out.Summary()
-	case errors.As(err, &stop):
-		a.Summary, a.Payments = out.Refused(stop), []json.RawMessage{}
-	default:
-		t.Fatal(err)
-	}
-	return a
-}
-
-func read(t testing.TB, data []byte) answer { return readAll(t, bytes.NewReader(data)) }
-
-func sample(t testing.TB, name string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(samples, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-func sampleNames(t testing.TB, pattern string) []string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(samples, pattern))
-	if err != nil || len(files) == 0 {
-		t.Fatal("no samples", err)
-	}
-	for i, f := range files {
-		files[i] = filepath.Base(f)
+	files := map[string][]byte{}
+	for _, s := range indextest.Samples(t, samples, "lb") {
+		if name := filepath.Base(s.Name); strings.HasPrefix(name, "valid-") {
+			files[name] = s.Content
+		}
 	}
 	return files
 }
 
 func TestSamples(t *testing.T) {
-	for _, name := range sampleNames(t, "*.txt") {
-		t.Run(name, func(t *testing.T) {
-			data := sample(t, name)
-			if !(LB{}).Match(data[:min(len(data), family.HeadSize)]) {
+	for _, s := range indextest.Samples(t, samples, "lb") {
+		t.Run(s.Name, func(t *testing.T) {
+			if !(LB{}).Match(s.Content[:min(len(s.Content), family.HeadSize)]) {
 				t.Error("not recognised")
 			}
-			got, want := loose(t, []byte(read(t, data).json(t))), loose(t, sample(t, name+".expected.json"))
-			if want["outcome"] == "refused" {
-				got["encoding"] = want["encoding"] // not known before the end
-			}
-			for k, v := range want {
-				if !reflect.DeepEqual(got[k], v) {
-					t.Errorf("%s:\n got %v\nwant %v", k, got[k], v)
-				}
-			}
+			indextest.Check(t, read(t, s.Content), s.Want)
 		})
 	}
 }
 
-// loose decodes an answer for comparison: findings by code and count only.
-func loose(t testing.TB, data []byte) map[string]any {
-	t.Helper()
-	var m map[string]any
-	if err := json.Unmarshal(data, &m); err != nil {
-		t.Fatal(err)
-	}
-	findings := map[string]string{}
-	for _, f := range m["findings"].([]any) {
-		f := f.(map[string]any)
-		findings[f["code"].(string)] = fmt.Sprint(f["severity"], " ", f["count"])
-	}
-	m["findings"] = findings
-	return m
-}
-
 func TestChunkingChangesNothing(t *testing.T) {
-	for _, name := range sampleNames(t, "*.txt") {
+	for _, s := range indextest.Samples(t, samples, "lb") {
 		for variant, data := range map[string][]byte{
-			"as is": sample(t, name), "no line ends": bytes.ReplaceAll(sample(t, name), []byte("\r\n"), nil),
+			"as is": s.Content, "no line ends": bytes.ReplaceAll(s.Content, []byte("\r\n"), nil),
 		} {
-			want := read(t, data).json(t)
+			want := text(t, read(t, data))
 			for how, src := range map[string]io.Reader{
 				"one byte": iotest.OneByteReader(bytes.NewReader(data)),
 				"halves":   iotest.HalfReader(bytes.NewReader(data)),
 				"data+EOF": iotest.DataErrReader(bytes.NewReader(data)),
 			} {
-				if got := readAll(t, src).json(t); got != want {
-					t.Errorf("%s, %s, %s:\n%s\nnot\n%s", name, variant, how, got, want)
+				if got := text(t, readAll(t, src)); got != want {
+					t.Errorf("%s, %s, %s:\n%s\nnot\n%s", s.Name, variant, how, got, want)
 				}
 			}
 		}
@@ -201,7 +137,7 @@ func TestEqualFilesEqualAnswers(t *testing.T) {
 		{"small, seven bits", swap("LEVERANT\xd6RS", "LEVERANT|RS", "\xc4", "[", "\xd6", `\`, "\xc5", "]", "\xe4", "{", "\xf6", "|", "\xe5", "}"), "ISO646-SE", []payment.Code{payment.CharsetUnexpected}},
 	}
 	for _, name := range []string{"valid-01-bankgiro-and-plusgiro.txt", "valid-02-two-sections-deductions-accounts.txt", "valid-04-sealed.txt"} {
-		data := sample(t, name)
+		data := valid(t)[name]
 		want := read(t, data)
 		for _, w := range ways {
 			written := w.write(data)
@@ -210,7 +146,7 @@ func TestEqualFilesEqualAnswers(t *testing.T) {
 			}
 			got := read(t, written)
 			if !reflect.DeepEqual(got.Payments, want.Payments) || !reflect.DeepEqual(got.Sums, want.Sums) || got.Outcome != payment.Indexed {
-				t.Errorf("%s, %s: %s", name, w.name, got.json(t))
+				t.Errorf("%s, %s: %s", name, w.name, text(t, got))
 			}
 			if *got.Encoding != w.encoding {
 				t.Errorf("%s, %s: encoding %s, want %s", name, w.name, *got.Encoding, w.encoding)
@@ -228,17 +164,16 @@ func TestEqualFilesEqualAnswers(t *testing.T) {
 
 // TestAsciiFile has no letter that any of the sets would write otherwise.
 func TestAsciiFile(t *testing.T) {
-	data := bytes.ReplaceAll(sample(t, "valid-03-unpadded-lf-negative-total-eur.txt"), []byte("\xd6"), []byte("O"))
+	data := bytes.ReplaceAll(valid(t)["valid-03-unpadded-lf-negative-total-eur.txt"], []byte("\xd6"), []byte("O"))
 	if got := read(t, data); got.Outcome != payment.Indexed || *got.Encoding != "US-ASCII" || len(got.Findings) != 0 {
-		t.Error(got.json(t))
+		t.Error(text(t, got))
 	}
 }
 
 // TestFlippedDigitIsHeld is the file's own witness: no amount, count or total
 // can change unseen.
 func TestFlippedDigitIsHeld(t *testing.T) {
-	for _, name := range sampleNames(t, "valid-*.txt") {
-		data := sample(t, name)
+	for name, data := range valid(t) {
 		start := 0
 		for start < len(data) {
 			line := data[start:]
@@ -270,8 +205,7 @@ func TestFlippedDigitIsHeld(t *testing.T) {
 // that is whole by its own rules (docs/formats.md, "What the content cannot
 // show"); so does one that takes only padding and line ends.
 func TestCutAnywhere(t *testing.T) {
-	for _, name := range sampleNames(t, "valid-*.txt") {
-		data := sample(t, name)
+	for name, data := range valid(t) {
 		for n := range len(data) {
 			head := data[:n]
 			if !(LB{}).Match(head) {
