@@ -213,7 +213,7 @@ func (a *Arrival) record(ctx context.Context, body catalog.Body, inline []byte) 
 		if inline == nil {
 			return nil
 		}
-		return tx.PutInline(f.ID, inline)
+		return putInline(tx, f.ID, inline)
 	})
 	if err != nil {
 		return err

@@ -163,7 +163,7 @@ func (in *Intake) receive(tx *catalog.Tx, rec *custody.Records, c commitment) (s
 		return nil, err
 	}
 	if c.inline != nil {
-		if err := tx.PutInline(f.ID, c.inline); err != nil {
+		if err := putInline(tx, f.ID, c.inline); err != nil {
 			return nil, err
 		}
 	}
@@ -199,6 +199,14 @@ func writeRow(tx *catalog.Tx, f *catalog.File, known bool, grant func() (catalog
 		return err
 	}
 	return tx.InsertFile(f)
+}
+
+// putInline stores a small body in place of the one that is there.
+func putInline(tx *catalog.Tx, id uuid.UUID, body []byte) error {
+	if err := tx.DeleteInline(id); err != nil {
+		return err
+	}
+	return tx.PutInline(id, body)
 }
 
 // addIndexJob asks the indexer to take the file on.

@@ -187,7 +187,7 @@ func (in *Intake) completeInline(ctx context.Context, f *catalog.File, inline []
 	length := seal.ObjectSize(len(header), t.Size)
 	m.bytes = append(m.bytes[:length-seal.TrailerSize], body.SealTrailer(nil, t)...)
 	f.Body.Sealed = length
-	return in.catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.PutInline(f.ID, m.bytes) })
+	return in.catalog.Update(ctx, func(tx *catalog.Tx) error { return putInline(tx, f.ID, m.bytes) })
 }
 
 // TakeWaiting takes a file that waits for its rename although the rename never

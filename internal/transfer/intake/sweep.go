@@ -70,6 +70,7 @@ func (in *Intake) Sweep(ctx context.Context) {
 	}{
 		{"expired names", in.sweepNames},
 		{"abandoned arrivals", in.sweepUnfinished},
+		{"kept bodies to the vault", in.MoveKept},
 		{"bodies in the catalog", in.countInline},
 	} {
 		if err := step.do(ctx); err != nil && ctx.Err() == nil {
