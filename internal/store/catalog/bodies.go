@@ -63,7 +63,7 @@ func (tx *Tx) GrantsUnder(key string, limit int) ([]*File, error) {
 func (tx *Tx) GrantsNotUnder(key string, limit int) ([]*File, error) {
 	return list(tx, "catalog: grants under other keys", readFile,
 		selectFile+`WHERE f.id IN (SELECT file FROM file_grant
-			WHERE ingest_key < ? OR ingest_key > ? ORDER BY ingest_key LIMIT ?)`,
+			WHERE ingest_key < ? OR ingest_key > ? LIMIT ?)`,
 		key, key, rowLimit(limit))
 }
 

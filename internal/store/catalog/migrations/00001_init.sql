@@ -171,7 +171,6 @@ CREATE TABLE file_grant (
     data       BLOB
 );
 CREATE INDEX file_grant_key ON file_grant (ingest_key) WHERE ingest_key IS NOT NULL;
-CREATE INDEX file_grant_free ON file_grant (seq) WHERE file IS NULL;
 
 CREATE TABLE inline_body (
     seq  INTEGER PRIMARY KEY,
@@ -193,7 +192,7 @@ CREATE TABLE entry (
     until      INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX entry_name ON entry (login, parent, name_mac);
-CREATE INDEX entry_file ON entry (file) WHERE file <> '';
+CREATE INDEX entry_file ON entry (file, id) WHERE file <> '';
 CREATE INDEX entry_until ON entry (until) WHERE until > 0;
 
 CREATE TABLE job (

@@ -1,0 +1,70 @@
+package catalog_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/catalogtest"
+)
+
+// TestReadyWithManyFiles: opening, finding the open arrivals and listing do
+// not take longer with what is on record. SEALGATE_LONG=1 takes 1,000,000
+// files, otherwise 20,000.
+func TestReadyWithManyFiles(t *testing.T) {
+	count := 20_000
+	if os.Getenv("SEALGATE_LONG") != "" {
+		count = 1_000_000
+	}
+	path := filepath.Join(t.TempDir(), "c.db")
+	c := catalogtest.OpenAt(t, path, catalog.Options{})
+	account := catalogtest.Account(t, c, "acme")
+	var last *catalog.File
+	for n := 0; n < count; n += 10_000 {
+		catalogtest.Update(t, c, func(tx *catalog.Tx) error {
+			for range 10_000 {
+				last = newFile(account)
+				last.State, last.Grant = catalog.Deleted, catalog.Grant{}
+				last.Body = catalog.Body{Kind: catalog.NoBody}
+				if err := tx.InsertFile(last); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	began := time.Now()
+	c = catalogtest.OpenAt(t, path, catalog.Options{})
+	catalogtest.View(t, c, func(tx *catalog.Tx) error {
+		for _, filter := range []catalog.FileFilter{
+			{State: catalog.Arriving, Limit: -1},
+			{State: catalog.Received, Limit: -1},
+			{State: catalog.Erased},
+			{Account: account.ID, Limit: 100},
+			{Account: account.ID, NameMAC: last.NameMAC},
+			{Before: last.Number / 2, Limit: 100},
+		} {
+			if _, err := tx.Files(filter); err != nil {
+				return err
+			}
+		}
+		_, err := tx.InlineBytes()
+		return err
+	})
+	catalogtest.Update(t, c, func(tx *catalog.Tx) error { return tx.InsertFile(newFile(account)) })
+	took := time.Since(began)
+	t.Logf("%d files: ready, listed and written to after %v", count, took)
+	if took > time.Second {
+		t.Errorf("not ready for %v", took)
+	}
+	if err := c.Checkpoint(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}

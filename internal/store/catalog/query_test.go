@@ -1,0 +1,162 @@
+package catalog
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestNoDynamicSQL keeps the law that query texts are constants: in every
+// call that takes one, the text is built of literals and constants only.
+func TestNoDynamicSQL(t *testing.T) {
+	names, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fset := token.NewFileSet()
+	var files []*ast.File
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(fset, name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	constants := map[string]bool{}
+	for _, f := range files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			if d, ok := n.(*ast.GenDecl); ok && d.Tok == token.CONST {
+				for _, spec := range d.Specs {
+					for _, name := range spec.(*ast.ValueSpec).Names {
+						constants[name.Name] = true
+					}
+				}
+			}
+			return true
+		})
+	}
+	var constant func(ast.Expr) bool
+	constant = func(e ast.Expr) bool {
+		switch e := e.(type) {
+		case *ast.BasicLit:
+			return e.Kind == token.STRING
+		case *ast.Ident:
+			return constants[e.Name]
+		case *ast.BinaryExpr:
+			return e.Op == token.ADD && constant(e.X) && constant(e.Y)
+		case *ast.ParenExpr:
+			return constant(e.X)
+		}
+		return false
+	}
+	// Where the text stands among the arguments; the last five belong to
+	// database/sql and are called in tx.go and sqlite.go only.
+	position := map[string]int{
+		"exec": 1, "execOne": 1, "list": 3, "one": 3, "control": 0,
+		"ExecContext": 1, "QueryContext": 1, "QueryRowContext": 1, "PrepareContext": 1,
+		"Exec": 0, "Query": 0, "QueryRow": 0, "Prepare": 0,
+	}
+	// The functions through which texts pass on their way to the driver.
+	passes := map[string]bool{"execOne": true, "one": true, "prepare": true, "control": true, "exec": true, "list": true}
+	calls := 0
+	for _, f := range files {
+		for _, decl := range f.Decls {
+			fn, ok := decl.(*ast.FuncDecl)
+			if !ok || passes[fn.Name.Name] {
+				continue
+			}
+			ast.Inspect(fn, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				name := ""
+				switch f := call.Fun.(type) {
+				case *ast.SelectorExpr:
+					name = f.Sel.Name
+				case *ast.Ident:
+					name = f.Name
+				}
+				at, ok := position[name]
+				if !ok {
+					return true
+				}
+				calls++
+				if at >= len(call.Args) || !constant(call.Args[at]) {
+					t.Errorf("%s: the query text of %s is not a constant", fset.Position(call.Pos()), name)
+				}
+				return true
+			})
+		}
+	}
+	if calls < 80 {
+		t.Errorf("only %d queries seen: does this test still look at the right calls?", calls)
+	}
+}
+
+// TestListsUseIndexes asks SQLite for the plan of what is asked of a catalog
+// with a million files.
+func TestListsUseIndexes(t *testing.T) {
+	c := openTest(t)
+	plan := func(query string, args int) string {
+		rows, err := c.writePool.Query("EXPLAIN QUERY PLAN "+query, make([]any, args)...)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, query)
+		}
+		defer rows.Close()
+		var steps []string
+		for rows.Next() {
+			var id, parent, x int
+			var step string
+			if err := rows.Scan(&id, &parent, &x, &step); err != nil {
+				t.Fatal(err)
+			}
+			steps = append(steps, step)
+		}
+		return strings.Join(steps, "; ")
+	}
+	for query, index := range map[string]string{
+		filesAll:       "file_number",
+		filesByState:   "file_state",
+		filesByAccount: "file_account",
+		filesByName:    "file_name",
+		selectFile + `WHERE f.account = ? AND f.delivery_mac = ? AND f.began_at >= ? ORDER BY f.number DESC LIMIT 1`:                "file_delivery",
+		`SELECT seq FROM job WHERE kind = ? AND account = ? AND state = 0 AND run_at <= ? ORDER BY seq LIMIT ?`:                     "job_ready",
+		`SELECT MIN(account) FROM job WHERE kind = ? AND state = 0 AND account > ?`:                                                 "job_ready",
+		`UPDATE job SET state = 0, lease_until = 0, worker = '', last_error = 'lease-ran-out' WHERE state = 1 AND lease_until <= ?`: "job_leased",
+		selectJob + `WHERE file = ? AND file <> '' ORDER BY seq`:                                                                    "job_file",
+		selectEntry + `WHERE login = ? AND parent = ? AND name_mac = ?`:                                                             "entry_name",
+		selectEntry + `WHERE file = ? AND file <> '' ORDER BY id`:                                                                   "entry_file",
+		selectAudit + `WHERE number IS NULL ORDER BY id LIMIT ?`:                                                                    "audit_pending",
+		`SELECT file FROM file_grant WHERE ingest_key = ? ORDER BY seq LIMIT ?`:                                                     "file_grant_key",
+		`SELECT file FROM file_grant WHERE ingest_key < ? OR ingest_key > ? LIMIT ?`:                                                "file_grant_key",
+		`SELECT MIN(seq) FROM file_grant WHERE file IS NULL`:                                                                        "sqlite_autoindex_file_grant_1",
+		`SELECT id FROM entry WHERE until > 0 AND until < ? ORDER BY until LIMIT ?`:                                                 "entry_until",
+		`SELECT COUNT(*) FROM file WHERE state NOT IN ('deleted', 'kept', 'delivered') AND state = ?`:                               "file_state",
+	} {
+		got := plan(query, strings.Count(query, "?"))
+		if !strings.Contains(got, index) || strings.Contains(got, "TEMP B-TREE") {
+			t.Errorf("plan of\n%s\nis %q, want index %s and no sorting", query, got, index)
+		}
+	}
+}
+
+func openTest(t *testing.T) *Catalog {
+	t.Helper()
+	c, err := Open(t.Context(), filepath.Join(t.TempDir(), "c.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
