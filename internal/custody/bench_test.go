@@ -1,6 +1,8 @@
 package custody_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
 
 	"sealgate/internal/store/catalog"
@@ -18,6 +20,27 @@ func BenchmarkNewFile(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
+				f.Key.Wipe()
+			}
+		})
+	}
+}
+
+// One client, one small file after the other, each with the commit of its row:
+// with keys made ahead (Run) and without.
+func BenchmarkArrivals(b *testing.B) {
+	for _, ahead := range []bool{false, true} {
+		b.Run(fmt.Sprintf("ahead=%v", ahead), func(b *testing.B) {
+			w := newWorld(b)
+			a := w.account("acme", catalog.ContentKeep)
+			if ahead {
+				ctx, stop := context.WithCancel(b.Context())
+				done := make(chan error)
+				go func() { done <- w.Run(ctx) }()
+				defer func() { stop(); <-done }()
+			}
+			for b.Loop() {
+				_, f := w.file(a)
 				f.Key.Wipe()
 			}
 		})

@@ -38,10 +38,11 @@ import (
 
 // Custodian uses the keys. It is safe for concurrent use.
 type Custodian struct {
-	ks   *keys.Store
-	cat  *catalog.Catalog
-	node string
-	now  func() time.Time
+	ks    *keys.Store
+	cat   *catalog.Catalog
+	node  string
+	now   func() time.Time
+	stock *stock
 
 	mu      sync.RWMutex // guards what follows
 	records map[uuid.UUID]*Records
@@ -62,7 +63,7 @@ type lock struct {
 // its ingest key.
 func New(ks *keys.Store, cat *catalog.Catalog, node string, now func() time.Time) *Custodian {
 	return &Custodian{
-		ks: ks, cat: cat, node: node, now: now,
+		ks: ks, cat: cat, node: node, now: now, stock: newStock(),
 		records: make(map[uuid.UUID]*Records),
 		locks:   make(map[uuid.UUID]*lock),
 		fault:   func(string) error { return nil },

@@ -2,6 +2,7 @@ package custody_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -320,5 +321,30 @@ func TestRecordsDoNotPrint(t *testing.T) {
 		if got := fmt.Sprintf(verb, r); got != "record key" {
 			t.Errorf("%s: %q", verb, got)
 		}
+	}
+}
+
+// Keys made ahead are as good as others, and nothing is left when Run ends.
+func TestKeysMadeAheadAreDistinctAndOpen(t *testing.T) {
+	w := newWorld(t)
+	a := w.account("acme", catalog.ContentKeep)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- w.Run(ctx) }()
+	seen := map[uuid.UUID]bool{}
+	for range 60 {
+		_, f := w.file(a)
+		if seen[f.ID] {
+			t.Fatal("one id for two files")
+		}
+		seen[f.ID] = true
+		w.opens(f)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if n := w.Ready(); n != 0 {
+		t.Errorf("%d keys left", n)
 	}
 }

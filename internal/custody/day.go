@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"sealgate/internal/audit"
@@ -18,9 +19,12 @@ const (
 	grantBatch = 200         // grants in one transaction, so that arrivals wait for milliseconds only
 )
 
-// Run keeps the ingest key one day old at most. A round that fails is tried
-// again, with the old keys still there.
+// Run keeps the ingest key one day old at most, and keys of new files ready. A
+// round that fails is tried again, with the old keys still there.
 func (c *Custodian) Run(ctx context.Context) error {
+	var ahead sync.WaitGroup
+	defer ahead.Wait()
+	ahead.Go(func() { c.keepStock(ctx) })
 	tick := time.NewTicker(dayCheck)
 	defer tick.Stop()
 	for {

@@ -28,12 +28,20 @@ type Fresh struct {
 // header wraps them for the account's certificates and access keys; otherwise
 // nothing but the grant opens the file.
 func (c *Custodian) NewFile(ctx context.Context, account *catalog.Account, keep bool) (*Fresh, error) {
+	name := shelfName{account.ID, keep}
+	if f := c.stock.take(name, c.now()); f != nil {
+		return f, nil
+	}
+	return c.draw(ctx, name)
+}
+
+func (c *Custodian) draw(ctx context.Context, of shelfName) (*Fresh, error) {
 	const op = "custody: new file"
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	f := &Fresh{ID: id, binding: seal.Binding{File: id, Account: account.ID}, custodian: c}
+	f := &Fresh{ID: id, binding: seal.Binding{File: id, Account: of.account}, custodian: c}
 	if f.ingest, err = c.ingestKey(); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
@@ -41,8 +49,8 @@ func (c *Custodian) NewFile(ctx context.Context, account *catalog.Account, keep 
 	defer a.Wipe()
 	defer b.Wipe()
 	h := seal.Header{Binding: f.binding}
-	if keep {
-		l, err := c.lockOf(ctx, account.ID)
+	if of.keep {
+		l, err := c.lockOf(ctx, of.account)
 		if err != nil {
 			return nil, fault.Wrap(fault.Internal, op, err)
 		}
