@@ -35,6 +35,7 @@ var arrows = []struct {
 	{"internal/store/catalog/...", "store/catalog durable audit payment fault"},
 	{"internal/store/accountdb/...", "store/accountdb durable audit payment fault"},
 	{"internal/store/vault/...", "store/vault durable fault"},
+	{"internal/backup", "store/vault durable fault"},
 	{"internal/custody/...", "custody keys seal store/catalog audit durable fault"},
 	{"internal/account/...", "account custody keys seal store/catalog audit fault logging metrics"},
 
