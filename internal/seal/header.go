@@ -90,12 +90,12 @@ func (h *Header) parseFixed(b []byte) (count, wraps int, err error) {
 	case b[9] != suite:
 		return 0, 0, damaged("the file has cipher suite %d; this program reads suite %d", b[9], suite)
 	}
-	count, wraps = int(binary.BigEndian.Uint16(b[10:])), int(binary.BigEndian.Uint32(b[12:]))
-	if count > MaxWraps || wraps > MaxHeader-fixedSize-macSize {
+	n, size := binary.BigEndian.Uint16(b[10:]), binary.BigEndian.Uint32(b[12:])
+	if n > MaxWraps || size > MaxHeader-fixedSize-macSize {
 		return 0, 0, damaged("the header is larger than any header")
 	}
 	h.File, h.Account = [16]byte(b[16:]), [16]byte(b[32:])
-	return count, wraps, nil
+	return int(n), int(size), nil
 }
 
 func parseWraps(b []byte, count int) ([]Wrap, error) {

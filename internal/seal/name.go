@@ -7,8 +7,8 @@ import (
 
 // SafeName makes a file name out of a name that came from a stranger: its last
 // element only, without anything that another directory, a terminal or a file
-// system could read in it. It is never empty and never a name that Windows keeps
-// for devices.
+// system could read in it. It is never empty, never hidden, never an option of a
+// command, and never a name that Windows keeps for devices.
 func SafeName(name string) string {
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
 	name = strings.Map(safeRune, strings.ToValidUTF8(name, "_"))
@@ -18,7 +18,7 @@ func SafeName(name string) string {
 		return "unnamed"
 	}
 	base, _, _ := strings.Cut(name, ".")
-	if name[0] == '-' || deviceName(strings.TrimRight(base, " ")) {
+	if name[0] == '-' || name[0] == '.' || deviceName(strings.TrimRight(base, " ")) {
 		return "_" + name
 	}
 	return name

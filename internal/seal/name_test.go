@@ -30,7 +30,7 @@ var names = map[string]string{
 	"com10.xml":                   "com10.xml",
 	"trailing. . ":                "trailing",
 	"a\xff":                       "a_",
-	".hidden":                     ".hidden",
+	"in/.profile":                 "_.profile",
 	strings.Repeat("å", 200):      strings.Repeat("å", 127),
 	"x/" + strings.Repeat("/", 9): "unnamed",
 }
