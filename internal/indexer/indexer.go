@@ -1,0 +1,386 @@
+// Package indexer takes received files through the index to their rest: it
+// opens the sealed body, streams it through the parser into the account's
+// database, and then, as the account chose, keeps or deletes the content, or
+// holds the file for a person to decide.
+//
+// Account database and catalog cannot commit together. The order is:
+//
+//  1. the job is leased; its attempt is the fence
+//  2. payments go to the account database in batches, invisible
+//  3. one small transaction there makes them visible, with the outcome
+//  4. one catalog transaction, fenced: state, summary, audit entry, the grant
+//     taken away, the job finished
+//  5. the body is removed, when it is not kept
+//
+// A worker that finds step 3 done goes on with 4. What 5 did not remove, the
+// intake's sweep does.
+package indexer
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/audit"
+	"sealgate/internal/custody"
+	"sealgate/internal/fault"
+	"sealgate/internal/fileobject"
+	"sealgate/internal/index"
+	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/bodies"
+)
+
+// parserVersion is stored with each result, so that a later gateway can tell
+// what an older one could not read.
+const parserVersion = 1
+
+// damagedTries is how often a body that fails its verification is read again
+// before a person is asked: the fault may lie between disk and memory.
+const damagedTries = 4
+
+// Reasons of states, as the file object shows them.
+const (
+	ReasonLost     = "lost-before-indexing"
+	ReasonDamaged  = "content-damaged"
+	ReasonReleased = "released"
+	ReasonErased   = "erased"
+	ReasonKey      = "key-missing"
+)
+
+// AnswerJob asks the outbox to answer a held or refused file.
+const AnswerJob = "answer"
+
+// Options of an Indexer.
+type Options struct {
+	Now     func() time.Time
+	Log     *slog.Logger
+	Observe func(outcome payment.Outcome, took time.Duration, size int64) // metrics; may be nil
+}
+
+// Indexer works on index jobs and on what people decide about files.
+type Indexer struct {
+	catalog *catalog.Catalog
+	pool    *accountdb.Pool
+	bodies  *bodies.Bodies
+	keys    *custody.Custodian
+	opt     Options
+}
+
+// New returns an indexer on these stores.
+func New(cat *catalog.Catalog, pool *accountdb.Pool, b *bodies.Bodies, keys *custody.Custodian, opt Options) *Indexer {
+	return &Indexer{cat, pool, b, keys, opt}
+}
+
+// subject is a file under work with what belongs to it.
+type subject struct {
+	file    *catalog.File
+	account *catalog.Account
+	rec     *custody.Records
+}
+
+func (x *Indexer) subject(ctx context.Context, id uuid.UUID) (*subject, error) {
+	s := new(subject)
+	err := x.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+		if s.file, err = tx.File(id); err == nil {
+			s.account, err = tx.Account(s.file.Account)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.rec, err = x.keys.Records(ctx, s.file.Account)
+	return s, err
+}
+
+// Handle is the work.Handler of index jobs.
+func (x *Indexer) Handle(ctx context.Context, job *catalog.Job) error {
+	s, err := x.subject(ctx, job.File)
+	if fault.Is(err, fault.NotFound) {
+		return x.finish(ctx, job)
+	}
+	if err != nil {
+		return err
+	}
+	if !indexable(s.file) {
+		return x.finish(ctx, job)
+	}
+	began := x.opt.Now()
+	summary, err := x.summary(ctx, s, job)
+	if err != nil {
+		return x.unreadable(ctx, job, s, err)
+	}
+	if err := x.settle(ctx, job, s, summary); err != nil {
+		return err
+	}
+	if x.opt.Observe != nil {
+		x.opt.Observe(summary.Outcome, x.opt.Now().Sub(began), s.file.Content.Size)
+	}
+	return nil
+}
+
+// indexable reports whether there is anything to index.
+func indexable(f *catalog.File) bool {
+	switch f.State {
+	case catalog.Received, catalog.Locked, catalog.Held, catalog.Refused, catalog.Kept, catalog.Waiting:
+		return true
+	}
+	return false
+}
+
+func (x *Indexer) finish(ctx context.Context, job *catalog.Job) error {
+	return x.catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.FinishJob(job) })
+}
+
+// summary returns the published result of this job's work, doing steps 2 and 3
+// when an earlier worker has not.
+func (x *Indexer) summary(ctx context.Context, s *subject, job *catalog.Job) (payment.Summary, error) {
+	db, release, err := x.pool.Account(ctx, s.file.Account)
+	if err != nil {
+		return payment.Summary{}, err
+	}
+	defer release()
+	done, err := db.Result(ctx, s.file.ID, s.file.Fence)
+	if err == nil {
+		return done.Summary, nil
+	}
+	if !fault.Is(err, fault.NotFound) {
+		return payment.Summary{}, err
+	}
+	load, err := db.Begin(ctx, s.file.ID, job.Attempt)
+	if err != nil {
+		return payment.Summary{}, err
+	}
+	defer load.Drop(context.WithoutCancel(ctx))
+	read, err := x.read(ctx, s.file, load.Add)
+	if err != nil {
+		return payment.Summary{}, err
+	}
+	outward := s.file.Direction == catalog.Out
+	if outward {
+		read = withoutUnknownFormat(read)
+	}
+	return load.Publish(ctx, accountdb.FileMeta{
+		Number: s.file.Number, ContentMAC: s.file.Content.MAC, Outward: outward,
+		IndexVersion: parserVersion, Summary: read,
+	})
+}
+
+// read streams the verified content through the parser.
+func (x *Indexer) read(ctx context.Context, f *catalog.File, emit func(*payment.Payment) error) (payment.Summary, error) {
+	body, err := x.bodies.Open(ctx, f)
+	if err != nil {
+		return payment.Summary{}, err
+	}
+	defer body.Close()
+	r, w := io.Pipe()
+	verified := make(chan error, 1)
+	go func() {
+		err := body.VerifyTo(ctx, w)
+		w.CloseWithError(err)
+		verified <- err
+	}()
+	summary, err := index.Read(ctx, r, emit)
+	// A refused file is not read to its end; what is behind it must verify all
+	// the same, or it is damaged rather than refused.
+	if err == nil {
+		_, err = io.Copy(io.Discard, r)
+	}
+	r.CloseWithError(err)
+	if damage := <-verified; fault.Is(damage, fault.Damaged) {
+		return payment.Summary{}, damage
+	}
+	return summary, err
+}
+
+// withoutUnknownFormat forgives what is no fault in a file for the account:
+// being no payment file.
+func withoutUnknownFormat(s payment.Summary) payment.Summary {
+	if s.Outcome == payment.Refused && len(s.Findings) == 1 &&
+		(s.Findings[0].Code == payment.UnknownFormat || s.Findings[0].Code == payment.EmptyFile) {
+		s.Outcome, s.Findings = payment.Indexed, []payment.Finding{}
+	}
+	return s
+}
+
+// settle is step 4, and 5 after it.
+func (x *Indexer) settle(ctx context.Context, job *catalog.Job, s *subject, summary payment.Summary) error {
+	sealed, err := fileobject.SealSummary(s.rec, s.file, summary)
+	if err != nil {
+		return err
+	}
+	var gone catalog.Body
+	err = x.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		if err := tx.FinishJob(job); err != nil {
+			return err
+		}
+		f, err := tx.File(s.file.ID)
+		if err != nil {
+			return err
+		}
+		if !indexable(f) {
+			return nil // a person decided meanwhile
+		}
+		account, err := tx.Account(f.Account)
+		if err != nil {
+			return err
+		}
+		f.Fence, f.IndexedAt = job.Attempt, x.opt.Now()
+		f.Result = result(summary, sealed)
+		if gone, err = x.next(tx, account, f, summary.Outcome); err != nil {
+			return err
+		}
+		return tx.SaveFile(f)
+	})
+	if err != nil {
+		return err
+	}
+	return x.removed(ctx, s.file.ID, gone)
+}
+
+func result(s payment.Summary, sealed []byte) catalog.Result {
+	r := catalog.Result{BatchCount: s.BatchCount, PaymentCount: s.PaymentCount, Summary: sealed}
+	if s.Format != nil {
+		r.Format = *s.Format
+	}
+	if s.Variant != nil {
+		r.Variant = *s.Variant
+	}
+	for _, f := range s.Findings {
+		r.Codes = append(r.Codes, string(f.Code))
+	}
+	return r
+}
+
+// next gives an indexed file its next state. It returns the body that is no
+// longer referred to.
+func (x *Indexer) next(tx *catalog.Tx, account *catalog.Account, f *catalog.File, outcome payment.Outcome) (gone catalog.Body, err error) {
+	if err := note(tx, f, "gateway", "file.indexed", string(outcome)); err != nil {
+		return gone, err
+	}
+	switch {
+	case f.Direction == catalog.Out, f.State == catalog.Kept:
+		return gone, nil // findings are recorded; where it rests does not change
+	case outcome == payment.Indexed:
+		f.Reason = ""
+		return x.rest(tx, account, f)
+	case outcome == payment.Held:
+		f.State = catalog.Held
+	default:
+		f.State = catalog.Refused
+	}
+	f.Reason = ""
+	return gone, tx.AddJob(&catalog.Job{Kind: AnswerJob, Account: f.Account, File: f.ID, RunAt: x.opt.Now()})
+}
+
+// rest brings a file to the rest that the account chose. What began as a file
+// to delete has no wraps to be kept under.
+func (x *Indexer) rest(tx *catalog.Tx, account *catalog.Account, f *catalog.File) (gone catalog.Body, err error) {
+	f.Grant, f.EndedAt = catalog.Grant{}, x.opt.Now()
+	if f.Keep && account.Content == catalog.ContentKeep {
+		f.State = catalog.Kept
+		return gone, note(tx, f, "gateway", "file.kept", "")
+	}
+	f.State = catalog.Deleted
+	if gone, err = dropBody(tx, f); err != nil {
+		return gone, err
+	}
+	return gone, note(tx, f, "gateway", "file.deleted", "")
+}
+
+// dropBody takes the body off the row.
+func dropBody(tx *catalog.Tx, f *catalog.File) (gone catalog.Body, err error) {
+	if f.Body.Kind == catalog.InlineBody {
+		err = tx.DeleteInline(f.ID)
+	}
+	gone, f.Body = f.Body, catalog.Body{Kind: catalog.NoBody}
+	return gone, err
+}
+
+func note(tx *catalog.Tx, f *catalog.File, actor, action, detail string) error {
+	e := audit.Entry{Account: f.Account, Actor: actor, Action: action, Object: f.ID.String()}
+	if detail != "" {
+		e.Detail = map[string]string{"outcome": detail}
+	}
+	return tx.Audit(e)
+}
+
+// removed is step 5. What fails is left to the sweep.
+func (x *Indexer) removed(ctx context.Context, id uuid.UUID, gone catalog.Body) error {
+	if err := x.bodies.Remove(ctx, gone); err != nil {
+		x.opt.Log.Warn("body not removed yet", "file", id, "err", err)
+	}
+	return nil
+}
+
+// unreadable decides about a file whose content cannot be had. Faults that may
+// pass are returned, so that the job is tried again.
+func (x *Indexer) unreadable(ctx context.Context, job *catalog.Job, s *subject, cause error) error {
+	switch kind := fault.KindOf(cause); {
+	case kind == fault.Locked && s.file.Grant.Key == "" && !s.file.Keep:
+		return x.lost(ctx, job, s.file.ID)
+	case kind == fault.Locked:
+		if err := x.mark(ctx, job, s.file.ID, catalog.Locked, ReasonKey); err != nil {
+			return err
+		}
+		return cause
+	case (kind == fault.Damaged || kind == fault.NotFound) && job.Attempt-s.file.Fence >= damagedTries:
+		x.opt.Log.Error("a file's content is damaged", "file", s.file.ID, "err", cause)
+		return x.catalog.Update(ctx, func(tx *catalog.Tx) error {
+			if err := tx.FinishJob(job); err != nil {
+				return err
+			}
+			return x.setState(tx, s.file.ID, catalog.Held, ReasonDamaged)
+		})
+	}
+	return cause
+}
+
+// lost ends a file whose content nobody can read any more: it was sealed for
+// its grant alone, and the grant is gone (a restore from a backup).
+func (x *Indexer) lost(ctx context.Context, job *catalog.Job, id uuid.UUID) error {
+	var gone catalog.Body
+	err := x.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		if err := tx.FinishJob(job); err != nil {
+			return err
+		}
+		f, err := tx.File(id)
+		if err != nil {
+			return err
+		}
+		if gone, err = dropBody(tx, f); err != nil {
+			return err
+		}
+		f.State, f.Reason, f.EndedAt = catalog.Erased, ReasonLost, x.opt.Now()
+		if err := note(tx, f, "gateway", "file.erased", ReasonLost); err != nil {
+			return err
+		}
+		return tx.SaveFile(f)
+	})
+	if err != nil {
+		return err
+	}
+	return x.removed(ctx, id, gone)
+}
+
+func (x *Indexer) mark(ctx context.Context, job *catalog.Job, id uuid.UUID, state catalog.State, reason string) error {
+	return x.catalog.Update(ctx, func(tx *catalog.Tx) error { return x.setState(tx, id, state, reason) })
+}
+
+// setState moves an inward file that has no result to a state with a reason.
+func (x *Indexer) setState(tx *catalog.Tx, id uuid.UUID, state catalog.State, reason string) error {
+	f, err := tx.File(id)
+	if err != nil || f.State == state || f.Direction == catalog.Out {
+		return err
+	}
+	f.State, f.Reason = state, reason
+	if err := note(tx, f, "gateway", "file."+string(state), reason); err != nil {
+		return err
+	}
+	return tx.SaveFile(f)
+}
