@@ -10,21 +10,20 @@ import (
 // records of one payee are compared.
 type number [10]byte
 
-func readNumber(rec *record.Record) (n number) {
-	for i := range n {
-		n[i] = ' '
+func readNumber(rec *record.Record) number {
+	field := rec.Field(3, 12)
+	if len(field) == len(number{}) && check.Digits(field) {
+		return number(field)
 	}
-	copy(n[:], rec.Field(3, 12))
-	blank := true
-	for i, c := range n {
-		switch {
-		case c == ' ' || c == '\t' || c == 0:
-			n[i] = ' '
-		default:
-			blank = false
+	n := number([]byte("          "))
+	first := len(n) // that is not blank
+	for i, c := range field[:min(len(field), len(n))] {
+		if c != ' ' && c != '\t' && c != 0 {
+			n[i] = c
+			first = min(first, i)
 		}
 	}
-	for i := 0; !blank && n[i] == ' '; i++ {
+	for i := 0; first < len(n) && i < first; i++ {
 		n[i] = '0'
 	}
 	return n
@@ -195,11 +194,10 @@ func (l *lb) payToGiro(rec *record.Record, at payment.Place) {
 // giroNumber reads the giro number in positions 3 to 12, without blanks,
 // hyphens and leading zeros, and tests it. It is empty when the field is blank.
 func giroNumber(rec *record.Record, rule func(string) payment.Code) (string, payment.Code) {
-	s := rec.Text(3, 12)
+	s := check.TrimZeros(rec.Text(3, 12))
 	if !check.Digits(s) {
-		s = string(check.Compact(nil, s))
+		s = check.TrimZeros(string(check.Compact(nil, s)))
 	}
-	s = check.TrimZeros(s)
 	return s, rule(s)
 }
 

@@ -8,7 +8,7 @@ var doubled = [10]byte{0, 2, 4, 6, 8, 1, 3, 5, 7, 9}
 // Luhn reports whether s is digits only and passes the mod 10 check, its last
 // digit being the check digit.
 func Luhn[T Text](s T) bool {
-	sum, double := uint32(0), false
+	sum, double := uint64(0), false
 	for i := len(s) - 1; i >= 0; i-- {
 		d := s[i] - '0'
 		if d > 9 {
@@ -18,9 +18,9 @@ func Luhn[T Text](s T) bool {
 			d = doubled[d]
 		}
 		double = !double
-		sum = (sum + uint32(d)) % 10
+		sum += uint64(d)
 	}
-	return sum == 0 && len(s) > 0
+	return sum%10 == 0 && len(s) > 0
 }
 
 // OCR reports whether s can be an OCR reference: 2 to 25 digits that pass

@@ -75,6 +75,9 @@ func (r *Record) Text(first, last int) string {
 	if r.text == "" {
 		r.text = string(r.raw) // one allocation for all the text of the record
 	}
+	if r.ascii {
+		return r.text[from:to]
+	}
 	return strings.TrimSpace(r.text[from:to])
 }
 
