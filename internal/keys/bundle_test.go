@@ -155,3 +155,16 @@ func TestAfterARotationOldMasterKeyAndOldRemnantsAreDead(t *testing.T) {
 	_, err = keystest.Reopen(t, s).Account(id)
 	wantKind(t, err, fault.Damaged)
 }
+
+func TestASummarySaysWhatIsThere(t *testing.T) {
+	s := keystest.New(t)
+	if err := s.CreateAccount(uuid.New(), must(keys.NewCertificate("acme", t0))(t), nil); err != nil {
+		t.Fatal(err)
+	}
+	k := must(s.NewIngestKey("2026-11-21"))(t)
+	sum := must(s.Summary())(t)
+	if sum.Accounts != 1 || sum.Generation != 1 || len(sum.IngestKeys) != 1 || sum.IngestKeys[0] != k ||
+		sum.Master != keystest.Master(s).String() || !sum.Identity.Equal(s.Identity().Public()) {
+		t.Errorf("%+v", sum)
+	}
+}
