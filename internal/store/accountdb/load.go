@@ -126,19 +126,30 @@ func (l *Load) storeTerms(ctx context.Context, op string) error {
 	l.terms = slices.Compact(l.terms)
 	for batch := range slices.Chunk(l.terms, batchRows) {
 		err := l.update(ctx, op, relaxed, func(tx *sql.Tx) error {
-			stmt := tx.Stmt(l.db.insert.term)
-			for _, t := range batch {
-				if _, err := stmt.Exec(t.hash, t.payment); err != nil {
-					return err
-				}
-			}
-			return nil
+			return insertTerms(tx.Stmt(l.db.insert.term), batch)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	l.terms = l.terms[:0]
+	return nil
+}
+
+// insertTerms runs the statement insertTerm over ts. The last round is filled
+// up with its last term: one that is there already is ignored.
+func insertTerms(stmt *sql.Stmt, ts []term) error {
+	args := make([]any, 0, 2*termsAtOnce)
+	for round := range slices.Chunk(ts, termsAtOnce) {
+		args = args[:0]
+		for i := range termsAtOnce {
+			t := round[min(i, len(round)-1)]
+			args = append(args, t.hash, t.payment)
+		}
+		if _, err := stmt.Exec(args...); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

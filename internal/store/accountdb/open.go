@@ -90,7 +90,7 @@ func (db *DB) prepare(ctx context.Context) error {
 	if db.insert.payment, err = db.writer.PrepareContext(ctx, insertPayment); err != nil {
 		return err
 	}
-	db.insert.term, err = db.writer.PrepareContext(ctx, "INSERT OR IGNORE INTO term (hash, payment) VALUES (?, ?)")
+	db.insert.term, err = db.writer.PrepareContext(ctx, insertTerm)
 	return err
 }
 

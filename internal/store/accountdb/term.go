@@ -25,6 +25,11 @@ func (t term) compare(u term) int {
 	return cmp.Or(cmp.Compare(t.hash, u.hash), cmp.Compare(t.payment, u.payment))
 }
 
+// termsAtOnce go in with one statement: the driver costs more than the row.
+const termsAtOnce = 50
+
+var insertTerm = "INSERT OR IGNORE INTO term (hash, payment) VALUES (?, ?)" + strings.Repeat(", (?, ?)", termsAtOnce-1)
+
 const (
 	numberTerm    = "n"
 	referenceTerm = "r"
