@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/crypto/ssh"
 
 	"sealgate/internal/account"
@@ -46,13 +47,13 @@ const signInTimeout = 15 * time.Second
 // A key counts only in verified, which the library calls when the client has
 // signed with that very key; offer is asked about keys that the client only
 // names (CVE-2024-45337). What the connection may do is decided by the last
-// callback alone, from the catalog, and nothing of an earlier one is kept but
-// which login has shown which half.
+// callback alone, from the catalog. When an account wants key and password, the
+// key comes first: a password cannot be tried without it.
 type signIn struct {
 	by        SignIn
 	source    netip.Addr
 	passwords int
-	half      *account.Identity // after one of two: whose
+	half      uuid.UUID // who has shown the key, when the password is still to come
 }
 
 // configure returns the configuration of one connection.
@@ -65,7 +66,7 @@ func (s *signIn) configure(base *ssh.ServerConfig) *ssh.ServerConfig {
 }
 
 func (s *signIn) attempt(c ssh.ConnMetadata) account.Attempt {
-	return account.Attempt{Username: c.User(), Source: s.source, Door: account.SFTP}
+	return account.Attempt{Username: c.User(), Source: s.source, Door: account.SFTP, Half: s.half}
 }
 
 func (s *signIn) offer(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
@@ -87,7 +88,11 @@ func (s *signIn) verified(c ssh.ConnMetadata, key ssh.PublicKey, _ *ssh.Permissi
 	if err != nil {
 		return nil, refusal(err)
 	}
-	return s.next(who, ssh.ServerAuthCallbacks{PasswordCallback: s.password})
+	if who.NeedsPassword {
+		s.half = who.Login
+		return nil, &ssh.PartialSuccessError{Next: ssh.ServerAuthCallbacks{PasswordCallback: s.password}}
+	}
+	return permit(who), nil
 }
 
 func (s *signIn) password(c ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
@@ -101,23 +106,17 @@ func (s *signIn) password(c ssh.ConnMetadata, password []byte) (*ssh.Permissions
 	if err != nil {
 		return nil, refusal(err)
 	}
-	return s.next(who, ssh.ServerAuthCallbacks{PublicKeyCallback: s.offer})
+	if who.NeedsPassword || s.half != uuid.Nil && s.half != who.Login {
+		return nil, errOtherLogin
+	}
+	return permit(who), nil
 }
 
 // identityKey is where the signed-in identity lies in ssh.Permissions.
 type identityKey struct{}
 
-// next ends the sign-in, or asks for the other half. rest accepts only that
-// other half, so the same one twice is not both.
-func (s *signIn) next(who *account.Identity, rest ssh.ServerAuthCallbacks) (*ssh.Permissions, error) {
-	switch {
-	case s.half != nil && s.half.Login != who.Login:
-		return nil, errOtherLogin
-	case who.RequireBoth && s.half == nil:
-		s.half = who
-		return nil, &ssh.PartialSuccessError{Next: rest}
-	}
-	return &ssh.Permissions{ExtraData: map[any]any{identityKey{}: who}}, nil
+func permit(who *account.Identity) *ssh.Permissions {
+	return &ssh.Permissions{ExtraData: map[any]any{identityKey{}: who}}
 }
 
 // signedIn returns who a connection belongs to, nil when nobody signed in.

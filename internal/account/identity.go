@@ -38,6 +38,9 @@ type Attempt struct {
 	Username string
 	Source   netip.Addr // where the connection comes from
 	Door     Door
+	// Half is who has shown the key already, when the account wants a key and
+	// a password; uuid.Nil otherwise.
+	Half uuid.UUID
 }
 
 // Identity is who has signed in, read from the catalog after the proof.
@@ -45,7 +48,10 @@ type Identity struct {
 	Login   uuid.UUID
 	Account uuid.UUID
 	Role    Role
-	// RequireBoth says that the account wants a password and a key: one of
-	// them alone is half a sign-in.
-	RequireBoth bool
+	// NeedsPassword says that this is half a sign-in: the account wants a
+	// password besides the key. It is never set by Password.
+	NeedsPassword bool
+
+	door  Door
+	proof string // the password hash or key fingerprint that let it in
 }

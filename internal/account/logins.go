@@ -1,0 +1,414 @@
+package account
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/audit"
+	"sealgate/internal/custody"
+	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog"
+)
+
+// Login is a person or robot of an account, with its username open.
+type Login struct {
+	ID        uuid.UUID
+	Account   uuid.UUID
+	Username  string
+	Password  bool // it has one
+	Generated bool // and the gateway made it
+	Keys      []Key
+	AllowFrom []netip.Prefix
+	SFTP      bool
+	Portal    bool
+	Role      Role
+	CreatedAt time.Time
+	LastSeen  time.Time
+}
+
+// NewLogin says what login to make. Without a password and keys, a password is
+// made.
+type NewLogin struct {
+	Username  string
+	Password  []byte
+	SSHKeys   []string // lines of authorized_keys
+	AllowFrom []string
+	NoSFTP    bool
+	NoPortal  bool
+	Role      Role // empty = Uploader
+}
+
+// AddLogin makes a login. The second result is the password when one was made:
+// it is nowhere else.
+func (s *Service) AddLogin(ctx context.Context, actor, account string, n NewLogin) (*Login, string, error) {
+	if account == catalog.SystemAccount {
+		return nil, "", fault.New(fault.Invalid, "account: add login", "logins of the gateway itself are operators")
+	}
+	made := ""
+	if len(n.Password) == 0 && len(n.SSHKeys) == 0 {
+		made = newPassword()
+	}
+	l, err := s.addLogin(ctx, actor, account, n, made)
+	if err != nil {
+		return nil, "", err
+	}
+	return l, made, nil
+}
+
+func (s *Service) addLogin(ctx context.Context, actor, account string, n NewLogin, made string) (*Login, error) {
+	const op = "account: add login"
+	acc, rec, err := s.openAccount(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	row, keys, err := s.newRow(acc, rec, n, made)
+	if err != nil {
+		return nil, err
+	}
+	err = s.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		if now, err := tx.Account(acc.ID); err != nil || now.State != catalog.AccountOpen {
+			return closedOr(err)
+		}
+		if err := tx.InsertLogin(row); err != nil {
+			return err
+		}
+		for _, k := range keys {
+			if err := tx.AddLoginKey(k); err != nil {
+				return err
+			}
+		}
+		return tx.Audit(audit.Entry{
+			Account: acc.ID, Actor: actor, Action: "login.added", Object: row.ID.String(), Detail: map[string]string{"role": row.Role},
+		})
+	})
+	if fault.Is(err, fault.Exists) {
+		return nil, fault.New(fault.Exists, op, "that username is taken (usernames are unique in the gateway)")
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	return loginOf(row, keys, rec)
+}
+
+// newRow checks what is wanted and makes the row.
+func (s *Service) newRow(acc *catalog.Account, rec *custody.Records, n NewLogin, made string) (*catalog.Login, []*catalog.LoginKey, error) {
+	const op = "account: add login"
+	name, err := checkUsername(n.Username)
+	if err != nil {
+		return nil, nil, err
+	}
+	if n.Role == "" {
+		n.Role = Uploader
+	}
+	id, err := newID(op)
+	if err != nil {
+		return nil, nil, err
+	}
+	row := &catalog.Login{
+		ID: id, Account: acc.ID, NameMAC: s.nameMAC(name), Name: rec.Seal("login", "name", id, []byte(name)),
+		SFTP: !n.NoSFTP, Portal: !n.NoPortal, Role: string(n.Role), CreatedAt: s.now(),
+	}
+	keys, err := parseKeys(id, n.SSHKeys)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkLogin(row); err != nil {
+		return nil, nil, err
+	}
+	if err := s.setNetworks(row, rec, n.AllowFrom); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case made != "":
+		row.Hash, row.Generated = s.hash([]byte(made)), true
+	case len(n.Password) > 0:
+		if err := checkPassword(n.Password, leastLength(acc, keys), name, acc.Name); err != nil {
+			return nil, nil, err
+		}
+		row.Hash = s.hash(n.Password)
+	}
+	return row, keys, nil
+}
+
+// leastLength is shorter only where a password alone opens nothing.
+func leastLength(acc *catalog.Account, keys []*catalog.LoginKey) int {
+	if acc.RequireBoth && len(keys) > 0 {
+		return minWithKey
+	}
+	return minPassword
+}
+
+func checkLogin(row *catalog.Login) error {
+	const op = "account: login"
+	switch {
+	case !Role(row.Role).known():
+		return fault.New(fault.Invalid, op, "role is uploader, reader, approver or admin, not %q", row.Role)
+	case !row.SFTP && !row.Portal:
+		return fault.New(fault.Invalid, op, "a login needs SFTP or the portal")
+	}
+	return nil
+}
+
+func (s *Service) setNetworks(row *catalog.Login, rec *custody.Records, texts []string) error {
+	list, err := ParseNetworks(texts)
+	if err != nil {
+		return err
+	}
+	row.AllowFrom, err = sealNetworks(rec, "login", row.ID, list)
+	return err
+}
+
+// openAccount returns the row and records of an account that is open.
+func (s *Service) openAccount(ctx context.Context, name string) (*catalog.Account, *custody.Records, error) {
+	acc, err := s.row(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if acc.State != catalog.AccountOpen {
+		return nil, nil, closedOr(nil)
+	}
+	rec, err := s.keys.Records(ctx, acc.ID)
+	return acc, rec, err
+}
+
+func closedOr(err error) error {
+	if err != nil {
+		return err
+	}
+	return fault.New(fault.Locked, "account: open", "the account is closed")
+}
+
+func loginOf(row *catalog.Login, keys []*catalog.LoginKey, rec *custody.Records) (*Login, error) {
+	name, err := rec.Open("login", "name", row.ID, row.Name)
+	if err != nil {
+		return nil, err
+	}
+	l := &Login{
+		ID: row.ID, Account: row.Account, Username: string(name), Password: row.Hash != "", Generated: row.Generated,
+		SFTP: row.SFTP, Portal: row.Portal, Role: Role(row.Role), CreatedAt: row.CreatedAt, LastSeen: row.LastSeen,
+	}
+	for _, k := range keys {
+		l.Keys = append(l.Keys, keyOf(k))
+	}
+	l.AllowFrom, err = openNetworks(rec, "login", row.ID, row.AllowFrom)
+	return l, err
+}
+
+// Logins returns the logins of an account, by username.
+func (s *Service) Logins(ctx context.Context, account string) ([]*Login, error) {
+	acc, err := s.row(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := s.keys.Records(ctx, acc.ID)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Login
+	err = s.catalog.View(ctx, func(tx *catalog.Tx) error {
+		rows, err := tx.Logins(acc.ID)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			keys, err := tx.LoginKeys(row.ID)
+			if err != nil {
+				return err
+			}
+			l, err := loginOf(row, keys, rec)
+			if err != nil {
+				return err
+			}
+			all = append(all, l)
+		}
+		return nil
+	})
+	slices.SortFunc(all, func(a, b *Login) int { return strings.Compare(fold(a.Username), fold(b.Username)) })
+	return all, fault.Wrap(fault.Internal, "account: logins", err)
+}
+
+// Login returns one login of an account.
+func (s *Service) Login(ctx context.Context, account, username string) (*Login, error) {
+	acc, rec, err := s.openAccount(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	var l *Login
+	err = s.catalog.View(ctx, func(tx *catalog.Tx) error {
+		row, keys, err := s.find(tx, acc.ID, username)
+		if err != nil {
+			return err
+		}
+		l, err = loginOf(row, keys, rec)
+		return err
+	})
+	return l, err
+}
+
+// find returns a login of this account; another account's is not there.
+func (s *Service) find(tx *catalog.Tx, account uuid.UUID, username string) (*catalog.Login, []*catalog.LoginKey, error) {
+	row, err := tx.LoginByName(s.nameMAC(username))
+	if err == nil && row.Account != account {
+		err = fault.New(fault.NotFound, "account: login", "")
+	}
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil, fault.New(fault.NotFound, "account: login", "the account has no such login")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	keys, err := tx.LoginKeys(row.ID)
+	return row, keys, err
+}
+
+// LoginChange is what `login set` changes; zero values leave things as they
+// are.
+type LoginChange struct {
+	Password    []byte
+	NewPassword bool // make one
+	NoPassword  bool
+	AddKeys     []string // lines of authorized_keys
+	RemoveKeys  []string // fingerprints
+	AllowFrom   *[]string
+	SFTP        *bool
+	Portal      *bool
+	Role        *Role
+}
+
+// SetLogin changes a login. What strangers have spent of its budget is given
+// back: somebody has looked at it. The second result is the password when one
+// was made.
+func (s *Service) SetLogin(ctx context.Context, actor, account, username string, c LoginChange) (*Login, string, error) {
+	const op = "account: set login"
+	acc, rec, err := s.openAccount(ctx, account)
+	if err != nil {
+		return nil, "", err
+	}
+	add, err := parseKeys(uuid.Nil, c.AddKeys)
+	if err != nil {
+		return nil, "", err
+	}
+	hash, made := "", ""
+	switch {
+	case c.NewPassword:
+		made = newPassword()
+		hash = s.hash([]byte(made))
+	case len(c.Password) > 0:
+		if err := s.checkNewPassword(ctx, acc, username, c, add); err != nil {
+			return nil, "", err
+		}
+		hash = s.hash(c.Password)
+	}
+	var l *Login
+	err = s.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		row, _, err := s.find(tx, acc.ID, username)
+		if err != nil {
+			return err
+		}
+		if hash != "" || c.NoPassword {
+			row.Hash, row.Generated = hash, made != ""
+		}
+		set(&row.SFTP, c.SFTP)
+		set(&row.Portal, c.Portal)
+		set(&row.Role, (*string)(c.Role))
+		if c.AllowFrom != nil {
+			if err := s.setNetworks(row, rec, *c.AllowFrom); err != nil {
+				return err
+			}
+		}
+		if err := checkLogin(row); err != nil {
+			return err
+		}
+		if l, err = s.saveLogin(tx, actor, row, rec, add, c.RemoveKeys); err != nil {
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, "", fault.Wrap(fault.Internal, op, err)
+	}
+	s.verified.drop(l.ID)
+	return l, made, nil
+}
+
+func (s *Service) checkNewPassword(ctx context.Context, acc *catalog.Account, username string, c LoginChange, add []*catalog.LoginKey) error {
+	keys := add
+	err := s.catalog.View(ctx, func(tx *catalog.Tx) error {
+		_, old, err := s.find(tx, acc.ID, username)
+		keys = append(keys, old...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return checkPassword(c.Password, leastLength(acc, keys), username, acc.Name)
+}
+
+// saveLogin writes a changed login, its keys and the audit entry.
+func (s *Service) saveLogin(tx *catalog.Tx, actor string, row *catalog.Login, rec *custody.Records, add []*catalog.LoginKey, remove []string) (*Login, error) {
+	const op = "account: set login"
+	if err := tx.SaveLogin(row); err != nil {
+		return nil, err
+	}
+	for _, fingerprint := range remove {
+		if err := tx.DeleteLoginKey(row.ID, fingerprint); err != nil {
+			return nil, err
+		}
+	}
+	for _, k := range add {
+		k.Login = row.ID
+		if err := tx.AddLoginKey(k); err != nil && !fault.Is(err, fault.Exists) {
+			return nil, err
+		}
+	}
+	keys, err := tx.LoginKeys(row.ID)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) > maxKeys {
+		return nil, fault.New(fault.Invalid, op, "a login may have at most %d keys", maxKeys)
+	}
+	if row.Hash == "" && len(keys) == 0 {
+		return nil, fault.New(fault.Invalid, op, "the login would have no password and no key")
+	}
+	if err := tx.DeleteThrottle(s.strangersBudget(row).key); err != nil {
+		return nil, err
+	}
+	err = tx.Audit(audit.Entry{
+		Account: row.Account, Actor: actor, Action: "login.changed", Object: row.ID.String(), Detail: map[string]string{"role": row.Role},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return loginOf(row, keys, rec)
+}
+
+// RemoveLogin deletes a login. Its files stay.
+func (s *Service) RemoveLogin(ctx context.Context, actor, account, username string) error {
+	acc, err := s.row(ctx, account)
+	if err != nil {
+		return err
+	}
+	var id uuid.UUID
+	err = s.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		row, _, err := s.find(tx, acc.ID, username)
+		if err != nil {
+			return err
+		}
+		id = row.ID
+		if err := tx.DeleteThrottle(s.strangersBudget(row).key); err != nil {
+			return err
+		}
+		if err := tx.DeleteLogin(id); err != nil {
+			return err
+		}
+		return tx.Audit(audit.Entry{Account: acc.ID, Actor: actor, Action: "login.removed", Object: id.String()})
+	})
+	s.verified.drop(id)
+	return fault.Wrap(fault.Internal, "account: remove login", err)
+}

@@ -1,0 +1,129 @@
+package account
+
+import (
+	"net/netip"
+	"path"
+	"regexp"
+	"time"
+
+	"sealgate/internal/custody"
+	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog"
+)
+
+// Settings are what an account has chosen.
+type Settings struct {
+	Content         string // catalog.ContentKeep or ContentDelete
+	KeepFor         time.Duration
+	Keys            string // catalog.KeysGateway or KeysCustomer; fixed once made
+	ProtectDatabase bool
+	OperatorAccess  string // catalog.OperatorOn, OperatorAsked or OperatorOff
+	InShowFor       time.Duration
+	OutboxKeepFor   time.Duration
+	TempNames       []string // patterns of names that wait for their rename; nil = the usual ones
+	RequireBoth     bool     // a key and a password
+	AllowFrom       []netip.Prefix
+}
+
+const day = 24 * time.Hour
+
+// Defaults are the settings of an account that chose nothing.
+func Defaults() Settings {
+	return Settings{
+		Content: catalog.ContentKeep, KeepFor: 400 * day, Keys: catalog.KeysGateway,
+		OperatorAccess: catalog.OperatorOn, InShowFor: 7 * day, OutboxKeepFor: 30 * day,
+	}
+}
+
+// Change is what `account set` changes; nil leaves a setting.
+type Change struct {
+	Content         *string
+	KeepFor         *time.Duration
+	ProtectDatabase *bool
+	OperatorAccess  *string
+	InShowFor       *time.Duration
+	OutboxKeepFor   *time.Duration
+	TempNames       *[]string
+	RequireBoth     *bool
+	AllowFrom       *[]netip.Prefix
+}
+
+func (c Change) apply(s *Settings) {
+	set(&s.Content, c.Content)
+	set(&s.KeepFor, c.KeepFor)
+	set(&s.ProtectDatabase, c.ProtectDatabase)
+	set(&s.OperatorAccess, c.OperatorAccess)
+	set(&s.InShowFor, c.InShowFor)
+	set(&s.OutboxKeepFor, c.OutboxKeepFor)
+	set(&s.TempNames, c.TempNames)
+	set(&s.RequireBoth, c.RequireBoth)
+	set(&s.AllowFrom, c.AllowFrom)
+}
+
+func set[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// Check says what is wrong with the settings, if anything.
+func (s Settings) Check() error {
+	const op = "account: settings"
+	switch {
+	case s.Content != catalog.ContentKeep && s.Content != catalog.ContentDelete:
+		return fault.New(fault.Invalid, op, "content is keep or delete, not %q", s.Content)
+	case s.Keys != catalog.KeysGateway && s.Keys != catalog.KeysCustomer:
+		return fault.New(fault.Invalid, op, "keys are held by the gateway or the customer, not %q", s.Keys)
+	case s.OperatorAccess != catalog.OperatorOn && s.OperatorAccess != catalog.OperatorAsked && s.OperatorAccess != catalog.OperatorOff:
+		return fault.New(fault.Invalid, op, "operator-access is on, asked or off, not %q", s.OperatorAccess)
+	case s.KeepFor < day:
+		return fault.New(fault.Invalid, op, "keep-for is at least a day")
+	case s.InShowFor < time.Hour || s.InShowFor > 366*day:
+		return fault.New(fault.Invalid, op, "in-show-for is between an hour and a year")
+	case s.OutboxKeepFor < time.Hour:
+		return fault.New(fault.Invalid, op, "outbox-keep-for is at least an hour")
+	case len(s.TempNames) > maxNetworks || len(s.AllowFrom) > maxNetworks:
+		return fault.New(fault.Invalid, op, "at most %d patterns and networks are allowed", maxNetworks)
+	}
+	for _, pattern := range s.TempNames {
+		if _, err := path.Match(pattern, "x"); err != nil || pattern == "" {
+			return fault.New(fault.Invalid, op, "%q is no pattern for names", pattern)
+		}
+	}
+	return nil
+}
+
+var accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
+
+func checkAccountName(name string) error {
+	switch {
+	case name == catalog.SystemAccount:
+		return fault.New(fault.Invalid, "account: name", "the account %q belongs to the gateway itself", name)
+	case !accountName.MatchString(name):
+		return fault.New(fault.Invalid, "account: name", "an account's name has 1 to 63 small letters, digits, hyphens and dots, a letter or digit first")
+	}
+	return nil
+}
+
+// fill writes the settings into a row.
+func (s Settings) fill(a *catalog.Account, rec *custody.Records) error {
+	a.Content, a.KeepFor, a.Keys, a.ProtectDatabase = s.Content, s.KeepFor, s.Keys, s.ProtectDatabase
+	a.OperatorAccess, a.InShowFor, a.OutboxKeepFor = s.OperatorAccess, s.InShowFor, s.OutboxKeepFor
+	a.TempNames, a.RequireBoth = s.TempNames, s.RequireBoth
+	var err error
+	a.AllowFrom, err = sealNetworks(rec, "account", a.ID, s.AllowFrom)
+	return err
+}
+
+func settingsOf(a *catalog.Account, rec *custody.Records) (Settings, error) {
+	s := Settings{
+		Content: a.Content, KeepFor: a.KeepFor, Keys: a.Keys, ProtectDatabase: a.ProtectDatabase,
+		OperatorAccess: a.OperatorAccess, InShowFor: a.InShowFor, OutboxKeepFor: a.OutboxKeepFor,
+		TempNames: a.TempNames, RequireBoth: a.RequireBoth,
+	}
+	var err error
+	if rec != nil {
+		s.AllowFrom, err = openNetworks(rec, "account", a.ID, a.AllowFrom)
+	}
+	return s, err
+}

@@ -1,0 +1,259 @@
+package account
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog"
+)
+
+// answerAfter is when a failed sign-in is answered, at the earliest: longer
+// than a password check, so that nobody learns from the time whether there was
+// one.
+const answerAfter = 400 * time.Millisecond
+
+// errRefused is the one answer to everything that is wrong with a sign-in.
+var errRefused = fault.New(fault.Denied, "account: sign in", "the username, password or key is not right, or may not be used from here")
+
+// found is what the catalog knows about an attempt. login is nil when there is
+// nobody: unknown, or of an account that is closed.
+type found struct {
+	login   *catalog.Login
+	account *catalog.Account
+	keys    []*catalog.LoginKey
+	known   bool // the source
+	seen    time.Time
+	allowed bool // this door, from here
+}
+
+// look reads what a decision needs. For a login that does not exist it asks
+// the same questions.
+func (s *Service) look(ctx context.Context, a Attempt) (*found, error) {
+	name, source := s.nameMAC(a.Username), s.sourceMAC(a.Source)
+	f := &found{}
+	err := s.catalog.View(ctx, func(tx *catalog.Tx) error {
+		l, err := tx.LoginByName(name)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		if err != nil {
+			l = &catalog.Login{}
+		}
+		acc, err := tx.Account(l.Account)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		if f.keys, err = tx.LoginKeys(l.ID); err != nil {
+			return err
+		}
+		src, err := tx.Source(l.ID, source)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		if l.ID == uuid.Nil || acc == nil || acc.State != catalog.AccountOpen {
+			return nil
+		}
+		f.login, f.account = l, acc
+		if src != nil {
+			f.seen = src.LastSuccess
+			f.known = s.now().Sub(src.LastSuccess) < knownFor
+		}
+		return nil
+	})
+	if err != nil || f.login == nil {
+		f.login, f.account, f.keys = nil, nil, nil
+		return f, fault.Wrap(fault.Internal, "account: look up", err)
+	}
+	f.allowed, err = s.allowed(ctx, a, f)
+	return f, err
+}
+
+// allowed checks the door and the network, for every method alike.
+func (s *Service) allowed(ctx context.Context, a Attempt, f *found) (bool, error) {
+	if a.Door == SFTP && !f.login.SFTP || a.Door == Portal && !f.login.Portal {
+		return false, nil
+	}
+	rec, err := s.keys.Records(ctx, f.account.ID)
+	if err != nil {
+		return false, err
+	}
+	list, err := openNetworks(rec, "login", f.login.ID, f.login.AllowFrom)
+	if err == nil && f.login.AllowFrom == nil {
+		list, err = openNetworks(rec, "account", f.account.ID, f.account.AllowFrom)
+	}
+	if err != nil {
+		return false, err
+	}
+	return len(list) == 0 || contains(list, a.Source), nil
+}
+
+// holds reports whether the login has this very key.
+func (f *found) holds(key []byte) (fingerprint string, ok bool) {
+	for _, k := range f.keys {
+		if bytes.Equal(k.Blob, key) {
+			return k.Fingerprint, true
+		}
+	}
+	return "", false
+}
+
+func (f *found) identity(door Door, proof string) *Identity {
+	return &Identity{
+		Login: f.login.ID, Account: f.account.ID, Role: Role(f.login.Role), door: door, proof: proof,
+	}
+}
+
+// OfferKey reports whether a sign-in with this key (SSH wire format) would
+// succeed. It is pure: whoever asks has shown nothing yet.
+func (s *Service) OfferKey(ctx context.Context, a Attempt, key []byte) error {
+	f, err := s.look(ctx, a)
+	if err != nil {
+		return err
+	}
+	if _, ok := f.holds(key); !ok || !f.allowed {
+		return errRefused
+	}
+	return nil
+}
+
+// VerifiedKey signs in with a key that was proven to be held. Everything is
+// read anew: what OfferKey has seen counts for nothing. Keys have no budget.
+func (s *Service) VerifiedKey(ctx context.Context, a Attempt, key []byte) (*Identity, error) {
+	f, err := s.look(ctx, a)
+	if err != nil {
+		s.metrics.SignIn(string(a.Door), "key", "error")
+		return nil, err
+	}
+	fingerprint, ok := f.holds(key)
+	if !ok || !f.allowed {
+		s.metrics.SignIn(string(a.Door), "key", "refused")
+		return nil, errRefused
+	}
+	who := f.identity(a.Door, fingerprint)
+	if f.account.RequireBoth {
+		who.NeedsPassword = true
+		s.metrics.SignIn(string(a.Door), "key", "half")
+		return who, nil
+	}
+	s.metrics.SignIn(string(a.Door), "key", "ok")
+	s.succeeded(ctx, a, f, "key", nil)
+	return who, nil
+}
+
+// Password signs in with a password. When the account wants a key, too, the
+// attempt must say that it was shown (Half): a password alone is refused as a
+// wrong one is, so that it cannot be guessed without the key.
+func (s *Service) Password(ctx context.Context, a Attempt, password []byte) (*Identity, error) {
+	began := s.now()
+	f, outcome, err := s.password(ctx, a, password)
+	s.metrics.SignIn(string(a.Door), "password", outcome)
+	if err != nil {
+		if !fault.Is(err, fault.TryLater) {
+			s.pause(ctx, answerAfter-s.now().Sub(began))
+		}
+		return nil, err
+	}
+	return f.identity(a.Door, f.login.Hash), nil
+}
+
+func (s *Service) password(ctx context.Context, a Attempt, password []byte) (_ *found, outcome string, _ error) {
+	f, err := s.look(ctx, a)
+	if err != nil {
+		return nil, "error", err
+	}
+	stored := ""
+	if f.login != nil {
+		stored = f.login.Hash
+	}
+	complete := f.login != nil && f.allowed && stored != "" &&
+		(a.Half == f.login.ID || a.Half == uuid.Nil && !f.account.RequireBoth)
+	pay := s.budgets(a, f)
+	if ok, err := s.peek(ctx, pay); err != nil || !ok {
+		return nil, "throttled", refusedOr(err)
+	}
+	if complete && s.cached(f, password) {
+		s.succeeded(ctx, a, f, "password", nil)
+		return f, "ok", nil
+	}
+	if err := s.hashing.enter(ctx, f.known || f.login != nil && a.Half == f.login.ID); err != nil {
+		return nil, "busy", err
+	}
+	defer s.hashing.leave()
+	if complete && s.cached(f, password) { // somebody before us in the queue
+		s.succeeded(ctx, a, f, "password", nil)
+		return f, "ok", nil
+	}
+	ok := false
+	err = s.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		var err error
+		ok, err = spend(tx, pay, s.now())
+		return err
+	})
+	if err != nil || !ok {
+		return nil, "throttled", refusedOr(err)
+	}
+	if right := s.matches(stored, password); !right || !complete {
+		s.failed(ctx, a, f)
+		return nil, "refused", errRefused
+	}
+	if f.login.Generated {
+		s.verified.put(f.login.ID, stored, password)
+	}
+	s.succeeded(ctx, a, f, "password", pay)
+	return f, "ok", nil
+}
+
+func refusedOr(err error) error {
+	if err != nil {
+		return fault.Wrap(fault.Internal, "account: sign in", err)
+	}
+	return errRefused
+}
+
+func (s *Service) cached(f *found, password []byte) bool {
+	return f.login.Generated && s.verified.holds(f.login.ID, f.login.Hash, password)
+}
+
+// peek looks at the budgets without taking anything.
+func (s *Service) peek(ctx context.Context, pay []budget) (ok bool, err error) {
+	err = s.catalog.View(ctx, func(tx *catalog.Tx) error {
+		var err error
+		ok, err = enough(tx, pay, s.now())
+		return err
+	})
+	return ok, err
+}
+
+// StillValid reports whether somebody who is signed in would still be let in:
+// the account is open, and the login, its door and the password or key that
+// opened it are there.
+func (s *Service) StillValid(ctx context.Context, who *Identity) bool {
+	valid := false
+	err := s.catalog.View(ctx, func(tx *catalog.Tx) error {
+		l, err := tx.Login(who.Login)
+		if err != nil {
+			return err
+		}
+		acc, err := tx.Account(l.Account)
+		if err != nil {
+			return err
+		}
+		keys, err := tx.LoginKeys(l.ID)
+		if err != nil {
+			return err
+		}
+		shown := l.Hash != "" && l.Hash == who.proof
+		for _, k := range keys {
+			shown = shown || k.Fingerprint == who.proof
+		}
+		door := who.door == SFTP && l.SFTP || who.door == Portal && l.Portal
+		valid = shown && door && acc.State == catalog.AccountOpen && Role(l.Role) == who.Role
+		return nil
+	})
+	// When the catalog cannot answer, nobody is thrown out for it.
+	return valid || err != nil && !fault.Is(err, fault.NotFound)
+}
