@@ -1,0 +1,314 @@
+package accountdb
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/payment"
+)
+
+func TestSearchIgnoresCaseAndForm(t *testing.T) {
+	db := newDB(t)
+	p := pay(1)
+	p.Payee.Name = ptr("ÅSA Öberg-Ängström ΟΔΟΣ")
+	p.Payee.Account = &payment.Account{Scheme: payment.SchemeSEAccount, Number: "1234563", Bank: ptr("5001")}
+	p.Reference = &payment.Reference{Type: "rf", Value: "RF18539007547034"}
+	publish(t, db, uuid.New(), 1, meta(1, "x", 1), p)
+	for _, q := range []Query{
+		{Payee: "åsa"}, {Payee: "ÖBERG"}, {Payee: " ängstr"}, {Payee: "A\u030asa o\u0308berg"}, {Payee: "οδος"},
+		{Number: "1234563"}, {Number: "123 456-3"}, {Number: "5001-123 45 63"}, {Number: "SE80 5000 0000 0528 1011 2347"},
+		{Number: "se8050000000052810112347"}, {Reference: "rf18 5390 0754 7034"}, {Reference: "RF18539007547034", Number: "5001 1234563"},
+		{From: "2026-03-04", To: "2026-03-04"}, {Min: ptr(int64(1001)), Max: ptr(int64(1001))}, {Currency: "sek"},
+	} {
+		if n := search(t, db, q).Total; n != 1 {
+			t.Errorf("%+v finds %d", q, n)
+		}
+	}
+	for _, q := range []Query{
+		{Payee: "asa"}, {Payee: "%"}, {Payee: "berg_"}, {Number: "123456"}, {Number: "RF18539007547034"}, {Reference: "1234563"},
+		{Reference: "RF18539007547034", Number: "4711"}, {From: "2026-03-05"}, {To: "2026-03-03"}, {Min: ptr(int64(1002))}, {Currency: "EUR"},
+		{File: uuid.New()}, {Payee: "\"; DROP TABLE payment; --"},
+	} {
+		if n := search(t, db, q).Total; n != 0 {
+			t.Errorf("%+v finds %d", q, n)
+		}
+	}
+}
+
+func TestNewestFileFirstAndInFileOrder(t *testing.T) {
+	db := newDB(t)
+	var want []string
+	for f := range int64(3) {
+		file := uuid.New()
+		publish(t, db, file, 1, meta(f+1, fmt.Sprint(f), 3), pay(1), pay(2), pay(3))
+		want = slices.Insert(want, 0, fmt.Sprint(file, 1), fmt.Sprint(file, 2), fmt.Sprint(file, 3))
+	}
+	for _, q := range []Query{{}, {Number: "59990473"}, {Payee: "åkeri"}} {
+		for limit := 1; limit <= 10; limit++ {
+			q.Limit, q.After = limit, ""
+			var got []string
+			for {
+				page := search(t, db, q)
+				if page.Total != 9 || !page.TotalIsExact {
+					t.Fatalf("total %d, exact %v", page.Total, page.TotalIsExact)
+				}
+				for _, f := range page.Payments {
+					got = append(got, fmt.Sprint(f.FileID, f.Seq))
+				}
+				if page.Next == nil {
+					break
+				}
+				q.After = *page.Next
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("%+v: pages of %d give %v, want %v", q, limit, got, want)
+			}
+		}
+	}
+}
+
+func TestACursorFromNowhereIsRefused(t *testing.T) {
+	db := newDB(t)
+	good := encodeCursor(1 << 40)
+	for _, after := range []string{"x", "!!!", good[:5], good + "A", "AAAAAAAAAAAA", encodeCursor(-1), encodeCursor(0), strings.Repeat("A", 1000)} {
+		_, err := db.Search(t.Context(), Query{After: after})
+		wantKind(t, "cursor "+after[:min(len(after), 20)], err, fault.Invalid)
+	}
+}
+
+func TestATotalThatIsNotCountedToTheEndSaysSo(t *testing.T) {
+	db := newDB(t)
+	l := begin(t, db, uuid.New(), 1)
+	for seq := range int64(countLimit + 5) {
+		if err := l.Add(pay(seq + 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := l.Publish(t.Context(), meta(1, "x", countLimit+5)); err != nil {
+		t.Fatal(err)
+	}
+	if p := search(t, db, Query{Currency: "SEK", Limit: 10}); p.Total != countLimit || p.TotalIsExact {
+		t.Errorf("a filtered total of %d, exact %v", p.Total, p.TotalIsExact)
+	}
+	if p := search(t, db, Query{Limit: 10}); p.Total != countLimit+5 || !p.TotalIsExact {
+		t.Errorf("an unfiltered total of %d, exact %v", p.Total, p.TotalIsExact)
+	}
+}
+
+// Neither way of walking may sort: a page must not cost as much as all pages.
+func TestSearchesNeverSort(t *testing.T) {
+	db := newDB(t)
+	for _, q := range []Query{
+		{}, {Held: WithHeld}, {File: uuid.New()}, {Payee: "x"}, {Number: "1"}, {Reference: "1"}, {Number: "1", Reference: "1"},
+		{From: "2026-01-01", To: "2026-02-02"}, {Number: "1", From: "2026-01-01", Held: OnlyHeld},
+	} {
+		query, args := q.compile().sql(paymentColumns, 1<<40)
+		rows, err := db.reader.Query("EXPLAIN QUERY PLAN "+query, append(args, 10)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(detail, "TEMP B-TREE") || strings.Contains(detail, "SCAN p") {
+				t.Errorf("%+v: %s", q, detail)
+			}
+		}
+		rows.Close()
+	}
+}
+
+// The world of the property test, and the filter it is compared with.
+type model struct {
+	files []modelFile // newest first
+}
+
+type modelFile struct {
+	id       uuid.UUID
+	held     bool
+	payments []payment.Payment
+}
+
+func (m *model) search(q Query) (found []Found) {
+	for _, f := range m.files {
+		if q.File != uuid.Nil && f.id != q.File || q.File == uuid.Nil && (f.held && q.Held == WithoutHeld || !f.held && q.Held == OnlyHeld) {
+			continue
+		}
+		for _, p := range f.payments {
+			if matches(q, &p) {
+				found = append(found, Found{f.id, p})
+			}
+		}
+	}
+	return found
+}
+
+func matches(q Query, p *payment.Payment) bool {
+	clean := strings.NewReplacer(" ", "", "-", "")
+	has := func(a *payment.Account) bool {
+		return a != nil && clean.Replace(a.Number) == clean.Replace(q.Number)
+	}
+	date := ""
+	if p.ExecutionDate != nil {
+		date = *p.ExecutionDate
+	}
+	switch {
+	case q.Payee != "" && (p.Payee.Name == nil || !strings.Contains(strings.ToLower(*p.Payee.Name), strings.ToLower(q.Payee))),
+		q.Number != "" && !has(p.Payee.Account) && !has(p.Payer.Account),
+		q.Reference != "" && (p.Reference == nil || !strings.EqualFold(p.Reference.Value, q.Reference)),
+		q.From != "" && date < q.From, q.To != "" && (date == "" || date > q.To),
+		q.Min != nil && (p.AmountMinor == nil || *p.AmountMinor < *q.Min), q.Max != nil && (p.AmountMinor == nil || *p.AmountMinor > *q.Max),
+		q.Currency != "" && (p.Currency == nil || *p.Currency != q.Currency):
+		return false
+	}
+	return true
+}
+
+// Any search, in any pages, finds what a naive filter over everything finds.
+func TestSearchAgreesWithANaiveFilter(t *testing.T) {
+	for seed := range uint64(3) {
+		rng := rand.New(rand.NewPCG(seed, 42))
+		db := newDB(t)
+		m := &model{}
+		for f := range int64(25) {
+			m.add(t, db, rng, f)
+		}
+		sweepAll(t, db)
+		for range 300 {
+			q := m.query(rng)
+			want := m.search(q)
+			q.Limit = 1 + rng.IntN(40)
+			var got []Found
+			for {
+				page := search(t, db, q)
+				if page.Total != int64(len(want)) || !page.TotalIsExact {
+					t.Fatalf("%+v: total %d (exact %v), want %d", q, page.Total, page.TotalIsExact, len(want))
+				}
+				got = append(got, page.Payments...)
+				if page.Next == nil {
+					break
+				}
+				q.After = *page.Next
+			}
+			if len(got) != len(want) || len(want) > 0 && !reflect.DeepEqual(got, want) {
+				t.Fatalf("%+v: found %d, want %d", q, len(got), len(want))
+			}
+		}
+	}
+}
+
+func pick[T any](rng *rand.Rand, of ...T) T { return of[rng.IntN(len(of))] }
+
+func maybe[T any](rng *rand.Rand, v T) *T {
+	if rng.IntN(8) == 0 {
+		return nil
+	}
+	return &v
+}
+
+var (
+	someNames   = []string{"Åsa Berg", "ÅSA BERGSTRÖM", "Örjan Äng", "Äng & Co AB", "Mejeri Öst", "mejeri väst"}
+	someNumbers = []string{"5999313", "599-9313", "SE8050000000052810112347", "1 234 567", "42"}
+	someDates   = []string{"2026-01-31", "2026-02-28", "2026-03-01", "2026-12-31"}
+)
+
+// add publishes, and now and then drops, forgets or reads again.
+func (m *model) add(t *testing.T, db *DB, rng *rand.Rand, n int64) {
+	f := modelFile{id: uuid.New(), held: rng.IntN(4) == 0}
+	l := begin(t, db, f.id, 1)
+	for seq := range int64(rng.IntN(30)) {
+		p := payment.Payment{
+			Seq: seq + 1, Direction: pick(rng, payment.In, payment.Out), Kind: "transfer",
+			AmountMinor: maybe(rng, rng.Int64N(40)-10), Currency: maybe(rng, pick(rng, "SEK", "EUR")), ExecutionDate: maybe(rng, pick(rng, someDates...)),
+		}
+		p.Payee.Name = maybe(rng, pick(rng, someNames...))
+		p.Payer.Account = maybe(rng, payment.Account{Scheme: "other", Number: pick(rng, someNumbers...)})
+		p.Payee.Account = maybe(rng, payment.Account{Scheme: "bban", Number: pick(rng, someNumbers...)})
+		if rng.IntN(2) == 0 {
+			p.Reference = &payment.Reference{Type: "text", Value: pick(rng, "RF18X", "rf18x", "202600417", "42")}
+		}
+		if err := l.Add(&p); err != nil {
+			t.Fatal(err)
+		}
+		f.payments = append(f.payments, p)
+	}
+	if rng.IntN(6) == 0 {
+		if err := l.Drop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	info := meta(n+1, fmt.Sprint(n), int64(len(f.payments)))
+	if f.held {
+		info.Summary.Findings = []payment.Finding{{Code: payment.BadAmount, Severity: payment.Error, Count: 1}}
+	}
+	if _, err := l.Publish(t.Context(), info); err != nil {
+		t.Fatal(err)
+	}
+	m.files = slices.Insert(m.files, 0, f)
+	if rng.IntN(6) == 0 {
+		i := rng.IntN(len(m.files))
+		if err := db.Forget(t.Context(), m.files[i].id); err != nil {
+			t.Fatal(err)
+		}
+		m.files = slices.Delete(m.files, i, i+1)
+	}
+}
+
+func (m *model) query(rng *rand.Rand) (q Query) {
+	rare := func() bool { return rng.IntN(4) == 0 }
+	q.Held = pick(rng, WithoutHeld, WithoutHeld, WithHeld, OnlyHeld)
+	if rare() {
+		q.Payee = pick(rng, "åsa", "BERG", "mejeri ö", "&", "zzz")
+	}
+	if rare() {
+		q.Number = pick(rng, someNumbers...)
+	}
+	if rare() {
+		q.Reference = pick(rng, "RF18X", "202600417", "42", "none")
+	}
+	if rare() {
+		q.From = pick(rng, someDates...)
+	}
+	if rare() {
+		q.To = pick(rng, someDates...)
+	}
+	if rare() {
+		q.Min = ptr(rng.Int64N(30) - 5)
+	}
+	if rare() {
+		q.Max = ptr(rng.Int64N(30) - 5)
+	}
+	if rare() {
+		q.Currency = pick(rng, "SEK", "EUR")
+	}
+	if rare() && len(m.files) > 0 {
+		q.File = m.files[rng.IntN(len(m.files))].id
+	}
+	return q
+}
+
+func FuzzCursor(f *testing.F) {
+	f.Add(encodeCursor(1 << 40))
+	f.Add("")
+	f.Fuzz(func(t *testing.T, after string) {
+		q := Query{After: after}
+		id, err := q.cursor("test")
+		switch {
+		case err == nil && after != "" && encodeCursor(id) != after:
+			t.Errorf("%q is read as %d, which is %q", after, id, encodeCursor(id))
+		case err != nil && !fault.Is(err, fault.Invalid):
+			t.Errorf("%q: %v", after, err)
+		}
+	})
+}
