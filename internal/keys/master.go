@@ -122,11 +122,11 @@ type masterPassphrase struct{ read func() ([]byte, error) }
 
 func (masterPassphrase) String() string { return "passphrase" }
 
-// The cost of a guess. It is part of the store's format: another cost needs
-// another version of store.json.
+// The cost of a guess: RFC 9106, section 4, second recommended option. It is part
+// of the store's format: another cost needs another version of store.json.
 const (
 	passphraseTime    = 3
-	passphraseMemory  = 256 << 10 // KiB
+	passphraseMemory  = 64 << 10 // KiB
 	passphraseThreads = 4
 )
 
