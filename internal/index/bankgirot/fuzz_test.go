@@ -2,6 +2,8 @@ package bankgirot
 
 import (
 	"bytes"
+	"io"
+	"runtime"
 	"testing"
 	"testing/iotest"
 
@@ -56,6 +58,37 @@ func TestLargeFile(t *testing.T) {
 	if got.Outcome != payment.Indexed || len(got.Findings) != 0 || got.PaymentCount != int64(want.Payments) ||
 		got.BatchCount != int64(want.Batches) || got.Sums[0].Minor != int64(want.Sums[0].Minor) {
 		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// TestMemoryIsFlat compares the heap early and late in a file. Credit transfer
+// numbers have five digits, so their table cannot grow either.
+func TestMemoryIsFlat(t *testing.T) {
+	file, w := io.Pipe()
+	go func() {
+		_, err := paygen.Write(w, paygen.Spec{Format: paygen.LB, Payments: 200_000, Batch: 200_000, Seed: 3})
+		w.CloseWithError(err)
+	}()
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	var early int64
+	out := family.NewCollector(func(p *payment.Payment) error {
+		switch p.Seq {
+		case 2_000:
+			early = heap()
+		case 198_000:
+			if late := heap(); late > early+1<<20 {
+				t.Errorf("%d bytes on the heap, %d early in the file", late, early)
+			}
+		}
+		return nil
+	})
+	if err := (LB{}).Read(file, out); err != nil {
+		t.Fatal(err)
 	}
 }
 

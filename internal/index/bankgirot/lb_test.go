@@ -205,7 +205,7 @@ func TestFlippedDigitIsHeld(t *testing.T) {
 // that is whole by its own rules (docs/formats.md, "What the content cannot
 // show"); so does one that takes only padding and line ends.
 func TestCutAnywhere(t *testing.T) {
-	for name, data := range valid(t) {
+	cut := func(name string, data []byte, record func(head []byte) []byte) {
 		for n := range len(data) {
 			head := data[:n]
 			if !(LB{}).Match(head) {
@@ -215,13 +215,20 @@ func TestCutAnywhere(t *testing.T) {
 			if got.Outcome != payment.Indexed {
 				continue
 			}
-			last := head[bytes.LastIndexByte(bytes.TrimRight(head, " \r\n"), '\n')+1:]
+			last := record(bytes.TrimRight(head, " \r\n"))
 			rest := bytes.TrimLeft(data[n:], " \r\n")
 			sectionEnd := bytes.HasPrefix(last, []byte("29")) && (len(rest) == 0 || bytes.HasPrefix(rest, []byte("11")))
 			sealEnd := bytes.HasPrefix(last, []byte("99")) && len(rest) == 0
 			if !sectionEnd && !sealEnd {
 				t.Errorf("%s cut at %d is indexed", name, n)
 			}
+		}
+	}
+	for name, data := range valid(t) {
+		cut(name, data, func(head []byte) []byte { return head[bytes.LastIndexByte(head, '\n')+1:] })
+		if bytes.Contains(data, []byte("\r\n")) {
+			blocks := bytes.ReplaceAll(data, []byte("\r\n"), nil)
+			cut(name+" without line ends", blocks, func(head []byte) []byte { return head[(len(head)-1)/recordLength*recordLength:] })
 		}
 	}
 }

@@ -37,12 +37,18 @@ func RF[T Text](s T) bool {
 	return ok && rem == 1
 }
 
-// mod97 reads s with its first four characters moved to the end, letters as 10
-// to 35, modulo 97. Not ok: a character that is neither capital nor digit.
+// mod97 reads s, of four characters or more, with its first four moved to the
+// end, letters as 10 to 35, modulo 97. Not ok: neither capital nor digit.
 func mod97[T Text](s T) (rem uint64, ok bool) {
+	if rem, ok = remainder(0, s[4:]); ok {
+		rem, ok = remainder(rem, s[:4])
+	}
+	return rem, ok
+}
+
+func remainder[T Text](rem uint64, s T) (uint64, bool) {
 	for i := range len(s) {
-		c := s[(i+4)%len(s)]
-		switch {
+		switch c := s[i]; {
 		case isDigit(c):
 			rem = rem*10 + uint64(c-'0')
 		case isCapital(c):
@@ -50,7 +56,7 @@ func mod97[T Text](s T) (rem uint64, ok bool) {
 		default:
 			return 0, false
 		}
-		if rem > 1<<56 { // at most two more digits fit before the next reduction
+		if rem > 1<<56 { // two more digits still fit
 			rem %= 97
 		}
 	}
