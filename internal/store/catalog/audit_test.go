@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"database/sql"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -54,6 +55,20 @@ func newAuditedLog(t *testing.T) *auditedLog {
 		t.Fatalf("the log as it was written: %v", err)
 	}
 	return l
+}
+
+func (l *auditedLog) copy(t *testing.T) *auditedLog {
+	t.Helper()
+	b, err := os.ReadFile(l.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	twin := *l
+	twin.t, twin.path = t, filepath.Join(t.TempDir(), "c.db")
+	if err := os.WriteFile(twin.path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return &twin
 }
 
 func (l *auditedLog) with(fn func(*catalog.Catalog)) {
@@ -115,6 +130,7 @@ func (l *auditedLog) tamper(statements ...string) {
 
 func TestLogEditDetected(t *testing.T) {
 	const row = ` WHERE number = 60`
+	written := newAuditedLog(t)
 	for name, statements := range map[string][]string{
 		"action":        {`UPDATE audit SET action = 'file.sent'` + row},
 		"actor":         {`UPDATE audit SET actor = 'nobody'` + row},
@@ -138,7 +154,7 @@ func TestLogEditDetected(t *testing.T) {
 		"last head":     {`DELETE FROM audit_head WHERE size = 100`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newAuditedLog(t)
+			l := written.copy(t)
 			l.tamper(statements...)
 			err := l.verify(nil)
 			if !fault.Is(err, fault.Damaged) {

@@ -13,9 +13,9 @@ import (
 
 // TestReadyWithManyFiles: opening, finding the open arrivals and listing do
 // not take longer with what is on record. SEALGATE_LONG=1 takes 1,000,000
-// files, otherwise 20,000.
+// files, otherwise 5,000.
 func TestReadyWithManyFiles(t *testing.T) {
-	count := 20_000
+	count := 5_000
 	if os.Getenv("SEALGATE_LONG") != "" {
 		count = 1_000_000
 	}
@@ -23,9 +23,9 @@ func TestReadyWithManyFiles(t *testing.T) {
 	c := catalogtest.OpenAt(t, path, catalog.Options{})
 	account := catalogtest.Account(t, c, "acme")
 	var last *catalog.File
-	for n := 0; n < count; n += 10_000 {
+	for n := 0; n < count; n += 5_000 {
 		catalogtest.Update(t, c, func(tx *catalog.Tx) error {
-			for range 10_000 {
+			for range 5_000 {
 				last = newFile(account)
 				last.State, last.Grant = catalog.Deleted, catalog.Grant{}
 				last.Body = catalog.Body{Kind: catalog.NoBody}

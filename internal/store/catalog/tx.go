@@ -54,6 +54,8 @@ func (s *session) close() error {
 	return errors.Join(append(errs, s.conn.Close())...)
 }
 
+var errViewWrites = errors.New("a write in a View")
+
 // Tx is a transaction: the argument of the function given to Update or View,
 // good until that function returns, and only in its goroutine.
 type Tx struct {
@@ -143,7 +145,7 @@ func (tx *Tx) ready(query string, write bool) (*sql.Stmt, error) {
 		return nil, tx.broken
 	}
 	if write && !tx.writes {
-		return nil, errors.New("a write in a View")
+		return nil, errViewWrites
 	}
 	return tx.s.prepare(query)
 }

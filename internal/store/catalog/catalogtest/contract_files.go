@@ -2,12 +2,11 @@ package catalogtest
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"errors"
 	"testing"
 	"time"
-
-	"context"
 
 	"github.com/google/uuid"
 
