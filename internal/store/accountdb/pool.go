@@ -213,16 +213,7 @@ func (p *Pool) Run(ctx context.Context) error {
 // the next worker to meet.
 func (p *Pool) tend(ctx context.Context) {
 	for id, e := range p.grab(func(e *entry) bool { return e.db.untidy.Load() && !e.db.failed.Load() }) {
-		e.db.untidy.Store(false)
-		for more := true; more && ctx.Err() == nil; {
-			var err error
-			if more, err = e.db.sweep(ctx); err != nil {
-				break
-			}
-			if more {
-				e.db.untidy.Store(true)
-			}
-		}
+		e.db.tidy(ctx)
 		p.release(id, e)
 	}
 	now := p.opt.Now()

@@ -11,6 +11,21 @@ import (
 // sweepRows bounds one transaction of the sweep, so that writers get between.
 const sweepRows = 5_000
 
+// tidy sweeps until nothing is left, or leaves the rest for the next time.
+func (db *DB) tidy(ctx context.Context) {
+	db.untidy.Store(false) // before the first look: what is dropped from now on sets it again
+	for {
+		more, err := db.sweep(ctx)
+		if err != nil {
+			db.untidy.Store(true)
+			return
+		}
+		if !more {
+			return
+		}
+	}
+}
+
 // sweep takes the payments of one dropped load away, at most sweepRows of
 // them, and tells whether there may be more to do.
 func (db *DB) sweep(ctx context.Context) (more bool, err error) {
