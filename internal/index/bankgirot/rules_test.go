@@ -69,13 +69,22 @@ func TestRules(t *testing.T) {
 
 		{"count too high", []string{open11, pay("14", bg, ""), total(2, one)}, findings{payment.CountMismatch: 1}},
 		{"sum too low", []string{open11, pay("14", bg, ""), total(1, "000000000099")}, findings{payment.ControlSumMismatch: 1}},
-		{"both, in two sections", []string{open11, pay("14", bg, ""), total(2, two), open11, pay("14", bg, ""), total(2, two)},
-			findings{payment.CountMismatch: 2, payment.ControlSumMismatch: 2}},
+		{
+			"both, in two sections",
+			[]string{open11, pay("14", bg, ""), total(2, two), open11, pay("14", bg, ""), total(2, two)},
+			findings{payment.CountMismatch: 2, payment.ControlSumMismatch: 2},
+		},
 		{"count and sum blank", []string{open11, pay("14", bg, ""), "290005999123"}, findings{payment.CountMismatch: 1, payment.ControlSumMismatch: 1}},
-		{"total cut in the sender", []string{open11, pay("14", bg, ""), "290005999"},
-			findings{payment.BatchMismatch: 1, payment.CountMismatch: 1, payment.ControlSumMismatch: 1}},
-		{"total cut in the count", []string{open11, pay("14", bg, ""), "290005999123000"},
-			findings{payment.BadAmount: 1, payment.CountMismatch: 1, payment.ControlSumMismatch: 1}},
+		{
+			"total cut in the sender",
+			[]string{open11, pay("14", bg, ""), "290005999"},
+			findings{payment.BatchMismatch: 1, payment.CountMismatch: 1, payment.ControlSumMismatch: 1},
+		},
+		{
+			"total cut in the count",
+			[]string{open11, pay("14", bg, ""), "290005999123000"},
+			findings{payment.BadAmount: 1, payment.CountMismatch: 1, payment.ControlSumMismatch: 1},
+		},
 		{"total for another", []string{open11, pay("14", bg, ""), "29000599920400000001" + one}, findings{payment.BatchMismatch: 1}},
 		{"minus forgotten", []string{open11, pay("15", bg, ""), total(1, one)}, findings{payment.ControlSumMismatch: 1}},
 		{"minus", []string{open11, pay("15", bg, ""), total(1, one+"-")}, nil},
@@ -180,7 +189,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// payment returns payment i of a file that was read.
+// only returns the one payment of a file that was read.
 func only(t *testing.T, a indextest.Answer) payment.Payment {
 	t.Helper()
 	if len(a.Payments) != 1 {

@@ -60,7 +60,10 @@ func TestSameSpecSameBytes(t *testing.T) {
 
 func TestBadSpecs(t *testing.T) {
 	for _, s := range []paygen.Spec{
-		{}, {Format: "camt053", Payments: 1, Batch: 1}, {Format: paygen.LB, Batch: 1}, {Format: paygen.LB, Payments: 1},
+		{},
+		{Format: "camt053", Payments: 1, Batch: 1},
+		{Format: paygen.LB, Batch: 1},
+		{Format: paygen.LB, Payments: 1},
 		{Format: paygen.Pain001, Version: "02", Payments: 1, Batch: 1},
 	} {
 		if _, err := paygen.Write(&bytes.Buffer{}, s); err == nil {

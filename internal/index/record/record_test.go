@@ -161,8 +161,16 @@ func TestFields(t *testing.T) {
 			v           int64
 			state       State
 		}{
-			{4, 5, 12, Good}, {3, 5, 12, Good}, {4, 6, 0, Bad}, {8, 9, 0, Absent}, {8, 10, 9, Good}, {8, 11, 0, Bad},
-			{11, 12, 0, Absent}, {1, 3, 0, Bad}, {7, 7, 0, Bad}, {9, 10, 9, Good},
+			{4, 5, 12, Good},
+			{3, 5, 12, Good},
+			{4, 6, 0, Bad},
+			{8, 9, 0, Absent},
+			{8, 10, 9, Good},
+			{8, 11, 0, Bad},
+			{11, 12, 0, Absent},
+			{1, 3, 0, Bad},
+			{7, 7, 0, Bad},
+			{9, 10, 9, Good},
 		} {
 			if v, state := rec.Number(c.first, c.last); v != c.v || state != c.state {
 				t.Errorf("%q: Number(%d, %d) = %d, %d", file, c.first, c.last, v, state)
