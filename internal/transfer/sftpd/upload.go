@@ -95,7 +95,7 @@ func (s *session) mayOpen(p vpath.Path, flags sftp.FileOpenFlags) (fresh bool, e
 }
 
 func (u *upload) spec() intake.Spec {
-	return intake.Spec{Account: u.s.who.Account, Login: u.s.who.Login, Path: u.path, Source: "sftp"}
+	return intake.Spec{Account: u.s.who.Account, Login: u.s.who.Login, Path: u.path, Source: intake.SourceSFTP}
 }
 
 // begin decides, at the first WRITE, what the transfer is. It is called before
