@@ -75,7 +75,7 @@ func TestScan(t *testing.T) {
 		{"", "!empty-file@1"}, {" \r\n", "!empty-file@2"}, {"\xEF\xBB\xBF", "!empty-file@1"},
 		{"<?xml version='1.0'?>", "!truncated@1"}, {"<", "!truncated@1"}, {"<a", "!truncated@1"}, {"<a>", "<a>!truncated@1"},
 		{"<a>x", "<a>x!truncated@1"}, {"<a>&am", "<a>!truncated@1"}, {"<a><!-", "<a>!truncated@1"}, {"<a><![CDATA[x]]", "<a>x!truncated@1"},
-		{"<a>\xC3", "<a>!truncated@1"}, {"<a></a", "<a>!truncated@1"}, {"<a/><!--", "<a></a>!truncated@1"}, {"<?xml vers", "!truncated@1"},
+		{"<a>\xC3", "<a>!truncated@1"}, {"<a></a", "<a>!truncated@1"}, {"<a/><!--", "<a></a>!truncated@1"}, {"<a/>\xC3", "<a></a>!truncated@1"}, {"<?xml vers", "!truncated@1"},
 		{"<!DOCTYPE a><a/>", "!xml-forbidden-doctype@1"},
 		{"<a><!-- <!DOCTYPE a> --><![CDATA[<!DOCTYPE a>]]></a>", "<a><!DOCTYPE a></a>"},
 		{"<a>\n<b>\n</a>", "<a><b>!xml-malformed@3"},

@@ -205,7 +205,7 @@ func (s *Scanner) outside() error {
 	if n > 0 {
 		return nil
 	}
-	if _, err := s.char(b); err != nil {
+	if _, err := s.oddChar(); err != nil {
 		return err
 	}
 	if s.rootSeen {
