@@ -119,10 +119,10 @@ func (c *Custodian) retire(ctx context.Context, old, current *keys.IngestKey) er
 		if err != nil {
 			return err
 		}
+		if err := c.fault("rewrapped"); err != nil {
+			return err
+		}
 		if n > 0 {
-			if err := c.fault("rewrapped"); err != nil {
-				return err
-			}
 			continue
 		}
 		if done, err = c.audited(ctx, old); err != nil {
@@ -172,6 +172,9 @@ func (c *Custodian) rewrap(ctx context.Context, old, current *keys.IngestKey) (i
 		if fresh[i], err = wrapAnew(f, old, current); err != nil {
 			return 0, err
 		}
+	}
+	if err := c.fault("wrapped"); err != nil {
+		return 0, err
 	}
 	return len(files), c.cat.Update(ctx, func(tx *catalog.Tx) error {
 		for i, f := range files {

@@ -132,7 +132,7 @@ func TestMoreGrantsThanABatchAreAllWrappedAnew(t *testing.T) {
 
 func TestADayChangeCutAtAnyPointConverges(t *testing.T) {
 	crash := errors.New("crash")
-	for _, point := range []string{"made", "rewrapped", "audited", "destroyed"} {
+	for _, point := range []string{"made", "wrapped", "rewrapped", "audited", "destroyed"} {
 		t.Run(point, func(t *testing.T) {
 			w := newWorld(t)
 			_, f := w.file(w.account("acme", catalog.ContentDelete))
@@ -185,6 +185,33 @@ func TestAFailedCommitDestroysNothing(t *testing.T) {
 	w.opens(f)
 	faults.FailNext(true) // stored, and nobody knows: the catalog stops, the key stays
 	fails("audit entry, stored")
+}
+
+// While grants are wrapped anew, files come to rest and others begin.
+func TestWhatHappensBetweenTheStepsOfAChangeIsSeen(t *testing.T) {
+	w := newWorld(t)
+	a := w.account("acme", catalog.ContentDelete)
+	_, indexed := w.file(a)
+	late, lateKeys := w.file(a)
+	w.update(func(tx *catalog.Tx) error { return tx.DeleteGrant(late.ID) })
+	w.clock.add(24 * time.Hour)
+	rounds := 0
+	w.FailAt(func(point string) error {
+		switch point {
+		case "wrapped": // it was indexed just now: its grant must not come back
+			w.update(func(tx *catalog.Tx) error { return tx.DeleteGrant(indexed.ID) })
+		case "rewrapped": // a row of the old key, when nothing seemed to be left
+			if rounds++; rounds == 2 {
+				w.update(func(tx *catalog.Tx) error { return tx.PutGrant(late.ID, late.Grant) })
+			}
+		}
+		return nil
+	})
+	w.changeDay()
+	if w.row(indexed.ID).Grant.Key != "" {
+		t.Error("a grant that was taken away is back")
+	}
+	w.opens(lateKeys)
 }
 
 func TestADamagedGrantDoesNotKeepAKeyAlive(t *testing.T) {

@@ -269,3 +269,62 @@ func TestARotationOnAFailingDiskConverges(t *testing.T) {
 		}
 	}
 }
+
+// The blocks of a destroyed file are overwritten, not only its name taken away.
+func TestDestroyedKeysAreOverwrittenOnTheDisk(t *testing.T) {
+	s, id := keystest.New(t), uuid.New()
+	access := must(keys.NewAccessKey())(t)
+	if err := s.CreateAccount(id, must(keys.NewCertificate("acme", t0))(t), access); err != nil {
+		t.Fatal(err)
+	}
+	ingest := must(s.NewIngestKey("2026-11-21"))(t)
+	backup := filepath.Join(t.TempDir(), "backup")
+	if err := s.Backup(backup); err != nil {
+		t.Fatal(err)
+	}
+	// A second name for the same blocks shows what becomes of them.
+	remnant := func(path string) string {
+		link := filepath.Join(t.TempDir(), "remnant")
+		if err := os.Link(path, link); err != nil {
+			t.Fatal(err)
+		}
+		return link
+	}
+	files := must(filepath.Glob(filepath.Join(s.Dir(), "ingest-*")))(t)
+	for what, c := range map[string]struct {
+		path    string
+		destroy func() error
+	}{
+		"an ingest key":         {files[0], func() error { return s.DestroyIngestKey(ingest.Fingerprint) }},
+		"a removed access key":  {accountPath(s, id), func() error { return s.RemoveAccessKey(id, access.ID) }},
+		"the backup before":     {backup, func() error { return s.Backup(backup) }},
+		"store.json before":     {filepath.Join(s.Dir(), "store.json"), func() error { return s.RotateMaster(t.Context(), fixed(2), nil) }},
+		"the gateway's secrets": {filepath.Join(s.Dir(), "gateway.key"), func() error { return s.RotateMaster(t.Context(), fixed(3), nil) }},
+	} {
+		link := remnant(c.path)
+		if err := c.destroy(); err != nil {
+			t.Fatal(err)
+		}
+		if left := must(os.ReadFile(link))(t); len(bytes.Trim(left, "\x00")) > 0 {
+			t.Errorf("%s: %d bytes are left", what, len(left))
+		}
+	}
+}
+
+// A key that is held elsewhere has no private half here to show a forgery: the
+// entry itself vouches for the public one.
+func TestAForgedPublicHalfOfACustomersKeyIsNoticed(t *testing.T) {
+	s, id := keystest.New(t), uuid.New()
+	k, forged := must(keys.NewAccessKey())(t), must(keys.NewAccessKey())(t)
+	k.Private = nil
+	if err := s.CreateAccount(id, nil, k); err != nil {
+		t.Fatal(err)
+	}
+	doc := accountDoc(t, s, id)
+	doc["entries"].([]any)[0].(map[string]any)["public"] = forged.Public.Bytes()
+	if err := os.WriteFile(accountPath(s, id), must(json.Marshal(doc))(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := keystest.Reopen(t, s).Account(id)
+	wantKind(t, err, fault.Damaged)
+}
