@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -213,5 +214,40 @@ func TestCloseAnswersEverybody(t *testing.T) {
 	}
 	if err := c.View(context.Background(), func(*catalog.Tx) error { return nil }); !fault.Is(err, fault.TryLater) {
 		t.Errorf("view after close: %v", err)
+	}
+}
+
+// TestUpdateThatEndsTheGoroutine: a t.Fatal inside an update must not hang the
+// test, nor anybody else.
+func TestUpdateThatEndsTheGoroutine(t *testing.T) {
+	c := catalogtest.Open(t)
+	for range 2 {
+		err := c.Update(context.Background(), func(*catalog.Tx) error {
+			runtime.Goexit()
+			return nil
+		})
+		if !fault.Is(err, fault.Internal) {
+			t.Errorf("error %v", err)
+		}
+	}
+	<-c.Failed()
+}
+
+func TestTxIsOverWhenItsFunctionReturns(t *testing.T) {
+	c := catalogtest.Open(t)
+	var kept []*catalog.Tx
+	keep := func(tx *catalog.Tx) error {
+		kept = append(kept, tx)
+		return nil
+	}
+	catalogtest.Update(t, c, keep)
+	catalogtest.View(t, c, keep)
+	for _, tx := range kept {
+		if err := tx.SetSetting("a", "1"); err == nil {
+			t.Error("a write after the end of its transaction")
+		}
+		if _, err := tx.Setting("a"); err == nil {
+			t.Error("a read after the end of its transaction")
+		}
 	}
 }

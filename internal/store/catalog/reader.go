@@ -42,7 +42,9 @@ func (c *Catalog) View(ctx context.Context, fn func(*Tx) error) error {
 		err := snapshot.Rollback()
 		fine = err == nil || errors.Is(err, sql.ErrTxDone)
 	}()
-	return fn(&Tx{c: c, ctx: ctx, s: s})
+	tx := &Tx{c: c, ctx: ctx, s: s}
+	defer func() { tx.broken = errTxEnded }()
+	return fn(tx)
 }
 
 // takeReader waits for a free place among the readers. A place without a

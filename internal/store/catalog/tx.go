@@ -54,7 +54,10 @@ func (s *session) close() error {
 	return errors.Join(append(errs, s.conn.Close())...)
 }
 
-var errViewWrites = errors.New("a write in a View")
+var (
+	errViewWrites = errors.New("a write in a View")
+	errTxEnded    = errors.New("the transaction is over")
+)
 
 // Tx is a transaction: the argument of the function given to Update or View,
 // good until that function returns, and only in its goroutine.

@@ -129,6 +129,7 @@ func (c *Catalog) writeGroup(group []*call) int {
 			answer(append(passed, k), tx.broken)
 			return i + 1
 		}
+		tx.broken = errTxEnded // for a function that kept it
 		if err != nil {
 			k.done <- err
 			continue
