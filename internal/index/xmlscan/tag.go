@@ -72,14 +72,16 @@ func (s *Scanner) startTag() error {
 	if len(s.stack) == 0 && s.rootSeen {
 		return s.fail(payment.XMLMalformed, "a second document begins after the end of the first")
 	}
+	name, ok := s.bareTag()
 	empty := false
-	var name attr
-	err := s.token(func(b []byte) (n int, err error) {
-		name, n, empty, err = s.parseStart(b)
-		return n, err
-	})
-	if err != nil {
-		return err
+	if !ok {
+		err := s.token(func(b []byte) (n int, err error) {
+			name, n, empty, err = s.parseStart(b)
+			return n, err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	if len(s.stack) == MaxDepth {
 		return s.fail(payment.XMLLimit, "more than %d elements stand inside each other", MaxDepth)
@@ -91,6 +93,23 @@ func (s *Scanner) startTag() error {
 	s.rootSeen, s.pendingEnd = true, empty
 	s.afterTag, s.textChars = true, 0
 	return nil
+}
+
+// bareTag consumes a start tag that is nothing but a name of US-ASCII without
+// prefix, as nearly all are; ok is false, and nothing consumed, for any other.
+func (s *Scanner) bareTag() (name attr, ok bool) {
+	b := s.buf[s.pos:s.end]
+	n := 1
+	for n < len(b) && nameClass[b[n]] != 0 {
+		n++
+	}
+	if n == 1 || n >= len(b) || b[n] != '>' || n > MaxName || nameClass[b[1]] != 2 {
+		return attr{}, false
+	}
+	s.attrs = s.attrs[:0]
+	s.tag = b[:n+1]
+	s.pos += n + 1
+	return attr{name: 1, colon: 1, nameEnd: n, space: noSpace}, true
 }
 
 // push opens the element of the current tag.
