@@ -138,10 +138,10 @@ func (c *Catalog) writeGroup(group []*call) int {
 		newJobs += tx.newJobs
 	}
 	err := c.commit()
-	answer(passed, err)
 	if err == nil {
 		c.wakeWorkers(newJobs)
 	}
+	answer(passed, err)
 	return len(group)
 }
 
