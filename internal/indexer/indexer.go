@@ -322,7 +322,7 @@ func (x *Indexer) removed(ctx context.Context, id uuid.UUID, gone catalog.Body) 
 // pass are returned, so that the job is tried again.
 func (x *Indexer) unreadable(ctx context.Context, job *catalog.Job, s *subject, cause error) error {
 	switch kind := fault.KindOf(cause); {
-	case kind == fault.Locked && s.file.Grant.Key == "" && !s.file.Keep:
+	case kind == fault.Locked && !s.file.Keep: // no grant, or one whose ingest key is gone
 		return x.lost(ctx, job, s.file.ID)
 	case kind == fault.Locked:
 		if err := x.mark(ctx, job, s.file.ID, catalog.Locked, ReasonKey); err != nil {
@@ -356,6 +356,7 @@ func (x *Indexer) lost(ctx context.Context, job *catalog.Job, id uuid.UUID) erro
 		if gone, err = dropBody(tx, f); err != nil {
 			return err
 		}
+		f.Grant = catalog.Grant{}
 		f.State, f.Reason, f.EndedAt = catalog.Erased, ReasonLost, x.opt.Now()
 		if err := note(tx, f, "gateway", "file.erased", ReasonLost); err != nil {
 			return err

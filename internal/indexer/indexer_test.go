@@ -304,15 +304,25 @@ func TestCrashBetweenTheTwoCommits(t *testing.T) {
 	}
 }
 
-func TestDeletedBodyCannotBeReadAfterARestoreWithoutGrants(t *testing.T) {
+func TestAFileToDeleteIsLostWithItsIngestKey(t *testing.T) {
 	w := newWorld(t)
 	a := w.account("acme", catalog.ContentDelete)
 	f := w.send(a, "a.xml", w.sample(good))
-	w.Update(func(tx *catalog.Tx) error { return tx.DeleteGrant(f.ID) }) // what a restore finds
-	w.runJobs()
-	row := w.File(f.ID)
-	if row.State != catalog.Erased || row.Reason != indexer.ReasonLost {
-		t.Errorf("it is %s, %q", row.State, row.Reason)
+	g := w.send(a, "b.xml", w.sample("pain001-v09/valid-02-five-currencies.xml"))
+	w.Update(func(tx *catalog.Tx) error { // what a restore finds
+		if err := tx.DeleteGrant(f.ID); err != nil {
+			return err
+		}
+		return tx.PutGrant(g.ID, catalog.Grant{Key: strings.Repeat("ab", 32), Data: []byte("of a key that is gone")})
+	})
+	if errs := w.runJobs(); errs != nil {
+		t.Fatal(errs)
+	}
+	for _, id := range []uuid.UUID{f.ID, g.ID} {
+		row := w.File(id)
+		if row.State != catalog.Erased || row.Reason != indexer.ReasonLost || row.Grant.Key != "" {
+			t.Errorf("it is %s, %q, grant %q", row.State, row.Reason, row.Grant.Key)
+		}
 	}
 }
 
