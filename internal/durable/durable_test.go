@@ -62,11 +62,9 @@ func TestErrorsHaveTheirKind(t *testing.T) {
 }
 
 func TestFullDiskIsFull(t *testing.T) {
-	f, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
-	if err != nil {
-		t.Skip("needs /dev/full")
+	if runtime.GOOS != "linux" {
+		t.Skip("no /dev/full")
 	}
-	f.Close()
 	full, err := durable.OS.Open("/dev/full")
 	if err != nil {
 		t.Fatal(err)

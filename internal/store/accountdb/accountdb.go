@@ -42,6 +42,7 @@ type DB struct {
 	writer *sql.DB // one connection
 	reader *sql.DB // read-only
 	insert statements
+	batch  int // payments in one transaction; so small that nobody waits long for the writer
 
 	untidy atomic.Bool // there may be dropped loads to sweep
 	failed atomic.Bool // the disk has failed under it: reopen before use
@@ -126,13 +127,13 @@ func wrap(op string, err error) error {
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		kind = fault.NotFound
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		kind = fault.TryLater
 	case errors.As(err, &serr):
 		switch serr.Code() & 0xff {
 		case sqlite3.SQLITE_FULL:
 			kind = fault.Full
-		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT:
 			kind = fault.TryLater
 		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 			kind = fault.Damaged

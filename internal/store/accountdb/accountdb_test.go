@@ -41,6 +41,9 @@ func newDB(t testing.TB) *DB {
 	return db
 }
 
+// testBatch is a batch that tests can fill.
+const testBatch = 100
+
 func ptr[T any](v T) *T { return &v }
 
 // pay returns a payment with something in every field.
@@ -186,34 +189,36 @@ func TestTheAnswerHasTheShapeOfTheSurface(t *testing.T) {
 
 func TestNothingIsVisibleBeforePublish(t *testing.T) {
 	db := newDB(t)
+	db.batch = testBatch
 	l := begin(t, db, uuid.New(), 1)
-	for seq := range int64(batchRows + 1) {
+	for seq := range int64(testBatch + 1) {
 		if err := l.Add(pay(seq + 1)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := count(t, db, "SELECT count(*) FROM payment"); n != batchRows {
-		t.Fatalf("%d rows stored, want a batch of %d", n, batchRows)
+	if n := count(t, db, "SELECT count(*) FROM payment"); n != testBatch {
+		t.Fatalf("%d rows stored, want a batch of %d", n, testBatch)
 	}
 	for _, q := range []Query{{}, {Held: WithHeld}, {Number: "59990473"}, {File: l.file}} {
 		if p := search(t, db, q); p.Total != 0 {
 			t.Errorf("%+v finds %d payments of an unpublished load", q, p.Total)
 		}
 	}
-	if _, err := l.Publish(t.Context(), meta(1, "x", batchRows+1)); err != nil {
+	if _, err := l.Publish(t.Context(), meta(1, "x", testBatch+1)); err != nil {
 		t.Fatal(err)
 	}
-	if p := search(t, db, Query{}); p.Total != batchRows+1 || !p.TotalIsExact {
+	if p := search(t, db, Query{}); p.Total != testBatch+1 || !p.TotalIsExact {
 		t.Errorf("found %d", p.Total)
 	}
 }
 
 func TestADroppedLoadLeavesNothing(t *testing.T) {
 	db := newDB(t)
+	db.batch = testBatch
 	kept := uuid.New()
 	publish(t, db, kept, 1, meta(1, "kept", 1), pay(1))
 	payments := func() (ps []*payment.Payment) {
-		for seq := range int64(batchRows + 3) {
+		for seq := range int64(3*testBatch + 3) {
 			ps = append(ps, pay(seq+1))
 		}
 		return ps
@@ -261,11 +266,12 @@ func TestAStaleWorkerIsRefused(t *testing.T) {
 
 func TestAStaleWorkerStopsInTheMiddle(t *testing.T) {
 	db, file := newDB(t), uuid.New()
+	db.batch = testBatch
 	slow := begin(t, db, file, 1)
 	begin(t, db, file, 2)
 	sweepAll(t, db)
 	var err error
-	for seq := int64(1); err == nil && seq <= batchRows; seq++ {
+	for seq := int64(1); err == nil && seq <= testBatch; seq++ {
 		err = slow.Add(pay(seq))
 	}
 	wantKind(t, "a batch by the older lease", err, fault.Exists)

@@ -15,7 +15,8 @@ import (
 
 const (
 	crashDir     = "ACCOUNTDB_TEST_CRASH"
-	crashPayment = 12_345 // of each file: more than a batch
+	crashBatch   = 500
+	crashPayment = 2_345 // of each file: some batches
 )
 
 var crashAccount = uuid.MustParse("019a0000-0000-7000-8000-000000000001")
@@ -34,7 +35,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
 	acknowledged := map[uuid.UUID]bool{}
 	for range rounds {
-		begun := killOne(t, dir, rng.IntN(12), acknowledged)
+		begun := killOne(t, dir, rng.IntN(40), acknowledged)
 		checkAfterCrash(t, dir, acknowledged, begun)
 	}
 	if len(acknowledged) == 0 {
@@ -55,6 +56,7 @@ func crashChild(dir string) {
 	fail(err)
 	db, _, err := p.Account(ctx, crashAccount)
 	fail(err)
+	db.batch = crashBatch
 	for {
 		id := uuid.New()
 		fmt.Println("begin", id)
@@ -64,7 +66,7 @@ func crashChild(dir string) {
 			if err := l.Add(pay(seq + 1)); err != nil {
 				fail(err)
 			}
-			if seq == batchRows {
+			if seq%crashBatch == 0 {
 				fmt.Println("batch", id)
 			}
 		}

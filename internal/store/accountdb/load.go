@@ -86,7 +86,7 @@ func (l *Load) Add(p *payment.Payment) error {
 	id := rankOf(l.id)<<32 | p.Seq
 	l.rows = columns(l.rows, id, p)
 	l.terms = terms(l.terms, id, p.Payer.Account, p.Payee.Account, p.Reference)
-	if len(l.rows) < batchRows*columnCount {
+	if len(l.rows) < l.db.batch*columnCount {
 		return nil
 	}
 	if err := l.storeRows(l.ctx, op); err != nil {
@@ -124,7 +124,7 @@ func (l *Load) storeRows(ctx context.Context, op string) error {
 func (l *Load) storeTerms(ctx context.Context, op string) error {
 	slices.SortFunc(l.terms, term.compare)
 	l.terms = slices.Compact(l.terms)
-	for batch := range slices.Chunk(l.terms, batchRows) {
+	for batch := range slices.Chunk(l.terms, l.db.batch) {
 		err := l.update(ctx, op, relaxed, func(tx *sql.Tx) error {
 			return insertTerms(tx.Stmt(l.db.insert.term), batch)
 		})

@@ -35,7 +35,7 @@ func open(ctx context.Context, path string) (*DB, error) {
 	if err := create(path); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	db := &DB{}
+	db := &DB{batch: batchRows}
 	var err error
 	if db.writer, err = connect(path, 1, "_txlock=immediate", "_pragma=journal_mode(wal)", "_pragma=secure_delete(on)",
 		"_pragma=wal_autocheckpoint(2000)", "_pragma=journal_size_limit(33554432)"); err != nil {

@@ -8,9 +8,6 @@ import (
 	"sealgate/internal/payment"
 )
 
-// sweepRows bounds one transaction of the sweep, so that writers get between.
-const sweepRows = 5_000
-
 // tidy sweeps until nothing is left, or leaves the rest for the next time.
 func (db *DB) tidy(ctx context.Context) {
 	db.untidy.Store(false) // before the first look: what is dropped from now on sets it again
@@ -26,8 +23,9 @@ func (db *DB) tidy(ctx context.Context) {
 	}
 }
 
-// sweep takes the payments of one dropped load away, at most sweepRows of
-// them, and tells whether there may be more to do.
+// sweep takes the payments of one dropped load away, at most half a batch of
+// them (taking away is dearer than bringing in), and tells whether there may be
+// more to do.
 func (db *DB) sweep(ctx context.Context) (more bool, err error) {
 	err = db.update(ctx, "accountdb: sweep", relaxed, func(tx *sql.Tx) error {
 		var load int64
@@ -46,24 +44,25 @@ func (db *DB) sweep(ctx context.Context) (more bool, err error) {
 
 func (db *DB) sweepLoad(ctx context.Context, tx *sql.Tx, load int64) error {
 	first, last := span(rankOf(load))
-	ids, ts, err := sweepable(ctx, tx, first, last)
+	limit := db.batch / 2
+	n, run, err := sweepable(ctx, tx, first, last, limit)
 	if err != nil {
 		return err
 	}
-	if ids < sweepRows {
+	if n < limit {
 		// The last round: terms are written after their rows, so none is left.
 		if _, err := tx.ExecContext(ctx, "DELETE FROM load WHERE id = ?", load); err != nil {
 			return err
 		}
 	} else {
-		last = ts.last
+		last = run.last
 	}
 	remove, err := tx.PrepareContext(ctx, "DELETE FROM term WHERE hash = ? AND payment = ?")
 	if err != nil {
 		return err
 	}
 	defer remove.Close()
-	for _, t := range ts.terms {
+	for _, t := range run.terms {
 		if _, err := remove.Exec(t.hash, t.payment); err != nil {
 			return err
 		}
@@ -79,8 +78,8 @@ type swept struct {
 }
 
 // sweepable reads the first payments between two ids.
-func sweepable(ctx context.Context, tx *sql.Tx, first, last int64) (n int, s swept, err error) {
-	rows, err := tx.QueryContext(ctx, "SELECT "+paymentColumns+" FROM payment p WHERE p.id BETWEEN ? AND ? ORDER BY p.id LIMIT ?", first, last, sweepRows)
+func sweepable(ctx context.Context, tx *sql.Tx, first, last int64, limit int) (n int, s swept, err error) {
+	rows, err := tx.QueryContext(ctx, "SELECT "+paymentColumns+" FROM payment p WHERE p.id BETWEEN ? AND ? ORDER BY p.id LIMIT ?", first, last, limit)
 	if err != nil {
 		return 0, s, err
 	}
