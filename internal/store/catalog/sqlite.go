@@ -84,11 +84,16 @@ func create(path string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(path))
+	return syncPath(filepath.Dir(path))
+}
+
+// syncPath makes a file's content, or a folder's names, durable.
+func syncPath(path string) error {
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // kindOf says what a driver's error means to the callers of this package.
@@ -170,4 +175,16 @@ func truncateWAL(ctx context.Context, conn *sql.Conn) (done bool, err error) {
 		err = e
 	}
 	return busy == 0, err
+}
+
+// copyInto writes a consistent copy of the database to a new file at path.
+// SQLite does not make it durable by itself.
+func copyInto(ctx context.Context, conn *sql.Conn, path string) error {
+	if err := create(path); err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
+		return err
+	}
+	return syncPath(path)
 }
