@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -408,5 +409,73 @@ func TestAddRefusesPaymentsOutOfOrder(t *testing.T) {
 	l := begin(t, db, uuid.New(), 1, pay(5))
 	if err := errors.Join(l.Add(pay(5)), l.Add(pay(4))); err == nil {
 		t.Error("a payment was taken twice")
+	}
+}
+
+// R8: a full disk refuses the load, harms nothing, and is over when there is room.
+func TestAFullDiskRefusesAndRecovers(t *testing.T) {
+	db, file := newDB(t), uuid.New()
+	db.batch = testBatch
+	publish(t, db, uuid.New(), 1, meta(1, "before", 1), pay(1))
+	limit := func(pages int64) {
+		if _, err := db.writer.Exec("PRAGMA max_page_count=" + strconv.FormatInt(pages, 10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(count(t, db, "SELECT page_count FROM pragma_page_count") + 2)
+	l := begin(t, db, file, 1)
+	var err error
+	for seq := int64(1); err == nil && seq <= 10*testBatch; seq++ {
+		err = l.Add(pay(seq))
+	}
+	wantKind(t, "a load on a full disk", err, fault.Full)
+	if p := search(t, db, Query{}); p.Total != 1 {
+		t.Errorf("%d payments while the disk is full", p.Total)
+	}
+	limit(1 << 30)
+	if err := l.Drop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, db, file, 2, meta(2, "after", 1), pay(1))
+	if p := search(t, db, Query{}); p.Total != 2 {
+		t.Errorf("%d payments when there is room again", p.Total)
+	}
+}
+
+func TestAnEndedContextStopsALoad(t *testing.T) {
+	db := newDB(t)
+	db.batch = testBatch
+	ctx, cancel := context.WithCancel(t.Context())
+	l, err := db.Begin(ctx, uuid.New(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	for seq := int64(1); err == nil && seq <= testBatch; seq++ {
+		err = l.Add(pay(seq))
+	}
+	if !errors.Is(err, context.Canceled) || !fault.Is(err, fault.TryLater) {
+		t.Errorf("adding under an ended context: %v", err)
+	}
+	if err := l.Drop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Only one function opens account databases: what guards them stands there.
+func TestDatabasesAreOpenedInOnePlace(t *testing.T) {
+	sources, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range sources {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := strings.Count(string(text), "sql."+"Open(")
+		if want := map[bool]int{true: 1}[name == "open.go"]; n != want {
+			t.Errorf("%s opens databases in %d places, want %d", name, n, want)
+		}
 	}
 }
