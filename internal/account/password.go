@@ -78,7 +78,7 @@ func checkPassword(password []byte, least int, context ...string) error {
 
 // plain is a password as a guesser sees it: folded, without decoration.
 func plain(s string) string {
-	return strings.Map(func(r rune) rune {
+	return fold(strings.Map(func(r rune) rune {
 		switch r {
 		case '0':
 			return 'o'
@@ -96,7 +96,7 @@ func plain(s string) string {
 			return -1
 		}
 		return r
-	}, fold(strings.ToLower(s)))
+	}, s))
 }
 
 func distinct(s string) int {
