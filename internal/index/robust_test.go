@@ -87,6 +87,9 @@ func TestTheSamePaymentsWrittenOtherwise(t *testing.T) {
 		"UTF-16 BE": func(s string) string {
 			return toUTF16(declaration.ReplaceAllString(s, `<?xml version="1.0" encoding="UTF-16"?>`), true)
 		},
+		"UTF-16 without mark": func(s string) string {
+			return toUTF16(declaration.ReplaceAllString(s, `<?xml version="1.0" encoding="UTF-16LE"?>`), false)[2:]
+		},
 		"ISO 8859-1": func(s string) string {
 			return toLatin1(declaration.ReplaceAllString(s, `<?xml version="1.0" encoding="iso-8859-1"?>`))
 		},

@@ -198,6 +198,7 @@ func (p *pain001) startBatch() {
 	p.batchSum.Reset()
 	p.inBatch, p.settled = 0, false
 	p.batchNo = p.out.AddBatch()
+	p.batchData.line = p.scan.Line()
 }
 
 // settle checks and keeps what the batch says for all its payments. It happens
@@ -214,15 +215,19 @@ func (p *pain001) settle() {
 func (p *pain001) endBatch() {
 	p.settle()
 	if p.inBatch == 0 {
-		p.add(payment.MissingField, "batch %d holds no payment", p.batchNo)
+		p.addBatch(payment.MissingField, "batch %d holds no payment", p.batchNo)
 	}
 	if p.batch.has(fCount) && !sameCount(p.batch.get(fCount), p.inBatch) {
-		p.add(payment.CountMismatch, "batch %d says that it holds %.40s payments, but holds %d", p.batchNo, p.batch.get(fCount), p.inBatch)
+		p.addBatch(payment.CountMismatch, "batch %d says that it holds %.40s payments, but holds %d", p.batchNo, p.batch.get(fCount), p.inBatch)
 	}
 	if p.batch.has(fSum) && !p.batchSum.EqualBytes(p.batch.get(fSum)) {
-		p.add(payment.ControlSumMismatch, "the control sum of batch %d is %.40s, which is not the sum of its payments", p.batchNo, p.batch.get(fSum))
+		p.addBatch(payment.ControlSumMismatch, "the control sum of batch %d is %.40s, which is not the sum of its payments", p.batchNo, p.batch.get(fSum))
 	}
 	p.current = &p.header
+}
+
+func (p *pain001) addBatch(code payment.Code, format string, args ...any) {
+	p.out.Add(code, payment.Place{Line: p.batchData.line}, format, args...)
 }
 
 // endMessage checks the header against what was read.

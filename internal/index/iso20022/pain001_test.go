@@ -306,3 +306,33 @@ func TestFields(t *testing.T) {
 		}
 	}
 }
+
+// TestPlaces: a finding points at the line where its payment or batch begins,
+// and its sentence names no more of an account than its end.
+func TestPlaces(t *testing.T) {
+	a := read(t, change(t, order, "SE8050000000052810112347", "SE8050000000052810112341", "<EndToEndId>E-1</EndToEndId>", ""))
+	for _, f := range a.Findings {
+		want := map[payment.Code]payment.Place{
+			payment.BadCheckDigit: {Line: 4}, payment.EndToEndIDMissing: {Line: 7, Payment: 1},
+		}[f.Code]
+		if f.FirstAt == nil || *f.FirstAt != want {
+			t.Errorf("%s at %+v, want %+v", f.Code, f.FirstAt, want)
+		}
+		if strings.Contains(f.Message, "SE80500000") {
+			t.Errorf("the sentence shows the account: %s", f.Message)
+		}
+	}
+}
+
+func TestBadBytesAreNamed(t *testing.T) {
+	doc := change(t, order, "ö", "\xF6")
+	a := read(t, doc)
+	if f := a.Findings[0]; f.FirstAt.Byte != int64(strings.Index(doc, "\xF6")) || f.FirstAt.Line != 5 {
+		t.Errorf("%+v", f.FirstAt)
+	}
+	doc = change(t, order, `"UTF-8"`, `"US-ASCII"`, "ö", "\xF6")
+	a = read(t, doc)
+	if f := a.Findings[0]; f.FirstAt.Byte != int64(strings.Index(doc, "\xF6")) || f.FirstAt.Line != 5 {
+		t.Errorf("%+v", f.FirstAt)
+	}
+}

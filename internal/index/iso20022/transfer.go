@@ -31,6 +31,7 @@ type batchData struct {
 	payer          payment.Account
 	method         string
 	category       string
+	line           int64 // on which the batch starts
 }
 
 // fill keeps the batch's values as strings, for all its payments.
@@ -52,29 +53,29 @@ func (b *batchData) fill(r *record) {
 func (p *pain001) checkBatch() {
 	r := &p.batch
 	if id := r.get(fID); len(id) == 0 {
-		p.add(payment.MissingField, "batch %d has no id (PmtInfId)", p.batchNo)
+		p.addBatch(payment.MissingField, "batch %d has no id (PmtInfId)", p.batchNo)
 	} else if p.batchIDs.add(id) {
-		p.add(payment.DuplicateBatchID, "batch %d has the same id (PmtInfId) as an earlier one", p.batchNo)
+		p.addBatch(payment.DuplicateBatchID, "batch %d has the same id (PmtInfId) as an earlier one", p.batchNo)
 	}
 	if day := r.get(fDate); len(day) == 0 {
-		p.add(payment.MissingField, "batch %d has no execution date (ReqdExctnDt)", p.batchNo)
+		p.addBatch(payment.MissingField, "batch %d has no execution date (ReqdExctnDt)", p.batchNo)
 	} else if _, ok := check.DateTimeDay(day); !ok {
-		p.add(payment.BadDate, "the execution date of batch %d, %.40s, is no day of the calendar", p.batchNo, day)
+		p.addBatch(payment.BadDate, "the execution date of batch %d, %.40s, is no day of the calendar", p.batchNo, day)
 	}
 	switch method := r.get(fMethod); string(method) {
 	case "", "TRF", "CHK", "TRA":
 	default:
-		p.add(payment.UnknownPaymentType, "batch %d asks for the payment method %.40s, which pain.001 does not have", p.batchNo, method)
+		p.addBatch(payment.UnknownPaymentType, "batch %d asks for the payment method %.40s, which pain.001 does not have", p.batchNo, method)
 	}
 	a := &p.batchData.account
 	a.fill(r)
 	if a.scheme == "" {
-		p.add(payment.MissingField, "batch %d has no account to pay from (DbtrAcct)", p.batchNo)
+		p.addBatch(payment.MissingField, "batch %d has no account to pay from (DbtrAcct)", p.batchNo)
 	} else if code, what := a.check(); code != "" {
-		p.add(code, "the %s that batch %d is paid from, ending in %s, %s", what, p.batchNo, tail(a.number), complaint(code))
+		p.addBatch(code, "the %s that batch %d is paid from, ending in %s, %s", what, p.batchNo, tail(a.number), complaint(code))
 	}
 	if bic := r.get(fBIC); len(bic) > 0 && !check.BIC(bic) {
-		p.add(payment.BadBIC, "the payer's bank in batch %d, %.40s, does not look like a BIC", p.batchNo, bic)
+		p.addBatch(payment.BadBIC, "the payer's bank in batch %d, %.40s, does not look like a BIC", p.batchNo, bic)
 	}
 }
 
@@ -89,6 +90,7 @@ type paymentData struct {
 	currency            text
 	reference           payment.Reference
 	buf                 []byte
+	line                int64 // on which the payment starts
 }
 
 func (p *pain001) startTransfer() {
@@ -96,6 +98,7 @@ func (p *pain001) startTransfer() {
 	p.transfer.reset()
 	p.message, p.lines = p.message[:0], 0
 	p.current = &p.transfer
+	p.pay.line = p.scan.Line()
 	p.inBatch++
 }
 
@@ -123,7 +126,7 @@ func (p *pain001) endTransfer() error {
 func (p *pain001) seq() int64 { return p.out.Payments() + 1 }
 
 func (p *pain001) addPayment(code payment.Code, format string, args ...any) {
-	p.out.Add(code, payment.Place{Line: p.scan.Line(), Payment: p.seq()}, format, args...)
+	p.out.Add(code, payment.Place{Line: p.pay.line, Payment: p.seq()}, format, args...)
 }
 
 // kind follows the category purpose of the payment, else of the batch.

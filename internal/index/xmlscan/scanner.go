@@ -16,7 +16,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"unicode/utf8"
 
 	"sealgate/internal/index/family"
 	"sealgate/internal/payment"
@@ -50,14 +49,7 @@ var errMore = errors.New("xmlscan: more")
 
 // Scanner reads one document.
 type Scanner struct {
-	src      io.Reader // gives UTF-8 once the encoding is known
-	buf      []byte    // buf[pos:end] is read and not consumed
-	pos, end int
-	base     int64 // offset in the document of buf[0]; right while UTF-8 is read
-	counted  int   // line ends of buf[:counted] are in line
-	line     int64
-	srcErr   error // sticky, io.EOF included
-
+	input
 	encoding string
 	started  bool
 
@@ -90,7 +82,10 @@ type frame struct {
 func New(r io.Reader) *Scanner { return newSize(r, bufferSize) }
 
 func newSize(r io.Reader, size int) *Scanner {
-	return &Scanner{src: r, buf: make([]byte, size), line: 1, stack: make([]frame, 0, MaxDepth), attrs: make([]attr, 0, MaxAttributes)}
+	return &Scanner{
+		input: input{src: r, buf: make([]byte, size), line: 1},
+		stack: make([]frame, 0, MaxDepth), attrs: make([]attr, 0, MaxAttributes),
+	}
 }
 
 // Encoding returns the name of the document's encoding in capitals; it is known
@@ -99,15 +94,6 @@ func (s *Scanner) Encoding() string { return s.encoding }
 
 // Depth returns the number of open elements; the one of a Start or End is open.
 func (s *Scanner) Depth() int { return len(s.stack) }
-
-// Line returns the line on which the last token ended, from 1.
-func (s *Scanner) Line() int64 {
-	if s.pos > s.counted {
-		s.line += int64(bytes.Count(s.buf[s.counted:s.pos], []byte{'\n'}))
-		s.counted = s.pos
-	}
-	return s.line
-}
 
 // Local returns the local name of the element that started or ended.
 func (s *Scanner) Local() []byte {
@@ -213,42 +199,6 @@ func (s *Scanner) outside() error {
 	}
 	return s.fail(payment.XMLMalformed, "there is text before the first element")
 }
-
-// need makes sure of n unread bytes; false means that the source ended or failed.
-func (s *Scanner) need(n int) bool {
-	if s.end-s.pos >= n {
-		return true
-	}
-	s.fill()
-	return s.end-s.pos >= n
-}
-
-// fill drops what is consumed and reads until the buffer is full or the source
-// ends, so that what the scanner sees does not depend on the sizes in which the
-// source delivers. It reports whether it got anything.
-func (s *Scanner) fill() bool {
-	if s.srcErr != nil || s.stuck() {
-		return false
-	}
-	s.Line()
-	copy(s.buf, s.buf[s.pos:s.end])
-	s.base += int64(s.pos)
-	s.end -= s.pos
-	s.pos, s.counted = 0, 0
-	before := s.end
-	for s.srcErr == nil && !s.full() {
-		n, err := s.src.Read(s.buf[s.end:])
-		s.end += n
-		s.srcErr = err
-	}
-	return s.end > before
-}
-
-// full leaves room for one character, which is the least that a transcoder asks for.
-func (s *Scanner) full() bool { return s.end+utf8.UTFMax > len(s.buf) }
-
-// stuck means that the buffer cannot take more of the token that begins it.
-func (s *Scanner) stuck() bool { return s.pos == 0 && s.full() }
 
 // cut is the error of a token that the source did not finish.
 func (s *Scanner) cut() error {
