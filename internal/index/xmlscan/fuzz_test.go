@@ -16,7 +16,7 @@ func FuzzScan(f *testing.F) {
 	f.Add([]byte("\xFE\xFF\x00<\x00a\x00>\xD8\x3D\xDE\x00\x00<\x00/\x00a\x00>"))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		want := events(New(strings.NewReader(string(doc))))
-		if strings.Contains(want, "!!") {
+		if strings.Contains(want, "\x00") {
 			t.Errorf("%q: %s", doc, want)
 		}
 		if got := events(New(iotest.OneByteReader(strings.NewReader(string(doc))))); got != want {

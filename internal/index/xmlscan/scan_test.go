@@ -22,7 +22,7 @@ func events(s *Scanner) string {
 			if errors.As(err, &stop) {
 				fmt.Fprintf(&out, "!%s@%d", stop.Code, stop.At.Line)
 			} else {
-				fmt.Fprintf(&out, "!!%v", err)
+				fmt.Fprintf(&out, "\x00%v", err)
 			}
 			return out.String()
 		}
