@@ -30,7 +30,6 @@ import (
 	"database/sql"
 	"embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"sync"
 	"sync/atomic"
@@ -185,6 +184,3 @@ func (c *Catalog) Failed() <-chan struct{} { return c.failed }
 // to a number. Jobs that become ready by time alone give none: workers also
 // look by themselves now and then.
 func (c *Catalog) JobsReady() <-chan struct{} { return c.jobs }
-
-// String names the database, for logs.
-func (c *Catalog) String() string { return fmt.Sprintf("catalog %s", c.path) }

@@ -11,10 +11,10 @@ import (
 	"sealgate/internal/store/catalog/catalogtest"
 )
 
-// TestReadyWithManyFiles: opening, finding the open arrivals and listing do
+// TestCampaignReadyWithManyFiles: opening, finding the open arrivals and listing do
 // not take longer with what is on record. SEALGATE_LONG=1 takes 1,000,000
 // files, otherwise 5,000.
-func TestReadyWithManyFiles(t *testing.T) {
+func TestCampaignReadyWithManyFiles(t *testing.T) {
 	count := 5_000
 	if os.Getenv("SEALGATE_LONG") != "" {
 		count = 1_000_000
