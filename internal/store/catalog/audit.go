@@ -51,16 +51,16 @@ func (tx *Tx) Audit(e audit.Entry) error {
 func (tx *Tx) AuditEntries(filter AuditFilter) ([]*audit.Entry, error) {
 	const op = "catalog: audit entries"
 	const rest = `id < ? AND time >= ? ORDER BY id DESC LIMIT ?`
-	before := "~" // after every id
-	if filter.Before != uuid.Nil {
-		before = filter.Before.String()
+	before := filter.Before
+	if before == uuid.Nil {
+		before = uuid.Max
 	}
 	if filter.Account != uuid.Nil {
 		return list(tx, op, readAudit, selectAudit+`WHERE account = ? AND `+rest,
-			idCol(filter.Account), before, timeCol(filter.Since), rowLimit(filter.Limit))
+			idCol(filter.Account), idCol(before), timeCol(filter.Since), rowLimit(filter.Limit))
 	}
 	return list(tx, op, readAudit, selectAudit+`WHERE `+rest,
-		before, timeCol(filter.Since), rowLimit(filter.Limit))
+		idCol(before), timeCol(filter.Since), rowLimit(filter.Limit))
 }
 
 // Run keeps the audit tree up to date, each second, until ctx ends.
