@@ -58,9 +58,12 @@ func (s *Scanner) token(parse func(b []byte) (int, error)) error {
 			return err
 		case err != errMore:
 			return s.refine(err)
-		case s.end-s.pos > MaxTag || s.stuck():
+		case s.end-s.pos > MaxTag:
 			return s.fail(payment.XMLLimit, "a tag is longer than %d bytes", MaxTag)
-		case !s.fill():
+		case s.fill(): // and once more
+		case s.srcErr == nil: // the buffer cannot hold it
+			return s.fail(payment.XMLLimit, "a tag is longer than %d bytes", MaxTag)
+		default:
 			return s.cut()
 		}
 	}
