@@ -11,11 +11,12 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
+	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) accessKeyCommand() *cobra.Command {
-	return group("access-key", "The second half of the lock", a.accessKeyNew())
+	return group("access-key", "The second half of the lock", a.accessKeyNew(), a.accessKeyList(), a.accessKeyExport())
 }
 
 // newKey is what access-key new prints with --json.
@@ -43,6 +44,9 @@ func (a *app) accessKeyNew() *cobra.Command {
 				return err
 			}
 			defer clear(private)
+			if err := absent(out, out+".pub"); err != nil {
+				return err
+			}
 			if err := writeSecret(out, private); err != nil {
 				return err
 			}
@@ -59,6 +63,59 @@ func (a *app) accessKeyNew() *cobra.Command {
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file for the private half")
 	required(cmd, "output")
 	return cmd
+}
+
+func (a *app) accessKeyList() *cobra.Command {
+	return &cobra.Command{
+		Use:               "ls ACCOUNT",
+		Short:             "List the access keys of an account",
+		Example:           examples("access-key ls acme"),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return get(cmd.Context(), a, accountPath(args[0], "access-keys"), func(w io.Writer, list []portal.AccessKey) error {
+				t := terminal.NewTable("ID", "FINGERPRINT", "HELD BY", "CONFIRMED", "CREATED")
+				for _, k := range list {
+					t.Row(k.ID, k.Fingerprint, k.Held, yes(k.Confirmed), terminal.Time(k.CreatedAt))
+				}
+				return writeTable(w, t)
+			})
+		},
+	}
+}
+
+func (a *app) accessKeyExport() *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use:   "export ACCOUNT [ID]",
+		Short: "Write a gateway-held access key to a file",
+		Long: "Write the newest access key of an account, or the one named, to a new file of mode 0600, and\n" +
+			"its public half beside it with .pub behind. It is audited, and refused for a customer-held key\n" +
+			"and where keys.export is never.",
+		Example:           examples("access-key export acme -o acme.key"),
+		Args:              cobra.RangeArgs(1, 2),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in := map[string]string{}
+			if len(args) == 2 {
+				in["id"] = args[1]
+			}
+			return a.export(cmd.Context(), accountPath(args[0], "access-keys", "export"), in, out)
+		},
+	}
+	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
+	required(cmd, "output")
+	return cmd
+}
+
+// absent refuses names that are taken.
+func absent(names ...string) error {
+	for _, name := range names {
+		if _, err := os.Lstat(name); err == nil {
+			return fault.New(fault.Exists, "write", "%s is there already; nothing was overwritten", name)
+		}
+	}
+	return nil
 }
 
 // writeSecret makes a new file of mode 0600 and syncs it; one that is there is

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/portal"
+	"sealgate/internal/portal/client"
 )
 
 // The exit codes. They are part of the interface.
@@ -29,9 +31,11 @@ var exitByKind = map[fault.Kind]int{
 	fault.Damaged:  exitDamaged,
 }
 
-// exitError gives an error the exit code that its kind does not tell.
+// exitError gives an error an exit code and a problem type that no kind of fault
+// tells.
 type exitError struct {
 	code int
+	kind string
 	err  error
 }
 
@@ -40,13 +44,16 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // usage marks an error as wrong use of the command line.
 func usage(err error) error {
-	return &exitError{exitUsage, err}
+	return &exitError{exitUsage, "invalid", err}
 }
 
 func exitCode(err error) int {
 	var e *exitError
-	if errors.As(err, &e) {
+	switch {
+	case errors.As(err, &e):
 		return e.code
+	case errors.Is(err, client.ErrNoAnswer):
+		return exitNoAnswer
 	}
 	if code, ok := exitByKind[fault.KindOf(err)]; ok {
 		return code
@@ -54,26 +61,19 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// problem is an error as RFC 9457 has it, the shape the API uses, too.
-type problem struct {
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status,omitempty"`
-	Detail string `json:"detail"`
-}
-
 // report tells standard error what went wrong, for people or for programs.
 func (a *app) report(err error) {
 	text := sentence(err)
 	if a.json {
 		kind := fault.KindOf(err).String()
-		switch exitCode(err) {
-		case exitUsage:
-			kind = "invalid"
-		case exitNoAnswer:
+		var e *exitError
+		switch {
+		case errors.As(err, &e):
+			kind = e.kind
+		case errors.Is(err, client.ErrNoAnswer):
 			kind = "no-answer"
 		}
-		_ = json.NewEncoder(a.err).Encode(problem{Type: "urn:sealgate:problem:" + kind, Title: kind, Detail: text})
+		_ = json.NewEncoder(a.err).Encode(portal.Problem{Type: portal.ProblemType + kind, Title: kind, Detail: text})
 		return
 	}
 	a.say("gateway: %s", text)
@@ -86,8 +86,11 @@ func (a *app) report(err error) {
 // sentence is what a person is told. The people of the command line run the
 // machine, so that for trouble of our own they get the cause as well.
 func sentence(err error) string {
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled):
 		return "interrupted"
+	case errors.Is(err, client.ErrNoAnswer):
+		return "no gateway answers; start one with gateway serve, or name its data directory with --data"
 	}
 	var f *fault.Error
 	if !errors.As(err, &f) {

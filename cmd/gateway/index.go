@@ -75,9 +75,9 @@ func (a *app) index(ctx context.Context, files []string, strict bool) error {
 	}
 	switch {
 	case failed != nil:
-		return &exitError{exitCode(failed), errors.New("not every file could be read")}
+		return &exitError{exitCode(failed), fault.KindOf(failed).String(), errors.New("not every file could be read")}
 	case strict && bad > 0:
-		return &exitError{exitDamaged, fmt.Errorf("%d of %d files held or refused", bad, len(files))}
+		return &exitError{exitDamaged, "held", fmt.Errorf("%d of %d files held or refused", bad, len(files))}
 	}
 	return nil
 }

@@ -138,6 +138,23 @@ type Export struct {
 	Public string `json:"public,omitempty"`
 }
 
+// KeyStore says what is in the key store, no secret.
+type KeyStore struct {
+	Dir        string      `json:"dir"`
+	Master     string      `json:"master" doc:"where the master key comes from"`
+	Generation int         `json:"generation" doc:"how many master keys the store has had"`
+	Identity   string      `json:"identity" doc:"public key of the gateway, Ed25519, hex"`
+	HostKeys   []SSHKey    `json:"host_keys"`
+	Accounts   int         `json:"accounts" doc:"that have keys here"`
+	IngestKeys []IngestKey `json:"ingest_keys"`
+}
+
+// IngestKey is a key that lives one day.
+type IngestKey struct {
+	Day         string `json:"day"`
+	Fingerprint string `json:"fingerprint"`
+}
+
 // AuditEntry is one thing that happened.
 type AuditEntry struct {
 	ID      string            `json:"id"`

@@ -16,7 +16,8 @@ type Problem struct {
 	Request string `json:"request,omitempty" doc:"id of the request, as in the gateway's log"`
 }
 
-const problemType = "urn:sealgate:problem:"
+// ProblemType is what every type begins with; the kind of fault stands behind it.
+const ProblemType = "urn:sealgate:problem:"
 
 // statuses is the one table from kinds of error to HTTP.
 var statuses = map[fault.Kind]int{
@@ -35,7 +36,7 @@ var statuses = map[fault.Kind]int{
 // ProblemOf turns an error into what a caller is told.
 func ProblemOf(err error) *Problem {
 	kind := fault.KindOf(err)
-	return &Problem{Type: problemType + kind.String(), Title: kind.String(), Status: statuses[kind], Detail: fault.Message(err)}
+	return &Problem{Type: ProblemType + kind.String(), Title: kind.String(), Status: statuses[kind], Detail: fault.Message(err)}
 }
 
 // ProblemFor is the problem of a bare HTTP status, for what fails before any
@@ -43,18 +44,18 @@ func ProblemOf(err error) *Problem {
 func ProblemFor(status int, detail string) *Problem {
 	for kind, s := range statuses {
 		if s == status && kind != fault.Damaged {
-			return &Problem{Type: problemType + kind.String(), Title: kind.String(), Status: status, Detail: detail}
+			return &Problem{Type: ProblemType + kind.String(), Title: kind.String(), Status: status, Detail: detail}
 		}
 	}
 	if status >= 400 && status < 500 {
-		return &Problem{Type: problemType + fault.Invalid.String(), Title: fault.Invalid.String(), Status: status, Detail: detail}
+		return &Problem{Type: ProblemType + fault.Invalid.String(), Title: fault.Invalid.String(), Status: status, Detail: detail}
 	}
-	return &Problem{Type: problemType + fault.Internal.String(), Title: fault.Internal.String(), Status: status, Detail: detail}
+	return &Problem{Type: ProblemType + fault.Internal.String(), Title: fault.Internal.String(), Status: status, Detail: detail}
 }
 
 // Err turns a problem back into the error it was, as far as it tells.
 func (p *Problem) Err() error {
-	name := strings.TrimPrefix(p.Type, problemType)
+	name := strings.TrimPrefix(p.Type, ProblemType)
 	for kind := range statuses {
 		if kind.String() == name {
 			detail := p.Detail

@@ -14,6 +14,9 @@ type Locale struct {
 	group, point string
 }
 
+// Plain writes numbers for programs: no groups, a point.
+var Plain = Locale{point: "."}
+
 // LocaleOf picks the locale that the environment asks for, in the order of
 // POSIX: LC_ALL, LC_NUMERIC, LANG. Without one, or with "C", it is English.
 func LocaleOf(getenv func(string) string) Locale {

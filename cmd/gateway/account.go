@@ -1,0 +1,171 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"sealgate/internal/portal"
+	"sealgate/internal/terminal"
+)
+
+func (a *app) accountCommand() *cobra.Command {
+	return group("account", "Customers and their policies",
+		a.accountAdd(), a.accountList(), a.accountShow(), a.accountSet(), a.accountRemove())
+}
+
+// policy are the flags of an account's policy.
+type policy struct {
+	content, operatorAccess           string
+	keepFor, inShowFor, outboxKeepFor portal.Duration
+}
+
+func (p *policy) flags(f *pflag.FlagSet) {
+	f.StringVar(&p.content, "content", "", "what happens to content after indexing: keep (default) or delete")
+	f.Var(&p.keepFor, "keep-for", "how long kept content is kept (default 400d)")
+	f.StringVar(&p.operatorAccess, "operator-access", "", "whether operators may see contents: on (default), asked or off")
+	f.Var(&p.inShowFor, "in-show-for", "how long /in shows what was uploaded (default 7d)")
+	f.Var(&p.outboxKeepFor, "outbox-keep-for", "how long the body of a delivered file is kept (default 30d)")
+}
+
+// change is what the flags that were given ask for.
+func (p *policy) change(f *pflag.FlagSet) portal.AccountChange {
+	var c portal.AccountChange
+	given(f, "content", &c.Content, &p.content)
+	given(f, "keep-for", &c.KeepFor, &p.keepFor)
+	given(f, "operator-access", &c.OperatorAccess, &p.operatorAccess)
+	given(f, "in-show-for", &c.InShowFor, &p.inShowFor)
+	given(f, "outbox-keep-for", &c.OutboxKeepFor, &p.outboxKeepFor)
+	return c
+}
+
+// given points dst at the value of a flag that was given.
+func given[T any](f *pflag.FlagSet, name string, dst **T, value *T) {
+	if f.Changed(name) {
+		*dst = value
+	}
+}
+
+func (a *app) accountAdd() *cobra.Command {
+	var p policy
+	var cert, key string
+	cmd := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Make an account with its keys",
+		Long: "Make an account. The gateway makes its certificate and its access key, unless the customer\n" +
+			"brings a certificate with its key.",
+		Example: examples("account add acme", "account add acme --content delete", "account add acme --certificate acme.pem --certificate-key acme.key.pem"),
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in := portal.NewAccount{Name: args[0], AccountChange: p.change(cmd.Flags())}
+			var err error
+			if cert != "" {
+				if in.Certificate, err = readText(cert); err != nil {
+					return err
+				}
+				if in.CertificateKey, err = readText(key); err != nil {
+					return err
+				}
+			}
+			return post(cmd.Context(), a, "/accounts", in, a.writeAccount)
+		},
+	}
+	p.flags(cmd.Flags())
+	cmd.Flags().StringVar(&cert, "certificate", "", "the customer's certificate, PEM")
+	cmd.Flags().StringVar(&key, "certificate-key", "", "its private key, PKCS#8 PEM")
+	cmd.MarkFlagsRequiredTogether("certificate", "certificate-key")
+	return cmd
+}
+
+func (a *app) accountList() *cobra.Command {
+	return &cobra.Command{
+		Use:     "ls",
+		Short:   "List accounts",
+		Example: examples("account ls"),
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return get(cmd.Context(), a, "/accounts", func(w io.Writer, list []portal.Account) error {
+				t := terminal.NewTable("NAME", "STATE", "CONTENT", ">KEEP FOR", "KEYS", "OPERATOR ACCESS", "CREATED")
+				for _, acct := range list {
+					t.Row(acct.Name, acct.State, acct.Content, acct.KeepFor.String(), acct.Keys, acct.OperatorAccess, terminal.Time(acct.CreatedAt))
+				}
+				return writeTable(w, t)
+			})
+		},
+	}
+}
+
+func (a *app) accountShow() *cobra.Command {
+	return &cobra.Command{
+		Use:               "show NAME",
+		Short:             "Show one account",
+		Example:           examples("account show acme"),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return get(cmd.Context(), a, accountPath(args[0]), a.writeAccount)
+		},
+	}
+}
+
+func (a *app) accountSet() *cobra.Command {
+	var p policy
+	cmd := &cobra.Command{
+		Use:   "set NAME",
+		Short: "Change an account's policy",
+		Long: "Change an account's policy. Changing --content from delete to keep counts for arrivals that\n" +
+			"begin after it: what was sealed to be deleted cannot be kept.",
+		Example:           examples("account set acme --keep-for 730d --operator-access off"),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c := p.change(cmd.Flags())
+			if c == (portal.AccountChange{}) {
+				return usage(fmt.Errorf("nothing to set; see gateway account set --help"))
+			}
+			return patch(cmd.Context(), a, accountPath(args[0]), c, a.writeAccount)
+		},
+	}
+	p.flags(cmd.Flags())
+	return cmd
+}
+
+func (a *app) accountRemove() *cobra.Command {
+	var confirm string
+	cmd := &cobra.Command{
+		Use:   "rm NAME",
+		Short: "Close an account: nobody signs in, nothing is accepted",
+		Long: "Close an account and remove its logins. The record of its files stays, and its name stays\n" +
+			"taken.",
+		Example:           examples("account rm acme --confirm acme"),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := confirmed(confirm, args[0], "the account"); err != nil {
+				return err
+			}
+			return a.remove(cmd.Context(), accountPath(args[0]), confirm, "closed "+args[0])
+		},
+	}
+	cmd.Flags().StringVar(&confirm, "confirm", "", "the account's name, again")
+	return cmd
+}
+
+func (a *app) writeAccount(w io.Writer, acct portal.Account) error {
+	t := terminal.NewTable("ACCOUNT", acct.Name)
+	t.Row("id", acct.ID)
+	t.Row("state", acct.State)
+	content := acct.Content
+	if content == "keep" {
+		content += " for " + acct.KeepFor.String()
+	}
+	t.Row("content", content)
+	t.Row("keys", acct.Keys)
+	t.Row("operator access", acct.OperatorAccess)
+	t.Row("in shows for", acct.InShowFor.String())
+	t.Row("outbox keeps for", acct.OutboxKeepFor.String())
+	t.Row("created", terminal.Time(acct.CreatedAt))
+	return writeTable(w, t)
+}

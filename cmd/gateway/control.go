@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"sealgate/internal/durable"
+	"sealgate/internal/fault"
+	"sealgate/internal/portal/client"
+)
+
+// maxSocketPath is what every system takes as the path of a socket.
+const maxSocketPath = 100
+
+// controlPath is where the control socket of a data directory lies: in it, or, when
+// that path is too long for a socket, in the user's runtime directory.
+func controlPath(data string, getenv func(string) string) string {
+	path := filepath.Join(data, client.SocketFile)
+	if len(path) <= maxSocketPath {
+		return path
+	}
+	dir := getenv("XDG_RUNTIME_DIR")
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	sum := sha256.Sum256([]byte(data))
+	return filepath.Join(dir, "sealgate-"+hex.EncodeToString(sum[:8])+".sock")
+}
+
+// listenControl opens the control socket, mode 0600 from its first moment. What an
+// earlier gateway left is removed: the caller holds the lock of the directory.
+func listenControl(data string, getenv func(string) string) (net.Listener, error) {
+	const op = "control: listen"
+	path := controlPath(data, getenv)
+	named := filepath.Join(data, client.PathFile)
+	for _, stale := range []string{path, named} {
+		if err := os.Remove(stale); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fault.Wrap(fault.Internal, op, err)
+		}
+	}
+	if filepath.Dir(path) != data {
+		if err := durable.WriteFile(durable.OS, named, []byte(path+"\n")); err != nil {
+			return nil, fault.Wrap(fault.Internal, op, err)
+		}
+	}
+	before := syscall.Umask(0o177)
+	l, err := net.Listen("unix", path)
+	syscall.Umask(before)
+	return l, fault.Wrap(fault.Internal, op, err)
+}
+
+// serveControl answers on the control socket until ctx ends; requests under way get
+// a moment to finish.
+func serveControl(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(l) }()
+	select {
+	case err := <-done:
+		return fault.Wrap(fault.Internal, "control: serve", err)
+	case <-ctx.Done():
+	}
+	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer stop()
+	if srv.Shutdown(grace) != nil {
+		srv.Close()
+	}
+	<-done
+	return nil
+}

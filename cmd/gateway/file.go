@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sealgate/internal/fileobject"
+	"sealgate/internal/terminal"
+)
+
+func (a *app) fileCommand() *cobra.Command {
+	return group("file", "Files: what came in and what waits to be fetched",
+		a.fileList(), a.fileShow(), a.fileGet(), a.fileWait(), a.fileSend(),
+		a.fileDecide("release", "Let a held file go on", "What was found stays on record; the file is kept or deleted as the account's policy says."),
+		a.fileDecide("reindex", "Index a held or refused file again", "For a file that a newer gateway may read, or whose duplicate was dealt with."),
+		a.fileErase())
+}
+
+// listing are the flags of file ls.
+type listing struct {
+	name, state, source, direction, since string
+	limit                                 int
+}
+
+func (a *app) fileList() *cobra.Command {
+	var l listing
+	cmd := &cobra.Command{
+		Use:   "ls [ACCOUNT]",
+		Short: "List files, newest first",
+		Long: "List files, newest first. What is still arriving, or waits for its rename, is not a file yet:\n" +
+			"it is listed with --state arriving or --state waiting-rename only.",
+		Example:           examples("file ls acme", "file ls --state held", "file ls acme --name lon.xml --since 24h --json"),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			query, err := l.query(a.now())
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				query.Set("account", args[0])
+			}
+			files, err := a.allFiles(cmd.Context(), query, l.limit)
+			if err != nil {
+				return err
+			}
+			return a.print(files, func(w io.Writer) error { return a.writeFiles(w, files) })
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&l.name, "name", "", "files of exactly this name")
+	f.StringVar(&l.state, "state", "", "arriving, waiting-rename, received, locked, held, refused, kept, deleted, erased, waiting or delivered")
+	f.StringVar(&l.source, "source", "", "sftp, operator, gateway, ...")
+	f.StringVar(&l.direction, "direction", "", "in or out")
+	f.StringVar(&l.since, "since", "", "received since: a time (RFC 3339), a day (2026-11-21) or an age (24h, 7d)")
+	f.IntVar(&l.limit, "limit", 1000, "show at most so many; 0 = all")
+	return cmd
+}
+
+func (l listing) query(now time.Time) (url.Values, error) {
+	q := url.Values{}
+	for key, value := range map[string]string{"name": l.name, "state": l.state, "source": l.source, "direction": l.direction} {
+		if value != "" {
+			q.Set(key, value)
+		}
+	}
+	if l.since != "" {
+		at, err := parseTime(l.since, now)
+		if err != nil {
+			return nil, usage(err)
+		}
+		q.Set("since", at.UTC().Format(time.RFC3339Nano))
+	}
+	if l.limit < 0 {
+		return nil, usage(fmt.Errorf("--limit cannot be negative"))
+	}
+	return q, nil
+}
+
+// pageSize is how much is asked for at a time.
+const pageSize = 5000
+
+// allFiles asks page by page, for limit files or all.
+func (a *app) allFiles(ctx context.Context, query url.Values, limit int) ([]fileobject.Object, error) {
+	c, err := a.gateway()
+	if err != nil {
+		return nil, err
+	}
+	files := []fileobject.Object{}
+	for {
+		size := pageSize
+		if limit > 0 {
+			size = min(size, limit-len(files))
+		}
+		query.Set("limit", strconv.Itoa(size))
+		var page struct {
+			Files []fileobject.Object `json:"files"`
+			Next  *string             `json:"next"`
+		}
+		if err := c.Get(ctx, "/files", query, &page); err != nil {
+			return nil, err
+		}
+		files = append(files, page.Files...)
+		if page.Next == nil || (limit > 0 && len(files) >= limit) {
+			return files, nil
+		}
+		query.Set("before", *page.Next)
+	}
+}
+
+func (a *app) writeFiles(w io.Writer, files []fileobject.Object) error {
+	t := terminal.NewTable("ID", "ACCOUNT", "NAME", "STATE", ">SIZE", ">PAYMENTS", "SUMS", "FINDINGS", "RECEIVED")
+	for _, o := range files {
+		t.Row(o.ID, o.Account, o.Name, o.State, terminal.Size(o.Size), a.locale.Count(o.PaymentCount), a.sums(o.Sums), codes(o), moment(o.Received))
+	}
+	return writeTable(w, t)
+}
+
+func codes(o fileobject.Object) string {
+	var list []string
+	for _, f := range o.Findings {
+		list = append(list, string(f.Code))
+	}
+	if len(list) == 0 {
+		return "-"
+	}
+	return strings.Join(list, " ")
+}
+
+func (a *app) fileShow() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show one file and what was found in it",
+		Example: examples("file show 0197c2f0-..."),
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return get(cmd.Context(), a, filePath(args[0]), a.writeFile)
+		},
+	}
+}
+
+func filePath(id string, below ...string) string {
+	return "/files/" + url.PathEscape(id) + strings.Join(append([]string{""}, below...), "/")
+}
+
+func (a *app) writeFile(w io.Writer, o fileobject.Object) error {
+	t := terminal.NewTable("FILE", o.ID)
+	t.Row("account", o.Account)
+	t.Row("name", o.Name)
+	state := o.State
+	if o.Reason != nil {
+		state += " (" + *o.Reason + ")"
+	}
+	t.Row("state", state)
+	t.Row("direction", o.Direction)
+	t.Row("source", o.Source)
+	t.Row("size", fmt.Sprintf("%s bytes", a.locale.Count(o.Size)))
+	if o.SHA256 != nil {
+		t.Row("SHA-256", *o.SHA256)
+	}
+	t.Row("received", moment(o.Received))
+	t.Row("indexed", moment(o.Indexed))
+	t.Row("format", format(o.Format, o.Variant))
+	if len(o.MessageIDs) > 0 {
+		t.Row("message ids", strings.Join(o.MessageIDs, ", "))
+	}
+	t.Row("batches", a.locale.Count(o.BatchCount))
+	t.Row("payments", a.locale.Count(o.PaymentCount))
+	t.Row("sums", a.sums(o.Sums))
+	if o.Dates != nil {
+		t.Row("execution", o.Dates.First+" to "+o.Dates.Last)
+	}
+	if err := writeTable(w, t); err != nil {
+		return err
+	}
+	for _, line := range findings(o.Name, o.Findings) {
+		if _, err := fmt.Fprintln(w, terminal.Clean(line)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) fileSend() *cobra.Command {
+	return &cobra.Command{
+		Use:     "send ACCOUNT FILE...",
+		Short:   "Put files into an account's outbox",
+		Example: examples("file send acme camt053.xml"),
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			sent := []fileobject.Object{}
+			for _, name := range args[1:] {
+				o, err := a.sendOne(cmd.Context(), args[0], name)
+				if err != nil {
+					return err
+				}
+				sent = append(sent, o)
+			}
+			return a.printFiles(sent)
+		},
+	}
+}
+
+// printFiles prints the files that were named: with --json one object for one of
+// them, an array for several.
+func (a *app) printFiles(files []fileobject.Object) error {
+	if len(files) == 1 && a.json {
+		return a.printJSON(files[0])
+	}
+	return a.print(files, func(w io.Writer) error { return a.writeFiles(w, files) })
+}
+
+func (a *app) sendOne(ctx context.Context, account, name string) (fileobject.Object, error) {
+	var o fileobject.Object
+	c, err := a.gateway()
+	if err != nil {
+		return o, err
+	}
+	f, size, err := openLocal(name)
+	if err != nil {
+		return o, err
+	}
+	defer f.Close()
+	r, done := terminal.Progress(a.err, f, size, "sending "+filepath.Base(name))
+	defer done()
+	err = c.Upload(ctx, accountPath(account, "outbox"), url.Values{"name": {filepath.Base(name)}}, r, &o)
+	return o, err
+}
+
+func (a *app) fileDecide(act, short, long string) *cobra.Command {
+	return &cobra.Command{
+		Use:     act + " ID",
+		Short:   short,
+		Long:    short + ". " + long,
+		Example: examples("file " + act + " 0197c2f0-..."),
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return post(cmd.Context(), a, filePath(args[0], act), nil, a.writeFile)
+		},
+	}
+}
+
+func (a *app) fileErase() *cobra.Command {
+	var confirm string
+	cmd := &cobra.Command{
+		Use:     "erase ID",
+		Short:   "Erase a file's content; its record stays",
+		Example: examples("file erase 0197c2f0-... --confirm 0197c2f0-..."),
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := confirmed(confirm, args[0], "the content"); err != nil {
+				return err
+			}
+			return a.remove(cmd.Context(), filePath(args[0]), confirm, "erased "+args[0])
+		},
+	}
+	cmd.Flags().StringVar(&confirm, "confirm", "", "the file's id, again")
+	return cmd
+}
+
+func (a *app) outboxCommand() *cobra.Command {
+	return group("outbox", "Files that wait for an account", &cobra.Command{
+		Use:               "ls ACCOUNT",
+		Short:             "List what waits in an account's outbox",
+		Example:           examples("outbox ls acme"),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return get(cmd.Context(), a, accountPath(args[0], "outbox"), a.writeFiles)
+		},
+	})
+}
+
+// parseTime reads a time, a day, or an age counted back from now.
+func parseTime(text string, now time.Time) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	if t, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
+		return t, nil
+	}
+	if age, err := parseAge(text); err == nil {
+		return now.Add(-age), nil
+	}
+	return time.Time{}, fmt.Errorf("%q is no time: give 2026-11-21T08:00:00Z, 2026-11-21, 24h or 7d", text)
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/outbox"
+	"sealgate/internal/transfer/sftpd"
+)
+
+// outFolder is the outbox as the SFTP server shows it under /out.
+type outFolder struct{ box *outbox.Outbox }
+
+func (f outFolder) List(ctx context.Context, account uuid.UUID) ([]sftpd.Item, error) {
+	found, err := f.box.Waiting(ctx, account)
+	return items(found), err
+}
+
+func (f outFolder) Stat(ctx context.Context, account uuid.UUID, name string) (sftpd.Item, error) {
+	file, err := f.box.FindWaiting(ctx, account, name)
+	return shown(name, file), err
+}
+
+func (f outFolder) Open(ctx context.Context, account, _ uuid.UUID, name string) (sftpd.Content, error) {
+	file, err := f.box.FindWaiting(ctx, account, name)
+	if err != nil {
+		return nil, err
+	}
+	return f.box.Open(ctx, file)
+}
+
+func (f outFolder) Remove(ctx context.Context, account, login uuid.UUID, name string) error {
+	file, err := f.box.FindWaiting(ctx, account, name)
+	if err != nil {
+		return err
+	}
+	return f.box.Delivered(ctx, file.ID, login.String())
+}
+
+// keptFolder is an account's kept files as the SFTP server shows them under /kept.
+type keptFolder struct{ box *outbox.Outbox }
+
+func (f keptFolder) List(ctx context.Context, account uuid.UUID) ([]sftpd.Item, error) {
+	found, err := f.box.Kept(ctx, account)
+	return items(found), err
+}
+
+func (f keptFolder) Stat(ctx context.Context, account uuid.UUID, name string) (sftpd.Item, error) {
+	file, err := f.box.FindKept(ctx, account, name)
+	return shown(name, file), err
+}
+
+func (f keptFolder) Open(ctx context.Context, account, _ uuid.UUID, name string) (sftpd.Content, error) {
+	file, err := f.box.FindKept(ctx, account, name)
+	if err != nil {
+		return nil, err
+	}
+	return f.box.Open(ctx, file)
+}
+
+func items(found []outbox.Item) []sftpd.Item {
+	list := make([]sftpd.Item, 0, len(found))
+	for _, i := range found {
+		list = append(list, shown(i.Name, i.File))
+	}
+	return list
+}
+
+func shown(name string, f *catalog.File) sftpd.Item {
+	if f == nil {
+		return sftpd.Item{}
+	}
+	return sftpd.Item{Name: name, Size: f.Content.Size, ModTime: f.ReceivedAt}
+}

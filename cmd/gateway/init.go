@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sealgate/internal/backup"
+	"sealgate/internal/config"
+	"sealgate/internal/durable"
+	"sealgate/internal/fault"
+	"sealgate/internal/keys"
+	"sealgate/internal/terminal"
+)
+
+// made is what init prints with --json.
+type made struct {
+	Data     string `json:"data"`
+	Keys     string `json:"keys"`
+	Master   string `json:"master"`
+	Operator string `json:"operator,omitempty"`
+	MoveIt   bool   `json:"master_key_in_data_directory"`
+}
+
+func (a *app) initCommand() *cobra.Command {
+	var operator, file string
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Make a data directory, its keys and the first operator",
+		Long: "Make a data directory of mode 0700 with a key store, a catalog and, with --operator, the\n" +
+			"first operator. It says where the master key lies: move it away from the data, and name its\n" +
+			"place with keys.master in the configuration.",
+		Example: examples("init --operator you@example.com", "init --data /var/lib/sealgate"),
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.settings(file, nil)
+			if err != nil {
+				return err
+			}
+			return a.init(cmd.Context(), cfg, operator)
+		},
+	}
+	cmd.Flags().StringVar(&operator, "operator", "", "mail address of the first operator")
+	cmd.Flags().StringVar(&file, "config", "", "configuration file (else DIR/gateway.yaml)")
+	return cmd
+}
+
+func (a *app) init(ctx context.Context, cfg *config.Config, operator string) error {
+	if err := freshDir(cfg.Data); err != nil {
+		return err
+	}
+	if err := a.makeKeys(ctx, cfg); err != nil {
+		return err
+	}
+	// The catalog's file says that this is a gateway; what init does after it is
+	// done again by serve when it was cut short.
+	if err := touch(filepath.Join(cfg.Data, backup.Catalog)); err != nil {
+		return err
+	}
+	s, err := a.openStores(ctx, cfg, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.accounts.EnsureSystem(ctx); err != nil {
+		return err
+	}
+	if operator != "" {
+		if _, err := s.accounts.AddOperator(ctx, "gateway", operator); err != nil {
+			return err
+		}
+	}
+	m := made{Data: cfg.Data, Keys: a.keyDir(cfg), Master: a.master(cfg).String(), Operator: operator, MoveIt: masterInside(cfg)}
+	return a.print(m, func(w io.Writer) error { return a.welcome(w, m) })
+}
+
+func (a *app) welcome(w io.Writer, m made) error {
+	t := terminal.NewTable("MADE", "")
+	t.Row("data directory", m.Data)
+	t.Row("key store", m.Keys)
+	t.Row("master key", m.Master)
+	if m.Operator != "" {
+		t.Row("first operator", m.Operator)
+	}
+	if err := writeTable(w, t); err != nil {
+		return err
+	}
+	if m.MoveIt {
+		a.say("The master key lies in the data directory: who copies one has both. Move it to another disk\nand name its place in gateway.yaml (keys.master: file:PATH).")
+	}
+	_, err := fmt.Fprintln(w, "\nNext: gateway serve; gateway account add NAME; gateway login add NAME USERNAME")
+	return err
+}
+
+// freshDir makes the data directory. One that is there may hold a configuration
+// and keys, but no gateway.
+func freshDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return local(dir, err)
+	}
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return local(dir, err)
+	}
+	for _, n := range names {
+		switch n.Name() {
+		case backup.Keys, "gateway.yaml", "lock":
+		case backup.Catalog:
+			return fault.New(fault.Exists, "init", "there is a gateway in %s already; nothing was changed", dir)
+		default:
+			return fault.New(fault.Exists, "init", "%s is not empty (%s); give a new directory", dir, n.Name())
+		}
+	}
+	return os.Chmod(dir, 0o700)
+}
+
+// makeKeys makes the master key and the key store, unless they are there: keys may
+// be restored before anything else.
+func (a *app) makeKeys(ctx context.Context, cfg *config.Config) error {
+	dir := a.keyDir(cfg)
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return local(dir, err)
+	}
+	if m := cfg.Keys.Master; m.Kind == config.MasterFile {
+		if err := keys.CreateMasterFile(m.Name); err != nil && !fault.Is(err, fault.Exists) {
+			return err
+		}
+	}
+	if !a.json && terminal.IsTerminal(a.err) {
+		a.say("Making keys; the RSA host key takes a moment.")
+	}
+	store, err := keys.Create(ctx, dir, a.master(cfg), keys.Options{})
+	if fault.Is(err, fault.Exists) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	store.Close()
+	return nil
+}
+
+// touch makes an empty file that only its owner may read.
+func touch(name string) error {
+	f, err := durable.OS.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close(), durable.OS.SyncDir(filepath.Dir(name)))
+}
+
+func masterInside(cfg *config.Config) bool {
+	m := cfg.Keys.Master
+	return m.Kind == config.MasterFile && strings.HasPrefix(m.Name, cfg.Data+string(filepath.Separator))
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"sealgate/internal/config"
+	"sealgate/internal/durable"
+	"sealgate/internal/fault"
+	"sealgate/internal/keys"
+	"sealgate/internal/portal"
+	"sealgate/internal/portal/api"
+	"sealgate/internal/portal/client"
+	"sealgate/internal/terminal"
+)
+
+func (a *app) keysCommand() *cobra.Command {
+	return group("keys", "The key store and its master key", a.keysShow(), a.keysBackup(), a.keysRestore(), a.keysRotate())
+}
+
+// either asks the running gateway, and works on the stores themselves when none
+// answers.
+func (a *app) either(ctx context.Context, running func(*client.Client) error, still func(*stores) error) error {
+	c, err := a.gateway()
+	if err != nil {
+		return err
+	}
+	if err := running(c); !errors.Is(err, client.ErrNoAnswer) {
+		return err
+	}
+	return a.stopped(ctx, still)
+}
+
+func (a *app) keysShow() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show",
+		Short:   "Show what is in the key store, no secret",
+		Example: examples("keys show"),
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var shown portal.KeyStore
+			err := a.either(
+				cmd.Context(),
+				func(c *client.Client) error { return c.Get(cmd.Context(), "/keys", nil, &shown) },
+				func(s *stores) error {
+					k, err := api.KeyStore(s.keys)
+					if err == nil {
+						shown = *k
+					}
+					return err
+				},
+			)
+			if err != nil {
+				return err
+			}
+			return a.print(shown, func(w io.Writer) error { return writeKeyStore(w, shown) })
+		},
+	}
+}
+
+func writeKeyStore(w io.Writer, k portal.KeyStore) error {
+	t := terminal.NewTable("KEY STORE", k.Dir)
+	t.Row("master key", k.Master)
+	t.Row("generation", fmt.Sprint(k.Generation))
+	t.Row("identity", k.Identity)
+	for _, h := range k.HostKeys {
+		t.Row("host key", h.Fingerprint+" "+h.Type)
+	}
+	t.Row("accounts", fmt.Sprint(k.Accounts))
+	for _, i := range k.IngestKeys {
+		t.Row("ingest key", i.Day+" "+i.Fingerprint)
+	}
+	return writeTable(w, t)
+}
+
+func (a *app) keysBackup() *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Write the key store to a file",
+		Long: "Write the key store, wrapped by its master key, to a file of mode 0600, replacing an earlier\n" +
+			"copy. Ingest keys and the master key are not in it. Keep it apart from data backups.\n" +
+			"Works on a running and on a stopped gateway.",
+		Example: examples("keys backup /media/safe/sealgate-keys.json"),
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, err := filepath.Abs(args[0])
+			if err != nil {
+				return err
+			}
+			dir, err := a.dataDir()
+			if err != nil {
+				return err
+			}
+			if within(file, dir) {
+				return usage(fmt.Errorf("%s is inside the data directory; keep a copy of keys elsewhere", args[0]))
+			}
+			err = a.either(
+				cmd.Context(),
+				func(c *client.Client) error {
+					return c.Post(cmd.Context(), "/keys/backup", map[string]string{"file": file}, nil)
+				},
+				func(s *stores) error { return s.keys.Backup(file) },
+			)
+			if err != nil {
+				return err
+			}
+			return a.done("wrote " + file)
+		},
+	}
+}
+
+func within(file, dir string) bool {
+	rel, err := filepath.Rel(dir, file)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+func (a *app) keysRestore() *cobra.Command {
+	return &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Make a key store out of a copy (offline)",
+		Long: "Make the key store of --data DIR out of a copy that keys backup wrote. The master key must be\n" +
+			"where the configuration says; everything is opened once before anything is written.",
+		Example: examples("keys restore /media/safe/sealgate-keys.json --data /var/lib/sealgate"),
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := a.settings("", nil)
+			if err != nil {
+				return err
+			}
+			if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+				return local(cfg.Data, err)
+			}
+			lock, err := durable.LockDir(cfg.Data)
+			if err != nil {
+				return err
+			}
+			defer lock.Unlock() //nolint:errcheck // the end of the process unlocks, too
+			store, err := keys.Restore(cmd.Context(), args[0], a.keyDir(cfg), a.master(cfg), keys.Options{})
+			if err != nil {
+				return local(args[0], err)
+			}
+			store.Close()
+			return a.done("restored " + a.keyDir(cfg))
+		},
+	}
+}
+
+func (a *app) keysRotate() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rotate-master",
+		Short: "Wrap the key store anew under a new master key",
+		Long: "Wrap the key store anew under a new master key, which makes every older copy of the wrapped\n" +
+			"keys dead to who gets the new one. A master key in a file is replaced there; a new\n" +
+			"passphrase is asked for. Copies made by keys backup stay under the old master key: make a\n" +
+			"new one.",
+		Example: examples("keys rotate-master"),
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.settings("", nil)
+			if err != nil {
+				return err
+			}
+			c, err := a.gateway()
+			if err != nil {
+				return err
+			}
+			in := map[string]string{}
+			// Ask for the new passphrase only when there is a gateway to give it to;
+			// on a stopped one the old passphrase comes first.
+			if cfg.Keys.Master.Kind == config.MasterPassphrase && c.Get(cmd.Context(), "/keys", nil, nil) == nil {
+				text, err := a.passphrase("New passphrase: ")
+				if err != nil {
+					return err
+				}
+				in["passphrase"] = string(text)
+			}
+			err = a.either(
+				cmd.Context(),
+				func(c *client.Client) error { return c.Post(cmd.Context(), "/keys/rotate-master", in, nil) },
+				func(s *stores) error {
+					return rotateMaster(cmd.Context(), s, func() ([]byte, error) { return a.passphrase("New passphrase: ") })
+				},
+			)
+			if err != nil {
+				return err
+			}
+			return a.done("the key store is under a new master key; make a new keys backup")
+		},
+	}
+}
+
+// rotateMaster replaces the master key where the configuration says it is.
+func rotateMaster(ctx context.Context, s *stores, passphrase func() ([]byte, error)) error {
+	switch m := s.cfg.Keys.Master; m.Kind {
+	case config.MasterFile:
+		to, install, err := keys.ReplaceMasterFile(m.Name)
+		if err != nil {
+			return err
+		}
+		return s.keys.RotateMaster(ctx, to, install)
+	case config.MasterPassphrase:
+		return s.keys.RotateMaster(ctx, keys.MasterPassphrase(passphrase), nil)
+	}
+	return fault.New(fault.Invalid, "keys: rotate", "the master key is a credential that somebody else keeps: set keys.master to a file or a passphrase first")
+}

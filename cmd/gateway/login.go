@@ -1,0 +1,173 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sealgate/internal/portal"
+	"sealgate/internal/terminal"
+)
+
+func (a *app) loginCommand() *cobra.Command {
+	return group("login", "Who may sign in", a.loginAdd(), a.loginList(), a.loginSet(), a.loginRemove())
+}
+
+func (a *app) loginAdd() *cobra.Command {
+	var in portal.NewLogin
+	var passwordIn bool
+	var keyFiles []string
+	cmd := &cobra.Command{
+		Use:   "add ACCOUNT USERNAME",
+		Short: "Make a login",
+		Long: "Make a login. Without --password-stdin and --ssh-key the gateway makes a password; it is\n" +
+			"shown this once.",
+		Example:           examples("login add acme erp", "login add acme erp --ssh-key id_ed25519.pub --allow-from 192.0.2.0/24", "login add acme erp --password-stdin < password"),
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in.Username = args[1]
+			var err error
+			if in.SSHKeys, err = sshKeys(keyFiles); err != nil {
+				return err
+			}
+			if passwordIn {
+				if in.Password, err = a.readSecret(); err != nil {
+					return err
+				}
+			}
+			return post(cmd.Context(), a, accountPath(args[0], "logins"), in, writeSecretOf)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&passwordIn, "password-stdin", false, "read the password from standard input")
+	f.StringArrayVar(&keyFiles, "ssh-key", nil, "SSH public key file (repeat for several)")
+	f.StringArrayVar(&in.AllowFrom, "allow-from", nil, "addresses that may sign in, CIDR (repeat for several)")
+	f.BoolVar(&in.NoSFTP, "no-sftp", false, "not by SFTP")
+	f.BoolVar(&in.NoPortal, "no-portal", false, "not in the portal")
+	f.StringVar(&in.Role, "role", "", "uploader (default), reader, approver or admin")
+	return cmd
+}
+
+// sshKeys reads the lines of public key files.
+func sshKeys(files []string) ([]string, error) {
+	var lines []string
+	for _, name := range files {
+		text, err := readText(name)
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines, nil
+}
+
+func writeSecretOf(w io.Writer, l portal.LoginMade) error {
+	if l.Secret != "" {
+		_, err := fmt.Fprintf(w, "username  %s\npassword  %s\n(shown this once)\n", terminal.Clean(l.Username), l.Secret)
+		return err
+	}
+	return writeLogins(w, []portal.Login{l.Login})
+}
+
+func (a *app) loginList() *cobra.Command {
+	return &cobra.Command{
+		Use:               "ls ACCOUNT",
+		Short:             "List the logins of an account",
+		Example:           examples("login ls acme"),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return get(cmd.Context(), a, accountPath(args[0], "logins"), writeLogins)
+		},
+	}
+}
+
+func writeLogins(w io.Writer, list []portal.Login) error {
+	t := terminal.NewTable("USERNAME", "ROLE", "SIGNS IN WITH", "DOORS", "ALLOWED FROM", "LAST SEEN")
+	for _, l := range list {
+		var with, doors []string
+		if l.Password {
+			with = append(with, "password")
+		}
+		if n := len(l.Keys); n > 0 {
+			with = append(with, fmt.Sprintf("%d SSH keys", n))
+		}
+		if l.SFTP {
+			doors = append(doors, "sftp")
+		}
+		if l.Portal {
+			doors = append(doors, "portal")
+		}
+		from := strings.Join(l.AllowFrom, " ")
+		if from == "" {
+			from = "anywhere"
+		}
+		t.Row(l.Username, l.Role, strings.Join(with, ", "), strings.Join(doors, ", "), from, moment(l.LastSeen))
+	}
+	return writeTable(w, t)
+}
+
+func (a *app) loginSet() *cobra.Command {
+	var in portal.LoginChange
+	var passwordIn, sftp, portalDoor bool
+	var keyFiles, allow []string
+	var role string
+	cmd := &cobra.Command{
+		Use:               "set ACCOUNT USERNAME",
+		Short:             "Change a login",
+		Example:           examples("login set acme erp --new-password", "login set acme erp --ssh-key new.pub --rm-ssh-key SHA256:...", "login set acme erp --allow-from 192.0.2.0/24"),
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f := cmd.Flags()
+			if f.NFlag() == 0 {
+				return usage(fmt.Errorf("nothing to set; see gateway login set --help"))
+			}
+			var err error
+			if in.AddKeys, err = sshKeys(keyFiles); err != nil {
+				return err
+			}
+			if passwordIn {
+				if in.Password, err = a.readSecret(); err != nil {
+					return err
+				}
+			}
+			given(f, "allow-from", &in.AllowFrom, &allow)
+			given(f, "sftp", &in.SFTP, &sftp)
+			given(f, "portal", &in.Portal, &portalDoor)
+			given(f, "role", &in.Role, &role)
+			return patch(cmd.Context(), a, accountPath(args[0], "logins", args[1]), in, writeSecretOf)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&passwordIn, "password-stdin", false, "read a new password from standard input")
+	f.BoolVar(&in.NewPassword, "new-password", false, "make a new password")
+	f.BoolVar(&in.NoPassword, "no-password", false, "take the password away")
+	f.StringArrayVar(&keyFiles, "ssh-key", nil, "SSH public key file to add (repeat for several)")
+	f.StringArrayVar(&in.RemoveKeys, "rm-ssh-key", nil, "fingerprint of an SSH key to remove")
+	f.StringArrayVar(&allow, "allow-from", nil, "addresses that may sign in, CIDR; replaces the list")
+	f.BoolVar(&sftp, "sftp", true, "by SFTP")
+	f.BoolVar(&portalDoor, "portal", true, "in the portal")
+	f.StringVar(&role, "role", "", "uploader, reader, approver or admin")
+	return cmd
+}
+
+func (a *app) loginRemove() *cobra.Command {
+	return &cobra.Command{
+		Use:               "rm ACCOUNT USERNAME",
+		Short:             "Remove a login",
+		Example:           examples("login rm acme erp"),
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.remove(cmd.Context(), accountPath(args[0], "logins", args[1]), "", "removed "+args[1])
+		},
+	}
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"sealgate/internal/portal"
+	"sealgate/internal/terminal"
+)
+
+func (a *app) operatorCommand() *cobra.Command {
+	return group("operator", "Who runs the gateway", a.operatorAdd(), a.operatorList(), a.operatorRemove(), a.operatorReset())
+}
+
+func (a *app) operatorAdd() *cobra.Command {
+	return &cobra.Command{
+		Use:     "add EMAIL",
+		Short:   "Add an operator and print a one-time link",
+		Example: examples("operator add you@example.com"),
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return post(cmd.Context(), a, "/operators", map[string]string{"email": args[0]}, writeLink)
+		},
+	}
+}
+
+func (a *app) operatorReset() *cobra.Command {
+	return &cobra.Command{
+		Use:     "reset EMAIL",
+		Short:   "Print a new one-time link; what the operator signed in with is void",
+		Example: examples("operator reset you@example.com"),
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return post(cmd.Context(), a, "/operators/"+url.PathEscape(args[0])+"/reset", nil, writeLink)
+		},
+	}
+}
+
+func writeLink(w io.Writer, l portal.Link) error {
+	_, err := fmt.Fprintf(w, "%s\n(works once, until %s, behind the gateway's https address)\n", l.Path, terminal.Time(l.Until))
+	return err
+}
+
+func (a *app) operatorList() *cobra.Command {
+	return &cobra.Command{
+		Use:     "ls",
+		Short:   "List operators",
+		Example: examples("operator ls"),
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return get(cmd.Context(), a, "/operators", func(w io.Writer, list []portal.Operator) error {
+				t := terminal.NewTable("EMAIL", "CREATED", "LAST SEEN")
+				for _, o := range list {
+					t.Row(o.Email, terminal.Time(o.CreatedAt), moment(o.LastSeen))
+				}
+				return writeTable(w, t)
+			})
+		},
+	}
+}
+
+func (a *app) operatorRemove() *cobra.Command {
+	return &cobra.Command{
+		Use:     "rm EMAIL",
+		Short:   "Remove an operator",
+		Example: examples("operator rm you@example.com"),
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.remove(cmd.Context(), "/operators/"+url.PathEscape(args[0]), "", "removed "+args[0])
+		},
+	}
+}

@@ -1,0 +1,295 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
+
+	"sealgate/internal/audit"
+	"sealgate/internal/backup"
+	"sealgate/internal/config"
+	"sealgate/internal/fault"
+	"sealgate/internal/indexer"
+	"sealgate/internal/keys"
+	"sealgate/internal/logging"
+	"sealgate/internal/metrics"
+	"sealgate/internal/payment"
+	"sealgate/internal/portal/api"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/bodies"
+	"sealgate/internal/transfer/intake"
+	"sealgate/internal/transfer/outbox"
+	"sealgate/internal/transfer/sftpd"
+	"sealgate/internal/work"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	var file, sftpListen, metricsListen string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the gateway",
+		Long: "Run the gateway on a data directory. Every bound address is printed, a line each, and ready\n" +
+			"when it accepts work. SIGTERM drains: no new sessions, running transfers get 30 s. Exit code\n" +
+			"4: a key is missing, and the message names it.",
+		Example: examples("serve", "serve --data /var/lib/sealgate --sftp-listen 0.0.0.0:2022"),
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			flags := map[string]string{}
+			for name, value := range map[string]string{"sftp.listen": sftpListen, "metrics.listen": metricsListen} {
+				if value != "" {
+					flags[name] = value
+				}
+			}
+			cfg, err := a.settings(file, flags)
+			if err != nil {
+				return err
+			}
+			return a.serve(cmd.Context(), cfg)
+		},
+	}
+	cmd.Flags().StringVar(&file, "config", "", "configuration file (else DIR/gateway.yaml)")
+	cmd.Flags().StringVar(&sftpListen, "sftp-listen", "", "address of the SFTP server (default 127.0.0.1:2022)")
+	cmd.Flags().StringVar(&metricsListen, "metrics-listen", "", "address of metrics and profiling (default 127.0.0.1:9464; \"off\" for none)")
+	return cmd
+}
+
+// serve builds a gateway in the order of a file's journey, and runs it until ctx
+// ends.
+func (a *app) serve(ctx context.Context, cfg *config.Config) error {
+	log := logging.New(a.err, cfg.Log.Level, cfg.Log.JSON)
+	slog.SetDefault(log)
+	for _, w := range cfg.Warnings {
+		log.Warn(w)
+	}
+	if err := harden(); err != nil {
+		log.Warn("memory of this process may be dumped", "error", err)
+	}
+
+	// What is known and kept: catalog, keys, vault, account databases, accounts.
+	counts := metrics.New()
+	s, err := a.openStores(ctx, cfg, log, counts)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.accounts.EnsureSystem(ctx); err != nil {
+		return err
+	}
+	if err := s.custody.ChangeDay(ctx); err != nil {
+		return err
+	}
+
+	// How files come in, are opened, wait to be fetched, and are indexed.
+	room := func() (free, total int64, err error) { return diskSpace(cfg.Data) }
+	in := intake.New(s.catalog, s.vault, s.custody, intake.Options{Node: s.node, Now: a.now, Log: log, Space: room})
+	contents := bodies.New(s.catalog, s.vault, s.custody)
+	out := outbox.New(s.catalog, contents, s.custody, in, a.now)
+	reader := indexer.New(s.catalog, s.databases, contents, s.custody, indexer.Options{
+		Now: a.now, Log: log,
+		Observe: func(outcome payment.Outcome, took time.Duration, _ int64) { counts.Indexed("", string(outcome), took) },
+	})
+	jobs := work.NewRunner(s.catalog, map[string]work.Handler{
+		catalog.IndexJob:  reader.Handle,
+		indexer.AnswerJob: out.Answer,
+		outbox.ExpireJob:  out.Expire,
+	}, work.Options{Worker: s.node, Workers: workers(), Lease: 5 * time.Minute, Now: a.now, Log: log})
+
+	// The doors.
+	door, err := sftpd.New(sftpd.Options{
+		HostKeys: s.keys.HostKeys(), SignIn: s.accounts, Intake: in, Outbox: outFolder{out}, Kept: keptFolder{out},
+		Space: room, Now: a.now, Log: log, Metrics: counts, IdleTimeout: cfg.SFTP.IdleTimeout,
+	})
+	if err != nil {
+		return err
+	}
+	control := api.New(api.Services{
+		Accounts: s.accounts, Catalog: s.catalog, Custody: s.custody, Keys: s.keys, Databases: s.databases,
+		Bodies: contents, Indexer: reader, Outbox: out, Machine: machine{a, s}, Now: a.now, Log: log,
+		ExportKeys: cfg.Keys.Export, Version: version,
+	})
+	signer, err := audit.NewSigner(s.keys.Identity())
+	if err != nil {
+		return fault.Wrap(fault.Internal, "serve", err)
+	}
+	levels(counts, s.catalog)
+
+	ls, err := a.listen(cfg)
+	if err != nil {
+		return err
+	}
+	defer ls.close()
+	behind := []part{
+		{"keys of the day", s.custody.Run},
+		{"audit", func(ctx context.Context) error { return s.catalog.Run(ctx, signer) }},
+		{"account databases", s.databases.Run},
+		{"accounts", s.accounts.Run},
+		{"intake", in.Run},
+		{"jobs", jobs.Run},
+		{"catalog", s.watch},
+	}
+	front := []part{
+		{"sftp", func(ctx context.Context) error { return door.Run(ctx, ls.sftp) }},
+		{"control socket", func(ctx context.Context) error {
+			return serveControl(ctx, ls.control, control.Handler(api.ControlSocket), log)
+		}},
+	}
+	if ls.metrics != nil {
+		behind = append(behind, part{"metrics", func(ctx context.Context) error { return counts.Serve(ctx, ls.metrics) }})
+	}
+	return runAll(ctx, log, front, behind, func() error { return a.announce(s.keys, ls) })
+}
+
+// part is one of the gateway's long-running parts: Run returns when its context
+// ends and leaves nothing running.
+type part struct {
+	name string
+	run  func(context.Context) error
+}
+
+// runAll runs all parts until ctx ends or one of them fails. The doors end first,
+// with the transfers they carry; what they lean on ends after them.
+func runAll(ctx context.Context, log *slog.Logger, front, behind []part, ready func() error) error {
+	doors, closeDoors := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeDoors()
+	rest, closeRest := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeRest()
+	var frontWork, behindWork sync.WaitGroup
+	failed := make(chan error, len(front)+len(behind))
+	begin := func(ctx context.Context, work *sync.WaitGroup, p part) {
+		work.Go(func() {
+			if err := p.run(ctx); err != nil && ctx.Err() == nil {
+				log.Error("a part of the gateway failed; stopping", "part", p.name, "error", err)
+				failed <- fault.Wrap(fault.Internal, p.name, err)
+			}
+		})
+	}
+	for _, p := range behind {
+		begin(rest, &behindWork, p)
+	}
+	for _, p := range front {
+		begin(doors, &frontWork, p)
+	}
+	err := ready()
+	if err == nil {
+		select {
+		case <-ctx.Done():
+			log.Info("draining")
+		case err = <-failed:
+		}
+	}
+	closeDoors()
+	frontWork.Wait()
+	closeRest()
+	behindWork.Wait()
+	log.Info("stopped")
+	return err
+}
+
+// watch ends with an error when the catalog can no longer be trusted to be durable.
+func (s *stores) watch(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.catalog.Failed():
+		return fault.New(fault.Internal, "serve", "the catalog could not be written; look at the disk, then start again")
+	}
+}
+
+// listeners are the gateway's open addresses.
+type listeners struct {
+	sftp, metrics, control net.Listener
+}
+
+func (a *app) listen(cfg *config.Config) (_ *listeners, err error) {
+	ls := &listeners{}
+	defer func() {
+		if err != nil {
+			ls.close()
+		}
+	}()
+	if ls.sftp, err = listenTCP("sftp.listen", cfg.SFTP.Listen); err != nil {
+		return nil, err
+	}
+	if cfg.Metrics.Listen != "" {
+		if ls.metrics, err = listenTCP("metrics.listen", cfg.Metrics.Listen); err != nil {
+			return nil, err
+		}
+	}
+	ls.control, err = listenControl(cfg.Data, a.getenv)
+	return ls, err
+}
+
+func listenTCP(setting, addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fault.New(fault.Internal, "serve", "cannot listen on %s (%s): %v", addr, setting, err)
+	}
+	return l, nil
+}
+
+func (ls *listeners) close() {
+	for _, l := range []net.Listener{ls.sftp, ls.metrics, ls.control} {
+		if l != nil {
+			_ = l.Close() // closed by its part already when all went well
+		}
+	}
+}
+
+// announce prints what scripts wait for: every address, the host keys, ready.
+func (a *app) announce(store *keys.Store, ls *listeners) error {
+	lines := []string{"listening sftp " + ls.sftp.Addr().String()}
+	if ls.metrics != nil {
+		lines = append(lines, "listening metrics "+ls.metrics.Addr().String())
+	}
+	for _, key := range store.HostKeys() {
+		public, err := ssh.NewPublicKey(key.Public())
+		if err != nil {
+			return fault.Wrap(fault.Internal, "serve: host key", err)
+		}
+		lines = append(lines, fmt.Sprintf("hostkey %s %s", ssh.FingerprintSHA256(public), public.Type()))
+	}
+	for _, line := range append(lines, "ready") {
+		if _, err := fmt.Fprintln(a.out, line); err != nil {
+			return fault.Wrap(fault.Internal, "serve: announce", err)
+		}
+	}
+	return nil
+}
+
+// levels shows what waits.
+func levels(counts *metrics.Set, cat *catalog.Catalog) {
+	count := func(ask func(*catalog.Tx) (int64, error)) func() float64 {
+		return func() float64 {
+			ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
+			defer stop()
+			var n int64
+			if cat.View(ctx, func(tx *catalog.Tx) (err error) { n, err = ask(tx); return err }) != nil {
+				return -1
+			}
+			return float64(n)
+		}
+	}
+	counts.Level("index_queue", "Files that wait to be indexed.", count(func(tx *catalog.Tx) (int64, error) { return tx.CountJobs(catalog.IndexJob) }))
+	counts.Level("files_held", "Held files that wait for a person.", count(func(tx *catalog.Tx) (int64, error) { return tx.CountFiles(catalog.Held) }))
+}
+
+// machine does for the API what touches files of this machine.
+type machine struct {
+	app *app
+	*stores
+}
+
+func (m machine) Backup(ctx context.Context, dir string) error {
+	_, err := backup.Make(ctx, m.cfg.Data, dir, m.vault, m.app.now())
+	return err
+}
+
+func (m machine) RotateMaster(ctx context.Context, passphrase []byte) error {
+	return rotateMaster(ctx, m.stores, func() ([]byte, error) { return passphrase, nil })
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/google/uuid"
+	"golang.org/x/term"
+
+	"sealgate/internal/account"
+	"sealgate/internal/backup"
+	"sealgate/internal/config"
+	"sealgate/internal/custody"
+	"sealgate/internal/durable"
+	"sealgate/internal/fault"
+	"sealgate/internal/keys"
+	"sealgate/internal/metrics"
+	"sealgate/internal/store/accountdb"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/vault"
+	"sealgate/internal/terminal"
+)
+
+// stores are what lies in a data directory, open, under its lock. serve builds a
+// gateway on them; commands for a stopped gateway use them directly.
+type stores struct {
+	cfg       *config.Config
+	node      string // name of this gateway among those of one catalog
+	lock      *durable.Lock
+	keys      *keys.Store
+	catalog   *catalog.Catalog
+	custody   *custody.Custodian
+	vault     *vault.Dir
+	databases *accountdb.Pool
+	accounts  *account.Service
+}
+
+// settings loads the configuration, with settings that flags give.
+func (a *app) settings(file string, flags map[string]string) (*config.Config, error) {
+	return config.Load(config.Sources{Data: a.data, File: file, Environ: a.environ(), Flags: flags})
+}
+
+// openStores takes the lock of the data directory and opens all that is in it, in
+// the order in which one needs the other.
+func (a *app) openStores(ctx context.Context, cfg *config.Config, log *slog.Logger, counts *metrics.Set) (_ *stores, err error) {
+	if _, err := os.Stat(filepath.Join(cfg.Data, backup.Catalog)); errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.NotFound, "open", "there is no gateway in %s; make one with gateway init", cfg.Data)
+	}
+	s := &stores{cfg: cfg}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.lock, err = durable.LockDir(cfg.Data); err != nil {
+		if fault.Is(err, fault.TryLater) {
+			err = fault.New(fault.TryLater, "open", "another gateway works on %s", cfg.Data)
+		}
+		return nil, err
+	}
+	if s.keys, err = keys.Open(ctx, a.keyDir(cfg), a.master(cfg), keys.Options{}); err != nil {
+		return nil, err
+	}
+	if s.catalog, err = catalog.Open(ctx, filepath.Join(cfg.Data, backup.Catalog), catalog.Options{Now: a.now}); err != nil {
+		return nil, err
+	}
+	if s.node, err = nodeName(ctx, s.catalog); err != nil {
+		return nil, err
+	}
+	s.custody = custody.New(s.keys, s.catalog, s.node, a.now)
+	if s.vault, err = vault.Open(durable.OS, filepath.Join(cfg.Data, backup.Vault)); err != nil {
+		return nil, err
+	}
+	if s.databases, err = accountdb.OpenPool(filepath.Join(cfg.Data, backup.Accounts), accountdb.Options{Now: a.now}); err != nil {
+		return nil, err
+	}
+	s.accounts = account.New(s.catalog, s.custody, s.keys, account.Options{Now: a.now, Log: log, Metrics: counts})
+	return s, nil
+}
+
+// close lets go of everything, the last opened first.
+func (s *stores) close() {
+	if s.databases != nil {
+		_ = s.databases.Close()
+	}
+	if s.catalog != nil {
+		_ = s.catalog.Close()
+	}
+	if s.keys != nil {
+		s.keys.Close()
+	}
+	if s.lock != nil {
+		_ = s.lock.Unlock()
+	}
+}
+
+func (a *app) keyDir(cfg *config.Config) string { return filepath.Join(cfg.Data, backup.Keys) }
+
+// nodeName is the name of this gateway among those of one catalog. It is part of
+// the data, so that a restored gateway goes on with its own unfinished arrivals.
+func nodeName(ctx context.Context, cat *catalog.Catalog) (name string, err error) {
+	const key = "node"
+	err = cat.Update(ctx, func(tx *catalog.Tx) (err error) {
+		if name, err = tx.Setting(key); err != nil || name != "" {
+			return err
+		}
+		name = uuid.NewString()
+		return tx.SetSetting(key, name)
+	})
+	return name, err
+}
+
+// master is where the configuration says that the master key is.
+func (a *app) master(cfg *config.Config) keys.Master {
+	switch m := cfg.Keys.Master; m.Kind {
+	case config.MasterCredential:
+		return keys.MasterCredential(m.Name)
+	case config.MasterPassphrase:
+		return keys.MasterPassphrase(func() ([]byte, error) { return a.passphrase("Passphrase of the master key: ") })
+	default:
+		return keys.MasterFile(m.Name)
+	}
+}
+
+// passphrase asks on the terminal, or reads the first line of standard input.
+func (a *app) passphrase(prompt string) ([]byte, error) {
+	if in, ok := a.in.(*os.File); ok && terminal.IsTerminal(in) {
+		if _, err := a.err.Write([]byte(prompt)); err != nil {
+			return nil, err
+		}
+		text, err := term.ReadPassword(int(in.Fd()))
+		a.say("")
+		return text, err
+	}
+	text, err := a.readSecret()
+	return []byte(text), err
+}
+
+// stopped runs act on the stores of a gateway that is not running.
+func (a *app) stopped(ctx context.Context, act func(*stores) error) error {
+	cfg, err := a.settings("", nil)
+	if err != nil {
+		return err
+	}
+	s, err := a.openStores(ctx, cfg, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return act(s)
+}

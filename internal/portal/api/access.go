@@ -1,0 +1,31 @@
+package api
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/account"
+	"sealgate/internal/audit"
+	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog"
+)
+
+// allow decides whether who runs the gateway may see what an account's files say,
+// and records the use before it happens. When the record cannot be written there
+// is no use.
+func (a *API) allow(ctx context.Context, acct *account.Account, action string, object uuid.UUID) error {
+	if acct.OperatorAccess != catalog.OperatorOn {
+		sentence := "the account does not let operators see its contents"
+		if acct.OperatorAccess == catalog.OperatorAsked {
+			sentence = "the account wants to approve this first, and has not"
+		}
+		return fault.New(fault.Denied, "api: access", "%s", sentence)
+	}
+	entry := audit.Entry{Account: acct.ID, Actor: caller(ctx).Actor, Action: action}
+	if object != uuid.Nil {
+		entry.Object = object.String()
+	}
+	err := a.Catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.Audit(entry) })
+	return fault.Wrap(fault.Internal, "api: access", err)
+}

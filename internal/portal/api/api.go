@@ -1,0 +1,207 @@
+// Package api answers /api/v1, the one interface of the gateway: the command line
+// speaks it over the control socket, the portal and other programs over HTTPS.
+//
+// Handlers turn requests into calls and results into the shapes of package
+// portal; they hold no rule of their own but one: who runs the gateway sees
+// contents and payees of an account only as far as the account allows it
+// (access.go), and each use is an audit entry before it is an answer.
+//
+// Errors are problem objects (RFC 9457) with a stable type. A request has an id,
+// which stands in its answer and in every log record about it.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/google/uuid"
+
+	"sealgate/internal/account"
+	"sealgate/internal/custody"
+	"sealgate/internal/fault"
+	"sealgate/internal/indexer"
+	"sealgate/internal/keys"
+	"sealgate/internal/logging"
+	"sealgate/internal/portal"
+	"sealgate/internal/store/accountdb"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/bodies"
+	"sealgate/internal/transfer/outbox"
+)
+
+// Prefix is where the API lies.
+const Prefix = "/api/v1"
+
+// Services are the parts that the API speaks for.
+type Services struct {
+	Accounts  *account.Service
+	Catalog   *catalog.Catalog
+	Custody   *custody.Custodian
+	Keys      *keys.Store
+	Databases *accountdb.Pool
+	Bodies    *bodies.Bodies
+	Indexer   *indexer.Indexer
+	Outbox    *outbox.Outbox
+	Machine   Machine
+	Now       func() time.Time
+	Log       *slog.Logger
+	// ExportKeys is false when the gateway never lets a key out.
+	ExportKeys bool
+	Version    string
+}
+
+// Machine does what touches files of the machine that the gateway runs on. Only
+// who is on that machine (the control socket) may ask for it.
+type Machine interface {
+	Backup(ctx context.Context, dir string) error
+	RotateMaster(ctx context.Context, passphrase []byte) error
+}
+
+// Caller is who asks.
+type Caller struct {
+	Actor    string // as audit entries name it
+	Operator bool   // runs the gateway
+	Local    bool   // is on the gateway's machine
+}
+
+// ControlSocket is the caller behind the control socket: its mode lets in only
+// who runs the machine.
+var ControlSocket = Caller{Actor: "operator:control-socket", Operator: true, Local: true}
+
+// API is the handlers over the services.
+type API struct {
+	Services
+	huma huma.API
+	mux  *http.ServeMux
+}
+
+var problemsOnce sync.Once
+
+// New registers all operations.
+func New(s Services) *API {
+	problemsOnce.Do(func() {
+		huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+			for _, err := range errs {
+				if err != nil {
+					msg += "; " + err.Error()
+				}
+			}
+			return portal.ProblemFor(status, msg)
+		}
+	})
+	cfg := huma.DefaultConfig("Sealgate", s.Version)
+	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	cfg.CreateHooks = nil // no $schema in answers
+	cfg.DocsPath = ""
+	cfg.SchemasPath = ""
+	cfg.RejectUnknownQueryParameters = true
+	a := &API{Services: s, mux: http.NewServeMux()}
+	a.huma = humago.NewWithPrefix(a.mux, Prefix, cfg)
+	a.accounts()
+	a.logins()
+	a.operators()
+	a.files()
+	a.contents()
+	a.payments()
+	a.custody()
+	a.gateway()
+	return a
+}
+
+// Handler answers for one caller.
+func (a *API) Handler(c Caller) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := strings.ReplaceAll(uuid.NewString(), "-", "")[:16]
+		ctx := logging.WithRequest(context.WithValue(r.Context(), callerKey{}, c), id)
+		w.Header().Set("X-Request-Id", id)
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		begun := a.Now()
+		a.mux.ServeHTTP(w, r.WithContext(ctx))
+		a.Log.DebugContext(ctx, "api", "method", r.Method, "route", r.Pattern, "took", a.Now().Sub(begun))
+	})
+}
+
+// schemaName keeps the two meanings of "account" apart: a customer, and the number
+// of a payee.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if strings.HasSuffix(t.PkgPath(), "/payment") && !strings.HasPrefix(name, "Payment") {
+		return "Payment" + name
+	}
+	return name
+}
+
+type callerKey struct{}
+
+func caller(ctx context.Context) Caller {
+	c, _ := ctx.Value(callerKey{}).(Caller)
+	return c
+}
+
+// none is the input of operations that take nothing and the output of those that
+// give nothing.
+type none struct{}
+
+// out wraps an answer's body.
+type out[T any] struct{ Body T }
+
+// register adds one operation. Only operators reach any of them: the accounts' own
+// people come in with the portal.
+func register[I, O any](a *API, method, path, id, summary string, handle func(context.Context, *I) (*O, error)) {
+	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag(path)}}
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		if !caller(ctx).Operator {
+			return nil, a.problem(ctx, fault.New(fault.Denied, "api", "only an operator may do this"))
+		}
+		o, err := handle(ctx, in)
+		if err != nil {
+			return nil, a.problem(ctx, err)
+		}
+		return o, nil
+	})
+}
+
+func tag(path string) string {
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	if len(parts) > 2 {
+		return parts[2]
+	}
+	return parts[0]
+}
+
+// problem turns an error into an answer, and logs what its sentence leaves out.
+func (a *API) problem(ctx context.Context, err error) *portal.Problem {
+	p := portal.ProblemOf(err)
+	p.Request = logging.Request(ctx)
+	if k := fault.KindOf(err); k == fault.Internal || k == fault.Damaged || k == fault.Full {
+		a.Log.ErrorContext(ctx, "api: request failed", "error", err)
+	}
+	return p
+}
+
+// local refuses callers that are not on the gateway's machine.
+func local(ctx context.Context) error {
+	if !caller(ctx).Local {
+		return fault.New(fault.Denied, "api", "this can be done on the gateway's own machine only")
+	}
+	return nil
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

@@ -1,0 +1,235 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/account"
+	"sealgate/internal/fault"
+	"sealgate/internal/fileobject"
+	"sealgate/internal/payment"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/inbox"
+)
+
+// maxPage is the longest list that one request gives; more is asked for page by
+// page.
+const maxPage = 10_000
+
+// ByID names a file.
+type ByID struct {
+	ID string `path:"id"`
+}
+
+func (a *API) files() {
+	register(a, http.MethodGet, "/files", "list-files", "Files, newest first", a.listFiles)
+	register(a, http.MethodGet, "/files/{id}", "get-file", "One file", a.getFile)
+	register(a, http.MethodGet, "/files/{id}/wait", "wait-for-file", "One file, once it has come to a state", a.waitForFile)
+	register(a, http.MethodPost, "/files/{id}/release", "release-file", "Let a held file go on", a.decide((*deciders).release))
+	register(a, http.MethodPost, "/files/{id}/reindex", "reindex-file", "Index a held or refused file again", a.decide((*deciders).reindex))
+	register(a, http.MethodDelete, "/files/{id}", "erase-file", "Erase a file's content; its record stays", a.eraseFile)
+}
+
+type fileQuery struct {
+	Account   string    `query:"account"`
+	Name      string    `query:"name"`
+	State     string    `query:"state" doc:"arriving and waiting-rename are listed only when asked for: they are not files yet"`
+	Source    string    `query:"source"`
+	Direction string    `query:"direction" enum:"in,out"`
+	Since     time.Time `query:"since"`
+	Limit     int       `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
+	Before    int64     `query:"before" minimum:"0" doc:"next of the page before"`
+}
+
+type filePage struct {
+	Files []fileobject.Object `json:"files"`
+	Next  *string             `json:"next"`
+}
+
+func (a *API) listFiles(ctx context.Context, in *fileQuery) (*out[filePage], error) {
+	filters, err := a.filters(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	var rows []*catalog.File
+	for _, f := range filters {
+		part, err := a.rows(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, part...)
+	}
+	slices.SortFunc(rows, func(x, y *catalog.File) int { return cmp.Compare(y.Number, x.Number) })
+	page := filePage{Files: []fileobject.Object{}}
+	if len(rows) > in.Limit {
+		rows = rows[:in.Limit]
+		next := strconv.FormatInt(rows[in.Limit-1].Number, 10)
+		page.Next = &next
+	}
+	show := a.shower()
+	for _, f := range rows {
+		o, err := show.object(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		page.Files = append(page.Files, o)
+	}
+	return &out[filePage]{page}, nil
+}
+
+// filters are what the catalog is asked. A name is found by its MAC, which is
+// under each account's own key: without an account it is one question for each.
+func (a *API) filters(ctx context.Context, in *fileQuery) ([]catalog.FileFilter, error) {
+	base := catalog.FileFilter{
+		State: catalog.State(in.State), Source: in.Source, Direction: catalog.Direction(in.Direction),
+		Since: in.Since, Before: in.Before, Limit: in.Limit + 1,
+	}
+	if in.Account == "" && in.Name == "" {
+		return []catalog.FileFilter{base}, nil
+	}
+	accounts, err := a.named(ctx, in.Account)
+	if err != nil {
+		return nil, err
+	}
+	var filters []catalog.FileFilter
+	for _, acct := range accounts {
+		f := base
+		f.Account = acct.ID
+		if in.Name != "" {
+			rec, err := a.Custody.Records(ctx, acct.ID)
+			if fault.Is(err, fault.Locked) {
+				continue // its names are unreadable, so none of them is this one
+			}
+			if err != nil {
+				return nil, err
+			}
+			f.NameMAC = inbox.MAC(rec, in.Name)
+		}
+		filters = append(filters, f)
+	}
+	return filters, nil
+}
+
+// named is the account of this name, or all for "".
+func (a *API) named(ctx context.Context, name string) ([]*account.Account, error) {
+	if name == "" {
+		return a.Accounts.Accounts(ctx)
+	}
+	acct, err := a.Accounts.Account(ctx, name)
+	return []*account.Account{acct}, err
+}
+
+// rows reads one more row than a page has, leaving out what is not a file yet.
+func (a *API) rows(ctx context.Context, f catalog.FileFilter) ([]*catalog.File, error) {
+	var rows []*catalog.File
+	want := f.Limit
+	for {
+		var part []*catalog.File
+		err := a.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+			part, err = tx.Files(f)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range part {
+			if f.State != "" || (row.State != catalog.Arriving && row.State != catalog.WaitingRename) {
+				rows = append(rows, row)
+			}
+		}
+		if len(part) < f.Limit || len(rows) >= want {
+			return rows, nil
+		}
+		f.Before = part[len(part)-1].Number
+	}
+}
+
+func (a *API) getFile(ctx context.Context, in *ByID) (*out[fileobject.Object], error) {
+	f, err := a.file(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return a.shown(ctx, f)
+}
+
+func (a *API) shown(ctx context.Context, f *catalog.File) (*out[fileobject.Object], error) {
+	o, err := a.shower().object(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return &out[fileobject.Object]{o}, nil
+}
+
+func (a *API) file(ctx context.Context, text string) (*catalog.File, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return nil, fault.New(fault.NotFound, "api: file", "there is no file %q", text)
+	}
+	var f *catalog.File
+	err = a.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+		f, err = tx.File(id)
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return nil, fault.New(fault.NotFound, "api: file", "there is no file %s", id)
+	}
+	return f, err
+}
+
+// shower makes file objects for one answer; it remembers the accounts it met.
+type shower struct {
+	api      *API
+	accounts map[uuid.UUID]*account.Account
+}
+
+func (a *API) shower() *shower {
+	return &shower{a, map[uuid.UUID]*account.Account{}}
+}
+
+// object makes the file object of a row. Texts of findings may quote the file, so
+// they are left out when the account does not let operators see its contents. A
+// file whose account's keys are gone shows what is not sealed.
+func (s *shower) object(ctx context.Context, f *catalog.File) (fileobject.Object, error) {
+	acct := s.accounts[f.Account]
+	if acct == nil {
+		var err error
+		if acct, err = s.api.Accounts.AccountByID(ctx, f.Account); err != nil {
+			return fileobject.Object{}, err
+		}
+		s.accounts[f.Account] = acct
+	}
+	rec, err := s.api.Custody.Records(ctx, f.Account)
+	if fault.Is(err, fault.Locked) {
+		return unreadable(acct.Name, f), nil
+	}
+	if err != nil {
+		return fileobject.Object{}, err
+	}
+	o, err := fileobject.Of(rec, acct.Name, f)
+	if err == nil && acct.OperatorAccess != catalog.OperatorOn {
+		for i := range o.Findings {
+			o.Findings[i].Message = ""
+		}
+	}
+	return o, err
+}
+
+// unreadable is the object of a file whose name and findings nobody can open any
+// more.
+func unreadable(account string, f *catalog.File) fileobject.Object {
+	reason := "keys-missing"
+	return fileobject.Object{
+		ID: f.ID.String(), Account: account, Source: f.Source, Reason: &reason, Direction: string(f.Direction), State: string(f.State),
+		Size: f.Content.Size, Received: moment(f.ReceivedAt), Indexed: moment(f.IndexedAt),
+		Contents: fileobject.Contents{
+			BatchCount: f.Result.BatchCount, PaymentCount: f.Result.PaymentCount,
+			MessageIDs: []string{}, Sums: []payment.Sum{}, Findings: []payment.Finding{},
+		},
+	}
+}

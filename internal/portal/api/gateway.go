@@ -1,0 +1,206 @@
+package api
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/crypto/ssh"
+
+	"sealgate/internal/audit"
+	"sealgate/internal/fault"
+	"sealgate/internal/keys"
+	"sealgate/internal/portal"
+	"sealgate/internal/store/catalog"
+)
+
+// gateway registers what is about the gateway itself.
+func (a *API) gateway() {
+	register(a, http.MethodGet, "/keys", "show-keys", "What is in the key store, no secret", a.showKeys)
+	register(a, http.MethodPost, "/keys/backup", "back-up-keys", "Write the key store to a file on the gateway's machine", a.backupKeys)
+	register(a, http.MethodPost, "/keys/rotate-master", "rotate-master-key", "Wrap the key store anew under a new master key", a.rotateMaster)
+	register(a, http.MethodPost, "/backup", "back-up", "Write a backup without keys to a directory on the gateway's machine", a.backup)
+	register(a, http.MethodGet, "/audit", "list-audit", "The audit log, newest first", a.listAudit)
+	register(a, http.MethodGet, "/audit/verify", "verify-audit", "Check the audit log against its signed tree heads", a.verifyAudit)
+}
+
+func (a *API) showKeys(context.Context, *none) (*out[portal.KeyStore], error) {
+	s, err := KeyStore(a.Keys)
+	if err != nil {
+		return nil, err
+	}
+	return &out[portal.KeyStore]{*s}, nil
+}
+
+// KeyStore describes a key store; also for a gateway that is stopped.
+func KeyStore(store *keys.Store) (*portal.KeyStore, error) {
+	s, err := store.Summary()
+	if err != nil {
+		return nil, err
+	}
+	shown := &portal.KeyStore{
+		Dir: s.Dir, Master: s.Master, Generation: s.Generation, Identity: hex.EncodeToString(s.Identity),
+		Accounts: s.Accounts, HostKeys: []portal.SSHKey{}, IngestKeys: []portal.IngestKey{},
+	}
+	for _, key := range store.HostKeys() {
+		public, err := ssh.NewPublicKey(key.Public())
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, "api: host key", err)
+		}
+		shown.HostKeys = append(shown.HostKeys, portal.SSHKey{Type: public.Type(), Fingerprint: ssh.FingerprintSHA256(public)})
+	}
+	for _, k := range s.IngestKeys {
+		shown.IngestKeys = append(shown.IngestKeys, portal.IngestKey{Day: k.Day, Fingerprint: k.Fingerprint.String()})
+	}
+	return shown, nil
+}
+
+func (a *API) backupKeys(ctx context.Context, in *struct {
+	Body struct {
+		File string `json:"file"`
+	}
+},
+) (*none, error) {
+	if err := absolute(ctx, in.Body.File); err != nil {
+		return nil, err
+	}
+	return &none{}, a.noted(ctx, "keys.backed-up", func() error { return a.Keys.Backup(in.Body.File) })
+}
+
+func (a *API) rotateMaster(ctx context.Context, in *struct {
+	Body struct {
+		Passphrase string `json:"passphrase,omitempty" doc:"the new one, where the master key is a passphrase"`
+	}
+},
+) (*none, error) {
+	if err := local(ctx); err != nil {
+		return nil, err
+	}
+	return &none{}, a.noted(ctx, "master-key.rotated", func() error { return a.Machine.RotateMaster(ctx, []byte(in.Body.Passphrase)) })
+}
+
+func (a *API) backup(ctx context.Context, in *struct {
+	Body struct {
+		Dir string `json:"dir"`
+	}
+},
+) (*none, error) {
+	if err := absolute(ctx, in.Body.Dir); err != nil {
+		return nil, err
+	}
+	return &none{}, a.noted(ctx, "data.backed-up", func() error { return a.Machine.Backup(ctx, in.Body.Dir) })
+}
+
+// absolute takes only callers of this machine, who mean the same file by a name.
+func absolute(ctx context.Context, name string) error {
+	if err := local(ctx); err != nil {
+		return err
+	}
+	if !filepath.IsAbs(name) {
+		return fault.New(fault.Invalid, "api: path", "the path must be absolute")
+	}
+	return nil
+}
+
+// noted records an act on the gateway before it happens.
+func (a *API) noted(ctx context.Context, action string, act func() error) error {
+	entry := audit.Entry{Actor: caller(ctx).Actor, Action: action}
+	if err := a.Catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.Audit(entry) }); err != nil {
+		return err
+	}
+	return act()
+}
+
+type auditQuery struct {
+	Account string    `query:"account"`
+	Since   time.Time `query:"since"`
+	Before  string    `query:"before" doc:"next of the page before"`
+	Limit   int       `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
+}
+
+type auditPage struct {
+	Entries []portal.AuditEntry `json:"entries"`
+	Next    *string             `json:"next"`
+}
+
+func (a *API) listAudit(ctx context.Context, in *auditQuery) (*out[auditPage], error) {
+	filter := catalog.AuditFilter{Since: in.Since, Limit: in.Limit + 1}
+	names, err := a.accountNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if in.Account != "" {
+		acct, err := a.Accounts.Account(ctx, in.Account)
+		if err != nil {
+			return nil, err
+		}
+		filter.Account = acct.ID
+	}
+	if in.Before != "" {
+		if filter.Before, err = uuid.Parse(in.Before); err != nil {
+			return nil, fault.New(fault.Invalid, "api: audit", "%q is no page", in.Before)
+		}
+	}
+	var rows []*audit.Entry
+	err = a.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+		rows, err = tx.AuditEntries(filter)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	page := auditPage{Entries: []portal.AuditEntry{}}
+	if len(rows) > in.Limit {
+		rows = rows[:in.Limit]
+		next := rows[in.Limit-1].ID.String()
+		page.Next = &next
+	}
+	for _, e := range rows {
+		name, known := names[e.Account]
+		if !known && e.Account != uuid.Nil {
+			name = e.Account.String()
+		}
+		page.Entries = append(page.Entries, portal.AuditEntry{
+			ID: e.ID.String(), Time: e.Time.UTC(), Account: name, Actor: e.Actor, Action: e.Action, Object: e.Object, Detail: e.Detail,
+		})
+	}
+	return &out[auditPage]{page}, nil
+}
+
+func (a *API) accountNames(ctx context.Context) (map[uuid.UUID]string, error) {
+	all, err := a.Accounts.Accounts(ctx)
+	names := map[uuid.UUID]string{}
+	if system, err := a.Accounts.Account(ctx, catalog.SystemAccount); err == nil {
+		names[system.ID] = system.Name
+	}
+	for _, acct := range all {
+		names[acct.ID] = acct.Name
+	}
+	return names, err
+}
+
+func (a *API) verifyAudit(ctx context.Context, _ *none) (*out[portal.AuditReport], error) {
+	r, err := VerifyAudit(ctx, a.Catalog, a.Keys)
+	if err != nil {
+		return nil, err
+	}
+	return &out[portal.AuditReport]{*r}, nil
+}
+
+// VerifyAudit checks the audit log of a catalog against its signed heads; also for
+// a gateway that is stopped.
+func VerifyAudit(ctx context.Context, cat *catalog.Catalog, store *keys.Store) (*portal.AuditReport, error) {
+	verifier, err := audit.NewVerifier(store.Identity().Public().(ed25519.PublicKey))
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "api: audit", err)
+	}
+	r, err := cat.VerifyAudit(ctx, verifier, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &portal.AuditReport{Entries: r.Entries, Heads: r.Heads, Root: hex.EncodeToString(r.Root[:])}, nil
+}
