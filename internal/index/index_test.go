@@ -13,7 +13,7 @@ import (
 
 const samplesRoot = "testdata/samples"
 
-var folders = []string{"pain001-v03", "pain001-v09", "misc", "sequence"}
+var folders = []string{"pain001-v03", "pain001-v09", "lb", "misc", "sequence"}
 
 func read(t testing.TB, r io.Reader) indextest.Answer {
 	t.Helper()
