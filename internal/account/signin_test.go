@@ -107,7 +107,7 @@ func TestUnknownUsersCostTheSame(t *testing.T) {
 	}
 	known, unknown, hostile := cost("here"), cost("nobody"), cost("no\x00body")
 	for _, d := range []time.Duration{unknown, hostile} {
-		if d < known/2 || d > known*2 {
+		if d < known/3 || d > known*3 {
 			t.Errorf("known %v, unknown %v, hostile %v", known, unknown, hostile)
 		}
 	}
