@@ -53,6 +53,7 @@ var arrows = []struct {
 	{"internal/portal/client/...", "portal fault"},
 
 	{"internal/policy", ""},
+	{"bench/...", "index/..."},
 	{"cmd/gateway", "..."},
 }
 
