@@ -67,6 +67,9 @@ func accountTerms(ts []term, id int64, a *payment.Account) []term {
 
 // normalNumber takes blanks and hyphens out of an account number.
 func normalNumber(s string) string {
+	if plain(s) {
+		return s
+	}
 	return strings.ToUpper(strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) {
 			return -1
@@ -77,12 +80,26 @@ func normalNumber(s string) string {
 
 // normalReference takes blanks and case out of a reference.
 func normalReference(s string) string {
+	if plain(s) {
+		return strings.ToLower(s)
+	}
 	return fold(strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
 			return -1
 		}
 		return r
 	}, s))
+}
+
+// plain reports whether s is capitals and digits alone, as nearly every number
+// in a file is.
+func plain(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return true
 }
 
 // fold takes case out of a text: two texts that differ only in case, or in how
