@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,7 +35,11 @@ func (a *app) backupCommand() *cobra.Command {
 				func(c *client.Client) error {
 					return c.Post(cmd.Context(), "/backup", map[string]string{"dir": dir}, nil)
 				},
-				func(s *stores) error { return s.backup(cmd.Context(), dir, a) },
+				func(s *stores) error {
+					progress, done := terminal.Meter(a.err, "copying")
+					defer done()
+					return s.backup(cmd.Context(), dir, a.now, progress)
+				},
 			)
 			if err != nil {
 				return err
@@ -51,8 +56,12 @@ func (a *app) backupCommand() *cobra.Command {
 	}
 }
 
-func (s *stores) backup(ctx context.Context, dir string, a *app) error {
-	_, err := backup.Make(ctx, s.cfg.Data, dir, s.vault, a.now())
+// backup writes a backup of these stores.
+func (s *stores) backup(ctx context.Context, dir string, now func() time.Time, progress backup.Progress) error {
+	_, err := backup.Make(ctx, backup.Sources{
+		Data: s.cfg.Data, Gateway: s.node, Version: version,
+		Catalog: s.catalog, Accounts: s.databases, Vault: s.vault, Now: now,
+	}, dir, progress)
 	return err
 }
 
@@ -70,7 +79,7 @@ func (a *app) restoreCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			m, err := backup.Restore(cmd.Context(), args[0], dir)
+			m, err := backup.Restore(cmd.Context(), args[0], dir, nil)
 			if err != nil {
 				return err
 			}

@@ -110,11 +110,12 @@ func freshDir(dir string) error {
 	if err != nil {
 		return local(dir, err)
 	}
+	if _, err := os.Lstat(filepath.Join(dir, backup.Catalog)); err == nil {
+		return fault.New(fault.Exists, "init", "there is a gateway in %s already; nothing was changed", dir)
+	}
 	for _, n := range names {
 		switch n.Name() {
 		case backup.Keys, "gateway.yaml", "lock":
-		case backup.Catalog:
-			return fault.New(fault.Exists, "init", "there is a gateway in %s already; nothing was changed", dir)
 		default:
 			return fault.New(fault.Exists, "init", "%s is not empty (%s); give a new directory", dir, n.Name())
 		}

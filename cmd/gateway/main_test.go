@@ -34,6 +34,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SAMPLES", samples)
 			env.Setenv("KEYS", keys)
+			env.Setenv("SEALGATE_DATA", filepath.Join(env.WorkDir, "data"))
+			env.Values[gatewayKey{}] = new(*running)
 			env.Setenv("LC_ALL", "C")
 			env.Setenv("TZ", "UTC")
 			return nil
@@ -43,6 +45,10 @@ func TestScripts(t *testing.T) {
 			"json":  jsonIs,
 			"mode":  modeIs,
 			"flip":  flip,
+			"put":   put,
+			"serve": serve,
+			"stop":  stop,
+			"value": value,
 		},
 	})
 }
@@ -65,28 +71,35 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // json FILE PATH WANT compares one value of a JSON file: "payments.0.kind",
-// "findings.#" for a length. An array or object is compared as JSON text.
+// "findings.len" for a length. An array or object is compared as JSON text.
 func jsonIs(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: json FILE PATH WANT")
 	}
+	got := lookUp(ts, args[0], args[1])
+	if (got == args[2]) == neg {
+		ts.Fatalf("%s is %q, want %q (negated: %v)", args[1], got, args[2], neg)
+	}
+}
+
+func lookUp(ts *testscript.TestScript, file, path string) string {
 	var v any
-	dec := json.NewDecoder(strings.NewReader(ts.ReadFile(args[0])))
+	dec := json.NewDecoder(strings.NewReader(ts.ReadFile(file)))
 	dec.UseNumber()
 	ts.Check(dec.Decode(&v))
 	if dec.More() {
-		ts.Fatalf("%s holds more than one JSON value", args[0])
+		ts.Fatalf("%s holds more than one JSON value", file)
 	}
-	for _, step := range strings.Split(args[1], ".") {
+	for _, step := range strings.Split(path, ".") {
 		switch at := v.(type) {
 		case map[string]any:
 			next, ok := at[step]
 			if !ok {
-				ts.Fatalf("no %q in %s", step, args[0])
+				ts.Fatalf("no %q in %s", step, file)
 			}
 			v = next
 		case []any:
-			if step == "#" {
+			if step == "len" {
 				v = len(at)
 				break
 			}
@@ -106,9 +119,7 @@ func jsonIs(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		got = string(text)
 	}
-	if (got == args[2]) == neg {
-		ts.Fatalf("%s is %q, want %q (negated: %v)", args[1], got, args[2], neg)
-	}
+	return got
 }
 
 // mode FILE WANT compares a file's permission bits, in octal.

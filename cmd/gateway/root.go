@@ -39,6 +39,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		inGroup("run", a.initCommand()),
 		inGroup("run", a.serveCommand()),
+		inGroup("run", a.doctorCommand()),
 		inGroup("run", a.keysCommand()),
 		inGroup("run", a.backupCommand()),
 		inGroup("run", a.restoreCommand()),

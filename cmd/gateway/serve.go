@@ -12,7 +12,6 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"sealgate/internal/audit"
-	"sealgate/internal/backup"
 	"sealgate/internal/config"
 	"sealgate/internal/fault"
 	"sealgate/internal/indexer"
@@ -286,8 +285,7 @@ type machine struct {
 }
 
 func (m machine) Backup(ctx context.Context, dir string) error {
-	_, err := backup.Make(ctx, m.cfg.Data, dir, m.vault, m.app.now())
-	return err
+	return m.backup(ctx, dir, m.app.now, nil)
 }
 
 func (m machine) RotateMaster(ctx context.Context, passphrase []byte) error {

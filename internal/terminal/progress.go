@@ -24,12 +24,29 @@ func Progress(w io.Writer, r io.Reader, size int64, what string) (reader io.Read
 	if size < worthShowing || !IsTerminal(w) {
 		return r, func() {}
 	}
-	bar := progressbar.NewOptions64(size,
+	bar := newBar(w, size, what)
+	return io.TeeReader(r, bar), func() { _ = bar.Finish() }
+}
+
+// Meter shows a bar on w for work that tells by itself how far it is; step is nil
+// when nobody is looking. done clears the bar.
+func Meter(w io.Writer, what string) (step func(done, total int64), done func()) {
+	if !IsTerminal(w) {
+		return nil, func() {}
+	}
+	bar := newBar(w, -1, what)
+	return func(done, total int64) {
+		bar.ChangeMax64(total)
+		_ = bar.Set64(done)
+	}, func() { _ = bar.Finish() }
+}
+
+func newBar(w io.Writer, size int64, what string) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(size,
 		progressbar.OptionSetWriter(w),
 		progressbar.OptionSetDescription(Clean(what)),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionClearOnFinish(),
 	)
-	return io.TeeReader(r, bar), func() { _ = bar.Finish() }
 }
