@@ -86,12 +86,18 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 
 	// How files come in, are opened, wait to be fetched, and are indexed.
 	room := func() (free, total int64, err error) { return diskSpace(cfg.Data) }
-	in := intake.New(s.catalog, s.vault, s.custody, intake.Options{Node: s.node, Now: a.now, Log: log, Space: room})
+	in := intake.New(s.catalog, s.vault, s.custody, intake.Options{Node: s.node, Now: a.now, Log: log, Space: room, Observe: counts.Arrival})
 	contents := bodies.New(s.catalog, s.vault, s.custody)
 	out := outbox.New(s.catalog, contents, s.custody, in, a.now)
 	reader := indexer.New(s.catalog, s.databases, contents, s.custody, indexer.Options{
 		Now: a.now, Log: log,
-		Observe: func(outcome payment.Outcome, took time.Duration, _ int64) { counts.Indexed("", string(outcome), took) },
+		Observe: func(s payment.Summary, took time.Duration) {
+			format := "unknown"
+			if s.Format != nil {
+				format = *s.Format
+			}
+			counts.Indexed(format, string(s.Outcome), took)
+		},
 	})
 	jobs := work.NewRunner(s.catalog, map[string]work.Handler{
 		catalog.IndexJob:  reader.Handle,

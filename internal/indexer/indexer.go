@@ -59,7 +59,7 @@ const AnswerJob = "answer"
 type Options struct {
 	Now     func() time.Time
 	Log     *slog.Logger
-	Observe func(outcome payment.Outcome, took time.Duration, size int64) // metrics; may be nil
+	Observe func(s payment.Summary, took time.Duration) // metrics; may be nil
 }
 
 // Indexer works on index jobs and on what people decide about files.
@@ -119,7 +119,7 @@ func (x *Indexer) Handle(ctx context.Context, job *catalog.Job) error {
 		return err
 	}
 	if x.opt.Observe != nil {
-		x.opt.Observe(summary.Outcome, x.opt.Now().Sub(began), s.file.Content.Size)
+		x.opt.Observe(summary, x.opt.Now().Sub(began))
 	}
 	return nil
 }

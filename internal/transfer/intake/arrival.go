@@ -277,10 +277,12 @@ func (a *Arrival) Commit(ctx context.Context) (*catalog.File, error) {
 	a.board.release()
 	a.fresh.wipe()
 	if err != nil {
+		a.in.count(a, "refused")
 		a.fail(err)
 		a.discard(ctx)
 		return nil, err
 	}
+	a.in.count(a, "received")
 	a.currentObject().Close()
 	return f, nil
 }
@@ -316,6 +318,7 @@ func (a *Arrival) Abort(cause error) {
 	a.in.live.remove(a)
 	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()
+	a.in.count(a, "cut")
 	err := a.failure()
 	if err == nil {
 		err = a.suspend(ctx)

@@ -56,6 +56,9 @@ type Options struct {
 	Now   func() time.Time
 	Log   *slog.Logger
 	Space Space // nil = no check
+
+	// Observe counts the ends of arrivals: received, cut or refused. May be nil.
+	Observe func(source, outcome string, size int64)
 }
 
 // Intake takes files in. It is safe for concurrent use.
@@ -67,6 +70,7 @@ type Intake struct {
 	now     func() time.Time
 	log     *slog.Logger
 	space   Space
+	observe func(source, outcome string, size int64)
 
 	live      registry
 	confirmed confirmations
@@ -78,8 +82,14 @@ type Intake struct {
 func New(cat *catalog.Catalog, v vault.Vault, keys *custody.Custodian, opt Options) *Intake {
 	return &Intake{
 		catalog: cat, vault: v, keys: keys,
-		node: opt.Node, now: opt.Now, log: opt.Log, space: opt.Space,
+		node: opt.Node, now: opt.Now, log: opt.Log, space: opt.Space, observe: opt.Observe,
 		live: newRegistry(), confirmed: newConfirmations(),
+	}
+}
+
+func (in *Intake) count(a *Arrival, outcome string) {
+	if in.observe != nil {
+		in.observe(a.spec.Source, outcome, a.board.size)
 	}
 }
 
