@@ -272,4 +272,3 @@ func TestKeptBodiesMoveToTheVault(t *testing.T) {
 		t.Error("the sweep took the moved body")
 	}
 }
-

@@ -580,4 +580,3 @@ func TestSweep(t *testing.T) {
 		t.Errorf("expired names are listed: %v", list)
 	}
 }
-
