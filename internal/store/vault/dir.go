@@ -12,9 +12,8 @@ import (
 	"sealgate/internal/fault"
 )
 
-// Dir is a vault in a directory: DIR/ab/cd/abcd..., two levels of 256
-// directories so that none holds more than some hundred of a few million
-// objects. There is nothing else on disk, no temporary names and no index.
+// Dir is a vault in a directory: DIR/ab/abcd..., one level of 256 directories:
+// after the first hundreds of objects none has to be made, and synced, any more. There is nothing else on disk, no temporary names and no index.
 // Directories are made when first needed and never removed.
 type Dir struct {
 	fs  durable.FS
@@ -42,7 +41,7 @@ func Open(disk durable.FS, dir string) (*Dir, error) {
 
 // path returns the object's name; ref has been checked.
 func (v *Dir) path(ref string) string {
-	return filepath.Join(v.dir, ref[:2], ref[2:4], ref)
+	return filepath.Join(v.dir, ref[:2], ref)
 }
 
 // Create is Vault.
@@ -123,9 +122,9 @@ func (v *Dir) walk(ctx context.Context, dir, prefix string, visit func(ref strin
 	}
 	for _, name := range names {
 		switch {
-		case len(prefix) < 4 && isFanout(name):
-			err = v.walk(ctx, filepath.Join(dir, name), prefix+name, visit)
-		case len(prefix) == 4 && ValidRef(name) && strings.HasPrefix(name, prefix):
+		case prefix == "" && isFanout(name):
+			err = v.walk(ctx, filepath.Join(dir, name), name, visit)
+		case prefix != "" && ValidRef(name) && strings.HasPrefix(name, prefix):
 			err = visit(name)
 		}
 		if err != nil {
@@ -146,12 +145,11 @@ func (v *Dir) Free(context.Context) (int64, error) {
 }
 
 // dirs returns the directories on the way to ref, the innermost first.
-func (v *Dir) dirs(ref string) [3]string {
-	outer := filepath.Join(v.dir, ref[:2])
-	return [3]string{filepath.Join(outer, ref[2:4]), outer, v.dir}
+func (v *Dir) dirs(ref string) [2]string {
+	return [2]string{filepath.Join(v.dir, ref[:2]), v.dir}
 }
 
-// makeDirs makes the directories for ref. It refuses where an fsync of one of
+// makeDirs makes the directory for ref. It refuses where an fsync of one of
 // them has failed: names that were lost then look clean now, and no later
 // fsync would say so.
 func (v *Dir) makeDirs(ref string) error {
@@ -163,14 +161,11 @@ func (v *Dir) makeDirs(ref string) error {
 	if err != nil || known {
 		return err
 	}
-	if err := v.fs.Mkdir(dirs[1]); err != nil {
-		return err
-	}
 	return v.fs.Mkdir(dirs[0])
 }
 
 // lostIn returns the failure that one of dirs has met; the caller holds mu.
-func (v *Dir) lostIn(dirs [3]string) error {
+func (v *Dir) lostIn(dirs [2]string) error {
 	for _, d := range dirs {
 		if err := v.lost[d]; err != nil {
 			return err
@@ -197,9 +192,11 @@ func (v *Dir) syncNames(ref string) error {
 	}
 	for _, d := range todo {
 		if err := v.fs.SyncDir(d); err != nil {
-			v.mu.Lock()
-			v.lost[d] = err
-			v.mu.Unlock()
+			if !fault.Is(err, fault.Full) { // a full disk recovers by itself
+				v.mu.Lock()
+				v.lost[d] = err
+				v.mu.Unlock()
+			}
 			return err
 		}
 	}
