@@ -31,7 +31,7 @@ bench: build deps ## figures beside OpenSSH, xmllint and openssl on this machine
 
 lint: $(tools)/staticcheck $(tools)/gofumpt ## vet, format, staticcheck, import policy and house bounds
 	go vet ./...
-	@out=$$($(tools)/gofumpt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
+	@out=$$($(tools)/gofumpt -l $$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null)); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 	$(tools)/staticcheck ./...
 	go test -count=1 ./internal/policy
 

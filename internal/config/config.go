@@ -182,10 +182,11 @@ func (c *Config) fromEnvironment(env map[string]string) error {
 	return nil
 }
 
+// environment picks our variables; an empty one is as good as none.
 func environment(environ []string) map[string]string {
 	env := map[string]string{}
 	for _, pair := range environ {
-		if name, value, ok := strings.Cut(pair, "="); ok && strings.HasPrefix(name, "SEALGATE_") {
+		if name, value, ok := strings.Cut(pair, "="); ok && value != "" && strings.HasPrefix(name, "SEALGATE_") {
 			env[name] = value
 		}
 	}

@@ -58,6 +58,8 @@ var arrows = []struct {
 	{"internal/policy", ""},
 	{"internal/campaign", ""}, // tests of the whole gateway, from outside
 	{"cmd/gateway", "..."},
+	{"bench/...", "..."}, // programs that measure
+	{"demo/...", "..."},
 }
 
 // banned may not be reached by the gateway at all, our own packages or not.

@@ -18,10 +18,6 @@ import (
 	"sealgate/internal/transfer/inbox"
 )
 
-// maxPage is the longest list that one request gives; more is asked for page by
-// page.
-const maxPage = 10_000
-
 // ByID names a file.
 type ByID struct {
 	ID string `path:"id"`
