@@ -179,14 +179,15 @@ func (c *conn) sftp(ch ssh.Channel) {
 	c.sessions[s] = struct{}{}
 	c.mu.Unlock()
 	defer c.srv.opt.Metrics.Session("sftp")()
-	rs := sftp.NewRequestServer(f, s.handlers(), sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(maxData))
-	err := rs.Serve()
+	err := f.run(func() error {
+		return sftp.NewRequestServer(f, s.handlers(), sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(maxData)).Serve()
+	})
 	c.srv.opt.Log.Debug("SFTP session ended", "login", s.who.Login, "error", err)
 	c.mu.Lock()
 	delete(c.sessions, s)
 	c.mu.Unlock()
 	_, _ = ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{0}))
-	_ = rs.Close()
+	_ = f.Close()
 }
 
 // quiet reports whether no transfer runs and no request waits.

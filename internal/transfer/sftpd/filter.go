@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"sync"
+	"time"
 
 	"sealgate/internal/fault"
 )
@@ -51,13 +52,21 @@ type handle struct {
 // reach pkg/sftp: it would use a request that another of its goroutines is
 // still opening.
 //
-// Read is called by one goroutine (pkg/sftp's receiver) and Write by another
-// (its sender); mu guards what both use.
+// Three goroutines use it: run waits for the beginning of a packet, Read
+// (pkg/sftp's receiver) takes the rest of it, Write (pkg/sftp's sender) passes
+// the answers on. run and Read take turns with the channel.
 type filter struct {
-	ch io.ReadWriteCloser
-	ev events
+	ch   io.ReadWriteCloser
+	ev   events
+	doze time.Duration
+
+	starts chan start    // from run to Read: a packet begins
+	turn   chan struct{} // from Read to run: the packet was taken whole
+	gone   chan struct{} // closed by run when nothing more will come
+	reason error         // why; set before gone is closed
 
 	// Owned by Read.
+	mine  bool   // the channel: a packet has begun and was not taken whole
 	head  []byte // what to hand out next
 	body  int    // bytes of the current packet to pass on after head
 	alone bool   // the current request runs alone: nothing is forwarded before its answer
@@ -76,18 +85,25 @@ type filter struct {
 }
 
 func newFilter(ch io.ReadWriteCloser, ev events) *filter {
-	f := &filter{ch: ch, ev: ev, handles: make(map[string]*handle)}
+	f := &filter{
+		ch: ch, ev: ev, doze: dozeAfter, handles: make(map[string]*handle),
+		starts: make(chan start), turn: make(chan struct{}), gone: make(chan struct{}),
+	}
 	f.moved.L = &f.mu
 	return f
 }
 
 // Close closes the channel and frees a barrier that waits.
 func (f *filter) Close() error {
+	f.die()
+	return f.ch.Close()
+}
+
+func (f *filter) die() {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.dead = true
 	f.moved.Broadcast()
-	f.mu.Unlock()
-	return f.ch.Close()
 }
 
 // idle reports whether every request has been answered and no handle is open.
@@ -126,22 +142,13 @@ func (f *filter) next() error {
 		}
 		f.alone = false
 	}
-	var start [5]byte
-	_, err := io.ReadFull(f.ch, start[:])
-	if err == nil || err == io.EOF {
-		f.order.Lock()
-		f.ev.followed(err == io.EOF)
-		f.order.Unlock()
-	}
+	start, err := f.begin()
 	if err != nil {
 		return err
 	}
-	n := int64(binary.BigEndian.Uint32(start[:]))
-	if n < 5 || n > maxPacket {
-		return fault.New(fault.Invalid, "sftpd: packet", "a packet of %d bytes is not allowed", n)
-	}
+	n := start.length()
 	if start[4] == fxpWrite {
-		return f.write(start, int(n))
+		return f.write(start, n)
 	}
 	packet := make([]byte, 4+n)
 	copy(packet, start[:])
@@ -152,7 +159,7 @@ func (f *filter) next() error {
 }
 
 // write forwards the head of a WRITE: type, id, handle, offset.
-func (f *filter) write(start [5]byte, n int) error {
+func (f *filter) write(start start, n int) error {
 	const fixed = 5 + 4 + 4 // length and type, id, length of the handle
 	head := make([]byte, fixed, 64)
 	copy(head, start[:])
@@ -197,7 +204,7 @@ func (f *filter) route(packet []byte) error {
 	rest := packet[9:]
 	switch r.typ {
 	case fxpInit:
-		r.id = 0 // INIT has a version where others have an id
+		return errMalformed // once is enough
 	case fxpOpen, fxpOpendir:
 		path, _, ok := cutString(rest)
 		if !ok {
@@ -311,8 +318,17 @@ func (f *filter) fsync(id uint32, args []byte) []byte {
 }
 
 // Write takes pkg/sftp's answers, which come in pieces, and passes them to the
-// client. Only answers that matter here are held until they are whole.
+// client. Only answers that matter here are held until they are whole. pkg/sftp
+// drops its error: a client that is gone must not leave a barrier waiting.
 func (f *filter) Write(p []byte) (int, error) {
+	n, err := f.passOn(p)
+	if err != nil {
+		f.die()
+	}
+	return n, err
+}
+
+func (f *filter) passOn(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		if f.pass > 0 {
 			n := min(f.pass, len(rest))
@@ -342,7 +358,7 @@ func (f *filter) gather(p []byte) (int, error) {
 	}
 	length := 4 + int(binary.BigEndian.Uint32(f.held))
 	typ := f.held[4]
-	whole := typ == fxpVersion || typ == fxpStatus || typ == fxpHandle
+	whole := typ == fxpStatus || typ == fxpHandle
 	want := length
 	if !whole {
 		// Data, names and attributes pass through. pkg/sftp writes head and
@@ -355,9 +371,6 @@ func (f *filter) gather(p []byte) (int, error) {
 	}
 	packet := f.held
 	f.held = nil
-	if typ == fxpVersion {
-		packet = advertise(packet)
-	}
 	if whole {
 		// What the client sends on reading this is looked at after it.
 		f.order.Lock()

@@ -8,8 +8,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pkg/sftp"
 
@@ -69,12 +71,13 @@ func serveFiltered(t *testing.T, s *spy, h sftp.Handlers) net.Conn {
 	t.Helper()
 	client, server := net.Pipe()
 	f := newFilter(server, s)
-	rs := sftp.NewRequestServer(f, h, sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(maxData))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = rs.Serve()
-		_ = rs.Close()
+		_ = f.run(func() error {
+			return sftp.NewRequestServer(f, h, sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(maxData)).Serve()
+		})
+		_ = f.Close()
 	}()
 	t.Cleanup(func() {
 		client.Close()
@@ -281,6 +284,8 @@ func TestBadPacketsEndTheSession(t *testing.T) {
 		"too long":            {0xff, 0xff, 0xff, 0xff, fxpOpen, 0, 0, 0, 1},
 		"just too long":       binary.BigEndian.AppendUint32(nil, maxPacket+1),
 		"no id":               {0, 0, 0, 1, fxpOpen},
+		"first is no init":    {0, 0, 0, 5, fxpClose, 0, 0, 0, 1},
+		"second init":         {0, 0, 0, 5, fxpInit, 0, 0, 0, 3},
 		"write without room":  seal(append([]byte{0, 0, 0, 0, fxpWrite, 0, 0, 0, 1}, appendString(nil, "1")...)),
 		"write, long handle":  seal(append([]byte{0, 0, 0, 0, fxpWrite, 0, 0, 0, 1}, write(string(make([]byte, 300)), 0, nil)...)),
 		"open, path past end": {0, 0, 0, 9, fxpOpen, 0, 0, 0, 1, 0, 0, 0, 200},
@@ -288,11 +293,65 @@ func TestBadPacketsEndTheSession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := serveFiltered(t, &spy{}, sftp.InMemHandler())
+			if !strings.HasPrefix(name, "first") {
+				w := wire{t, conn}
+				w.send(fxpInit, 3, nil)
+				w.receive()
+			}
 			go func() { _, _ = conn.Write(append(slices.Clone(raw), make([]byte, 16)...)) }()
 			if b, err := io.ReadAll(conn); len(b) != 0 {
 				t.Errorf("answered %x, %v", b, err)
 			}
 		})
+	}
+}
+
+// A session whose request server went home works as before, again and again.
+func TestDozing(t *testing.T) {
+	client, server := net.Pipe()
+	f := newFilter(server, &spy{})
+	f.doze = time.Millisecond
+	runs := 0
+	done := make(chan error, 1)
+	h := sftp.InMemHandler()
+	go func() {
+		done <- f.run(func() error {
+			runs++
+			return sftp.NewRequestServer(f, h, sftp.WithRSAllocator()).Serve()
+		})
+	}()
+	c, err := sftp.NewClientPipe(client, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	for i := range 200 {
+		w, err := c.Create("/a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte{byte(i)}); err != nil {
+			t.Fatal(err)
+		}
+		if i%20 == 0 { // with a handle open it stays awake
+			<-time.After(5 * time.Millisecond)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if r.IntN(4) == 0 {
+			<-time.After(time.Duration(r.IntN(2000)) * time.Microsecond)
+		}
+		if i, err := c.Stat("/a"); err != nil || i.Size() != 1 {
+			t.Fatal(i, err)
+		}
+	}
+	client.Close()
+	if err := <-done; err == nil {
+		t.Error("run ended without a reason")
+	}
+	if runs < 2 {
+		t.Errorf("%d request servers: the session never dozed", runs)
 	}
 }
 
@@ -364,8 +423,11 @@ func FuzzFilter(f *testing.F) {
 		h := sftp.InMemHandler()
 		h.FilePut = discard{}
 		ch := &stranger{Reader: bytes.NewReader(raw)}
-		rs := sftp.NewRequestServer(newFilter(ch, &spy{}), h, sftp.WithRSAllocator())
-		if err := rs.Serve(); err == nil {
+		filter := newFilter(ch, &spy{})
+		err := filter.run(func() error {
+			return sftp.NewRequestServer(filter, h, sftp.WithRSAllocator()).Serve()
+		})
+		if err == nil {
 			t.Fatal("a session ended without a reason")
 		}
 		ch.mu.Lock()

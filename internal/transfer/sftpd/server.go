@@ -25,7 +25,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 
 	"sealgate/internal/fault"
@@ -110,21 +109,12 @@ type Server struct {
 	work     sync.WaitGroup // one per connection
 }
 
-// extensionsOnce sets what pkg/sftp advertises: it is one list for the whole
-// process. The filter adds its own to each VERSION packet.
-var extensionsOnce = sync.OnceValue(func() error {
-	return sftp.SetSFTPExtensions("posix-rename@openssh.com", "statvfs@openssh.com")
-})
-
 // New returns a server that is not listening yet.
 func New(opt Options) (*Server, error) {
 	opt.fill()
 	config, err := baseConfig(opt.HostKeys)
 	if err != nil {
 		return nil, err
-	}
-	if err := extensionsOnce(); err != nil {
-		return nil, fault.Wrap(fault.Internal, "sftpd: extensions", err)
 	}
 	return &Server{
 		opt: opt, ssh: config, conns: make(map[*conn]struct{}),

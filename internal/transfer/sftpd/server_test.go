@@ -638,7 +638,7 @@ func TestFaultsBecomeSentences(t *testing.T) {
 		return f.Close()
 	}
 	h.Faults.FullNext()
-	wantStatus(t, closing(), 4, "no room")
+	wantStatus(t, closing(), 4, "disk is full")
 	if len(h.received()) != 0 {
 		t.Error("a failed commit became a file")
 	}

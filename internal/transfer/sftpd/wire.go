@@ -43,8 +43,10 @@ const (
 	// are short decimal numbers.
 	maxHandleName = 256
 
-	extLimits = "limits@openssh.com"
-	extFsync  = "fsync@openssh.com"
+	extLimits  = "limits@openssh.com"
+	extFsync   = "fsync@openssh.com"
+	extRename  = "posix-rename@openssh.com"
+	extStatVFS = "statvfs@openssh.com"
 )
 
 // errMalformed ends a session whose client sends packets that do not parse.
@@ -99,11 +101,12 @@ func limits(id uint32) []byte {
 	return seal(b)
 }
 
-// advertise adds the filter's extensions to pkg/sftp's VERSION packet.
-func advertise(packet []byte) []byte {
-	b := append([]byte(nil), packet...)
-	for _, name := range []string{extFsync, extLimits} {
-		b = appendString(appendString(b, name), "1")
+// version makes the answer to INIT: version 3, and the extensions that work
+// here (posix-rename and statvfs are pkg/sftp's).
+func version() []byte {
+	b := []byte{0, 0, 0, 0, fxpVersion, 0, 0, 0, 3}
+	for _, e := range [][2]string{{extRename, "1"}, {extStatVFS, "2"}, {extFsync, "1"}, {extLimits, "1"}} {
+		b = appendString(appendString(b, e[0]), e[1])
 	}
 	return seal(b)
 }

@@ -1,0 +1,116 @@
+package sftpd
+
+import (
+	"encoding/binary"
+	"io"
+	"time"
+
+	"sealgate/internal/fault"
+)
+
+// dozeAfter is how long a session without an open handle keeps its request
+// server.
+const dozeAfter = time.Second
+
+// start is the beginning of a packet: its length and type.
+type start [5]byte
+
+func (s start) length() int { return int(binary.BigEndian.Uint32(s[:])) }
+func (s start) typ() byte   { return s[4] }
+
+// run waits for packets and runs serve while there are any. A request server
+// of pkg/sftp has a dozen goroutines and half a megabyte of buffers, and knows
+// nothing that a session without open handles would miss: so it is started by a
+// packet and sent home when the session dozes. Most sessions doze most of the
+// time; they cost one goroutine here.
+//
+// run returns when the session is over, and then nothing of it runs any more.
+func (f *filter) run(serve func() error) error {
+	if err := f.hello(); err != nil {
+		return err
+	}
+	var served chan error // of the request server that runs; nil = none does
+	for {
+		s, err := f.await()
+		if err != nil {
+			f.reason = err
+			close(f.gone)
+			if served != nil {
+				<-served
+			}
+			return err
+		}
+		for taken := false; !taken; {
+			if served == nil {
+				served = make(chan error, 1)
+				go func(done chan<- error) { done <- serve() }(served)
+			}
+			select {
+			case f.starts <- s:
+				taken = true
+			case <-served: // it dozed off in the same moment
+				served = nil
+			}
+		}
+		select {
+		case <-f.turn:
+		case err := <-served: // it ended in the middle of a packet
+			return err
+		}
+	}
+}
+
+// hello answers INIT, which comes first and once.
+func (f *filter) hello() error {
+	s, err := f.await()
+	if err != nil {
+		return err
+	}
+	if s.typ() != fxpInit {
+		return errMalformed
+	}
+	if _, err := io.CopyN(io.Discard, f.ch, int64(s.length()-1)); err != nil {
+		return unexpected(err)
+	}
+	_, err = f.ch.Write(version())
+	return err
+}
+
+// await reads the beginning of a packet.
+func (f *filter) await() (s start, err error) {
+	_, err = io.ReadFull(f.ch, s[:])
+	if err == nil || err == io.EOF {
+		f.order.Lock()
+		f.ev.followed(err == io.EOF)
+		f.order.Unlock()
+	}
+	if n := s.length(); err == nil && (n < 5 || n > maxPacket) {
+		err = fault.New(fault.Invalid, "sftpd: packet", "a packet of %d bytes is not allowed", n)
+	}
+	return s, err
+}
+
+// begin is Read's side of run: it gives the channel back and waits for the next
+// packet. io.EOF sends the request server home.
+func (f *filter) begin() (start, error) {
+	if f.mine {
+		f.mine = false
+		f.turn <- struct{}{}
+	}
+	sleepy := time.NewTimer(f.doze)
+	defer sleepy.Stop()
+	for {
+		select {
+		case s := <-f.starts:
+			f.mine = true
+			return s, nil
+		case <-f.gone:
+			return start{}, f.reason
+		case <-sleepy.C:
+			if f.idle() {
+				return start{}, io.EOF
+			}
+			sleepy.Reset(f.doze)
+		}
+	}
+}
