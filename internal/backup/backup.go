@@ -1,283 +1,308 @@
-// Package backup copies a data directory to a place of its own and back: bodies,
-// account databases and catalog, never a key.
+// Package backup copies what a gateway has on record to another disk, checks
+// such a copy, and makes a data directory out of one. No key is ever in it.
 //
-// The copy is taken while the gateway runs or while it is stopped, in this order:
+// # What is in a backup
 //
-//	bodies; account databases; catalog; bodies that came meanwhile
+//	manifest.json        what belongs to it: names, sizes, SHA-256 sums
+//	catalog.db           the catalog
+//	accounts/ID.db       the payment index of each account
+//	vault/ab/cd/REF      sealed bodies, byte for byte
 //
-// A body is durable before the catalog names it, and an index is published before
-// the catalog tells its result; so all that the copied catalog refers to is in the
-// copy. What the copy has and its catalog does not know (a body removed or not yet
-// on record) is swept when it is served. Databases are copied by SQLite itself, each
-// as one moment, without free pages and without a log: a grant that was cleared
-// before is not in the copy.
+// Left out are keys/, settings, the socket, logs, and what is still arriving.
 //
-// A backup appears under its name only when all of it is on the disk. It replaces
-// an earlier backup of that name and nothing else.
+// # Order
+//
+// Everything is copied while the gateway works, in this order:
+//
+//  1. bodies that are on record and at rest
+//  2. the catalog, as it is at one moment: the moment of the backup
+//  3. bodies that this catalog refers to and that came meanwhile
+//  4. account databases, each as it is at one later moment
+//  5. the manifest
+//
+// A body is durable before the catalog refers to it, and does not change once its
+// file is received, so after 3 each reference has its body, unless the body was
+// removed meanwhile. That happens after an index was published in the account's
+// database, which is copied later and has it: a worker that takes the file up
+// finds its work done and goes on from there. Copied before the catalog, an
+// account's database would lack the payments of files that the catalog calls
+// indexed, and a duplicate of them would pass. What it knows too much, the
+// files that arrived after 2, is taken out of the copy.
+//
+// # Incomplete backups
+//
+// The manifest is renamed before anything is changed, and written again when
+// all is on the disk. A directory with unfinished.json and no manifest.json is
+// what an interrupted backup left: nothing is restored from it, and the next
+// backup into it goes on with what is whole.
+//
+// The manifest tells damage, not malice: who may write to a backup can change
+// both. Keep it where others cannot.
 package backup
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
+	"path"
+	"slices"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver that copies databases
+	"github.com/google/uuid"
 
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
+	"sealgate/internal/store/accountdb"
+	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/vault"
 )
 
-// Names in a data directory and in a backup of it.
+// Names in a data directory; all but Keys are names in a backup, too.
 const (
 	Catalog  = "catalog.db"
 	Accounts = "accounts"
 	Vault    = "vault"
 	Keys     = "keys"
-	manifest = "backup.json"
 )
 
-// Manifest says what a backup is.
-type Manifest struct {
-	Sealgate string    `json:"sealgate"` // "data backup"
-	Version  int       `json:"version"`
-	MadeAt   time.Time `json:"made_at"`
-	Bodies   int       `json:"bodies"`
-	Accounts int       `json:"accounts"`
+// Progress is told how many bytes are done, and of how many as far as is known.
+// It may be nil.
+type Progress func(done, total int64)
+
+// Sources are what a backup is made of.
+type Sources struct {
+	Data     string // the data directory, where no backup may lie
+	Gateway  string // the gateway's own name; a backup is written over those of the same gateway only
+	Version  string // of the gateway's program
+	Catalog  Snapshotter
+	Accounts *accountdb.Pool
+	Vault    vault.Vault
+	Now      func() time.Time
+
+	fs durable.FS // of the destination; nil = durable.OS
 }
 
-const (
-	manifestName    = "data backup"
-	manifestVersion = 1
-)
+// Snapshotter is a catalog that can be copied: a *catalog.Catalog while the
+// gateway runs, a *catalog.Stored while it does not.
+type Snapshotter interface {
+	CopyTo(ctx context.Context, path string) error
+	Bodies(ctx context.Context, visit func(catalog.BodyOnRecord) error) error
+}
 
-// Make copies the data directory to dst. bodies is its vault.
-func Make(ctx context.Context, data, dst string, bodies vault.Vault, now time.Time) (*Manifest, error) {
+// Make writes a backup to the directory dest, whose parent must be there. In an
+// earlier backup of the same gateway only what is new is copied and what is
+// gone is removed. What Make refuses and why: see refuse.
+func Make(ctx context.Context, src Sources, dest string, progress Progress) (Summary, error) {
 	const op = "backup: make"
-	if err := refuse(data, dst); err != nil {
-		return nil, err
+	if src.fs == nil {
+		src.fs = durable.OS
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dst), ".sealgate-backup-*")
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, op, err)
+	m := &maker{
+		Sources: src, target: target{disk: src.fs, dir: dest, progress: progress},
+		manifest: Manifest{Sealgate: manifestName, Version: manifestVersion, Gateway: src.Gateway, Program: src.Version, MadeAt: src.Now().UTC()},
+		bodies:   map[string]File{},
 	}
-	defer os.RemoveAll(tmp)
-	m := &Manifest{Sealgate: manifestName, Version: manifestVersion, MadeAt: now.UTC()}
-	if err := m.fill(ctx, data, tmp, bodies); err != nil {
-		return nil, fault.Wrap(fault.Internal, op, err)
+	if err := m.begin(); err != nil {
+		return Summary{}, fault.Wrap(fault.Internal, op, err)
 	}
-	text, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, op, err)
-	}
-	if err := durable.WriteFile(durable.OS, filepath.Join(tmp, manifest), append(text, '\n')); err != nil {
-		return nil, fault.Wrap(fault.Internal, op, err)
-	}
-	return m, fault.Wrap(fault.Internal, op, install(tmp, dst))
-}
-
-func (m *Manifest) fill(ctx context.Context, data, tmp string, bodies vault.Vault) error {
-	copies, err := vault.Open(durable.OS, filepath.Join(tmp, Vault))
-	if err != nil {
-		return err
-	}
-	if m.Bodies, err = copyBodies(ctx, bodies, copies); err != nil {
-		return err
-	}
-	if m.Accounts, err = copyAccounts(ctx, filepath.Join(data, Accounts), filepath.Join(tmp, Accounts)); err != nil {
-		return err
-	}
-	if err := copyDatabase(ctx, filepath.Join(data, Catalog), filepath.Join(tmp, Catalog)); err != nil {
-		return err
-	}
-	late, err := copyBodies(ctx, bodies, copies)
-	m.Bodies += late
-	return err
-}
-
-// refuse keeps a backup out of places where it would be lost, grow into itself,
-// or lie beside the keys that open it.
-func refuse(data, dst string) error {
-	const op = "backup: make"
-	rel, err := filepath.Rel(resolve(data), resolve(dst))
-	if err == nil && (rel == "." || !strings.HasPrefix(rel, "..")) {
-		return fault.New(fault.Invalid, op, "%s is inside the data directory; a backup belongs on another disk", dst)
-	}
-	names, err := os.ReadDir(dst)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fault.New(fault.Invalid, op, "%s cannot be a backup's directory: %v", dst, err)
-	}
-	for _, n := range names {
-		if n.Type().IsRegular() && isKeyBackup(filepath.Join(dst, n.Name())) {
-			return fault.New(fault.Denied, op, "%s holds a backup of keys (%s); data and the keys that open it are kept apart", dst, n.Name())
+	for _, step := range []func(context.Context) error{m.copyBodies, m.copyCatalog, m.countMissing, m.copyAccounts, m.prune, m.finish} {
+		if err := step(ctx); err != nil {
+			return Summary{}, interrupted(ctx, op, err)
 		}
 	}
-	if _, err := Read(dst); err != nil && len(names) > 0 {
-		return fault.New(fault.Exists, op, "%s is not empty and is no earlier backup; nothing was overwritten", dst)
+	return m.manifest.Summary(), nil
+}
+
+// interrupted tells an end that was asked for as such.
+func interrupted(ctx context.Context, op string, err error) error {
+	if ctx.Err() != nil {
+		return fault.Wrap(fault.TryLater, op, ctx.Err())
+	}
+	return fault.Wrap(fault.Internal, op, err)
+}
+
+// maker makes one backup.
+type maker struct {
+	Sources
+	target
+	manifest Manifest
+	earlier  map[string]File // what the backup before had: by name
+	bodies   map[string]File // what this one has: by reference
+	absent   map[string]bool // references without a body in the vault
+}
+
+// begin looks at the destination, and marks what is there as unfinished before
+// any of it is touched.
+func (m *maker) begin() error {
+	earlier, err := m.accept()
+	if err != nil {
+		return err
+	}
+	m.earlier = make(map[string]File, len(earlier.Files))
+	for _, f := range earlier.Files {
+		m.earlier[f.Name] = f
+	}
+	for _, dir := range []string{Accounts, Vault} {
+		if err := m.mkdirs(dir); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// resolve follows links of as much of a path as is there.
-func resolve(path string) string {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return path
-	}
-	if real, err := filepath.EvalSymlinks(abs); err == nil {
-		return real
-	}
-	if parent := filepath.Dir(abs); parent != abs {
-		return filepath.Join(resolve(parent), filepath.Base(abs))
-	}
-	return abs
+// copyBodies copies ahead what is not going to change, so that little is left to
+// do between the catalog and the rest.
+func (m *maker) copyBodies(ctx context.Context) error {
+	return m.copyBodiesOf(ctx, m.Sources.Catalog, func(b catalog.BodyOnRecord) bool { return b.Final })
 }
 
-func isKeyBackup(name string) bool {
-	f, err := os.Open(name)
+// copyBodiesOf copies the bodies which a catalog refers to, which are wanted, and
+// which the backup does not have yet. What the vault lacks is left in m.absent.
+func (m *maker) copyBodiesOf(ctx context.Context, c Snapshotter, want func(catalog.BodyOnRecord) bool) error {
+	var todo []string
+	m.absent = map[string]bool{}
+	err := c.Bodies(ctx, func(b catalog.BodyOnRecord) error {
+		if _, have := m.bodies[b.Ref]; !have && want(b) {
+			todo = append(todo, b.Ref)
+			m.expect(b.Size)
+		}
+		return nil
+	})
 	if err != nil {
-		return false
+		return err
 	}
-	defer f.Close()
-	head, _ := io.ReadAll(io.LimitReader(f, 256))
-	return strings.Contains(string(head), `"key bundle"`)
-}
-
-// Read reads the manifest of a backup.
-func Read(dir string) (*Manifest, error) {
-	const op = "backup: read"
-	text, err := durable.ReadFile(durable.OS, filepath.Join(dir, manifest), 1<<16)
-	if err != nil {
-		return nil, fault.New(fault.NotFound, op, "%s is no backup: it has no %s", dir, manifest)
-	}
-	var m Manifest
-	if err := json.Unmarshal(text, &m); err != nil || m.Sealgate != manifestName {
-		return nil, fault.New(fault.Damaged, op, "%s in %s cannot be read", manifest, dir)
-	}
-	if m.Version != manifestVersion {
-		return nil, fault.New(fault.Invalid, op, "the backup has version %d; this program knows version %d", m.Version, manifestVersion)
-	}
-	return &m, nil
-}
-
-// copyBodies copies what the copy does not have yet.
-func copyBodies(ctx context.Context, from, to vault.Vault) (int, error) {
-	have := map[string]bool{}
-	if err := to.Each(ctx, func(ref string) error { have[ref] = true; return nil }); err != nil {
-		return 0, err
-	}
-	n := 0
-	err := from.Each(ctx, func(ref string) error {
-		if have[ref] {
+	return each(ctx, todo, func(ctx context.Context, ref string) error {
+		f, err := m.copyBody(ctx, ref)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		switch {
+		case err == nil:
+			m.bodies[ref] = f
+		case fault.Is(err, fault.NotFound), fault.Is(err, fault.Invalid):
+			m.absent[ref] = true
 			return nil
-		}
-		err := copyBody(ctx, from, to, ref)
-		if fault.Is(err, fault.NotFound) {
-			return nil // removed meanwhile: the catalog will not name it
-		}
-		if err == nil {
-			n++
 		}
 		return err
 	})
-	return n, err
 }
 
-func copyBody(ctx context.Context, from, to vault.Vault, ref string) error {
-	src, err := from.Open(ctx, ref)
-	if err != nil {
-		return err
+// countMissing counts the bodies that the vault lacks although the gateway
+// still refers to them: not those that it removed meanwhile. A backup is made
+// in spite of them: it is not what is going to heal them.
+func (m *maker) countMissing(ctx context.Context) error {
+	if len(m.absent) == 0 {
+		return nil
 	}
-	defer src.Close()
-	dst, err := to.Create(ctx, ref)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(io.NewOffsetWriter(dst, 0), io.NewSectionReader(src, 0, src.Size()))
-	if err != nil {
-		return errors.Join(err, dst.Close())
-	}
-	return dst.Commit(ctx)
-}
-
-func copyAccounts(ctx context.Context, from, to string) (int, error) {
-	if err := os.Mkdir(to, 0o700); err != nil {
-		return 0, err
-	}
-	names, err := filepath.Glob(filepath.Join(from, "*.db"))
-	if err != nil {
-		return 0, err
-	}
-	for _, name := range names {
-		if err := copyDatabase(ctx, name, filepath.Join(to, filepath.Base(name))); err != nil {
-			return 0, err
+	return m.Sources.Catalog.Bodies(ctx, func(b catalog.BodyOnRecord) error {
+		if m.absent[b.Ref] {
+			m.manifest.Missing++
 		}
-	}
-	return len(names), durable.OS.SyncDir(to)
+		return nil
+	})
 }
 
-// copyDatabase lets SQLite write one moment of a database as a new file.
-func copyDatabase(ctx context.Context, from, to string) error {
-	if _, err := os.Stat(from); err != nil {
+// copyBody copies one body unless the backup before had it.
+func (m *maker) copyBody(ctx context.Context, ref string) (File, error) {
+	object, err := m.Vault.Open(ctx, ref)
+	if err != nil {
+		return File{}, err
+	}
+	defer object.Close()
+	name := bodyName(ref)
+	if f, ok := m.standing(ctx, name, object, m.earlier[name]); ok {
+		return f, nil
+	}
+	if err := m.mkdirs(path.Dir(name)); err != nil {
+		return File{}, err
+	}
+	return m.put(ctx, name, object, object.Size())
+}
+
+// copyCatalog copies the catalog, and then what it refers to.
+func (m *maker) copyCatalog(ctx context.Context) error {
+	if err := m.snapshot(ctx, Catalog, func(temp string) error { return m.Catalog.CopyTo(ctx, temp) }); err != nil {
 		return err
 	}
-	db, err := sql.Open("sqlite", "file:"+from+"?mode=rw&_pragma=busy_timeout(10000)")
+	copied, err := catalog.OpenStored(ctx, m.path(Catalog))
 	if err != nil {
 		return err
 	}
-	defer db.Close()
-	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", to); err != nil {
-		return fmt.Errorf("copy %s: %w", filepath.Base(from), err)
-	}
-	if err := os.Chmod(to, 0o600); err != nil {
-		return err
-	}
-	return syncFile(to)
+	all := func(catalog.BodyOnRecord) bool { return true }
+	return errors.Join(m.copyBodiesOf(ctx, copied, all), copied.Close())
 }
 
-func syncFile(name string) error {
-	f, err := durable.OS.Open(name)
+// copyAccounts copies the databases of the accounts in the copied catalog.
+func (m *maker) copyAccounts(ctx context.Context) error {
+	copied, err := catalog.OpenStored(ctx, m.path(Catalog))
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-// install gives a finished copy its name; an earlier backup there goes after.
-func install(tmp, dst string) error {
-	if err := durable.OS.SyncDir(tmp); err != nil {
+	ids, err := copied.Accounts(ctx)
+	if err != nil {
+		return errors.Join(err, copied.Close())
+	}
+	last, err := copied.LastNumber(ctx)
+	if err := errors.Join(err, copied.Close()); err != nil {
 		return err
 	}
-	parent := filepath.Dir(dst)
-	old := ""
-	if _, err := os.Lstat(dst); err == nil {
-		old = tmp + "-before"
-		if err := os.Rename(dst, old); err != nil {
+	for _, id := range ids {
+		if err := m.copyAccount(ctx, id, last); err != nil && !fault.Is(err, fault.NotFound) {
 			return err
 		}
 	}
-	if err := os.Rename(tmp, dst); err != nil {
-		if old != "" {
-			err = errors.Join(err, os.Rename(old, dst))
+	return nil
+}
+
+func (m *maker) copyAccount(ctx context.Context, id uuid.UUID, last int64) error {
+	return m.snapshot(ctx, accountName(id), func(temp string) error {
+		if err := m.Accounts.CopyTo(ctx, id, temp); err != nil {
+			return err
 		}
+		_, err := accountdb.ForgetAfter(ctx, temp, last)
+		return err
+	})
+}
+
+// snapshot has a database written under a temporary name and gives it its own.
+func (m *maker) snapshot(ctx context.Context, name string, write func(temp string) error) error {
+	temp := m.path(name) + durable.TempSuffix
+	if err := m.removeDatabase(temp); err != nil {
 		return err
 	}
-	if err := durable.OS.SyncDir(parent); err != nil {
+	if err := write(temp); err != nil {
+		return errors.Join(err, m.removeDatabase(temp))
+	}
+	f, err := m.adopt(ctx, name)
+	if err == nil {
+		m.manifest.Files = append(m.manifest.Files, f)
+	}
+	return err
+}
+
+// prune removes what an earlier backup had and this one has not.
+func (m *maker) prune(context.Context) error {
+	keep := make(map[string]bool, len(m.manifest.Files)+len(m.bodies))
+	for ref, f := range m.bodies {
+		keep[bodyName(ref)] = true
+		m.manifest.Files = append(m.manifest.Files, f)
+	}
+	for _, f := range m.manifest.Files {
+		keep[f.Name] = true
+	}
+	return m.removeAllBut(keep)
+}
+
+// finish makes every name durable, and then says that the backup is whole.
+func (m *maker) finish(context.Context) error {
+	slices.SortFunc(m.manifest.Files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
+	if err := m.syncDirs(); err != nil {
 		return err
 	}
-	if old == "" {
-		return nil
+	if err := m.writeManifest(manifestFile, &m.manifest); err != nil {
+		return err
 	}
-	return os.RemoveAll(old)
+	if err := m.disk.Remove(m.path(unfinishedFile)); err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	return m.disk.SyncDir(m.dir)
 }

@@ -21,7 +21,7 @@ func (c *Catalog) CopyTo(ctx context.Context, path string) error {
 }
 
 // Bodies is Stored.Bodies.
-func (c *Catalog) Bodies(ctx context.Context, visit func(ref string, size int64) error) error {
+func (c *Catalog) Bodies(ctx context.Context, visit func(BodyOnRecord) error) error {
 	return c.stored(ctx, func(s *Stored) error { return s.Bodies(ctx, visit) })
 }
 
@@ -79,18 +79,20 @@ func (s *Stored) CopyTo(ctx context.Context, path string) error {
 	return nil
 }
 
-// Bodies visits what lies in the vault for files that are on record, in no
-// order: the reference and the length of each. Bodies still arriving are not
-// among them: they change. It reads in short steps and sees no single moment,
-// unless nobody writes.
-func (s *Stored) Bodies(ctx context.Context, visit func(ref string, size int64) error) error {
+// BodyOnRecord is what lies in the vault for a file.
+type BodyOnRecord struct {
+	Ref   string
+	Size  int64
+	Final bool // false: the file waits for its rename, which gives the body its end
+}
+
+// Bodies visits the bodies in the vault of all files that were acknowledged, in
+// no order. It reads in short steps and sees no single moment, unless nobody
+// writes.
+func (s *Stored) Bodies(ctx context.Context, visit func(BodyOnRecord) error) error {
 	const op = "catalog: bodies"
-	type body struct {
-		ref  string
-		size int64
-	}
-	step := func(after string) (page []body, last string, err error) {
-		rows, err := s.db.QueryContext(ctx, `SELECT id, body_ref, body_sealed FROM file
+	step := func(after string) (page []BodyOnRecord, last string, err error) {
+		rows, err := s.db.QueryContext(ctx, `SELECT id, body_ref, body_sealed, state FROM file
 			WHERE id > ? AND body_kind = ? AND state <> ? ORDER BY id LIMIT ?`,
 			after, string(VaultBody), string(Arriving), defaultLimit)
 		if err != nil {
@@ -98,10 +100,12 @@ func (s *Stored) Bodies(ctx context.Context, visit func(ref string, size int64) 
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var b body
-			if err := rows.Scan(&last, &b.ref, &b.size); err != nil {
+			var b BodyOnRecord
+			var state State
+			if err := rows.Scan(&last, &b.Ref, &b.Size, (*string)(&state)); err != nil {
 				return nil, "", fault.Wrap(fault.Damaged, op, err)
 			}
+			b.Final = state != WaitingRename
 			page = append(page, b)
 		}
 		return page, last, s.failed(ctx, op, rows.Err())
@@ -112,7 +116,7 @@ func (s *Stored) Bodies(ctx context.Context, visit func(ref string, size int64) 
 			return err
 		}
 		for _, b := range page {
-			if err := visit(b.ref, b.size); err != nil {
+			if err := visit(b); err != nil {
 				return err
 			}
 		}
