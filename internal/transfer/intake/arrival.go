@@ -80,7 +80,7 @@ func (a *Arrival) Size() int64 {
 }
 
 // Durable returns the length that a client may resume from: the leading whole
-// slots (R6).
+// slots (R6), but not all of them when they may be the whole file.
 func (a *Arrival) Durable() int64 { return a.board.durable() }
 
 // SetModTime records the client's time of the file; it is shown in /in.
@@ -315,11 +315,14 @@ func (a *Arrival) Abort(cause error) {
 		return
 	}
 	a.ended = true
+	err := a.failure()
+	if err == nil { // known before the arrival is not, so that every look finds the same
+		a.in.live.suspended(a.file.ID, a.Durable())
+	}
 	a.in.live.remove(a)
 	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()
 	a.in.count(a, "cut")
-	err := a.failure()
 	if err == nil {
 		err = a.suspend(ctx)
 	}
@@ -346,11 +349,7 @@ func (a *Arrival) suspend(ctx context.Context) error {
 		return a.record(ctx, catalog.Body{Kind: catalog.NoBody}, nil)
 	}
 	a.mu.Unlock()
-	if err := a.currentObject().Sync(); err != nil {
-		return err
-	}
-	a.in.live.suspended(a.file.ID, a.Durable())
-	return nil
+	return a.currentObject().Sync()
 }
 
 // discard takes away what a failed arrival left. When the catalog cannot say
@@ -358,6 +357,7 @@ func (a *Arrival) suspend(ctx context.Context) error {
 func (a *Arrival) discard(ctx context.Context) {
 	obj := a.currentObject()
 	obj.Close()
+	a.in.live.forget(a.file.ID)
 	a.mu.Lock()
 	onRecord := a.onRecord
 	a.mu.Unlock()

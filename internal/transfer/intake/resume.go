@@ -164,7 +164,7 @@ func (in *Intake) measure(ctx context.Context, f *catalog.File) int64 {
 	defer slotBuffers.Put(buf)
 	for k := int64(0); ; k++ {
 		if readSlot(obj, len(header), buf, k, body.OpenSlot) != nil {
-			return k * seal.SlotSize
+			return resumeFrom(k, false)
 		}
 	}
 }

@@ -309,11 +309,23 @@ func (b *board) sum() ([32]byte, error) {
 	})
 }
 
-// durable is the length of the leading whole slots.
+// durable is the length that a client may resume from.
 func (b *board) durable() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.whole.leading() * seal.SlotSize
+	whole := b.whole.leading()
+	return resumeFrom(whole, b.size > whole*seal.SlotSize)
+}
+
+// resumeFrom is the offset handed out for so many leading whole slots. When
+// nothing is known to have come after them, the last may be the last of the
+// file: a client that found all its bytes here would send no more, not even the
+// CLOSE that makes them a file. So it is told to send that slot again.
+func resumeFrom(slots int64, more bool) int64 {
+	if !more && slots > 0 {
+		slots--
+	}
+	return slots * seal.SlotSize
 }
 
 // release gives all buffers back. Writers must be shut out.
