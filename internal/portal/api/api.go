@@ -12,6 +12,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -112,6 +113,9 @@ func New(s Services) *API {
 	a.payments()
 	a.custody()
 	a.gateway()
+	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		a.refuse(r.Context(), w, fault.New(fault.NotFound, "api", "there is nothing at %s %s", r.Method, r.URL.Path))
+	})
 	return a
 }
 
@@ -123,6 +127,10 @@ func (a *API) Handler(c Caller) http.Handler {
 		w.Header().Set("X-Request-Id", id)
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if !c.Operator { // the accounts' own people come in with the portal
+			a.refuse(ctx, w, fault.New(fault.Denied, "api", "only an operator may do this"))
+			return
+		}
 		begun := a.Now()
 		a.mux.ServeHTTP(w, r.WithContext(ctx))
 		a.Log.DebugContext(ctx, "api", "method", r.Method, "route", r.Pattern, "took", a.Now().Sub(begun))
@@ -156,14 +164,10 @@ type none struct{}
 // out wraps an answer's body.
 type out[T any] struct{ Body T }
 
-// register adds one operation. Only operators reach any of them: the accounts' own
-// people come in with the portal.
+// register adds one operation.
 func register[I, O any](a *API, method, path, id, summary string, handle func(context.Context, *I) (*O, error)) {
 	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag(path)}}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		if !caller(ctx).Operator {
-			return nil, a.problem(ctx, fault.New(fault.Denied, "api", "only an operator may do this"))
-		}
 		o, err := handle(ctx, in)
 		if err != nil {
 			return nil, a.problem(ctx, err)
@@ -188,6 +192,14 @@ func (a *API) problem(ctx context.Context, err error) *portal.Problem {
 		a.Log.ErrorContext(ctx, "api: request failed", "error", err)
 	}
 	return p
+}
+
+// refuse answers with a problem where no operation does it.
+func (a *API) refuse(ctx context.Context, w http.ResponseWriter, err error) {
+	p := a.problem(ctx, err)
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the caller is gone when this fails
 }
 
 // local refuses callers that are not on the gateway's machine.

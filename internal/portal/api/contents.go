@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
 	"sealgate/internal/portal"
 )
@@ -25,15 +24,8 @@ func (a *API) contents() {
 
 func (a *API) stream(method, path string, handle func(http.ResponseWriter, *http.Request) error) {
 	a.mux.HandleFunc(method+" "+Prefix+path, func(w http.ResponseWriter, r *http.Request) {
-		err := fault.New(fault.Denied, "api", "only an operator may do this")
-		if caller(r.Context()).Operator {
-			err = handle(w, r)
-		}
-		if err != nil {
-			p := a.problem(r.Context(), err)
-			w.Header().Set("Content-Type", p.ContentType(""))
-			w.WriteHeader(p.Status)
-			_ = json.NewEncoder(w).Encode(p) // the caller is gone when this fails
+		if err := handle(w, r); err != nil {
+			a.refuse(r.Context(), w, err)
 		}
 	})
 }

@@ -1,0 +1,285 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/account"
+	"sealgate/internal/fileobject"
+	"sealgate/internal/indexer"
+	"sealgate/internal/portal"
+	"sealgate/internal/store/accountdb"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/intake/intaketest"
+	"sealgate/internal/transfer/outbox"
+)
+
+// house is an API over real stores, and what it leans on.
+type house struct {
+	*testing.T
+	api   *API
+	world *intaketest.World
+	did   []string // of the machine
+}
+
+func (h *house) Backup(_ context.Context, dir string) error {
+	h.did = append(h.did, "backup "+dir)
+	return nil
+}
+
+func (h *house) RotateMaster(context.Context, []byte) error {
+	h.did = append(h.did, "rotate")
+	return nil
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	w := intaketest.New(t, nil)
+	pool, err := accountdb.OpenPool(filepath.Join(t.TempDir(), "accounts"), accountdb.Options{Now: w.Clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pool.Close() })
+	log := slog.New(slog.DiscardHandler)
+	people := account.New(w.Catalog, w.Keys, w.Store, account.Options{Now: w.Clock.Now, Log: log})
+	if err := people.EnsureSystem(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h := &house{T: t, world: w}
+	h.api = New(Services{
+		Accounts: people, Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Databases: pool, Bodies: w.Bodies,
+		Indexer: indexer.New(w.Catalog, pool, w.Bodies, w.Keys, indexer.Options{Now: w.Clock.Now, Log: log}),
+		Outbox:  outbox.New(w.Catalog, w.Bodies, w.Keys, w.Intake, w.Clock.Now),
+		Machine: h, Now: w.Clock.Now, Log: log, ExportKeys: true, Version: "test",
+	})
+	return h
+}
+
+// ask sends a request and decodes its answer into out, which may be nil.
+func (h *house) ask(c Caller, method, path, body string, out any) int {
+	h.Helper()
+	r := httptest.NewRequest(method, Prefix+path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	w := httptest.NewRecorder()
+	h.api.Handler(c).ServeHTTP(w, r)
+	if out != nil {
+		if err := json.Unmarshal(w.Body.Bytes(), out); err != nil {
+			h.Fatalf("%s %s: %d %s", method, path, w.Code, w.Body)
+		}
+	}
+	return w.Code
+}
+
+// Every operation of the API, by method and path: adding one is adding it here.
+func (h *house) operations() []string {
+	ops := []string{"GET /files/{id}/content", "GET /files/{id}/sealed", "POST /accounts/{name}/outbox"}
+	for path, item := range h.api.huma.OpenAPI().Paths {
+		for method, op := range map[string]any{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "DELETE": item.Delete, "PUT": item.Put} {
+			if text, err := json.Marshal(op); err == nil && string(text) != "null" {
+				ops = append(ops, method+" "+path)
+			}
+		}
+	}
+	slices.Sort(ops)
+	return ops
+}
+
+func TestNobodyButAnOperatorReachesAnyOperation(t *testing.T) {
+	h := newHouse(t)
+	ops := h.operations()
+	if len(ops) != 35 {
+		t.Errorf("%d operations; is each new one meant to be reached by operators only?\n%s", len(ops), strings.Join(ops, "\n"))
+	}
+	for _, op := range ops {
+		method, path, _ := strings.Cut(op, " ")
+		path = strings.NewReplacer("{name}", "acme", "{username}", "erp", "{email}", "a@b.c", "{id}", "01970000-0000-7000-8000-000000000000").Replace(path)
+		body := ""
+		if method == "POST" || method == "PATCH" {
+			body = `{}`
+		}
+		var p portal.Problem
+		code := h.ask(Caller{Actor: "nobody"}, method, path, body, &p)
+		if code != http.StatusForbidden {
+			t.Errorf("%s: %d %+v", op, code, p)
+		}
+	}
+}
+
+func TestErrorsAreProblems(t *testing.T) {
+	h := newHouse(t)
+	for _, c := range []struct {
+		method, path, body, kind string
+	}{
+		{"GET", "/nowhere", "", "not-found"},
+		{"GET", "/accounts/nobody", "", "not-found"},
+		{"GET", "/files/nonsense", "", "not-found"},
+		{"GET", "/files?limit=0", "", "invalid"},
+		{"GET", "/files?colour=red", "", "invalid"},
+		{"GET", "/files?since=yesterday", "", "invalid"},
+		{"POST", "/accounts", `{"name":`, "invalid"},
+		{"POST", "/accounts", `{"name":"acme","colour":"red"}`, "invalid"},
+		{"POST", "/accounts", `{"name":"acme","keep_for":"soon"}`, "invalid"},
+		{"POST", "/accounts", `{"name":"acme","certificate":"x"}`, "invalid"},
+		{"POST", "/accounts", strings.Repeat(" ", 2<<20), "too-large"},
+		{"DELETE", "/accounts/acme?confirm=other", "", "invalid"},
+		{"POST", "/backup", `{"dir":"relative"}`, "invalid"},
+	} {
+		var p portal.Problem
+		code := h.ask(ControlSocket, c.method, c.path, c.body, &p)
+		if p.Type != portal.ProblemType+c.kind || p.Status != code || p.Detail == "" {
+			t.Errorf("%s %s: %d %+v, want %s", c.method, c.path, code, p, c.kind)
+		}
+	}
+}
+
+func TestOnlyTheMachinesOwnPeopleTouchItsFiles(t *testing.T) {
+	h := newHouse(t)
+	away := Caller{Actor: "operator:somebody", Operator: true}
+	for path, body := range map[string]string{"/backup": `{"dir":"/x"}`, "/keys/backup": `{"file":"/x"}`, "/keys/rotate-master": `{}`} {
+		if code := h.ask(away, "POST", path, body, nil); code != http.StatusForbidden {
+			t.Errorf("%s from away: %d", path, code)
+		}
+	}
+	if len(h.did) > 0 {
+		t.Errorf("done all the same: %v", h.did)
+	}
+	if code := h.ask(ControlSocket, "POST", "/backup", `{"dir":"/x"}`, nil); code >= 300 || len(h.did) != 1 {
+		t.Errorf("%d, %v", code, h.did)
+	}
+}
+
+// What an account does not let operators see: contents, payments, and the texts of
+// findings, which may quote the file. Each use that is allowed is on record first.
+func TestOperatorAccessIsTheAccountsChoice(t *testing.T) {
+	h := newHouse(t)
+	var acct portal.Account
+	if code := h.ask(ControlSocket, "POST", "/accounts", `{"name":"acme"}`, &acct); code >= 300 {
+		t.Fatal(code)
+	}
+	var row *catalog.Account
+	h.world.Update(func(tx *catalog.Tx) (err error) { row, err = tx.AccountByName("acme"); return err })
+	login := h.login("acme")
+	f, err := h.world.Put(intaketest.Spec(row, login, "lon.xml"), []byte("<payments/>"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "/files/" + f.ID.String() + "/content"
+	for access, want := range map[string]int{"off": http.StatusForbidden, "asked": http.StatusForbidden, "on": http.StatusOK} {
+		if code := h.ask(ControlSocket, "PATCH", "/accounts/acme", `{"operator_access":"`+access+`"}`, nil); code >= 300 {
+			t.Fatal(code)
+		}
+		before := h.audited("content.read")
+		if code := h.ask(ControlSocket, "GET", path, "", nil); code != want {
+			t.Errorf("content with access %s: %d, want %d", access, code, want)
+		}
+		if got := h.audited("content.read") - before; (got == 1) != (want == http.StatusOK) {
+			t.Errorf("access %s: %d audit entries", access, got)
+		}
+		if code := h.ask(ControlSocket, "GET", "/accounts/acme/payments", "", nil); code != want {
+			t.Errorf("payments with access %s: %d, want %d", access, code, want)
+		}
+	}
+}
+
+// login makes a login of an account.
+func (h *house) login(account string) uuid.UUID {
+	h.Helper()
+	var made portal.LoginMade
+	if code := h.ask(ControlSocket, "POST", "/accounts/"+account+"/logins", `{"username":"erp"}`, &made); code >= 300 {
+		h.Fatal(code)
+	}
+	return uuid.MustParse(made.ID)
+}
+
+func (h *house) audited(action string) (n int) {
+	h.Helper()
+	var page struct{ Entries []portal.AuditEntry }
+	h.ask(ControlSocket, "GET", "/audit", "", &page)
+	for _, e := range page.Entries {
+		if e.Action == action {
+			n++
+		}
+	}
+	return n
+}
+
+func TestFilesComePageByPage(t *testing.T) {
+	h := newHouse(t)
+	acct := h.world.Account("acme", catalog.ContentKeep)
+	login := h.login("acme")
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		if _, err := h.world.Put(intaketest.Spec(acct, login, name), []byte(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var names []string
+	query := "?account=acme&limit=2"
+	for range 5 {
+		var page struct {
+			Files []fileobject.Object
+			Next  *string
+		}
+		h.ask(ControlSocket, "GET", "/files"+query, "", &page)
+		for _, f := range page.Files {
+			names = append(names, f.Name)
+		}
+		if page.Next == nil {
+			break
+		}
+		query = "?account=acme&limit=2&before=" + *page.Next
+	}
+	if got := strings.Join(names, ""); got != "edcba" {
+		t.Errorf("files %s, want newest first, each once", got)
+	}
+	var page struct{ Files []fileobject.Object }
+	h.ask(ControlSocket, "GET", "/files?name=c", "", &page)
+	if len(page.Files) != 1 || page.Files[0].Name != "c" {
+		t.Errorf("by name: %+v", page.Files)
+	}
+}
+
+func TestWaitingEndsAtItsTime(t *testing.T) {
+	h := newHouse(t)
+	acct := h.world.Account("acme", catalog.ContentKeep)
+	f, err := h.world.Put(intaketest.Spec(acct, h.login("acme"), "lon.xml"), []byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p portal.Problem
+	if code := h.ask(ControlSocket, "GET", "/files/"+f.ID.String()+"/wait?timeout=0", "", &p); code != http.StatusServiceUnavailable {
+		t.Errorf("%d %+v", code, p)
+	}
+	var o fileobject.Object
+	if code := h.ask(ControlSocket, "GET", "/files/"+f.ID.String()+"/wait?until=received", "", &o); code != http.StatusOK || o.State != "received" {
+		t.Errorf("%d %+v", code, o)
+	}
+}
+
+// The API's description is generated; this keeps it from changing unseen.
+func TestDescriptionIsAsPublished(t *testing.T) {
+	h := newHouse(t)
+	var doc struct {
+		OpenAPI string `json:"openapi"`
+		Paths   map[string]any
+	}
+	r := httptest.NewRequest("GET", Prefix+"/openapi.json", nil)
+	w := httptest.NewRecorder()
+	h.api.Handler(ControlSocket).ServeHTTP(w, r)
+	if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(doc.OpenAPI, "3.1") || len(doc.Paths) < 20 {
+		t.Errorf("OpenAPI %q with %d paths", doc.OpenAPI, len(doc.Paths))
+	}
+}
