@@ -269,4 +269,3 @@ func contents(t testing.TB, dir string) map[string][]byte {
 	}
 	return all
 }
-
