@@ -182,11 +182,11 @@ func TestTheBackupsDiskFails(t *testing.T) {
 
 func failOneByOne(t *testing.T, g *gateway, first string, op durabletest.Op, how durabletest.How, earlier bool) {
 	t.Helper()
-	step := 3 // the further on, the wider the steps
+	step := 1 // the further on, the wider the steps
 	if os.Getenv("SEALGATE_LONG") != "" {
-		step = math.MaxInt
+		step = math.MaxInt32
 	}
-	for nth := 1; ; nth += 1 + nth/step {
+	for nth := 1; ; nth += 1 + 2*nth/step {
 		dest := filepath.Join(t.TempDir(), "backup")
 		if earlier {
 			if err := os.CopyFS(dest, os.DirFS(first)); err != nil {
