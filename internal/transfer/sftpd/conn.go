@@ -179,8 +179,12 @@ func (c *conn) sftp(ch ssh.Channel) {
 	c.sessions[s] = struct{}{}
 	c.mu.Unlock()
 	defer c.srv.opt.Metrics.Session("sftp")()
-	err := f.run(func() error {
-		return sftp.NewRequestServer(f, s.handlers(), sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(maxData)).Serve()
+	err := f.run(func(transfers bool) error {
+		options := []sftp.RequestServerOption{sftp.WithRSMaxTxPacket(maxData)}
+		if transfers {
+			options = append(options, sftp.WithRSAllocator())
+		}
+		return sftp.NewRequestServer(f, s.handlers(), options...).Serve()
 	})
 	c.srv.opt.Log.Debug("SFTP session ended", "login", s.who.Login, "error", err)
 	c.mu.Lock()

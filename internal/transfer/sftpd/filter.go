@@ -61,6 +61,7 @@ type filter struct {
 	doze time.Duration
 
 	starts chan start    // from run to Read: a packet begins
+	home   chan struct{} // from run to Read: end, if nothing is open
 	turn   chan struct{} // from Read to run: the packet was taken whole
 	gone   chan struct{} // closed by run when nothing more will come
 	reason error         // why; set before gone is closed
@@ -87,7 +88,7 @@ type filter struct {
 func newFilter(ch io.ReadWriteCloser, ev events) *filter {
 	f := &filter{
 		ch: ch, ev: ev, doze: dozeAfter, handles: make(map[string]*handle),
-		starts: make(chan start), turn: make(chan struct{}), gone: make(chan struct{}),
+		starts: make(chan start), home: make(chan struct{}), turn: make(chan struct{}), gone: make(chan struct{}),
 	}
 	f.moved.L = &f.mu
 	return f

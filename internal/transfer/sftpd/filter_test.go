@@ -74,7 +74,7 @@ func serveFiltered(t *testing.T, s *spy, h sftp.Handlers) net.Conn {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = f.run(func() error {
+		_ = f.run(func(bool) error {
 			return sftp.NewRequestServer(f, h, sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(maxData)).Serve()
 		})
 		_ = f.Close()
@@ -315,9 +315,12 @@ func TestDozing(t *testing.T) {
 	done := make(chan error, 1)
 	h := sftp.InMemHandler()
 	go func() {
-		done <- f.run(func() error {
+		done <- f.run(func(transfers bool) error {
 			runs++
-			return sftp.NewRequestServer(f, h, sftp.WithRSAllocator()).Serve()
+			if transfers {
+				return sftp.NewRequestServer(f, h, sftp.WithRSAllocator()).Serve()
+			}
+			return sftp.NewRequestServer(f, h).Serve()
 		})
 	}()
 	c, err := sftp.NewClientPipe(client, client)
@@ -344,6 +347,9 @@ func TestDozing(t *testing.T) {
 		}
 		if i, err := c.Stat("/a"); err != nil || i.Size() != 1 {
 			t.Fatal(i, err)
+		}
+		if infos, err := c.ReadDir("/"); err != nil || len(infos) != 1 {
+			t.Fatal(infos, err)
 		}
 	}
 	client.Close()
@@ -424,7 +430,7 @@ func FuzzFilter(f *testing.F) {
 		h.FilePut = discard{}
 		ch := &stranger{Reader: bytes.NewReader(raw)}
 		filter := newFilter(ch, &spy{})
-		err := filter.run(func() error {
+		err := filter.run(func(bool) error {
 			return sftp.NewRequestServer(filter, h, sftp.WithRSAllocator()).Serve()
 		})
 		if err == nil {
