@@ -290,8 +290,8 @@ type machine struct {
 	*stores
 }
 
-func (m machine) Backup(ctx context.Context, dir string) error {
-	return m.backup(ctx, dir, m.app.now, nil)
+func (m machine) Backup(ctx context.Context, dir string, progress func(done, total int64)) error {
+	return m.backup(ctx, dir, m.app.now, progress)
 }
 
 func (m machine) RotateMaster(ctx context.Context, passphrase []byte) error {

@@ -47,19 +47,13 @@ func (a *app) settings(file string, flags map[string]string) (*config.Config, er
 // openStores takes the lock of the data directory and opens all that is in it, in
 // the order in which one needs the other.
 func (a *app) openStores(ctx context.Context, cfg *config.Config, log *slog.Logger, counts *metrics.Set) (_ *stores, err error) {
-	if _, err := os.Stat(filepath.Join(cfg.Data, backup.Catalog)); errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.NotFound, "open", "there is no gateway in %s; make one with gateway init", cfg.Data)
-	}
 	s := &stores{cfg: cfg}
 	defer func() {
 		if err != nil {
 			s.close()
 		}
 	}()
-	if s.lock, err = durable.LockDir(cfg.Data); err != nil {
-		if fault.Is(err, fault.TryLater) {
-			err = fault.New(fault.TryLater, "open", "another gateway works on %s", cfg.Data)
-		}
+	if s.lock, err = lockData(cfg.Data); err != nil {
 		return nil, err
 	}
 	if s.keys, err = keys.Open(ctx, a.keyDir(cfg), a.master(cfg), keys.Options{}); err != nil {
@@ -82,6 +76,18 @@ func (a *app) openStores(ctx context.Context, cfg *config.Config, log *slog.Logg
 	return s, nil
 }
 
+// lockData takes the lock of a data directory that holds a gateway.
+func lockData(dir string) (*durable.Lock, error) {
+	if _, err := os.Stat(filepath.Join(dir, backup.Catalog)); errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.NotFound, "open", "there is no gateway in %s; make one with gateway init", dir)
+	}
+	lock, err := durable.LockDir(dir)
+	if fault.Is(err, fault.TryLater) {
+		err = fault.New(fault.TryLater, "open", "another gateway works on %s", dir)
+	}
+	return lock, err
+}
+
 // close lets go of everything, the last opened first.
 func (s *stores) close() {
 	if s.databases != nil {
@@ -100,16 +106,17 @@ func (s *stores) close() {
 
 func (a *app) keyDir(cfg *config.Config) string { return filepath.Join(cfg.Data, backup.Keys) }
 
+const nodeSetting = "node" // in the catalog
+
 // nodeName is the name of this gateway among those of one catalog. It is part of
 // the data, so that a restored gateway goes on with its own unfinished arrivals.
 func nodeName(ctx context.Context, cat *catalog.Catalog) (name string, err error) {
-	const key = "node"
 	err = cat.Update(ctx, func(tx *catalog.Tx) (err error) {
-		if name, err = tx.Setting(key); err != nil || name != "" {
+		if name, err = tx.Setting(nodeSetting); err != nil || name != "" {
 			return err
 		}
 		name = uuid.NewString()
-		return tx.SetSetting(key, name)
+		return tx.SetSetting(nodeSetting, name)
 	})
 	return name, err
 }
