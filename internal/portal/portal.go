@@ -166,6 +166,13 @@ type AuditEntry struct {
 	Detail  map[string]string `json:"detail,omitempty"`
 }
 
+// BackupProgress is how far the backup is that is being written, in bytes.
+type BackupProgress struct {
+	Running bool  `json:"running"`
+	Done    int64 `json:"done"`
+	Total   int64 `json:"total" doc:"as far as is known yet"`
+}
+
 // AuditReport is what was checked of an audit log that is whole.
 type AuditReport struct {
 	Entries int64  `json:"entries"`

@@ -61,7 +61,7 @@ type Services struct {
 // Machine does what touches files of the machine that the gateway runs on. Only
 // who is on that machine (the control socket) may ask for it.
 type Machine interface {
-	Backup(ctx context.Context, dir string) error
+	Backup(ctx context.Context, dir string, progress func(done, total int64)) error
 	RotateMaster(ctx context.Context, passphrase []byte) error
 }
 
@@ -79,8 +79,9 @@ var ControlSocket = Caller{Actor: "operator:control-socket", Operator: true, Loc
 // API is the handlers over the services.
 type API struct {
 	Services
-	huma huma.API
-	mux  *http.ServeMux
+	huma   huma.API
+	mux    *http.ServeMux
+	copier copier
 }
 
 var problemsOnce sync.Once

@@ -29,10 +29,16 @@ type house struct {
 	api   *API
 	world *intaketest.World
 	did   []string // of the machine
+
+	meanwhile func() // while a backup is written
 }
 
-func (h *house) Backup(_ context.Context, dir string) error {
+func (h *house) Backup(_ context.Context, dir string, progress func(done, total int64)) error {
 	h.did = append(h.did, "backup "+dir)
+	progress(1, 2)
+	if h.meanwhile != nil {
+		h.meanwhile()
+	}
 	return nil
 }
 
@@ -98,7 +104,7 @@ func (h *house) operations() []string {
 func TestNobodyButAnOperatorReachesAnyOperation(t *testing.T) {
 	h := newHouse(t)
 	ops := h.operations()
-	if len(ops) != 35 {
+	if len(ops) != 36 {
 		t.Errorf("%d operations; is each new one meant to be reached by operators only?\n%s", len(ops), strings.Join(ops, "\n"))
 	}
 	for _, op := range ops {
@@ -156,6 +162,30 @@ func TestOnlyTheMachinesOwnPeopleTouchItsFiles(t *testing.T) {
 	}
 	if code := h.ask(ControlSocket, "POST", "/backup", `{"dir":"/x"}`, nil); code >= 300 || len(h.did) != 1 {
 		t.Errorf("%d, %v", code, h.did)
+	}
+}
+
+func TestOneBackupAtATime(t *testing.T) {
+	h := newHouse(t)
+	var now portal.BackupProgress
+	h.meanwhile = func() {
+		if code := h.ask(ControlSocket, "GET", "/backup", "", &now); code != http.StatusOK || !now.Running || now.Done != 1 || now.Total != 2 {
+			t.Errorf("%d, %+v", code, now)
+		}
+		if code := h.ask(ControlSocket, "POST", "/backup", `{"dir":"/y"}`, nil); code != http.StatusServiceUnavailable {
+			t.Errorf("another one: %d", code)
+		}
+	}
+	for range 2 {
+		if code := h.ask(ControlSocket, "POST", "/backup", `{"dir":"/x"}`, nil); code >= 300 {
+			t.Errorf("%d", code)
+		}
+	}
+	if code := h.ask(ControlSocket, "GET", "/backup", "", &now); code != http.StatusOK || now.Running {
+		t.Errorf("%d, %+v", code, now)
+	}
+	if code := h.ask(Caller{Actor: "operator:somebody", Operator: true}, "GET", "/backup", "", nil); code != http.StatusForbidden {
+		t.Errorf("from away: %d", code)
 	}
 }
 

@@ -24,6 +24,7 @@ func (a *API) gateway() {
 	register(a, http.MethodPost, "/keys/backup", "back-up-keys", "Write the key store to a file on the gateway's machine", a.backupKeys)
 	register(a, http.MethodPost, "/keys/rotate-master", "rotate-master-key", "Wrap the key store anew under a new master key", a.rotateMaster)
 	register(a, http.MethodPost, "/backup", "back-up", "Write a backup without keys to a directory on the gateway's machine", a.backup)
+	register(a, http.MethodGet, "/backup", "backup-progress", "How far the backup is that is being written", a.backupProgress)
 	register(a, http.MethodGet, "/audit", "list-audit", "The audit log, newest first", a.listAudit)
 	register(a, http.MethodGet, "/audit/verify", "verify-audit", "Check the audit log against its signed tree heads", a.verifyAudit)
 }
@@ -81,18 +82,6 @@ func (a *API) rotateMaster(ctx context.Context, in *struct {
 		return nil, err
 	}
 	return &none{}, a.noted(ctx, "master-key.rotated", func() error { return a.Machine.RotateMaster(ctx, []byte(in.Body.Passphrase)) })
-}
-
-func (a *API) backup(ctx context.Context, in *struct {
-	Body struct {
-		Dir string `json:"dir"`
-	}
-},
-) (*none, error) {
-	if err := absolute(ctx, in.Body.Dir); err != nil {
-		return nil, err
-	}
-	return &none{}, a.noted(ctx, "data.backed-up", func() error { return a.Machine.Backup(ctx, in.Body.Dir) })
 }
 
 // absolute takes only callers of this machine, who mean the same file by a name.
