@@ -6,6 +6,7 @@ import (
 	"github.com/pkg/sftp"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/vpath"
 )
 
@@ -106,9 +107,22 @@ func (s *session) rename(r *sftp.Request, replace bool) error {
 			if s.upload(from) != nil || s.upload(to) != nil {
 				return errStillOpen
 			}
-			return s.inbox.Rename(s.ctx, from, to, replace)
+			if err := s.inbox.Rename(s.ctx, from, to, replace); err != nil {
+				return err
+			}
+			s.named(to)
+			return nil
 		})
 	})
+}
+
+// named notes a file that has its final name: where the rename is what takes it,
+// the client knows that it was taken once it goes on (R2).
+func (s *session) named(p vpath.Path) {
+	i, err := s.inbox.Stat(s.ctx, p)
+	if err == nil && !i.Dir && i.State != catalog.Arriving && i.State != catalog.WaitingRename {
+		s.owe(i.File)
+	}
 }
 
 var errStillOpen = refuse(fault.TryLater, "the file is still being written in this session; close it first")

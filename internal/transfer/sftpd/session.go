@@ -112,10 +112,22 @@ func (s *session) closed(path string) {
 	if len(ids) == 0 {
 		return
 	}
-	s.answered = append(s.answered, ids[0])
 	if s.committed[key] = ids[1:]; len(ids) == 1 {
 		delete(s.committed, key)
 	}
+	s.answer(ids[0])
+}
+
+// owe notes a file whose acknowledgement is on its way.
+func (s *session) owe(id uuid.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer(id)
+}
+
+// answer does that under mu.
+func (s *session) answer(id uuid.UUID) {
+	s.answered = append(s.answered, id)
 	s.owed.Store(true)
 	s.conn.owed.Add(1)
 }
