@@ -21,7 +21,7 @@ import (
 	"sealgate/internal/account"
 )
 
-func TestNoExecShellPtyForward(t *testing.T) {
+func TestOnlySFTPIsOffered(t *testing.T) {
 	h := openHouse(t)
 	c := h.dial()
 	for what, try := range map[string]func(*ssh.Session) error{

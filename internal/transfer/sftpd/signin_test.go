@@ -71,6 +71,7 @@ func (o *oneCaller) VerifiedKey(_ context.Context, _ account.Attempt, key []byte
 	}
 	return o.who, nil
 }
+
 func (o *oneCaller) Password(context.Context, account.Attempt, []byte) (*account.Identity, error) {
 	return nil, errors.New("no")
 }
