@@ -43,6 +43,9 @@ func (p *Pool) CopyTo(ctx context.Context, id uuid.UUID, path string) error {
 		}
 		return fault.Wrap(kind, op, err)
 	}
+	if _, err := os.Lstat(path); err == nil {
+		return fault.New(fault.Exists, op, "the file to write the copy to is there already")
+	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) // VACUUM INTO takes an empty file, and this one is private
 	if err == nil {
 		err = f.Close()

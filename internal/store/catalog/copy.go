@@ -26,6 +26,9 @@ func (c *Catalog) Bodies(ctx context.Context, visit func(BodyOnRecord) error) er
 }
 
 func (c *Catalog) stored(ctx context.Context, act func(*Stored) error) error {
+	if err := c.failure("catalog: copy"); err != nil {
+		return err // what is stored is not known
+	}
 	s, err := OpenStored(ctx, c.path)
 	if err != nil {
 		return err
@@ -70,6 +73,9 @@ func (s *Stored) Close() error {
 // CopyTo is Catalog.CopyTo.
 func (s *Stored) CopyTo(ctx context.Context, path string) error {
 	const op = "catalog: copy"
+	if _, err := os.Lstat(path); err == nil {
+		return fault.New(fault.Exists, op, "the file to write the copy to is there already")
+	}
 	if err := create(path); err != nil { // VACUUM INTO takes an empty file, and this one is private
 		return fault.Wrap(fault.Internal, op, err)
 	}

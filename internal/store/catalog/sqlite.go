@@ -176,15 +176,3 @@ func truncateWAL(ctx context.Context, conn *sql.Conn) (done bool, err error) {
 	}
 	return busy == 0, err
 }
-
-// copyInto writes a consistent copy of the database to a new file at path.
-// SQLite does not make it durable by itself.
-func copyInto(ctx context.Context, conn *sql.Conn, path string) error {
-	if err := create(path); err != nil {
-		return err
-	}
-	if _, err := conn.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
-		return err
-	}
-	return syncPath(path)
-}
