@@ -210,8 +210,8 @@ func (a *Arrival) record(ctx context.Context, body catalog.Body, inline []byte) 
 				return err
 			}
 		}
-		if inline == nil {
-			return nil
+		if inline == nil { // what an earlier Sync put there is of no use any more
+			return tx.DeleteInline(f.ID)
 		}
 		return putInline(tx, f.ID, inline)
 	})

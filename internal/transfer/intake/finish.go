@@ -269,7 +269,13 @@ func (in *Intake) sameDelivery(tx *catalog.Tx, c commitment) (*catalog.File, err
 	if err != nil {
 		return nil, err
 	}
-	if old.ID == c.file.ID || old.Delivery.Answered || in.confirmed.has(old.ID) || old.State == catalog.Arriving {
+	switch {
+	case old.ID == c.file.ID, old.State == catalog.Arriving:
+		return nil, nil
+	case c.waits && old.State == catalog.WaitingRename:
+		// Its rename did not come, whatever the client knows: it begins again.
+		return old, nil
+	case old.Delivery.Answered, in.confirmed.has(old.ID):
 		return nil, nil
 	}
 	return old, nil

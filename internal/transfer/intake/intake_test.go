@@ -337,6 +337,94 @@ func TestTheSameDeliveryIsTakenOnce(t *testing.T) {
 	}
 }
 
+// A client that renames what it has sent hears "taken" as the answer to RENAME.
+// When that is lost it begins again, from the start or from the rename.
+func TestTheSameRenamedDeliveryIsTakenOnce(t *testing.T) {
+	w, a := newWorld(t)
+	from, to := intaketest.Spec(a, login, "/lon.xml.part"), vpath.MustParse("/lon.xml")
+	for i, size := range []int{100, 3*seal.SlotSize + 1} {
+		data := content(size, uint64(i))
+		deliver := func() {
+			t.Helper()
+			for range 2 { // the RENAME of the first round never reached us
+				f, err := w.Put(from, data)
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.Confirm(f.ID) // RENAME itself follows the answer to CLOSE
+			}
+			if err := w.Inbox(a.ID, login).Rename(t.Context(), from.Path, to, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		deliver()
+		w.Restart()
+		deliver()
+		if n := len(w.Files()); n != i+1 {
+			t.Fatalf("%d files are on record, want %d", n, i+1)
+		}
+		info, err := w.Inbox(a.ID, login).Stat(t.Context(), to)
+		if err != nil || info.State != catalog.Received || info.Size != int64(size) {
+			t.Fatalf("its name shows %+v, %v", info, err)
+		}
+		if got := w.Read(w.File(info.File)); !bytes.Equal(got, data) {
+			t.Fatal("other bytes came back")
+		}
+		if n := w.Objects(); n != i {
+			t.Errorf("%d objects in the vault, want %d", n, i)
+		}
+	}
+	// Once the client knows, the same again is another file (R4).
+	info, err := w.Inbox(a.ID, login).Stat(t.Context(), to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Confirm(info.File)
+	if _, err := w.Put(from, content(3*seal.SlotSize+1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Inbox(a.ID, login).Rename(t.Context(), from.Path, to, true); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(w.Files()); n != 3 {
+		t.Errorf("%d files are on record, want 3", n)
+	}
+}
+
+// A synced file lies in the catalog until it outgrows that; then nothing of it
+// stays behind there.
+func TestNothingStaysInTheCatalogOfAFileInTheVault(t *testing.T) {
+	w, a := newWorld(t)
+	for _, size := range []int{seal.SlotSize - 1, seal.SlotSize, 3 * seal.SlotSize} {
+		arr, err := w.Begin(t.Context(), intaketest.Spec(a, login, "/grows.xml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := content(size, uint64(size))
+		if _, err := arr.WriteAt(data[:seal.SlotSize-1], 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := arr.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := arr.WriteAt(data[seal.SlotSize-1:], seal.SlotSize-1); err != nil {
+			t.Fatal(err)
+		}
+		f, err := arr.Commit(t.Context())
+		if err != nil || f.Body.Kind != catalog.VaultBody {
+			t.Fatalf("%d bytes: %+v, %v", size, f, err)
+		}
+	}
+	var left int64
+	w.Update(func(tx *catalog.Tx) (err error) {
+		left, err = tx.InlineBytes()
+		return err
+	})
+	if left != 0 {
+		t.Errorf("%d bytes of bodies are left in the catalog", left)
+	}
+}
+
 func TestTheSameDeliveryOnlyWithinSevenDays(t *testing.T) {
 	w, a := newWorld(t)
 	spec := intaketest.Spec(a, login, "/pay.xml")

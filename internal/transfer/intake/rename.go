@@ -78,7 +78,11 @@ func (b *Inbox) rename(tx *catalog.Tx, rec *custody.Records, from, to vpath.Path
 	case f.State == catalog.Arriving:
 		return nil, fault.New(fault.Invalid, "inbox: rename", "the file is not complete; send the rest first")
 	case f.State == catalog.WaitingRename && taken != nil && taken.ID == f.ID:
-		return gone, b.takeRenamed(tx, rec, e, taken, to)
+		repeated, err := b.takeRenamed(tx, rec, e, taken, to)
+		if repeated {
+			gone = append(gone, taken)
+		}
+		return gone, err
 	case taken != nil && taken.ID != f.ID:
 		return nil, fault.New(fault.TryLater, "inbox: rename", "the file changed while it was renamed; try again")
 	case f.State == catalog.Received || f.State == catalog.WaitingRename:
@@ -93,18 +97,25 @@ func renameFile(tx *catalog.Tx, rec *custody.Records, f *catalog.File, name stri
 	return tx.SaveFile(f)
 }
 
-// takeRenamed puts a finished file on record as received.
-func (b *Inbox) takeRenamed(tx *catalog.Tx, rec *custody.Records, e *catalog.Entry, f *catalog.File, to vpath.Path) error {
+// takeRenamed puts a finished file on record as received. It reports whether
+// that file was there already, because this is the same delivery again: then the
+// body of f is of no use any more.
+//
+// What tells whether the client knows is from here on the answer to RENAME, not
+// the one to CLOSE.
+func (b *Inbox) takeRenamed(tx *catalog.Tx, rec *custody.Records, e *catalog.Entry, f *catalog.File, to vpath.Path) (repeated bool, err error) {
+	b.in.confirmed.done([]uuid.UUID{f.ID})
+	f.Delivery.Answered = false
 	c := commitment{spec: b.spec(to), file: f, known: true, modTime: e.MTime}
 	same, err := b.in.sameDelivery(tx, c)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if same != nil {
-		return b.in.forgetRepeated(tx, rec, c, same)
+		return true, b.in.forgetRepeated(tx, rec, c, same)
 	}
 	_, err = b.in.receive(tx, rec, c)
-	return err
+	return false, err
 }
 
 // finishRenamed gives the body of a file that waits for its rename its trailer

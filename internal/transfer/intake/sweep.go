@@ -49,6 +49,9 @@ func (in *Intake) flushConfirmed(ctx context.Context) error {
 	}
 	err := in.catalog.Update(ctx, func(tx *catalog.Tx) error {
 		for _, id := range ids {
+			if !in.confirmed.has(id) {
+				continue // taken back by a rename meanwhile
+			}
 			if err := tx.SetAnswered(id); err != nil && !fault.Is(err, fault.NotFound) {
 				return err
 			}
