@@ -63,7 +63,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	for range r.opt.Workers {
 		workers.Go(func() {
 			for job := range jobs {
-				r.do(context.WithoutCancel(ctx), job)
+				r.do(ctx, job)
 			}
 		})
 	}
@@ -118,7 +118,9 @@ func (r *Runner) lease(ctx context.Context, jobs chan<- *catalog.Job) (int, erro
 	return len(due), err
 }
 
-func (r *Runner) do(ctx context.Context, job *catalog.Job) {
+// do runs one job to its end, also when stop has ended meanwhile.
+func (r *Runner) do(stop context.Context, job *catalog.Job) {
+	ctx := context.WithoutCancel(stop)
 	err := r.handlers[job.Kind](ctx, job)
 	if err == nil || fault.Is(err, fault.Exists) {
 		return
@@ -131,7 +133,18 @@ func (r *Runner) do(ctx context.Context, job *catalog.Job) {
 	retry := func(tx *catalog.Tx) error {
 		return tx.RetryJob(job, r.opt.Now().Add(pause), fault.KindOf(err).String())
 	}
-	if err := r.catalog.Update(ctx, retry); err != nil && !fault.Is(err, fault.Exists) {
-		r.opt.Log.Warn("job not put back; its lease will lapse", "kind", job.Kind, "file", job.File, "err", err)
+	// What fails on a full disk is put back as soon as there is room; waiting
+	// for its lease to lapse would take longer.
+	for {
+		err := r.catalog.Update(ctx, retry)
+		if err == nil || fault.Is(err, fault.Exists) {
+			return
+		}
+		r.opt.Log.Warn("job not put back yet", "kind", job.Kind, "file", job.File, "err", err)
+		select {
+		case <-stop.Done():
+			return // its lease is released at the next start
+		case <-time.After(pollEvery):
+		}
 	}
 }
