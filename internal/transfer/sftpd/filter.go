@@ -380,6 +380,9 @@ func (f *filter) gather(p []byte) (int, error) {
 	if _, err := f.ch.Write(packet); err != nil {
 		return n, err
 	}
+	if cap(packet) <= 512 { // an idle session keeps no large buffer
+		f.held = packet[:0]
+	}
 	switch {
 	case whole:
 		f.answered(packet)
@@ -387,9 +390,6 @@ func (f *filter) gather(p []byte) (int, error) {
 		f.answered(nil)
 	default:
 		f.pass = length - want
-	}
-	if cap(packet) <= 512 { // an idle session keeps no large buffer
-		f.held = packet[:0]
 	}
 	return n, nil
 }
@@ -402,7 +402,8 @@ func (f *filter) hold(p []byte, want int) int {
 }
 
 // answered takes the head of the queue off: its answer has been written.
-// packet is that answer when it was held whole.
+// packet is that answer when it was held whole. It is the last that Write does
+// for an answer: when the queue is empty, another request server may write.
 func (f *filter) answered(packet []byte) {
 	f.mu.Lock()
 	if len(f.waiting) == 0 { // pkg/sftp never answers what was not asked
@@ -410,16 +411,16 @@ func (f *filter) answered(packet []byte) {
 		return
 	}
 	r := f.waiting[0]
-	f.waiting = f.waiting[1:]
-	f.moved.Broadcast()
 	if (r.typ == fxpOpen || r.typ == fxpOpendir) && len(packet) > 9 && packet[4] == fxpHandle {
 		if name, _, ok := cutString(packet[9:]); ok {
 			f.handles[name] = &handle{path: r.path}
 		}
 	}
+	closed := r.typ == fxpClose && len(packet) >= 13 && packet[4] == fxpStatus && binary.BigEndian.Uint32(packet[9:]) == statusOK
+	f.waiting = f.waiting[1:]
+	f.moved.Broadcast()
 	f.mu.Unlock()
-	if r.typ == fxpClose && r.path != "" && len(packet) >= 13 &&
-		packet[4] == fxpStatus && binary.BigEndian.Uint32(packet[9:]) == statusOK {
+	if closed {
 		f.ev.closed(r.path)
 	}
 }
