@@ -35,7 +35,7 @@ func (a *API) files() {
 type fileQuery struct {
 	Account   string    `query:"account"`
 	Name      string    `query:"name"`
-	State     string    `query:"state" doc:"arriving and waiting-rename are listed only when asked for: they are not files yet"`
+	State     string    `query:"state" doc:"arriving, and waiting-rename for less than a day, are listed only when asked for: they are not files yet"`
 	Source    string    `query:"source"`
 	Direction string    `query:"direction" enum:"in,out"`
 	Since     time.Time `query:"since"`
@@ -135,7 +135,7 @@ func (a *API) rows(ctx context.Context, f catalog.FileFilter) ([]*catalog.File, 
 			return nil, err
 		}
 		for _, row := range part {
-			if f.State != "" || (row.State != catalog.Arriving && row.State != catalog.WaitingRename) {
+			if f.State != "" || isFile(row) {
 				rows = append(rows, row)
 			}
 		}
@@ -144,6 +144,12 @@ func (a *API) rows(ctx context.Context, f catalog.FileFilter) ([]*catalog.File, 
 		}
 		f.Before = part[len(part)-1].Number
 	}
+}
+
+// isFile reports whether a row is a file to be listed: one that was received, or
+// that should have been for a day and has a reason why it was not.
+func isFile(f *catalog.File) bool {
+	return f.State != catalog.Arriving && (f.State != catalog.WaitingRename || f.Reason != "")
 }
 
 func (a *API) getFile(ctx context.Context, in *ByID) (*out[fileobject.Object], error) {

@@ -16,6 +16,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/intake"
 	"sealgate/internal/transfer/intake/intaketest"
 	"sealgate/internal/transfer/vpath"
 )
@@ -491,6 +492,28 @@ func TestTemporaryNamesWaitForTheirRename(t *testing.T) {
 			t.Errorf("%d index jobs", jobs)
 		}
 		w.Confirm(f.ID)
+	}
+}
+
+// R3: a file whose rename does not come is a problem that people see, and is
+// never dropped.
+func TestOverdueRenamesAreShown(t *testing.T) {
+	w, a := newWorld(t)
+	f, err := w.Put(intaketest.Spec(a, login, "/x.tmp"), []byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Sweep(t.Context())
+	if got := w.File(f.ID).Reason; got != "" {
+		t.Errorf("at once its reason is %q", got)
+	}
+	w.Clock.Add(9 * 24 * time.Hour)
+	w.Sweep(t.Context())
+	if row := w.File(f.ID); row.State != catalog.WaitingRename || row.Reason != intake.ReasonNotRenamed {
+		t.Errorf("after nine days it is %s, reason %q", row.State, row.Reason)
+	}
+	if err := w.TakeWaiting(t.Context(), f.ID, "operator"); err != nil || w.File(f.ID).Reason != "" {
+		t.Errorf("taken by hand: reason %q, %v", w.File(f.ID).Reason, err)
 	}
 }
 

@@ -156,7 +156,7 @@ func (in *Intake) complete(ctx context.Context, f *catalog.File, inline []byte, 
 	if err != nil {
 		return err
 	}
-	f.ReceivedAt = in.now()
+	f.ReceivedAt, f.Reason = in.now(), ""
 	f.Delivery.MAC = deliveryMAC(rec, spec.Login, spec.Path, sum)
 	f.Name = rec.Seal("file", "name", f.ID, []byte(spec.Path.Base()))
 	f.NameMAC = inbox.MAC(rec, spec.Path.Base())

@@ -15,7 +15,12 @@ import (
 const (
 	sweepEvery = time.Minute
 	sweepBatch = 500
+
+	overdueAfter = 24 * time.Hour // R3: a file that waits for its rename longer is a problem
 )
+
+// ReasonNotRenamed is the reason of a file whose rename is overdue.
+const ReasonNotRenamed = "not-renamed"
 
 // Run does the intake's housekeeping until ctx ends: it writes confirmations
 // down, takes expired names out of /in, and sweeps what crashes and
@@ -73,6 +78,7 @@ func (in *Intake) Sweep(ctx context.Context) {
 	}{
 		{"expired names", in.sweepNames},
 		{"abandoned arrivals", in.sweepUnfinished},
+		{"files without their rename", in.tellOverdue},
 		{"kept bodies to the vault", in.MoveKept},
 		{"bodies in the catalog", in.countInline},
 	} {
@@ -123,6 +129,32 @@ func (in *Intake) sweepUnfinished(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// tellOverdue marks the files whose rename has not come for a day, so that
+// people see them. They were acknowledged, so they are never dropped.
+func (in *Intake) tellOverdue(ctx context.Context) error {
+	return in.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		files, err := tx.Files(catalog.FileFilter{State: catalog.WaitingRename, Limit: -1})
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if f.Reason != "" || in.now().Sub(f.ReceivedAt) < overdueAfter {
+				continue
+			}
+			f.Reason = ReasonNotRenamed
+			if err := tx.SaveFile(f); err != nil {
+				return err
+			}
+			in.log.Warn("a file waits for its rename for more than a day", "account", f.Account, "file", f.ID)
+			err := tx.Audit(audit.Entry{Account: f.Account, Actor: "gateway", Action: "file.not-renamed", Object: f.ID.String()})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (in *Intake) countInline(ctx context.Context) error {
