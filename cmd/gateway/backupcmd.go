@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/backup"
+	"sealgate/internal/cli"
 	"sealgate/internal/durable"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/api"
@@ -30,18 +31,18 @@ func (a *app) backupCommand() *cobra.Command {
 			"same gateway only what is new is copied. It holds no key: see gateway keys backup, and keep\n" +
 			"the two apart. Works on a running gateway, which goes on meanwhile, and on a stopped one, for\n" +
 			"which it needs no key.",
-		Example: examples("backup /media/backup/sealgate", "restore /media/backup/sealgate --check"),
+		Example: cli.Examples("backup /media/backup/sealgate", "restore /media/backup/sealgate --check"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := filepath.Abs(args[0])
 			if err != nil {
 				return err
 			}
-			c, err := a.gateway()
+			c, err := a.Gateway()
 			if err != nil {
 				return err
 			}
-			progress, done := terminal.Meter(a.err, "copying")
+			progress, done := terminal.Meter(a.Err, "copying")
 			err = backupRunning(cmd.Context(), c, dir, progress)
 			if errors.Is(err, client.ErrNoAnswer) {
 				err = a.backupStopped(cmd.Context(), dir, progress)
@@ -55,9 +56,9 @@ func (a *app) backupCommand() *cobra.Command {
 				return err
 			}
 			if made.Missing > 0 {
-				a.say("%s sealed files that are on record are not in the vault and so not in the backup.", a.locale.Count(int64(made.Missing)))
+				a.Say("%s sealed files that are on record are not in the vault and so not in the backup.", a.Locale.Count(int64(made.Missing)))
 			}
-			return a.print(made, func(w io.Writer) error {
+			return a.Print(made, func(w io.Writer) error {
 				_, err := fmt.Fprintf(w, "wrote %s: %s, no key\n", dir, a.contents(made))
 				return err
 			})
@@ -67,7 +68,7 @@ func (a *app) backupCommand() *cobra.Command {
 
 // contents is what a backup holds, in words.
 func (a *app) contents(s backup.Summary) string {
-	return fmt.Sprintf("%s sealed files, %s account databases, %s", a.locale.Count(int64(s.Bodies)), a.locale.Count(int64(s.Accounts)), terminal.Size(s.Bytes))
+	return fmt.Sprintf("%s sealed files, %s account databases, %s", a.Locale.Count(int64(s.Bodies)), a.Locale.Count(int64(s.Accounts)), terminal.Size(s.Bytes))
 }
 
 // lookEvery is the time between two looks at how far a running gateway is.
@@ -119,14 +120,14 @@ func (a *app) backupStopped(ctx context.Context, dir string, progress backup.Pro
 		return err
 	}
 	defer stored.Close() //nolint:errcheck // nothing was written
-	src := backup.Sources{Data: cfg.Data, Version: version, Catalog: stored, Now: a.now}
+	src := backup.Sources{Data: cfg.Data, Version: version, Catalog: stored, Now: a.Now}
 	if src.Gateway, err = stored.Setting(ctx, nodeSetting); err != nil {
 		return err
 	}
 	if src.Vault, err = vault.Open(durable.OS, filepath.Join(cfg.Data, backup.Vault)); err != nil {
 		return err
 	}
-	if src.Accounts, err = accountdb.OpenPool(filepath.Join(cfg.Data, backup.Accounts), accountdb.Options{Now: a.now}); err != nil {
+	if src.Accounts, err = accountdb.OpenPool(filepath.Join(cfg.Data, backup.Accounts), accountdb.Options{Now: a.Now}); err != nil {
 		return err
 	}
 	_, err = backup.Make(ctx, src, dir, progress)
@@ -150,22 +151,22 @@ func (a *app) restoreCommand() *cobra.Command {
 			"restore, before or after. Files that were not indexed when the backup was made are opened by\n" +
 			"certificate and access key; those that can no longer be read are marked as lost.\n" +
 			"With --check the backup is read and compared, and nothing is restored.",
-		Example: examples("restore /media/backup/sealgate --data /var/lib/sealgate", "restore /media/backup/sealgate --check"),
+		Example: cli.Examples("restore /media/backup/sealgate --data /var/lib/sealgate", "restore /media/backup/sealgate --check"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			progress, done := terminal.Meter(a.err, "reading")
+			progress, done := terminal.Meter(a.Err, "reading")
 			defer done()
 			if check {
 				s, err := backup.Verify(cmd.Context(), args[0], true, progress)
 				if err != nil {
 					return err
 				}
-				return a.print(s, func(w io.Writer) error {
+				return a.Print(s, func(w io.Writer) error {
 					_, err := fmt.Fprintf(w, "whole: %s as of %s: %s\n", args[0], terminal.Time(s.MadeAt), a.contents(s))
 					return err
 				})
 			}
-			dir, err := a.dataDir()
+			dir, err := a.DataDir()
 			if err != nil {
 				return err
 			}
@@ -176,7 +177,7 @@ func (a *app) restoreCommand() *cobra.Command {
 			_, err = os.Stat(filepath.Join(dir, backup.Keys, "store.json"))
 			r.Keys = err == nil
 			done()
-			return a.print(r, func(w io.Writer) error { return a.describeRestored(w, r) })
+			return a.Print(r, func(w io.Writer) error { return a.describeRestored(w, r) })
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "read the backup and compare every byte, restore nothing")
@@ -198,7 +199,7 @@ func (a *app) auditVerify() *cobra.Command {
 		Short: "Prove that nobody changed the audit log",
 		Long: "Compute the audit log's Merkle tree again and compare it with every signed tree head. Exit\n" +
 			"code 6: something was changed. Works on a running and on a stopped gateway.",
-		Example: examples("audit verify"),
+		Example: cli.Examples("audit verify"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r := new(portal.AuditReport)
@@ -213,8 +214,8 @@ func (a *app) auditVerify() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(r, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "whole: %s entries, %s signed heads, root %s\n", a.locale.Count(r.Entries), a.locale.Count(int64(r.Heads)), r.Root)
+			return a.Print(r, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "whole: %s entries, %s signed heads, root %s\n", a.Locale.Count(r.Entries), a.Locale.Count(int64(r.Heads)), r.Root)
 				return err
 			})
 		},

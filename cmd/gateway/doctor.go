@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"sealgate/internal/backup"
+	"sealgate/internal/cli"
 	"sealgate/internal/config"
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
@@ -48,7 +49,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		Short: "Check the machine and the data directory; says what to do",
 		Long: "Check disk sync, permissions, room, clock, keys, listeners and algorithms, of a running or a\n" +
 			"stopped gateway. Exit code 1: something has to be done.",
-		Example: examples("doctor", "doctor --data /var/lib/sealgate --json"),
+		Example: cli.Examples("doctor", "doctor --data /var/lib/sealgate --json"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.doctor(cmd.Context(), file)
@@ -70,18 +71,18 @@ func (a *app) doctor(ctx context.Context, file string) error {
 		list = append(list, checkSync(cfg.Data), checkRoom(cfg.Data))
 		list = append(list, a.checkGateway(ctx, cfg)...)
 	}
-	err = a.print(list, func(w io.Writer) error {
+	err = a.Print(list, func(w io.Writer) error {
 		t := terminal.NewTable("CHECK", "STATUS", "FOUND", "WHAT TO DO")
 		for _, f := range list {
 			t.Row(f.Check, f.Status, f.Found, f.Do)
 		}
-		return writeTable(w, t)
+		return cli.WriteTable(w, t)
 	})
 	if err != nil {
 		return err
 	}
 	if slices.ContainsFunc(list, func(f finding) bool { return f.Status == failed }) {
-		return &exitError{exitFailed, "unhealthy", errors.New("something has to be done: see above")}
+		return cli.Exit(cli.ExitFailed, "unhealthy", "something has to be done: see above")
 	}
 	return nil
 }
@@ -177,7 +178,7 @@ func checkRoom(dir string) finding {
 }
 
 func (a *app) checkClock() finding {
-	at := a.now().UTC().Format(time.RFC3339)
+	at := a.Now().UTC().Format(time.RFC3339)
 	loose, err := clockUnsynchronised()
 	switch {
 	case err != nil:
@@ -207,7 +208,7 @@ func (a *app) checkGateway(ctx context.Context, cfg *config.Config) []finding {
 			{"keys", fine, fmt.Sprintf("open; keys of %d accounts, generation %d", k.Accounts, k.Generation), ""},
 		}
 	case !errors.Is(err, client.ErrNoAnswer):
-		return []finding{{"gateway", failed, sentence(err), "see its log"}}
+		return []finding{{"gateway", failed, cli.Sentence(err), "see its log"}}
 	}
 	list := []finding{{"gateway", fine, "it is not running", ""}}
 	if _, err := os.Stat(filepath.Join(cfg.Data, backup.Catalog)); err != nil {
@@ -228,12 +229,12 @@ func (a *app) checkStores(ctx context.Context, cfg *config.Config) finding {
 		if !fault.Is(err, fault.Locked) {
 			do = "see gateway restore"
 		}
-		return finding{"keys", failed, sentence(err), do}
+		return finding{"keys", failed, cli.Sentence(err), do}
 	}
 	defer s.close()
 	k, err := api.KeyStore(s.keys)
 	if err != nil {
-		return finding{"keys", failed, sentence(err), "see gateway keys restore"}
+		return finding{"keys", failed, cli.Sentence(err), "see gateway keys restore"}
 	}
 	return finding{"keys", fine, fmt.Sprintf("open; keys of %d accounts, generation %d", k.Accounts, k.Generation), ""}
 }

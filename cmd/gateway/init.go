@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/backup"
+	"sealgate/internal/cli"
 	"sealgate/internal/config"
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
@@ -38,7 +39,7 @@ func (a *app) initCommand() *cobra.Command {
 		Long: "Make a data directory of mode 0700 with a key store, a catalog and, with --operator, the\n" +
 			"first operator. It says where the master key lies: move it away from the data, and name its\n" +
 			"place with keys.master in the configuration.",
-		Example: examples("init --operator you@example.com", "init --data /var/lib/sealgate"),
+		Example: cli.Examples("init --operator you@example.com", "init --data /var/lib/sealgate"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.settings(file, nil)
@@ -79,7 +80,7 @@ func (a *app) init(ctx context.Context, cfg *config.Config, operator string) err
 		}
 	}
 	m := made{Data: cfg.Data, Keys: a.keyDir(cfg), Master: a.master(cfg).String(), Operator: operator, MoveIt: masterInside(cfg)}
-	return a.print(m, func(w io.Writer) error { return a.welcome(w, m) })
+	return a.Print(m, func(w io.Writer) error { return a.welcome(w, m) })
 }
 
 func (a *app) welcome(w io.Writer, m made) error {
@@ -90,11 +91,11 @@ func (a *app) welcome(w io.Writer, m made) error {
 	if m.Operator != "" {
 		t.Row("first operator", m.Operator)
 	}
-	if err := writeTable(w, t); err != nil {
+	if err := cli.WriteTable(w, t); err != nil {
 		return err
 	}
 	if m.MoveIt {
-		a.say("The master key lies in the data directory: who copies one has both. Move it to another disk\nand name its place in gateway.yaml (keys.master: file:PATH).")
+		a.Say("The master key lies in the data directory: who copies one has both. Move it to another disk\nand name its place in gateway.yaml (keys.master: file:PATH).")
 	}
 	_, err := fmt.Fprintln(w, "\nNext: gateway serve; gateway account add NAME; gateway login add NAME USERNAME")
 	return err
@@ -104,11 +105,11 @@ func (a *app) welcome(w io.Writer, m made) error {
 // and keys, but no gateway.
 func freshDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return local(dir, err)
+		return cli.Local(dir, err)
 	}
 	names, err := os.ReadDir(dir)
 	if err != nil {
-		return local(dir, err)
+		return cli.Local(dir, err)
 	}
 	if _, err := os.Lstat(filepath.Join(dir, backup.Catalog)); err == nil {
 		return fault.New(fault.Exists, "init", "there is a gateway in %s already; nothing was changed", dir)
@@ -128,15 +129,15 @@ func freshDir(dir string) error {
 func (a *app) makeKeys(ctx context.Context, cfg *config.Config) error {
 	dir := a.keyDir(cfg)
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return local(dir, err)
+		return cli.Local(dir, err)
 	}
 	if m := cfg.Keys.Master; m.Kind == config.MasterFile {
 		if err := keys.CreateMasterFile(m.Name); err != nil && !fault.Is(err, fault.Exists) {
 			return err
 		}
 	}
-	if !a.json && terminal.IsTerminal(a.err) {
-		a.say("Making keys; the RSA host key takes a moment.")
+	if !a.JSON && terminal.IsTerminal(a.Err) {
+		a.Say("Making keys; the RSA host key takes a moment.")
 	}
 	store, err := keys.Create(ctx, dir, a.master(cfg), keys.Options{})
 	if fault.Is(err, fault.Exists) {

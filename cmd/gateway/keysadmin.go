@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sealgate/internal/cli"
 	"sealgate/internal/config"
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
@@ -21,13 +22,13 @@ import (
 )
 
 func (a *app) keysCommand() *cobra.Command {
-	return group("keys", "The key store and its master key", a.keysShow(), a.keysBackup(), a.keysRestore(), a.keysRotate())
+	return cli.Group("keys", "The key store and its master key", a.keysShow(), a.keysBackup(), a.keysRestore(), a.keysRotate())
 }
 
 // either asks the running gateway, and works on the stores themselves when none
 // answers.
 func (a *app) either(ctx context.Context, running func(*client.Client) error, still func(*stores) error) error {
-	c, err := a.gateway()
+	c, err := a.Gateway()
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (a *app) keysShow() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show",
 		Short:   "Show what is in the key store, no secret",
-		Example: examples("keys show"),
+		Example: cli.Examples("keys show"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var shown portal.KeyStore
@@ -59,7 +60,7 @@ func (a *app) keysShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(shown, func(w io.Writer) error { return writeKeyStore(w, shown) })
+			return a.Print(shown, func(w io.Writer) error { return writeKeyStore(w, shown) })
 		},
 	}
 }
@@ -76,7 +77,7 @@ func writeKeyStore(w io.Writer, k portal.KeyStore) error {
 	for _, i := range k.IngestKeys {
 		t.Row("ingest key", i.Day+" "+i.Fingerprint)
 	}
-	return writeTable(w, t)
+	return cli.WriteTable(w, t)
 }
 
 func (a *app) keysBackup() *cobra.Command {
@@ -86,19 +87,19 @@ func (a *app) keysBackup() *cobra.Command {
 		Long: "Write the key store, wrapped by its master key, to a file of mode 0600, replacing an earlier\n" +
 			"copy. Ingest keys and the master key are not in it. Keep it apart from data backups.\n" +
 			"Works on a running and on a stopped gateway.",
-		Example: examples("keys backup /media/safe/sealgate-keys.json"),
+		Example: cli.Examples("keys backup /media/safe/sealgate-keys.json"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := filepath.Abs(args[0])
 			if err != nil {
 				return err
 			}
-			dir, err := a.dataDir()
+			dir, err := a.DataDir()
 			if err != nil {
 				return err
 			}
 			if within(file, dir) {
-				return usage(fmt.Errorf("%s is inside the data directory; keep a copy of keys elsewhere", args[0]))
+				return cli.Usage(fmt.Errorf("%s is inside the data directory; keep a copy of keys elsewhere", args[0]))
 			}
 			err = a.either(
 				cmd.Context(),
@@ -110,7 +111,7 @@ func (a *app) keysBackup() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.done("wrote " + file)
+			return a.Done("wrote " + file)
 		},
 	}
 }
@@ -126,7 +127,7 @@ func (a *app) keysRestore() *cobra.Command {
 		Short: "Make a key store out of a copy (offline)",
 		Long: "Make the key store of --data DIR out of a copy that keys backup wrote. The master key must be\n" +
 			"where the configuration says; everything is opened once before anything is written.",
-		Example: examples("keys restore /media/safe/sealgate-keys.json --data /var/lib/sealgate"),
+		Example: cli.Examples("keys restore /media/safe/sealgate-keys.json --data /var/lib/sealgate"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := a.settings("", nil)
@@ -134,7 +135,7 @@ func (a *app) keysRestore() *cobra.Command {
 				return err
 			}
 			if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-				return local(cfg.Data, err)
+				return cli.Local(cfg.Data, err)
 			}
 			lock, err := durable.LockDir(cfg.Data)
 			if err != nil {
@@ -143,10 +144,10 @@ func (a *app) keysRestore() *cobra.Command {
 			defer lock.Unlock() //nolint:errcheck // the end of the process unlocks, too
 			store, err := keys.Restore(cmd.Context(), args[0], a.keyDir(cfg), a.master(cfg), keys.Options{})
 			if err != nil {
-				return local(args[0], err)
+				return cli.Local(args[0], err)
 			}
 			store.Close()
-			return a.done("restored " + a.keyDir(cfg))
+			return a.Done("restored " + a.keyDir(cfg))
 		},
 	}
 }
@@ -159,14 +160,14 @@ func (a *app) keysRotate() *cobra.Command {
 			"keys dead to who gets the new one. A master key in a file is replaced there; a new\n" +
 			"passphrase is asked for. Copies made by keys backup stay under the old master key: make a\n" +
 			"new one.",
-		Example: examples("keys rotate-master"),
+		Example: cli.Examples("keys rotate-master"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.settings("", nil)
 			if err != nil {
 				return err
 			}
-			c, err := a.gateway()
+			c, err := a.Gateway()
 			if err != nil {
 				return err
 			}
@@ -174,7 +175,7 @@ func (a *app) keysRotate() *cobra.Command {
 			// Ask for the new passphrase only when there is a gateway to give it to;
 			// on a stopped one the old passphrase comes first.
 			if cfg.Keys.Master.Kind == config.MasterPassphrase && c.Get(cmd.Context(), "/keys", nil, nil) == nil {
-				text, err := a.passphrase("New passphrase: ")
+				text, err := a.Passphrase("New passphrase: ")
 				if err != nil {
 					return err
 				}
@@ -184,13 +185,13 @@ func (a *app) keysRotate() *cobra.Command {
 				cmd.Context(),
 				func(c *client.Client) error { return c.Post(cmd.Context(), "/keys/rotate-master", in, nil) },
 				func(s *stores) error {
-					return rotateMaster(cmd.Context(), s, func() ([]byte, error) { return a.passphrase("New passphrase: ") })
+					return rotateMaster(cmd.Context(), s, func() ([]byte, error) { return a.Passphrase("New passphrase: ") })
 				},
 			)
 			if err != nil {
 				return err
 			}
-			return a.done("the key store is under a new master key; make a new keys backup")
+			return a.Done("the key store is under a new master key; make a new keys backup")
 		},
 	}
 }

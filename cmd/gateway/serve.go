@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"sealgate/internal/audit"
+	"sealgate/internal/cli"
 	"sealgate/internal/config"
 	"sealgate/internal/fault"
 	"sealgate/internal/indexer"
@@ -36,7 +37,7 @@ func (a *app) serveCommand() *cobra.Command {
 		Long: "Run the gateway on a data directory. Every bound address is printed, a line each, and ready\n" +
 			"when it accepts work. SIGTERM drains: no new sessions, running transfers get 30 s. Exit code\n" +
 			"4: a key is missing, and the message names it.",
-		Example: examples("serve", "serve --data /var/lib/sealgate --sftp-listen 0.0.0.0:2022"),
+		Example: cli.Examples("serve", "serve --data /var/lib/sealgate --sftp-listen 0.0.0.0:2022"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			flags := map[string]string{}
@@ -61,7 +62,7 @@ func (a *app) serveCommand() *cobra.Command {
 // serve builds a gateway in the order of a file's journey, and runs it until ctx
 // ends.
 func (a *app) serve(ctx context.Context, cfg *config.Config) error {
-	log := logging.New(a.err, cfg.Log.Level, cfg.Log.JSON)
+	log := logging.New(a.Err, cfg.Log.Level, cfg.Log.JSON)
 	slog.SetDefault(log)
 	for _, w := range cfg.Warnings {
 		log.Warn(w)
@@ -86,11 +87,11 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 
 	// How files come in, are opened, wait to be fetched, and are indexed.
 	room := func() (free, total int64, err error) { return diskSpace(cfg.Data) }
-	in := intake.New(s.catalog, s.vault, s.custody, intake.Options{Node: s.node, Now: a.now, Log: log, Space: room, Observe: counts.Arrival})
+	in := intake.New(s.catalog, s.vault, s.custody, intake.Options{Node: s.node, Now: a.Now, Log: log, Space: room, Observe: counts.Arrival})
 	contents := bodies.New(s.catalog, s.vault, s.custody)
-	out := outbox.New(s.catalog, contents, s.custody, in, a.now)
+	out := outbox.New(s.catalog, contents, s.custody, in, a.Now)
 	reader := indexer.New(s.catalog, s.databases, contents, s.custody, indexer.Options{
-		Now: a.now, Log: log,
+		Now: a.Now, Log: log,
 		Observe: func(s payment.Summary, took time.Duration) {
 			format := "unknown"
 			if s.Format != nil {
@@ -103,19 +104,19 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		catalog.IndexJob:  reader.Handle,
 		indexer.AnswerJob: out.Answer,
 		outbox.ExpireJob:  out.Expire,
-	}, work.Options{Worker: s.node, Workers: workers(), Lease: 5 * time.Minute, Now: a.now, Log: log})
+	}, work.Options{Worker: s.node, Workers: workers(), Lease: 5 * time.Minute, Now: a.Now, Log: log})
 
 	// The doors.
 	door, err := sftpd.New(sftpd.Options{
 		HostKeys: s.keys.HostKeys(), SignIn: s.accounts, Intake: in, Outbox: outFolder{out}, Kept: keptFolder{out},
-		Space: room, Now: a.now, Log: log, Metrics: counts, IdleTimeout: cfg.SFTP.IdleTimeout,
+		Space: room, Now: a.Now, Log: log, Metrics: counts, IdleTimeout: cfg.SFTP.IdleTimeout,
 	})
 	if err != nil {
 		return err
 	}
 	control := api.New(api.Services{
 		Accounts: s.accounts, Catalog: s.catalog, Custody: s.custody, Keys: s.keys, Databases: s.databases,
-		Bodies: contents, Indexer: reader, Outbox: out, Machine: machine{a, s}, Now: a.now, Log: log,
+		Bodies: contents, Indexer: reader, Outbox: out, Machine: machine{a, s}, Now: a.Now, Log: log,
 		ExportKeys: cfg.Keys.Export, Version: version,
 	})
 	signer, err := audit.NewSigner(s.keys.Identity())
@@ -226,7 +227,7 @@ func (a *app) listen(cfg *config.Config) (_ *listeners, err error) {
 			return nil, err
 		}
 	}
-	ls.control, err = listenControl(cfg.Data, a.getenv)
+	ls.control, err = listenControl(cfg.Data, a.Getenv)
 	return ls, err
 }
 
@@ -260,7 +261,7 @@ func (a *app) announce(store *keys.Store, ls *listeners) error {
 		lines = append(lines, fmt.Sprintf("hostkey %s %s", ssh.FingerprintSHA256(public), public.Type()))
 	}
 	for _, line := range append(lines, "ready") {
-		if _, err := fmt.Fprintln(a.out, line); err != nil {
+		if _, err := fmt.Fprintln(a.Out, line); err != nil {
 			return fault.Wrap(fault.Internal, "serve: announce", err)
 		}
 	}
@@ -291,7 +292,7 @@ type machine struct {
 }
 
 func (m machine) Backup(ctx context.Context, dir string, progress func(done, total int64)) error {
-	return m.backup(ctx, dir, m.app.now, progress)
+	return m.backup(ctx, dir, m.app.Now, progress)
 }
 
 func (m machine) RotateMaster(ctx context.Context, passphrase []byte) error {

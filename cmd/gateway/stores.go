@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/google/uuid"
-	"golang.org/x/term"
 
 	"sealgate/internal/account"
 	"sealgate/internal/backup"
@@ -22,7 +21,6 @@ import (
 	"sealgate/internal/store/accountdb"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/vault"
-	"sealgate/internal/terminal"
 )
 
 // stores are what lies in a data directory, open, under its lock. serve builds a
@@ -41,7 +39,7 @@ type stores struct {
 
 // settings loads the configuration, with settings that flags give.
 func (a *app) settings(file string, flags map[string]string) (*config.Config, error) {
-	return config.Load(config.Sources{Data: a.data, File: file, Environ: a.environ(), Flags: flags})
+	return config.Load(config.Sources{Data: a.Data, File: file, Environ: a.Environ(), Flags: flags})
 }
 
 // openStores takes the lock of the data directory and opens all that is in it, in
@@ -59,20 +57,20 @@ func (a *app) openStores(ctx context.Context, cfg *config.Config, log *slog.Logg
 	if s.keys, err = keys.Open(ctx, a.keyDir(cfg), a.master(cfg), keys.Options{}); err != nil {
 		return nil, err
 	}
-	if s.catalog, err = catalog.Open(ctx, filepath.Join(cfg.Data, backup.Catalog), catalog.Options{Now: a.now}); err != nil {
+	if s.catalog, err = catalog.Open(ctx, filepath.Join(cfg.Data, backup.Catalog), catalog.Options{Now: a.Now}); err != nil {
 		return nil, err
 	}
 	if s.node, err = nodeName(ctx, s.catalog); err != nil {
 		return nil, err
 	}
-	s.custody = custody.New(s.keys, s.catalog, s.node, a.now)
+	s.custody = custody.New(s.keys, s.catalog, s.node, a.Now)
 	if s.vault, err = vault.Open(durable.OS, filepath.Join(cfg.Data, backup.Vault)); err != nil {
 		return nil, err
 	}
-	if s.databases, err = accountdb.OpenPool(filepath.Join(cfg.Data, backup.Accounts), accountdb.Options{Now: a.now}); err != nil {
+	if s.databases, err = accountdb.OpenPool(filepath.Join(cfg.Data, backup.Accounts), accountdb.Options{Now: a.Now}); err != nil {
 		return nil, err
 	}
-	s.accounts = account.New(s.catalog, s.custody, s.keys, account.Options{Now: a.now, Log: log, Metrics: counts})
+	s.accounts = account.New(s.catalog, s.custody, s.keys, account.Options{Now: a.Now, Log: log, Metrics: counts})
 	return s, nil
 }
 
@@ -106,7 +104,7 @@ func (s *stores) close() {
 
 func (a *app) keyDir(cfg *config.Config) string { return filepath.Join(cfg.Data, backup.Keys) }
 
-const nodeSetting = "node" // in the catalog
+const nodeSetting = "node"
 
 // nodeName is the name of this gateway among those of one catalog. It is part of
 // the data, so that a restored gateway goes on with its own unfinished arrivals.
@@ -127,24 +125,10 @@ func (a *app) master(cfg *config.Config) keys.Master {
 	case config.MasterCredential:
 		return keys.MasterCredential(m.Name)
 	case config.MasterPassphrase:
-		return keys.MasterPassphrase(func() ([]byte, error) { return a.passphrase("Passphrase of the master key: ") })
+		return keys.MasterPassphrase(func() ([]byte, error) { return a.Passphrase("Passphrase of the master key: ") })
 	default:
 		return keys.MasterFile(m.Name)
 	}
-}
-
-// passphrase asks on the terminal, or reads the first line of standard input.
-func (a *app) passphrase(prompt string) ([]byte, error) {
-	if in, ok := a.in.(*os.File); ok && terminal.IsTerminal(in) {
-		if _, err := a.err.Write([]byte(prompt)); err != nil {
-			return nil, err
-		}
-		text, err := term.ReadPassword(int(in.Fd()))
-		a.say("")
-		return text, err
-	}
-	text, err := a.readSecret()
-	return []byte(text), err
 }
 
 // stopped runs act on the stores of a gateway that is not running.

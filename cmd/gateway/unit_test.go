@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"sealgate/internal/cli"
 	"sealgate/internal/config"
 	"sealgate/internal/terminal"
 )
@@ -31,7 +32,7 @@ func TestUnitIsOneThatStarts(t *testing.T) {
 	}
 
 	command := strings.Fields(strings.Join(unit["ExecStart"], " "))
-	a := &app{locale: terminal.Plain}
+	a := &app{&cli.App{Locale: terminal.Plain}}
 	root := a.root()
 	cmd, rest, err := root.Find(command[1:])
 	if err != nil || cmd.Name() != "serve" {

@@ -55,6 +55,11 @@ var arrows = []struct {
 	{"internal/portal/client/...", "portal fault"},
 	{"internal/portal/api/...", "portal transfer/bodies transfer/inbox transfer/outbox indexer fileobject account custody keys store/catalog store/accountdb audit payment fault logging"},
 
+	// The command line.
+	{"internal/cli", "portal portal/client index/check config terminal payment fault"},
+	{"internal/cli/use", "cli portal portal/client index/check fileobject seal terminal payment fault"},
+	{"internal/cli/offline", "cli index index/check keys seal seal/sealfile terminal payment fault"},
+
 	{"internal/policy", ""},
 	{"internal/campaign", ""}, // tests of the whole gateway, from outside
 	{"cmd/gateway", "..."},

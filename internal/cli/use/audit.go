@@ -1,4 +1,4 @@
-package main
+package use
 
 import (
 	"context"
@@ -13,13 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sealgate/internal/cli"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
-
-func (a *app) auditCommand() *cobra.Command {
-	return group("audit", "What happened, and the proof that nobody changed the record", a.auditList(), a.auditVerify())
-}
 
 func (a *app) auditList() *cobra.Command {
 	var account, since string
@@ -27,7 +24,7 @@ func (a *app) auditList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "ls",
 		Short:   "List the audit log, newest first",
-		Example: examples("audit ls --account acme --since 7d"),
+		Example: cli.Examples("audit ls --account acme --since 7d"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := url.Values{}
@@ -35,25 +32,25 @@ func (a *app) auditList() *cobra.Command {
 				query.Set("account", account)
 			}
 			if since != "" {
-				at, err := parseTime(since, a.now())
+				at, err := parseTime(since, a.Now())
 				if err != nil {
-					return usage(err)
+					return cli.Usage(err)
 				}
 				query.Set("since", at.UTC().Format(time.RFC3339Nano))
 			}
 			if limit < 0 {
-				return usage(fmt.Errorf("--limit cannot be negative"))
+				return cli.Usage(fmt.Errorf("--limit cannot be negative"))
 			}
 			entries, err := a.allEntries(cmd.Context(), query, limit)
 			if err != nil {
 				return err
 			}
-			return a.print(entries, func(w io.Writer) error {
+			return a.Print(entries, func(w io.Writer) error {
 				t := terminal.NewTable("TIME", "ACCOUNT", "ACTOR", "ACTION", "OBJECT", "DETAIL")
 				for _, e := range entries {
 					t.Row(terminal.Time(e.Time), e.Account, e.Actor, e.Action, e.Object, detail(e.Detail))
 				}
-				return writeTable(w, t)
+				return cli.WriteTable(w, t)
 			})
 		},
 	}
@@ -66,7 +63,7 @@ func (a *app) auditList() *cobra.Command {
 
 // allEntries asks page by page, for limit entries or all.
 func (a *app) allEntries(ctx context.Context, query url.Values, limit int) ([]portal.AuditEntry, error) {
-	c, err := a.gateway()
+	c, err := a.Gateway()
 	if err != nil {
 		return nil, err
 	}

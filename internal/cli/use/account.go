@@ -1,4 +1,4 @@
-package main
+package use
 
 import (
 	"fmt"
@@ -7,12 +7,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"sealgate/internal/cli"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) accountCommand() *cobra.Command {
-	return group("account", "Customers and their policies",
+	return cli.Group("account", "Customers and their policies",
 		a.accountAdd(), a.accountList(), a.accountShow(), a.accountSet(), a.accountRemove())
 }
 
@@ -56,16 +57,16 @@ func (a *app) accountAdd() *cobra.Command {
 		Short: "Make an account with its keys",
 		Long: "Make an account. The gateway makes its certificate and its access key, unless the customer\n" +
 			"brings a certificate with its key.",
-		Example: examples("account add acme", "account add acme --content delete", "account add acme --certificate acme.pem --certificate-key acme.key.pem"),
+		Example: cli.Examples("account add acme", "account add acme --content delete", "account add acme --certificate acme.pem --certificate-key acme.key.pem"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := portal.NewAccount{Name: args[0], AccountChange: p.change(cmd.Flags())}
 			var err error
 			if cert != "" {
-				if in.Certificate, err = readText(cert); err != nil {
+				if in.Certificate, err = cli.ReadText(cert); err != nil {
 					return err
 				}
-				if in.CertificateKey, err = readText(key); err != nil {
+				if in.CertificateKey, err = cli.ReadText(key); err != nil {
 					return err
 				}
 			}
@@ -83,7 +84,7 @@ func (a *app) accountList() *cobra.Command {
 	return &cobra.Command{
 		Use:     "ls",
 		Short:   "List accounts",
-		Example: examples("account ls"),
+		Example: cli.Examples("account ls"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return get(cmd.Context(), a, "/accounts", func(w io.Writer, list []portal.Account) error {
@@ -91,7 +92,7 @@ func (a *app) accountList() *cobra.Command {
 				for _, acct := range list {
 					t.Row(acct.Name, acct.State, acct.Content, acct.KeepFor.String(), acct.Keys, acct.OperatorAccess, terminal.Time(acct.CreatedAt))
 				}
-				return writeTable(w, t)
+				return cli.WriteTable(w, t)
 			})
 		},
 	}
@@ -101,7 +102,7 @@ func (a *app) accountShow() *cobra.Command {
 	return &cobra.Command{
 		Use:               "show NAME",
 		Short:             "Show one account",
-		Example:           examples("account show acme"),
+		Example:           cli.Examples("account show acme"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -117,13 +118,13 @@ func (a *app) accountSet() *cobra.Command {
 		Short: "Change an account's policy",
 		Long: "Change an account's policy. Changing --content from delete to keep counts for arrivals that\n" +
 			"begin after it: what was sealed to be deleted cannot be kept.",
-		Example:           examples("account set acme --keep-for 730d --operator-access off"),
+		Example:           cli.Examples("account set acme --keep-for 730d --operator-access off"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c := p.change(cmd.Flags())
 			if c == (portal.AccountChange{}) {
-				return usage(fmt.Errorf("nothing to set; see gateway account set --help"))
+				return cli.Usage(fmt.Errorf("nothing to set; see gateway account set --help"))
 			}
 			return patch(cmd.Context(), a, accountPath(args[0]), c, a.writeAccount)
 		},
@@ -139,11 +140,11 @@ func (a *app) accountRemove() *cobra.Command {
 		Short: "Close an account: nobody signs in, nothing is accepted",
 		Long: "Close an account and remove its logins. The record of its files stays, and its name stays\n" +
 			"taken.",
-		Example:           examples("account rm acme --confirm acme"),
+		Example:           cli.Examples("account rm acme --confirm acme"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := confirmed(confirm, args[0], "the account"); err != nil {
+			if err := cli.Confirmed(confirm, args[0], "the account"); err != nil {
 				return err
 			}
 			return a.remove(cmd.Context(), accountPath(args[0]), confirm, "closed "+args[0])
@@ -167,5 +168,5 @@ func (a *app) writeAccount(w io.Writer, acct portal.Account) error {
 	t.Row("in shows for", acct.InShowFor.String())
 	t.Row("outbox keeps for", acct.OutboxKeepFor.String())
 	t.Row("created", terminal.Time(acct.CreatedAt))
-	return writeTable(w, t)
+	return cli.WriteTable(w, t)
 }

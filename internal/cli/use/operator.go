@@ -1,4 +1,4 @@
-package main
+package use
 
 import (
 	"fmt"
@@ -7,19 +7,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sealgate/internal/cli"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) operatorCommand() *cobra.Command {
-	return group("operator", "Who runs the gateway", a.operatorAdd(), a.operatorList(), a.operatorRemove(), a.operatorReset())
+	return cli.Group("operator", "Who runs the gateway", a.operatorAdd(), a.operatorList(), a.operatorRemove(), a.operatorReset())
 }
 
 func (a *app) operatorAdd() *cobra.Command {
 	return &cobra.Command{
 		Use:     "add EMAIL",
 		Short:   "Add an operator and print a one-time link",
-		Example: examples("operator add you@example.com"),
+		Example: cli.Examples("operator add you@example.com"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return post(cmd.Context(), a, "/operators", map[string]string{"email": args[0]}, writeLink)
@@ -31,7 +32,7 @@ func (a *app) operatorReset() *cobra.Command {
 	return &cobra.Command{
 		Use:     "reset EMAIL",
 		Short:   "Print a new one-time link; what the operator signed in with is void",
-		Example: examples("operator reset you@example.com"),
+		Example: cli.Examples("operator reset you@example.com"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return post(cmd.Context(), a, "/operators/"+url.PathEscape(args[0])+"/reset", nil, writeLink)
@@ -48,15 +49,15 @@ func (a *app) operatorList() *cobra.Command {
 	return &cobra.Command{
 		Use:     "ls",
 		Short:   "List operators",
-		Example: examples("operator ls"),
+		Example: cli.Examples("operator ls"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return get(cmd.Context(), a, "/operators", func(w io.Writer, list []portal.Operator) error {
 				t := terminal.NewTable("EMAIL", "CREATED", "LAST SEEN")
 				for _, o := range list {
-					t.Row(o.Email, terminal.Time(o.CreatedAt), moment(o.LastSeen))
+					t.Row(o.Email, terminal.Time(o.CreatedAt), cli.Moment(o.LastSeen))
 				}
-				return writeTable(w, t)
+				return cli.WriteTable(w, t)
 			})
 		},
 	}
@@ -66,7 +67,7 @@ func (a *app) operatorRemove() *cobra.Command {
 	return &cobra.Command{
 		Use:     "rm EMAIL",
 		Short:   "Remove an operator",
-		Example: examples("operator rm you@example.com"),
+		Example: cli.Examples("operator rm you@example.com"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.remove(cmd.Context(), "/operators/"+url.PathEscape(args[0]), "", "removed "+args[0])

@@ -1,20 +1,18 @@
-package main
+package offline
 
 import (
 	"context"
 	"crypto/hpke"
 	"crypto/x509"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"sealgate/internal/cli"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/seal"
@@ -43,7 +41,7 @@ func (a *app) sealCommand() *cobra.Command {
 		Short: "Seal a file for a certificate and an access key",
 		Long: "Seal a file so that it opens only with the key of one of the certificates and one of\n" +
 			"the access keys together. Needs no gateway.",
-		Example: examples("seal lon.xml --certificate acme.pem --access-key acme.key.pub -o lon.xml.sealed"),
+		Example: cli.Examples("seal lon.xml --certificate acme.pem --access-key acme.key.pub -o lon.xml.sealed"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.seal(cmd.Context(), args[0], out, certs, access)
@@ -52,14 +50,14 @@ func (a *app) sealCommand() *cobra.Command {
 	cmd.Flags().StringArrayVar(&certs, "certificate", nil, "certificate, PEM (repeat for several)")
 	cmd.Flags().StringArrayVar(&access, "access-key", nil, "public half of an access key (repeat for several)")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
-	required(cmd, "certificate", "access-key", "output")
+	cli.Required(cmd, "certificate", "access-key", "output")
 	return cmd
 }
 
 func (a *app) seal(ctx context.Context, name, out string, certFiles, keyFiles []string) error {
 	var certs []*x509.Certificate
 	for _, file := range certFiles {
-		cert, err := readKey(file, keys.ParseCertificate)
+		cert, err := cli.ReadKey(file, keys.ParseCertificate)
 		if err != nil {
 			return err
 		}
@@ -67,25 +65,25 @@ func (a *app) seal(ctx context.Context, name, out string, certFiles, keyFiles []
 	}
 	var access []hpke.PublicKey
 	for _, file := range keyFiles {
-		key, err := readKey(file, keys.ParseAccessPublicKey)
+		key, err := cli.ReadKey(file, keys.ParseAccessPublicKey)
 		if err != nil {
 			return err
 		}
 		access = append(access, key)
 	}
-	f, size, err := openLocal(name)
+	f, size, err := cli.OpenLocal(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	r, done := terminal.Progress(a.err, f, size, "sealing")
+	r, done := terminal.Progress(a.Err, f, size, "sealing")
 	defer done()
-	src := sealfile.Source{Content: r, Name: filepath.Base(name), Received: a.now()}
+	src := sealfile.Source{Content: r, Name: filepath.Base(name), Received: a.Now()}
 	t, err := sealfile.SealFile(ctx, src, out, certs, access)
 	if err != nil {
 		return err
 	}
-	return a.print(describe(out, t), func(w io.Writer) error {
+	return a.Print(describe(out, t), func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "sealed %s, SHA-256 %x, to %s\n", terminal.Size(t.Size), t.SHA256, terminal.Clean(out))
 		return err
 	})
@@ -100,7 +98,7 @@ func (a *app) openCommand() *cobra.Command {
 		Long: "Open a sealed file. Without -o it gets the name it was received under, in the current\n" +
 			"directory. Nothing is overwritten without --force, and the file appears only when all of\n" +
 			"it is verified. Exit code 4: not sealed for one of the keys; 6: damaged. Needs no gateway.",
-		Example: examples("open lon.xml.sealed --certificate-key acme.key.pem --access-key acme.key"),
+		Example: cli.Examples("open lon.xml.sealed --certificate-key acme.key.pem --access-key acme.key"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if certKey == "" || accessKey == "" {
@@ -117,79 +115,20 @@ func (a *app) openCommand() *cobra.Command {
 }
 
 func (a *app) open(ctx context.Context, name, out string, force bool, certFile, keyFile string) error {
-	certKey, err := readKey(certFile, keys.ParseCertificateKey)
+	certKey, err := cli.ReadKey(certFile, keys.ParseCertificateKey)
 	if err != nil {
 		return err
 	}
-	access, err := readKey(keyFile, keys.ParseAccessKey)
+	access, err := cli.ReadKey(keyFile, keys.ParseAccessKey)
 	if err != nil {
 		return err
 	}
 	written, t, err := sealfile.OpenFile(ctx, name, out, force, certKey, access)
 	if err != nil {
-		return local(name, err)
+		return cli.Local(name, err)
 	}
-	return a.print(describe(written, t), func(w io.Writer) error {
+	return a.Print(describe(written, t), func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "opened %s, SHA-256 %x, to %s\n", terminal.Size(t.Size), t.SHA256, terminal.Clean(written))
 		return err
 	})
-}
-
-// maxKeyFile bounds a key file: none of ours comes near.
-const maxKeyFile = 1 << 20
-
-// readKey reads and parses a key file, and names it when it is no good.
-func readKey[K any](name string, parse func([]byte) (K, error)) (K, error) {
-	var none K
-	f, _, err := openLocal(name)
-	if err != nil {
-		return none, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
-	defer clear(text)
-	if err != nil {
-		return none, local(name, err)
-	}
-	key, err := parse(text)
-	if err != nil {
-		return none, fault.New(fault.KindOf(err), "key", "%s: %s", name, fault.Message(err))
-	}
-	return key, nil
-}
-
-// openLocal opens a file that somebody named on the command line.
-func openLocal(name string) (*os.File, int64, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, 0, local(name, err)
-	}
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = fault.New(fault.Invalid, "open", "%s is a directory", name)
-	}
-	if err != nil {
-		f.Close()
-		return nil, 0, err
-	}
-	return f, info.Size(), nil
-}
-
-// local gives an error about a file of this machine its kind and its name.
-func local(name string, err error) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fault.New(fault.NotFound, "open", "there is no file %s", name)
-	case errors.Is(err, fs.ErrPermission):
-		return fault.New(fault.Denied, "open", "%s may not be read", name)
-	}
-	return err
-}
-
-func required(cmd *cobra.Command, flags ...string) {
-	for _, name := range flags {
-		if err := cmd.MarkFlagRequired(name); err != nil {
-			panic(err) // the flag's name is wrong in the line above
-		}
-	}
 }

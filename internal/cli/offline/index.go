@@ -1,4 +1,4 @@
-package main
+package offline
 
 import (
 	"bufio"
@@ -9,13 +9,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"sealgate/internal/cli"
 	"sealgate/internal/fault"
 	"sealgate/internal/index"
-	"sealgate/internal/index/check"
 	"sealgate/internal/payment"
 	"sealgate/internal/terminal"
 )
@@ -29,7 +28,7 @@ func (a *app) indexCommand() *cobra.Command {
 			"payments; several give one object a line, each with \"file\". The exit code is 0 when every\n" +
 			"file got an answer, whatever the answer is; with --check it is 6 when any file is held or\n" +
 			"refused. Needs no gateway.",
-		Example: examples("index lon.xml", "index --json lon.xml | jq .sums", "index --check outgoing/*.xml"),
+		Example: cli.Examples("index lon.xml", "index --json lon.xml | jq .sums", "index --check outgoing/*.xml"),
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.index(cmd.Context(), args, strict)
@@ -40,7 +39,7 @@ func (a *app) indexCommand() *cobra.Command {
 }
 
 func (a *app) index(ctx context.Context, files []string, strict bool) error {
-	out := bufio.NewWriterSize(a.out, 64<<10)
+	out := bufio.NewWriterSize(a.Out, 64<<10)
 	table := terminal.NewTable("FILE", "OUTCOME", "FORMAT", ">PAYMENTS", "SUMS")
 	var notes []string
 	var failed error
@@ -52,17 +51,17 @@ func (a *app) index(ctx context.Context, files []string, strict bool) error {
 			if len(files) == 1 || ctx.Err() != nil {
 				return errors.Join(err, out.Flush())
 			}
-			a.report(err)
+			a.Report(err)
 			failed = err
 			continue
 		}
 		if s.Outcome != payment.Indexed {
 			bad++
 		}
-		table.Row(name, string(s.Outcome), format(s.Format, s.Variant), a.locale.Count(s.PaymentCount), a.sums(s.Sums))
-		notes = append(notes, findings(name, s.Findings)...)
+		table.Row(name, string(s.Outcome), cli.Format(s.Format, s.Variant), a.Locale.Count(s.PaymentCount), a.Sums(s.Sums))
+		notes = append(notes, cli.Findings(name, s.Findings)...)
 	}
-	if !a.json {
+	if !a.JSON {
 		if _, err := table.WriteTo(out); err != nil {
 			return err
 		}
@@ -75,9 +74,9 @@ func (a *app) index(ctx context.Context, files []string, strict bool) error {
 	}
 	switch {
 	case failed != nil:
-		return &exitError{exitCode(failed), fault.KindOf(failed).String(), errors.New("not every file could be read")}
+		return cli.Exit(cli.ExitCode(failed), fault.KindOf(failed).String(), "not every file could be read")
 	case strict && bad > 0:
-		return &exitError{exitDamaged, "held", fmt.Errorf("%d of %d files held or refused", bad, len(files))}
+		return cli.Exit(cli.ExitDamaged, "held", "%d of %d files held or refused", bad, len(files))
 	}
 	return nil
 }
@@ -86,17 +85,17 @@ func (a *app) index(ctx context.Context, files []string, strict bool) error {
 // streamed, so that memory stays flat; but whether there are any to show is known
 // only at the end of the file (a refused one has none), so it is read twice then.
 func (a *app) indexOne(ctx context.Context, out *bufio.Writer, name string, several bool) (payment.Summary, error) {
-	f, size, err := openLocal(name)
+	f, size, err := cli.OpenLocal(name)
 	if err != nil {
 		return payment.Summary{}, err
 	}
 	defer f.Close()
 	src, err := rewindable(f)
 	if err != nil {
-		return payment.Summary{}, local(name, err)
+		return payment.Summary{}, cli.Local(name, err)
 	}
 	s, err := a.read(ctx, src, size, func(*payment.Payment) error { return nil })
-	if err != nil || !a.json {
+	if err != nil || !a.JSON {
 		return s, err
 	}
 	if _, err := src.Seek(0, io.SeekStart); err != nil {
@@ -122,7 +121,7 @@ func (a *app) indexOne(ctx context.Context, out *bufio.Writer, name string, seve
 }
 
 func (a *app) read(ctx context.Context, src io.Reader, size int64, emit func(*payment.Payment) error) (payment.Summary, error) {
-	r, done := terminal.Progress(a.err, src, size, "reading")
+	r, done := terminal.Progress(a.Err, src, size, "reading")
 	defer done()
 	return index.Read(ctx, r, emit)
 }
@@ -166,56 +165,4 @@ func rewindable(f *os.File) (io.ReadSeeker, error) {
 		return nil, fault.New(fault.TooLarge, "index", "more than 256 MiB through a pipe: give a file")
 	}
 	return bytes.NewReader(text), err
-}
-
-func format(format, variant *string) string {
-	switch {
-	case variant != nil:
-		return *variant
-	case format != nil:
-		return *format
-	}
-	return "-"
-}
-
-// sums writes totals for people: "out 1 234,50 SEK, in 10,00 EUR".
-func (a *app) sums(sums []payment.Sum) string {
-	parts := make([]string, 0, len(sums))
-	for _, s := range sums {
-		parts = append(parts, fmt.Sprintf("%s %s", s.Direction, a.amount(s.Minor, s.Currency)))
-	}
-	if len(parts) == 0 {
-		return "-"
-	}
-	return strings.Join(parts, ", ")
-}
-
-func (a *app) amount(minor int64, currency string) string {
-	decimals, ok := check.Currency(currency)
-	if !ok {
-		decimals = 2
-	}
-	return a.locale.Amount(minor, decimals) + " " + currency
-}
-
-// findings writes one line for each finding of a file.
-func findings(name string, list []payment.Finding) []string {
-	var lines []string
-	for _, f := range list {
-		line := fmt.Sprintf("%s: %s %s", name, f.Severity, f.Code)
-		if f.Count > 1 {
-			line += fmt.Sprintf(" (%d times)", f.Count)
-		}
-		if f.Message != "" {
-			line += ": " + f.Message
-		}
-		if at := f.FirstAt; at != nil && at.Line > 0 {
-			line += fmt.Sprintf(", line %d", at.Line)
-		}
-		if at := f.FirstAt; at != nil && at.Payment > 0 {
-			line += fmt.Sprintf(", payment %d", at.Payment)
-		}
-		lines = append(lines, line)
-	}
-	return lines
 }

@@ -1,4 +1,4 @@
-package main
+package use
 
 import (
 	"context"
@@ -7,29 +7,30 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sealgate/internal/cli"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) certificateCommand() *cobra.Command {
-	return group("certificate", "The first half of the lock", a.certificateList(), a.certificateShow(), a.certificateExport())
+	return cli.Group("certificate", "The first half of the lock", a.certificateList(), a.certificateShow(), a.certificateExport())
 }
 
 func (a *app) certificateList() *cobra.Command {
 	return &cobra.Command{
 		Use:               "ls ACCOUNT",
 		Short:             "List the certificates of an account",
-		Example:           examples("certificate ls acme"),
+		Example:           cli.Examples("certificate ls acme"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return get(cmd.Context(), a, accountPath(args[0], "certificates"), func(w io.Writer, list []portal.Certificate) error {
 				t := terminal.NewTable("FINGERPRINT", "CURRENT", "ALGORITHM", "SUBJECT", "VALID UNTIL", "KEY HERE")
 				for _, c := range list {
-					t.Row(c.Fingerprint, yes(c.Current), c.Algorithm, c.Subject, terminal.Time(c.NotAfter), yes(c.KeyHere))
+					t.Row(c.Fingerprint, cli.Yes(c.Current), c.Algorithm, c.Subject, terminal.Time(c.NotAfter), cli.Yes(c.KeyHere))
 				}
-				return writeTable(w, t)
+				return cli.WriteTable(w, t)
 			})
 		},
 	}
@@ -39,7 +40,7 @@ func (a *app) certificateShow() *cobra.Command {
 	return &cobra.Command{
 		Use:               "show ACCOUNT",
 		Short:             "Show the current certificate of an account",
-		Example:           examples("certificate show acme"),
+		Example:           cli.Examples("certificate show acme"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,7 +50,7 @@ func (a *app) certificateShow() *cobra.Command {
 }
 
 func (a *app) showCertificate(ctx context.Context, account string) error {
-	gw, err := a.gateway()
+	gw, err := a.Gateway()
 	if err != nil {
 		return err
 	}
@@ -61,14 +62,14 @@ func (a *app) showCertificate(ctx context.Context, account string) error {
 		if !c.Current {
 			continue
 		}
-		return a.print(c, func(w io.Writer) error {
+		return a.Print(c, func(w io.Writer) error {
 			t := terminal.NewTable("FINGERPRINT", c.Fingerprint)
 			t.Row("subject", c.Subject)
 			t.Row("algorithm", c.Algorithm)
 			t.Row("valid from", terminal.Time(c.NotBefore))
 			t.Row("valid until", terminal.Time(c.NotAfter))
-			t.Row("key here", yes(c.KeyHere))
-			if err := writeTable(w, t); err != nil {
+			t.Row("key here", cli.Yes(c.KeyHere))
+			if err := cli.WriteTable(w, t); err != nil {
 				return err
 			}
 			_, err := io.WriteString(w, c.PEM)
@@ -87,7 +88,7 @@ func (a *app) certificateExport() *cobra.Command {
 		Long: "Write the newest certificate of an account, or the one named, to a new file of mode 0600.\n" +
 			"With --with-key the private key stands behind it; that is audited, and refused for a key in a\n" +
 			"token and where keys.export is never.",
-		Example:           examples("certificate export acme -o acme.pem", "certificate export acme --with-key -o acme.key.pem"),
+		Example:           cli.Examples("certificate export acme -o acme.pem", "certificate export acme --with-key -o acme.key.pem"),
 		Args:              cobra.RangeArgs(1, 2),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -100,7 +101,7 @@ func (a *app) certificateExport() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
 	cmd.Flags().BoolVar(&withKey, "with-key", false, "with its private key")
-	required(cmd, "output")
+	cli.Required(cmd, "output")
 	return cmd
 }
 
@@ -112,11 +113,11 @@ type exported struct {
 
 // export asks for key material and writes it to new files.
 func (a *app) export(ctx context.Context, path string, in any, out string) error {
-	gw, err := a.gateway()
+	gw, err := a.Gateway()
 	if err != nil {
 		return err
 	}
-	if err := absent(out, out+".pub"); err != nil {
+	if err := cli.Absent(out, out+".pub"); err != nil {
 		return err // before the export is on record
 	}
 	var e portal.Export
@@ -124,16 +125,16 @@ func (a *app) export(ctx context.Context, path string, in any, out string) error
 		return err
 	}
 	wrote := exported{Output: out}
-	if err := writeSecret(out, []byte(e.PEM)); err != nil {
+	if err := cli.WriteSecret(out, []byte(e.PEM)); err != nil {
 		return err
 	}
 	if e.Public != "" {
 		wrote.Public = out + ".pub"
-		if err := writeSecret(wrote.Public, []byte(e.Public)); err != nil {
+		if err := cli.WriteSecret(wrote.Public, []byte(e.Public)); err != nil {
 			return err
 		}
 	}
-	return a.print(wrote, func(w io.Writer) error {
+	return a.Print(wrote, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "wrote %s\n", terminal.Clean(out))
 		return err
 	})

@@ -1,4 +1,4 @@
-package main
+package use
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sealgate/internal/cli"
 	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
 	"sealgate/internal/portal"
@@ -30,7 +31,7 @@ func (a *app) fileGet() *cobra.Command {
 		Long: "Fetch a file's content to -o FILE, else to the file's own name in the current directory;\n" +
 			"\"-o -\" is standard output. Nothing is overwritten, and the file appears only when all of it\n" +
 			"was verified. With --sealed it comes as it lies in the vault: see gateway open.",
-		Example: examples("file get 0197c2f0-... -o lon.xml", "file get 0197c2f0-... --sealed -o lon.sealed"),
+		Example: cli.Examples("file get 0197c2f0-... -o lon.xml", "file get 0197c2f0-... --sealed -o lon.sealed"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			what := "content"
@@ -52,7 +53,7 @@ type fetched struct {
 }
 
 func (a *app) fetch(ctx context.Context, path, out string) error {
-	c, err := a.gateway()
+	c, err := a.Gateway()
 	if err != nil {
 		return err
 	}
@@ -61,10 +62,10 @@ func (a *app) fetch(ctx context.Context, path, out string) error {
 		return err
 	}
 	defer content.Close()
-	r, done := terminal.Progress(a.err, content, content.Size, "fetching")
+	r, done := terminal.Progress(a.Err, content, content.Size, "fetching")
 	defer done()
 	if out == "-" {
-		_, err := io.Copy(a.out, r)
+		_, err := io.Copy(a.Out, r)
 		return err
 	}
 	if out == "" {
@@ -74,7 +75,7 @@ func (a *app) fetch(ctx context.Context, path, out string) error {
 	if err != nil {
 		return err
 	}
-	return a.print(fetched{out, n}, func(w io.Writer) error {
+	return a.Print(fetched{out, n}, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "fetched %s to %s\n", terminal.Size(n), terminal.Clean(out))
 		return err
 	})
@@ -88,7 +89,7 @@ func receive(name string, r io.Reader, size int64) (int64, error) {
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(name), ".sealgate-*.tmp") // mode 0600
 	if err != nil {
-		return 0, local(filepath.Dir(name), err)
+		return 0, cli.Local(filepath.Dir(name), err)
 	}
 	defer os.Remove(tmp.Name())
 	n, err := io.Copy(tmp, r)
@@ -116,7 +117,7 @@ func (a *app) fileWait() *cobra.Command {
 			"delivered. Exit code 6: one is held or refused; 4: one is locked; 1: time is over.\n" +
 			"--until received is content with any file that was acknowledged; --until delivered waits\n" +
 			"until the account has fetched it.",
-		Example: examples("file wait 0197c2f0-... --timeout 5m"),
+		Example: cli.Examples("file wait 0197c2f0-... --timeout 5m"),
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.wait(cmd.Context(), args, until, time.Duration(timeout))
@@ -132,14 +133,14 @@ func (a *app) fileWait() *cobra.Command {
 const maxWait = time.Hour
 
 func (a *app) wait(ctx context.Context, ids []string, until string, timeout time.Duration) error {
-	c, err := a.gateway()
+	c, err := a.Gateway()
 	if err != nil {
 		return err
 	}
-	end := a.now().Add(timeout)
+	end := a.Now().Add(timeout)
 	files := make([]fileobject.Object, 0, len(ids))
 	for _, id := range ids {
-		o, err := waitOne(ctx, c, id, until, end.Sub(a.now()))
+		o, err := waitOne(ctx, c, id, until, end.Sub(a.Now()))
 		if err != nil {
 			return err
 		}
@@ -167,9 +168,9 @@ func verdict(files []fileobject.Object) error {
 	for _, o := range files {
 		switch o.State {
 		case "held", "refused":
-			return &exitError{exitDamaged, o.State, fmt.Errorf("%s is %s", o.ID, o.State)}
+			return cli.Exit(cli.ExitDamaged, o.State, "%s is %s", o.ID, o.State)
 		case "locked":
-			return &exitError{exitDenied, o.State, fmt.Errorf("%s is locked: a key is missing", o.ID)}
+			return cli.Exit(cli.ExitDenied, o.State, "%s is locked: a key is missing", o.ID)
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package main
+package use
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sealgate/internal/cli"
 	"sealgate/internal/index/check"
 	"sealgate/internal/payment"
 	"sealgate/internal/terminal"
@@ -38,7 +39,7 @@ type foundPage struct {
 }
 
 func (a *app) paymentCommand() *cobra.Command {
-	return group("payment", "Payments in the files of an account", a.paymentList())
+	return cli.Group("payment", "Payments in the files of an account", a.paymentList())
 }
 
 func (a *app) paymentList() *cobra.Command {
@@ -48,7 +49,7 @@ func (a *app) paymentList() *cobra.Command {
 		Short: "Search payments",
 		Long: "Search the payments of an account, those of the newest file first. Payments of held files are\n" +
 			"left out unless --held. An amount is written as 1234.50 in the payment's own currency.",
-		Example:           examples("payment ls acme --payee virtanen", "payment ls acme --min 100000 --currency SEK --from 2026-11-01", "payment ls acme --file 0197c2f0-... --csv > payments.csv"),
+		Example:           cli.Examples("payment ls acme --payee virtanen", "payment ls acme --min 100000 --currency SEK --from 2026-11-01", "payment ls acme --file 0197c2f0-... --csv > payments.csv"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -77,7 +78,7 @@ func (s search) query() (url.Values, error) {
 	decimals, ok := 2, true
 	if s.currency != "" {
 		if decimals, ok = check.Currency(strings.ToUpper(s.currency)); !ok {
-			return nil, usage(fmt.Errorf("%q is no currency", s.currency))
+			return nil, cli.Usage(fmt.Errorf("%q is no currency", s.currency))
 		}
 	}
 	for key, text := range map[string]string{"min": s.min, "max": s.max} {
@@ -90,7 +91,7 @@ func (s search) query() (url.Values, error) {
 		}
 		minor, code := check.Amount(digits, decimals)
 		if code != "" {
-			return nil, usage(fmt.Errorf("--%s: %q is no amount like 1234.50", key, text))
+			return nil, cli.Usage(fmt.Errorf("--%s: %q is no amount like 1234.50", key, text))
 		}
 		q.Set(key, sign+strconv.FormatInt(minor, 10))
 	}
@@ -106,7 +107,7 @@ func (s search) query() (url.Values, error) {
 		q.Set("held", "true")
 	}
 	if s.limit < 0 {
-		return nil, usage(errors.New("--limit cannot be negative"))
+		return nil, cli.Usage(errors.New("--limit cannot be negative"))
 	}
 	return q, nil
 }
@@ -116,22 +117,22 @@ func (a *app) payments(ctx context.Context, account string, s search) error {
 	if err != nil {
 		return err
 	}
-	if a.json && s.csv {
-		return usage(errors.New("--json and --csv exclude each other"))
+	if a.JSON && s.csv {
+		return cli.Usage(errors.New("--json and --csv exclude each other"))
 	}
 	page, err := a.allPayments(ctx, account, query, s.limit)
 	if err != nil {
 		return err
 	}
 	if s.csv {
-		return writeCSV(a.out, page.Payments)
+		return writeCSV(a.Out, page.Payments)
 	}
-	return a.print(page, func(w io.Writer) error { return a.writePayments(w, page) })
+	return a.Print(page, func(w io.Writer) error { return a.writePayments(w, page) })
 }
 
 // allPayments asks page by page, for limit payments or all.
 func (a *app) allPayments(ctx context.Context, account string, query url.Values, limit int) (*foundPage, error) {
-	c, err := a.gateway()
+	c, err := a.Gateway()
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +163,7 @@ func (a *app) writePayments(w io.Writer, page *foundPage) error {
 	for _, p := range page.Payments {
 		amount := "-"
 		if p.AmountMinor != nil {
-			amount = a.amount(*p.AmountMinor, text(p.Currency))
+			amount = a.Amount(*p.AmountMinor, text(p.Currency))
 		}
 		reference := "-"
 		if p.Reference != nil {
@@ -174,7 +175,7 @@ func (a *app) writePayments(w io.Writer, page *foundPage) error {
 		}
 		t.Row(p.FileID, strconv.FormatInt(p.Seq, 10), text(p.Payee.Name), number(p.Payee.Account), amount, date, reference)
 	}
-	if err := writeTable(w, t); err != nil {
+	if err := cli.WriteTable(w, t); err != nil {
 		return err
 	}
 	about := ""
@@ -182,7 +183,7 @@ func (a *app) writePayments(w io.Writer, page *foundPage) error {
 		about = "about "
 	}
 	if shown := int64(len(page.Payments)); shown < page.Total {
-		a.say("%s of %s%s payments", a.locale.Count(shown), about, a.locale.Count(page.Total))
+		a.Say("%s of %s%s payments", a.Locale.Count(shown), about, a.Locale.Count(page.Total))
 	}
 	return nil
 }

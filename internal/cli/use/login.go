@@ -1,4 +1,4 @@
-package main
+package use
 
 import (
 	"fmt"
@@ -7,12 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sealgate/internal/cli"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) loginCommand() *cobra.Command {
-	return group("login", "Who may sign in", a.loginAdd(), a.loginList(), a.loginSet(), a.loginRemove())
+	return cli.Group("login", "Who may sign in", a.loginAdd(), a.loginList(), a.loginSet(), a.loginRemove())
 }
 
 func (a *app) loginAdd() *cobra.Command {
@@ -24,7 +25,7 @@ func (a *app) loginAdd() *cobra.Command {
 		Short: "Make a login",
 		Long: "Make a login. Without --password-stdin and --ssh-key the gateway makes a password; it is\n" +
 			"shown this once.",
-		Example:           examples("login add acme erp", "login add acme erp --ssh-key id_ed25519.pub --allow-from 192.0.2.0/24", "login add acme erp --password-stdin < password"),
+		Example:           cli.Examples("login add acme erp", "login add acme erp --ssh-key id_ed25519.pub --allow-from 192.0.2.0/24", "login add acme erp --password-stdin < password"),
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -34,7 +35,7 @@ func (a *app) loginAdd() *cobra.Command {
 				return err
 			}
 			if passwordIn {
-				if in.Password, err = a.readSecret(); err != nil {
+				if in.Password, err = a.ReadSecret(); err != nil {
 					return err
 				}
 			}
@@ -55,7 +56,7 @@ func (a *app) loginAdd() *cobra.Command {
 func sshKeys(files []string) ([]string, error) {
 	var lines []string
 	for _, name := range files {
-		text, err := readText(name)
+		text, err := cli.ReadText(name)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +81,7 @@ func (a *app) loginList() *cobra.Command {
 	return &cobra.Command{
 		Use:               "ls ACCOUNT",
 		Short:             "List the logins of an account",
-		Example:           examples("login ls acme"),
+		Example:           cli.Examples("login ls acme"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -109,9 +110,9 @@ func writeLogins(w io.Writer, list []portal.Login) error {
 		if from == "" {
 			from = "anywhere"
 		}
-		t.Row(l.Username, l.Role, strings.Join(with, ", "), strings.Join(doors, ", "), from, moment(l.LastSeen))
+		t.Row(l.Username, l.Role, strings.Join(with, ", "), strings.Join(doors, ", "), from, cli.Moment(l.LastSeen))
 	}
-	return writeTable(w, t)
+	return cli.WriteTable(w, t)
 }
 
 func (a *app) loginSet() *cobra.Command {
@@ -122,20 +123,20 @@ func (a *app) loginSet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "set ACCOUNT USERNAME",
 		Short:             "Change a login",
-		Example:           examples("login set acme erp --new-password", "login set acme erp --ssh-key new.pub --rm-ssh-key SHA256:...", "login set acme erp --allow-from 192.0.2.0/24"),
+		Example:           cli.Examples("login set acme erp --new-password", "login set acme erp --ssh-key new.pub --rm-ssh-key SHA256:...", "login set acme erp --allow-from 192.0.2.0/24"),
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f := cmd.Flags()
 			if f.NFlag() == 0 {
-				return usage(fmt.Errorf("nothing to set; see gateway login set --help"))
+				return cli.Usage(fmt.Errorf("nothing to set; see gateway login set --help"))
 			}
 			var err error
 			if in.AddKeys, err = sshKeys(keyFiles); err != nil {
 				return err
 			}
 			if passwordIn {
-				if in.Password, err = a.readSecret(); err != nil {
+				if in.Password, err = a.ReadSecret(); err != nil {
 					return err
 				}
 			}
@@ -163,7 +164,7 @@ func (a *app) loginRemove() *cobra.Command {
 	return &cobra.Command{
 		Use:               "rm ACCOUNT USERNAME",
 		Short:             "Remove a login",
-		Example:           examples("login rm acme erp"),
+		Example:           cli.Examples("login rm acme erp"),
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {

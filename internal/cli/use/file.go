@@ -1,4 +1,4 @@
-package main
+package use
 
 import (
 	"context"
@@ -12,12 +12,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sealgate/internal/cli"
 	"sealgate/internal/fileobject"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) fileCommand() *cobra.Command {
-	return group("file", "Files: what came in and what waits to be fetched",
+	return cli.Group("file", "Files: what came in and what waits to be fetched",
 		a.fileList(), a.fileShow(), a.fileGet(), a.fileWait(), a.fileSend(),
 		a.fileDecide("release", "Let a held file go on", "What was found stays on record; the file is kept or deleted as the account's policy says."),
 		a.fileDecide("reindex", "Index a held or refused file again", "For a file that a newer gateway may read, or whose duplicate was dealt with."),
@@ -37,11 +38,11 @@ func (a *app) fileList() *cobra.Command {
 		Short: "List files, newest first",
 		Long: "List files, newest first. What is still arriving, or waits for its rename, is not a file yet:\n" +
 			"it is listed with --state arriving or --state waiting-rename only.",
-		Example:           examples("file ls acme", "file ls --state held", "file ls acme --name lon.xml --since 24h --json"),
+		Example:           cli.Examples("file ls acme", "file ls --state held", "file ls acme --name lon.xml --since 24h --json"),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			query, err := l.query(a.now())
+			query, err := l.query(a.Now())
 			if err != nil {
 				return err
 			}
@@ -52,7 +53,7 @@ func (a *app) fileList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(files, func(w io.Writer) error { return a.writeFiles(w, files) })
+			return a.Print(files, func(w io.Writer) error { return a.writeFiles(w, files) })
 		},
 	}
 	f := cmd.Flags()
@@ -75,12 +76,12 @@ func (l listing) query(now time.Time) (url.Values, error) {
 	if l.since != "" {
 		at, err := parseTime(l.since, now)
 		if err != nil {
-			return nil, usage(err)
+			return nil, cli.Usage(err)
 		}
 		q.Set("since", at.UTC().Format(time.RFC3339Nano))
 	}
 	if l.limit < 0 {
-		return nil, usage(fmt.Errorf("--limit cannot be negative"))
+		return nil, cli.Usage(fmt.Errorf("--limit cannot be negative"))
 	}
 	return q, nil
 }
@@ -90,7 +91,7 @@ const pageSize = 5000
 
 // allFiles asks page by page, for limit files or all.
 func (a *app) allFiles(ctx context.Context, query url.Values, limit int) ([]fileobject.Object, error) {
-	c, err := a.gateway()
+	c, err := a.Gateway()
 	if err != nil {
 		return nil, err
 	}
@@ -119,9 +120,9 @@ func (a *app) allFiles(ctx context.Context, query url.Values, limit int) ([]file
 func (a *app) writeFiles(w io.Writer, files []fileobject.Object) error {
 	t := terminal.NewTable("ID", "ACCOUNT", "NAME", "STATE", ">SIZE", ">PAYMENTS", "SUMS", "FINDINGS", "RECEIVED")
 	for _, o := range files {
-		t.Row(o.ID, o.Account, o.Name, o.State, terminal.Size(o.Size), a.locale.Count(o.PaymentCount), a.sums(o.Sums), codes(o), moment(o.Received))
+		t.Row(o.ID, o.Account, o.Name, o.State, terminal.Size(o.Size), a.Locale.Count(o.PaymentCount), a.Sums(o.Sums), codes(o), cli.Moment(o.Received))
 	}
-	return writeTable(w, t)
+	return cli.WriteTable(w, t)
 }
 
 func codes(o fileobject.Object) string {
@@ -139,7 +140,7 @@ func (a *app) fileShow() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show ID",
 		Short:   "Show one file and what was found in it",
-		Example: examples("file show 0197c2f0-..."),
+		Example: cli.Examples("file show 0197c2f0-..."),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return get(cmd.Context(), a, filePath(args[0]), a.writeFile)
@@ -162,26 +163,26 @@ func (a *app) writeFile(w io.Writer, o fileobject.Object) error {
 	t.Row("state", state)
 	t.Row("direction", o.Direction)
 	t.Row("source", o.Source)
-	t.Row("size", fmt.Sprintf("%s bytes", a.locale.Count(o.Size)))
+	t.Row("size", fmt.Sprintf("%s bytes", a.Locale.Count(o.Size)))
 	if o.SHA256 != nil {
 		t.Row("SHA-256", *o.SHA256)
 	}
-	t.Row("received", moment(o.Received))
-	t.Row("indexed", moment(o.Indexed))
-	t.Row("format", format(o.Format, o.Variant))
+	t.Row("received", cli.Moment(o.Received))
+	t.Row("indexed", cli.Moment(o.Indexed))
+	t.Row("format", cli.Format(o.Format, o.Variant))
 	if len(o.MessageIDs) > 0 {
 		t.Row("message ids", strings.Join(o.MessageIDs, ", "))
 	}
-	t.Row("batches", a.locale.Count(o.BatchCount))
-	t.Row("payments", a.locale.Count(o.PaymentCount))
-	t.Row("sums", a.sums(o.Sums))
+	t.Row("batches", a.Locale.Count(o.BatchCount))
+	t.Row("payments", a.Locale.Count(o.PaymentCount))
+	t.Row("sums", a.Sums(o.Sums))
 	if o.Dates != nil {
 		t.Row("execution", o.Dates.First+" to "+o.Dates.Last)
 	}
-	if err := writeTable(w, t); err != nil {
+	if err := cli.WriteTable(w, t); err != nil {
 		return err
 	}
-	for _, line := range findings(o.Name, o.Findings) {
+	for _, line := range cli.Findings(o.Name, o.Findings) {
 		if _, err := fmt.Fprintln(w, terminal.Clean(line)); err != nil {
 			return err
 		}
@@ -193,7 +194,7 @@ func (a *app) fileSend() *cobra.Command {
 	return &cobra.Command{
 		Use:     "send ACCOUNT FILE...",
 		Short:   "Put files into an account's outbox",
-		Example: examples("file send acme camt053.xml"),
+		Example: cli.Examples("file send acme camt053.xml"),
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sent := []fileobject.Object{}
@@ -212,24 +213,24 @@ func (a *app) fileSend() *cobra.Command {
 // printFiles prints the files that were named: with --json one object for one of
 // them, an array for several.
 func (a *app) printFiles(files []fileobject.Object) error {
-	if len(files) == 1 && a.json {
-		return a.printJSON(files[0])
+	if len(files) == 1 && a.JSON {
+		return a.PrintJSON(files[0])
 	}
-	return a.print(files, func(w io.Writer) error { return a.writeFiles(w, files) })
+	return a.Print(files, func(w io.Writer) error { return a.writeFiles(w, files) })
 }
 
 func (a *app) sendOne(ctx context.Context, account, name string) (fileobject.Object, error) {
 	var o fileobject.Object
-	c, err := a.gateway()
+	c, err := a.Gateway()
 	if err != nil {
 		return o, err
 	}
-	f, size, err := openLocal(name)
+	f, size, err := cli.OpenLocal(name)
 	if err != nil {
 		return o, err
 	}
 	defer f.Close()
-	r, done := terminal.Progress(a.err, f, size, "sending "+filepath.Base(name))
+	r, done := terminal.Progress(a.Err, f, size, "sending "+filepath.Base(name))
 	defer done()
 	err = c.Upload(ctx, accountPath(account, "outbox"), url.Values{"name": {filepath.Base(name)}}, r, &o)
 	return o, err
@@ -240,7 +241,7 @@ func (a *app) fileDecide(act, short, long string) *cobra.Command {
 		Use:     act + " ID",
 		Short:   short,
 		Long:    short + ". " + long,
-		Example: examples("file " + act + " 0197c2f0-..."),
+		Example: cli.Examples("file " + act + " 0197c2f0-..."),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return post(cmd.Context(), a, filePath(args[0], act), nil, a.writeFile)
@@ -253,10 +254,10 @@ func (a *app) fileErase() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "erase ID",
 		Short:   "Erase a file's content; its record stays",
-		Example: examples("file erase 0197c2f0-... --confirm 0197c2f0-..."),
+		Example: cli.Examples("file erase 0197c2f0-... --confirm 0197c2f0-..."),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := confirmed(confirm, args[0], "the content"); err != nil {
+			if err := cli.Confirmed(confirm, args[0], "the content"); err != nil {
 				return err
 			}
 			return a.remove(cmd.Context(), filePath(args[0]), confirm, "erased "+args[0])
@@ -267,10 +268,10 @@ func (a *app) fileErase() *cobra.Command {
 }
 
 func (a *app) outboxCommand() *cobra.Command {
-	return group("outbox", "Files that wait for an account", &cobra.Command{
+	return cli.Group("outbox", "Files that wait for an account", &cobra.Command{
 		Use:               "ls ACCOUNT",
 		Short:             "List what waits in an account's outbox",
-		Example:           examples("outbox ls acme"),
+		Example:           cli.Examples("outbox ls acme"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {

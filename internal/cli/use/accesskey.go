@@ -1,0 +1,54 @@
+package use
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"sealgate/internal/cli"
+	"sealgate/internal/portal"
+	"sealgate/internal/terminal"
+)
+
+func (a *app) accessKeyList() *cobra.Command {
+	return &cobra.Command{
+		Use:               "ls ACCOUNT",
+		Short:             "List the access keys of an account",
+		Example:           cli.Examples("access-key ls acme"),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return get(cmd.Context(), a, accountPath(args[0], "access-keys"), func(w io.Writer, list []portal.AccessKey) error {
+				t := terminal.NewTable("ID", "FINGERPRINT", "HELD BY", "CONFIRMED", "CREATED")
+				for _, k := range list {
+					t.Row(k.ID, k.Fingerprint, k.Held, cli.Yes(k.Confirmed), terminal.Time(k.CreatedAt))
+				}
+				return cli.WriteTable(w, t)
+			})
+		},
+	}
+}
+
+func (a *app) accessKeyExport() *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use:   "export ACCOUNT [ID]",
+		Short: "Write a gateway-held access key to a file",
+		Long: "Write the newest access key of an account, or the one named, to a new file of mode 0600, and\n" +
+			"its public half beside it with .pub behind. It is audited, and refused for a customer-held key\n" +
+			"and where keys.export is never.",
+		Example:           cli.Examples("access-key export acme -o acme.key"),
+		Args:              cobra.RangeArgs(1, 2),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in := map[string]string{}
+			if len(args) == 2 {
+				in["id"] = args[1]
+			}
+			return a.export(cmd.Context(), accountPath(args[0], "access-keys", "export"), in, out)
+		},
+	}
+	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
+	cli.Required(cmd, "output")
+	return cmd
+}

@@ -1,0 +1,29 @@
+// Package use holds the commands that talk to a running gateway over its control
+// socket. They are clients of the JSON API and know no rule of their own.
+package use
+
+import (
+	"github.com/spf13/cobra"
+
+	"sealgate/internal/cli"
+)
+
+// app is one run of the program; the commands of this package are its methods.
+type app struct{ *cli.App }
+
+// Commands are account, login, operator, file, outbox, payment and certificate.
+func Commands(c *cli.App) []*cobra.Command {
+	a := &app{c}
+	return []*cobra.Command{
+		a.accountCommand(), a.loginCommand(), a.operatorCommand(), a.fileCommand(), a.outboxCommand(), a.paymentCommand(), a.certificateCommand(),
+	}
+}
+
+// AccessKeys are access-key ls and export.
+func AccessKeys(c *cli.App) []*cobra.Command {
+	a := &app{c}
+	return []*cobra.Command{a.accessKeyList(), a.accessKeyExport()}
+}
+
+// Audit is audit ls.
+func Audit(c *cli.App) *cobra.Command { return (&app{c}).auditList() }
