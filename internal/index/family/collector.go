@@ -18,12 +18,27 @@ type Collector struct {
 	summary  payment.Summary
 	findings map[payment.Code]*payment.Finding
 	sums     []payment.Sum
+	sumOf    map[sumKey]int // where in sums
+	last     int            // the one added to last: most files have one currency
 	overflow bool
+	leftOut  bool
+}
+
+// What a file calls a currency is its own choice, so both are bounded: there are
+// about 180 currencies, and their codes have three letters.
+const (
+	maxSums         = 1024
+	maxCurrencyName = 64
+)
+
+type sumKey struct {
+	currency  string
+	direction payment.Direction
 }
 
 // NewCollector returns a Collector that hands payments to emit.
 func NewCollector(emit func(*payment.Payment) error) *Collector {
-	return &Collector{emit: emit, findings: map[payment.Code]*payment.Finding{}}
+	return &Collector{emit: emit, findings: map[payment.Code]*payment.Finding{}, sumOf: map[sumKey]int{}}
 }
 
 // Identify sets format and variant, as soon as they are known: a file refused
@@ -66,6 +81,14 @@ func (c *Collector) Payment(p *payment.Payment) error {
 
 func (c *Collector) addAmount(currency string, direction payment.Direction, minor int64) {
 	s := c.sum(currency, direction)
+	if s == nil {
+		if !c.leftOut {
+			c.leftOut = true
+			c.Add(payment.BadCurrency, payment.Place{Payment: c.summary.PaymentCount},
+				"the file names more currencies than there are, or one too long to be a name; the sums leave them out")
+		}
+		return
+	}
 	s.Count++
 	if (minor > 0 && s.Minor > math.MaxInt64-minor) || (minor < 0 && s.Minor < math.MinInt64-minor) {
 		// A total beyond 19 digits is no total; no file that a bank takes has one.
@@ -79,14 +102,26 @@ func (c *Collector) addAmount(currency string, direction payment.Direction, mino
 	s.Minor += minor
 }
 
+// sum returns the sum of a currency and direction, nil when there is no room
+// for a new one.
 func (c *Collector) sum(currency string, direction payment.Direction) *payment.Sum {
-	for i := range c.sums {
-		if s := &c.sums[i]; s.Currency == currency && s.Direction == direction {
+	if c.last < len(c.sums) {
+		if s := &c.sums[c.last]; s.Currency == currency && s.Direction == direction {
 			return s
 		}
 	}
-	c.sums = append(c.sums, payment.Sum{Currency: currency, Direction: direction})
-	return &c.sums[len(c.sums)-1]
+	key := sumKey{currency, direction}
+	i, ok := c.sumOf[key]
+	if !ok {
+		if len(c.sums) == maxSums || len(currency) > maxCurrencyName {
+			return nil
+		}
+		i = len(c.sums)
+		c.sums = append(c.sums, payment.Sum{Currency: currency, Direction: direction})
+		c.sumOf[key] = i
+	}
+	c.last = i
+	return &c.sums[i]
 }
 
 func (c *Collector) addDate(day string) {

@@ -2,8 +2,10 @@ package family
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
+	"strings"
 	"testing"
 
 	"sealgate/internal/payment"
@@ -53,6 +55,33 @@ func TestCollectorOverflow(t *testing.T) {
 	}
 	if s := c.Summary(); s.Outcome != payment.Held || s.Sums[0].Minor != math.MaxInt64-1 || s.Findings[0].Count != 1 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// A file that names a new currency in each payment must cost neither memory nor
+// time that grows with it, and the currencies it names rightly keep their sums.
+func TestCollectorBoundsCurrencies(t *testing.T) {
+	c := NewCollector(func(*payment.Payment) error { return nil })
+	add := func(currency string) {
+		if err := c.Payment(pay(currency, 1, "2026-03-05")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("SEK")
+	add(strings.Repeat("x", maxCurrencyName+1))
+	for i := range 3 * maxSums {
+		add(fmt.Sprintf("C%d", i))
+		add("SEK")
+	}
+	s := c.Summary()
+	if len(s.Sums) != maxSums || s.Outcome != payment.Held || s.PaymentCount != 6*maxSums+2 {
+		t.Errorf("%d sums of %d payments, %s", len(s.Sums), s.PaymentCount, s.Outcome)
+	}
+	if last := s.Sums[maxSums-1]; last.Currency != "SEK" || last.Count != 3*maxSums+1 {
+		t.Errorf("last sum %+v", last)
+	}
+	if f := s.Findings[0]; len(s.Findings) != 1 || f.Code != payment.BadCurrency || f.Count != 1 {
+		t.Errorf("findings %+v", s.Findings)
 	}
 }
 
