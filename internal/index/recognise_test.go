@@ -38,6 +38,8 @@ func TestRecognised(t *testing.T) {
 		{"-----BEGIN PGP MESSAGE-----", "", "PGP"},
 		{"Datum;Belopp\n2026-03-02;1,00\n", "", "no format that is known"},
 		{"Hej\n0120260302AUTOGIRO\n", "", "no format that is known"},
+		{"\xFF\xFE1\x001\x000\x00", "", "UTF-16"},
+		{"\xFE\xFF\x00\r\x00\n\x00H\x00e\x00j", "", "UTF-16"},
 		{"<html><body>Login<br></body></html>", "", "web page"},
 		{"<Invoice xmlns='urn:x'/>", "", "Invoice"},
 	} {

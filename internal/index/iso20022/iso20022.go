@@ -41,6 +41,9 @@ func (Family) Read(src io.Reader, out *family.Collector) error {
 		return err
 	}
 	head = head[:n]
+	if isWideText(head) {
+		return family.Fatal(payment.UnknownFormat, payment.Place{}, "the file is text in UTF-16, but not XML")
+	}
 	r := &reader{scan: xmlscan.New(io.MultiReader(bytes.NewReader(head), src)), out: out}
 	err = r.read()
 	out.SetEncoding(r.scan.Encoding())
@@ -49,6 +52,26 @@ func (Family) Read(src io.Reader, out *family.Collector) error {
 		r.identify(sniff(head))
 	}
 	return err
+}
+
+// isWideText reports whether head has a UTF-16 mark and then, past blanks, not
+// the < that every XML document begins with.
+func isWideText(head []byte) bool {
+	little := bytes.HasPrefix(head, []byte("\xFF\xFE"))
+	if !little && !bytes.HasPrefix(head, []byte("\xFE\xFF")) {
+		return false
+	}
+	for head = head[2:]; len(head) >= 2; head = head[2:] {
+		high, low := head[0], head[1]
+		if little {
+			high, low = low, high
+		}
+		if high == 0 && bytes.IndexByte([]byte(" \t\r\n"), low) >= 0 {
+			continue
+		}
+		return high != 0 || low != '<'
+	}
+	return false
 }
 
 // maxDocumentDepth is how deep in an envelope Document is looked for.
@@ -166,16 +189,18 @@ func (r *reader) documentName() string {
 // rest reads what follows the message to the end. A second message in the
 // envelope is not read, which must not go unnoticed.
 func (r *reader) rest() error {
+	reported := false
 	for {
 		event, err := r.scan.Next()
 		if err != nil || event == xmlscan.EOF {
 			return err
 		}
-		if event != xmlscan.Start || r.scan.Depth() > max(maxDocumentDepth, r.depth+1) {
+		if reported || event != xmlscan.Start || r.scan.Depth() > max(maxDocumentDepth, r.depth+1) {
 			continue
 		}
 		second := r.scan.Depth() == r.depth+1 && r.scan.InTarget() && isBody(r.name, r.scan.Local())
 		if second || r.documentName() != "" {
+			reported = true // its own body would be told of again
 			r.add(payment.TrailingData, "a second message follows the first in the same file; its payments are not read")
 		}
 	}

@@ -178,6 +178,7 @@ func TestVerdicts(t *testing.T) {
 		{"long field", []string{"Mejeri AB", strings.Repeat("x", 65537)}, "refused field-limit:1"},
 		{"endless lines", []string{freeText, strings.Repeat("<Ustrd>"+strings.Repeat("x", 60000)+"</Ustrd>", 20)}, "refused field-limit:1"},
 		{"second message", []string{"</CstmrCdtTrfInitn>", "</CstmrCdtTrfInitn><CstmrCdtTrfInitn/>"}, "held trailing-data:1"},
+		{"second document in the envelope", []string{"<Document", "<E><Document", "</Document>", `</Document><Document xmlns="` + namespace + `"><CstmrCdtTrfInitn/></Document></E>`}, "held trailing-data:1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := read(t, change(t, order, c.pairs...))
