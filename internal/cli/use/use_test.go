@@ -1,0 +1,63 @@
+package use
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"sealgate/internal/payment"
+)
+
+func TestCSVIsNoFormula(t *testing.T) {
+	name := `=HYPERLINK("http://evil.example")`
+	currency, minor := "SEK", int64(-123450)
+	var b strings.Builder
+	err := writeCSV(&b, []found{{FileID: "id", Payment: payment.Payment{
+		Seq: 1, Payee: payment.Party{Name: &name}, AmountMinor: &minor, Currency: &currency,
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := b.String()
+	if strings.Contains(got, `,"=HYPER`) || !strings.Contains(got, `"'=HYPERLINK(""http://evil.example"")"`) {
+		t.Errorf("a spreadsheet would run this: %s", got)
+	}
+	if !strings.Contains(got, ",-1234.50,SEK,") {
+		t.Errorf("the amount is no number: %s", got)
+	}
+}
+
+func TestAmountsOfASearchAreInTheirCurrency(t *testing.T) {
+	for _, c := range []struct {
+		amount, currency, want string
+	}{
+		{"100", "", "10000"}, {"1234.5", "SEK", "123450"}, {"100", "JPY", "100"}, {"1.234", "kwd", "1234"}, {"-5", "EUR", "-500"},
+	} {
+		q, err := search{min: c.amount, currency: c.currency}.query()
+		if err != nil || q.Get("min") != c.want {
+			t.Errorf("%s %s is %s, want %s (%v)", c.amount, c.currency, q.Get("min"), c.want, err)
+		}
+	}
+	for _, s := range []search{{min: "1,5"}, {max: "1.5", currency: "JPY"}, {max: "--5"}, {currency: "XYZ"}, {limit: -1}} {
+		if _, err := s.query(); err == nil {
+			t.Errorf("%+v is taken", s)
+		}
+	}
+}
+
+func TestTimesOfAFilter(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"2026-11-20T08:00:00+01:00": time.Date(2026, 11, 20, 7, 0, 0, 0, time.UTC),
+		"24h":                       now.Add(-24 * time.Hour),
+		"7d":                        now.Add(-7 * 24 * time.Hour),
+		"2026-11-01":                time.Date(2026, 11, 1, 0, 0, 0, 0, time.Local),
+	} {
+		if got, err := parseTime(text, now); err != nil || !got.Equal(want) {
+			t.Errorf("%s is %v, want %v (%v)", text, got, want, err)
+		}
+	}
+	if _, err := parseTime("yesterday", now); err == nil {
+		t.Error("yesterday is taken")
+	}
+}
