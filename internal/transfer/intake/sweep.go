@@ -16,6 +16,10 @@ const (
 	sweepEvery = time.Minute
 	sweepBatch = 500
 
+	// gatherConfirmed is how long confirmations are gathered before they are
+	// written: a commit for each would make the next file's commit wait.
+	gatherConfirmed = 250 * time.Millisecond
+
 	overdueAfter = 24 * time.Hour // R3: a file that waits for its rename longer is a problem
 )
 
@@ -32,11 +36,17 @@ func (in *Intake) Run(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	in.Sweep(ctx)
+	var flush <-chan time.Time // nil = nothing is to be written
 	for {
 		select {
 		case <-ctx.Done():
 			return in.flushConfirmed(context.WithoutCancel(ctx))
 		case <-in.confirmed.ready:
+			if flush == nil {
+				flush = time.After(gatherConfirmed)
+			}
+		case <-flush:
+			flush = nil
 			if err := in.flushConfirmed(ctx); err != nil {
 				in.log.Warn("confirmations not written yet", "err", err)
 			}
