@@ -21,7 +21,6 @@ type Collector struct {
 	sumOf    map[sumKey]int // where in sums
 	last     int            // the one added to last: most files have one currency
 	overflow bool
-	leftOut  bool
 }
 
 // What a file calls a currency is its own choice, so both are bounded: there are
@@ -82,8 +81,7 @@ func (c *Collector) Payment(p *payment.Payment) error {
 func (c *Collector) addAmount(currency string, direction payment.Direction, minor int64) {
 	s := c.sum(currency, direction)
 	if s == nil {
-		if !c.leftOut {
-			c.leftOut = true
+		if c.findings[payment.BadCurrency] == nil { // else the family has said it
 			c.Add(payment.BadCurrency, payment.Place{Payment: c.summary.PaymentCount},
 				"the file names more currencies than there are, or one too long to be a name; the sums leave them out")
 		}
