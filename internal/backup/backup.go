@@ -91,7 +91,7 @@ type Snapshotter interface {
 
 // Make writes a backup to the directory dest, whose parent must be there. In an
 // earlier backup of the same gateway only what is new is copied and what is
-// gone is removed. What Make refuses and why: see refuse.
+// gone is removed. Where it refuses to write: see accept.
 func Make(ctx context.Context, src Sources, dest string, progress Progress) (Summary, error) {
 	const op = "backup: make"
 	if src.fs == nil {
@@ -102,21 +102,24 @@ func Make(ctx context.Context, src Sources, dest string, progress Progress) (Sum
 		manifest: Manifest{Sealgate: manifestName, Version: manifestVersion, Gateway: src.Gateway, Program: src.Version, MadeAt: src.Now().UTC()},
 		bodies:   map[string]File{},
 	}
-	if err := m.begin(); err != nil {
-		return Summary{}, fault.Wrap(fault.Internal, op, err)
-	}
-	for _, step := range []func(context.Context) error{m.copyBodies, m.copyCatalog, m.countMissing, m.copyAccounts, m.prune, m.finish} {
+	for _, step := range []func(context.Context) error{m.begin, m.copyBodies, m.copyCatalog, m.countMissing, m.copyAccounts, m.prune, m.finish} {
 		if err := step(ctx); err != nil {
-			return Summary{}, interrupted(ctx, op, err)
+			return Summary{}, told(ctx, op, dest, err)
 		}
 	}
 	return m.manifest.Summary(), nil
 }
 
-// interrupted tells an end that was asked for as such.
-func interrupted(ctx context.Context, op string, err error) error {
-	if ctx.Err() != nil {
+// told gives an error of the work on dir the words that its reader needs: an end
+// that was asked for, and a disk that is full, which is not the gateway's.
+func told(ctx context.Context, op, dir string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
 		return fault.Wrap(fault.TryLater, op, ctx.Err())
+	case fault.Is(err, fault.Full):
+		return &fault.Error{Kind: fault.Full, Op: op, Message: "there is no room left on the disk of " + dir, Err: err}
 	}
 	return fault.Wrap(fault.Internal, op, err)
 }
@@ -133,7 +136,7 @@ type maker struct {
 
 // begin looks at the destination, and marks what is there as unfinished before
 // any of it is touched.
-func (m *maker) begin() error {
+func (m *maker) begin(context.Context) error {
 	earlier, err := m.accept()
 	if err != nil {
 		return err
@@ -220,6 +223,7 @@ func (m *maker) copyBody(ctx context.Context, ref string) (File, error) {
 
 // copyCatalog copies the catalog, and then what it refers to.
 func (m *maker) copyCatalog(ctx context.Context) error {
+	m.manifest.MadeAt = m.Now().UTC()
 	if err := m.snapshot(ctx, Catalog, func(temp string) error { return m.Catalog.CopyTo(ctx, temp) }); err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func restore(ctx context.Context, disk durable.FS, src, data string, progress Pr
 		return Summary{}, fault.Wrap(fault.Internal, op, err)
 	}
 	if err := b.lay(ctx, &target{disk: disk, dir: filepath.Join(data, restoring), progress: progress}); err != nil {
-		return Summary{}, interrupted(ctx, op, err)
+		return Summary{}, told(ctx, op, data, err)
 	}
 	for _, name := range []string{Vault, Accounts, Catalog} {
 		if err := disk.Rename(filepath.Join(data, restoring, name), filepath.Join(data, name)); err != nil {
@@ -116,7 +116,7 @@ func Verify(ctx context.Context, src string, deep bool, progress Progress) (Summ
 		})
 	})
 	if err != nil {
-		return Summary{}, interrupted(ctx, op, err)
+		return Summary{}, told(ctx, op, src, err)
 	}
 	return b.manifest.Summary(), nil
 }

@@ -109,7 +109,9 @@ func TestALostMachine(t *testing.T) {
 		if !fault.Is(err, fault.Locked) {
 			t.Error(err)
 		}
-		r.wantState("renamed", renamed.ID, catalog.WaitingRename, "")
+		if f := r.File(renamed.ID); f.State != catalog.WaitingRename {
+			t.Errorf("it is %s", f.State)
+		}
 	})
 	t.Run("a client that goes on", func(t *testing.T) {
 		for name, id := range map[string]string{"cut.xml": arriving.String(), "cut-small.xml": arrivingSmall.String()} {
