@@ -41,7 +41,6 @@
 package backup
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"path"
@@ -98,9 +97,10 @@ func Make(ctx context.Context, src Sources, dest string, progress Progress) (Sum
 		src.fs = durable.OS
 	}
 	m := &maker{
-		Sources: src, target: target{disk: src.fs, dir: dest, progress: progress},
+		Sources:  src,
+		target:   target{disk: src.fs, dir: dest, progress: progress},
 		manifest: Manifest{Sealgate: manifestName, Version: manifestVersion, Gateway: src.Gateway, Program: src.Version, MadeAt: src.Now().UTC()},
-		bodies:   map[string]File{},
+		absent:   map[ref]bool{},
 	}
 	for _, step := range []func(context.Context) error{m.begin, m.copyBodies, m.copyCatalog, m.countMissing, m.copyAccounts, m.prune, m.finish} {
 		if err := step(ctx); err != nil {
@@ -129,9 +129,7 @@ type maker struct {
 	Sources
 	target
 	manifest Manifest
-	earlier  map[string]File // what the backup before had: by name
-	bodies   map[string]File // what this one has: by reference
-	absent   map[string]bool // references without a body in the vault
+	absent   map[ref]bool // references without a body in the vault
 }
 
 // begin looks at the destination, and marks what is there as unfinished before
@@ -141,9 +139,10 @@ func (m *maker) begin(context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.earlier = make(map[string]File, len(earlier.Files))
-	for _, f := range earlier.Files {
-		m.earlier[f.Name] = f
+	m.manifest.bodies = earlier.bodies
+	for r, b := range m.manifest.bodies {
+		b.stale = true
+		m.manifest.bodies[r] = b
 	}
 	for _, dir := range []string{Accounts, Vault} {
 		if err := m.mkdirs(dir); err != nil {
@@ -162,11 +161,15 @@ func (m *maker) copyBodies(ctx context.Context) error {
 // copyBodiesOf copies the bodies which a catalog refers to, which are wanted, and
 // which the backup does not have yet. What the vault lacks is left in m.absent.
 func (m *maker) copyBodiesOf(ctx context.Context, c Snapshotter, want func(catalog.BodyOnRecord) bool) error {
-	var todo []string
-	m.absent = map[string]bool{}
+	var todo []ref
+	clear(m.absent)
 	err := c.Bodies(ctx, func(b catalog.BodyOnRecord) error {
-		if _, have := m.bodies[b.Ref]; !have && want(b) {
-			todo = append(todo, b.Ref)
+		r, ok := parseRef(b.Ref)
+		if !ok {
+			return fault.New(fault.Damaged, "backup: bodies", "the catalog refers to a body by %q", b.Ref)
+		}
+		if have, ok := m.manifest.bodies[r]; (!ok || have.stale) && want(b) {
+			todo = append(todo, r)
 			m.expect(b.Size)
 		}
 		return nil
@@ -174,16 +177,16 @@ func (m *maker) copyBodiesOf(ctx context.Context, c Snapshotter, want func(catal
 	if err != nil {
 		return err
 	}
-	return each(ctx, todo, func(ctx context.Context, ref string) error {
-		f, err := m.copyBody(ctx, ref)
+	return each(ctx, slices.Values(todo), func(ctx context.Context, r ref) error {
+		b, err := m.copyBody(ctx, r)
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		switch {
-		case err == nil:
-			m.bodies[ref] = f
-		case fault.Is(err, fault.NotFound), fault.Is(err, fault.Invalid):
-			m.absent[ref] = true
+		if fault.Is(err, fault.NotFound) {
+			m.absent[r] = true
 			return nil
+		}
+		if err == nil {
+			m.manifest.bodies[r] = b
 		}
 		return err
 	})
@@ -197,7 +200,7 @@ func (m *maker) countMissing(ctx context.Context) error {
 		return nil
 	}
 	return m.Sources.Catalog.Bodies(ctx, func(b catalog.BodyOnRecord) error {
-		if m.absent[b.Ref] {
+		if r, _ := parseRef(b.Ref); m.absent[r] {
 			m.manifest.Missing++
 		}
 		return nil
@@ -205,20 +208,24 @@ func (m *maker) countMissing(ctx context.Context) error {
 }
 
 // copyBody copies one body unless the backup before had it.
-func (m *maker) copyBody(ctx context.Context, ref string) (File, error) {
-	object, err := m.Vault.Open(ctx, ref)
+func (m *maker) copyBody(ctx context.Context, r ref) (body, error) {
+	object, err := m.Vault.Open(ctx, r.String())
 	if err != nil {
-		return File{}, err
+		return body{}, err
 	}
 	defer object.Close()
-	name := bodyName(ref)
-	if f, ok := m.standing(ctx, name, object, m.earlier[name]); ok {
-		return f, nil
+	m.mu.Lock()
+	known := m.manifest.bodies[r]
+	m.mu.Unlock()
+	name, size := bodyName(r.String()), object.Size()
+	if sum, ok := m.standing(ctx, name, object, known); ok {
+		return body{size: size, sum: sum}, nil
 	}
 	if err := m.mkdirs(path.Dir(name)); err != nil {
-		return File{}, err
+		return body{}, err
 	}
-	return m.put(ctx, name, object, object.Size())
+	sum, err := m.put(ctx, name, object, size)
+	return body{size: size, sum: sum}, err
 }
 
 // copyCatalog copies the catalog, and then what it refers to.
@@ -278,27 +285,29 @@ func (m *maker) snapshot(ctx context.Context, name string, write func(temp strin
 	}
 	f, err := m.adopt(ctx, name)
 	if err == nil {
-		m.manifest.Files = append(m.manifest.Files, f)
+		m.manifest.databases = append(m.manifest.databases, f)
 	}
 	return err
 }
 
 // prune removes what an earlier backup had and this one has not.
 func (m *maker) prune(context.Context) error {
-	keep := make(map[string]bool, len(m.manifest.Files)+len(m.bodies))
-	for ref, f := range m.bodies {
-		keep[bodyName(ref)] = true
-		m.manifest.Files = append(m.manifest.Files, f)
+	databases := map[string]bool{}
+	for _, f := range m.manifest.databases {
+		databases[f.Name] = true
 	}
-	for _, f := range m.manifest.Files {
-		keep[f.Name] = true
-	}
-	return m.removeAllBut(keep)
+	return m.removeAllBut(func(name string) bool {
+		r, ok := parseRef(path.Base(name))
+		if !ok {
+			return databases[name]
+		}
+		b, have := m.manifest.bodies[r]
+		return have && !b.stale
+	})
 }
 
 // finish makes every name durable, and then says that the backup is whole.
 func (m *maker) finish(context.Context) error {
-	slices.SortFunc(m.manifest.Files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
 	if err := m.syncDirs(); err != nil {
 		return err
 	}

@@ -2,12 +2,17 @@ package backup
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,7 +39,31 @@ type Manifest struct {
 	Program  string    `json:"program"` // version of the gateway that wrote it
 	MadeAt   time.Time `json:"made_at"`
 	Missing  int       `json:"missing"` // bodies on record that were not in the vault
-	Files    []File    `json:"files"`   // by name, each once
+
+	// The files, in JSON "files", in the order of their names, each once. There
+	// may be millions of bodies, so they are kept small.
+	databases []File
+	bodies    map[ref]body
+}
+
+// ref is a reference to a body, as bytes.
+type ref [32]byte
+
+func (r ref) String() string { return hex.EncodeToString(r[:]) }
+
+// parseRef reads a reference; the zero one is none.
+func parseRef(text string) (r ref, ok bool) {
+	if !vault.ValidRef(text) {
+		return r, false
+	}
+	_, err := hex.Decode(r[:], []byte(text))
+	return r, err == nil
+}
+
+type body struct {
+	size  int64
+	sum   Sum
+	stale bool // of the backup before, and not seen to be of this one
 }
 
 // File is one file of a backup.
@@ -73,7 +102,7 @@ type Summary struct {
 // Summary counts.
 func (m *Manifest) Summary() Summary {
 	s := Summary{Gateway: m.Gateway, Program: m.Program, MadeAt: m.MadeAt, Missing: m.Missing}
-	for _, f := range m.Files {
+	for f := range m.files() {
 		s.Bytes += f.Size
 		switch dir, _, _ := strings.Cut(f.Name, "/"); dir {
 		case Accounts:
@@ -84,6 +113,24 @@ func (m *Manifest) Summary() Summary {
 	}
 	return s
 }
+
+// files are all files of the backup, bodies in no order.
+func (m *Manifest) files() iter.Seq[File] {
+	return func(yield func(File) bool) {
+		for _, f := range m.databases {
+			if !yield(f) {
+				return
+			}
+		}
+		for r, b := range m.bodies {
+			if !b.stale && !yield(b.file(r)) {
+				return
+			}
+		}
+	}
+}
+
+func (b body) file(r ref) File { return File{Name: bodyName(r.String()), Size: b.size, SHA256: b.sum} }
 
 func bodyName(ref string) string           { return path.Join(Vault, ref[:2], ref) }
 func accountName(account uuid.UUID) string { return path.Join(Accounts, account.String()+".db") }
@@ -105,76 +152,132 @@ func wellPlaced(name string) bool {
 // parseManifest reads and checks a manifest.
 func parseManifest(r io.Reader) (*Manifest, error) {
 	dec := json.NewDecoder(io.LimitReader(r, maxManifest))
-	dec.DisallowUnknownFields()
-	var m Manifest
-	if err := dec.Decode(&m); err != nil {
+	m := &Manifest{bodies: map[ref]body{}}
+	if err := expect(dec, json.Delim('{')); err != nil {
+		return nil, err
+	}
+	head := map[string]json.RawMessage{}
+	last := ""
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		if key == "files" {
+			err = m.parseFiles(dec, &last)
+		} else {
+			var value json.RawMessage
+			err = dec.Decode(&value)
+			head[fmt.Sprint(key)] = value
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := expect(dec, json.Delim('}')); err != nil {
 		return nil, err
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("something follows its end")
 	}
-	return &m, m.check()
+	return m, m.setHead(head)
 }
 
-func (m *Manifest) check() error {
-	if m.Sealgate != manifestName {
-		return errors.New("not the manifest of a data backup")
+func expect(dec *json.Decoder, want json.Delim) error {
+	got, err := dec.Token()
+	if err == nil && got != want {
+		err = fmt.Errorf("%v where %v is expected", got, want)
 	}
-	if m.Version != manifestVersion {
-		return fault.New(fault.Invalid, "backup: manifest", "the backup has format version %d; this program knows version %d", m.Version, manifestVersion)
+	return err
+}
+
+func (m *Manifest) parseFiles(dec *json.Decoder, last *string) error {
+	if err := expect(dec, json.Delim('[')); err != nil {
+		return err
 	}
-	if m.Missing < 0 {
-		return errors.New("a negative number of bodies is missing")
-	}
-	last := ""
-	for _, f := range m.Files {
+	for dec.More() {
+		var f File
+		if err := dec.Decode(&f); err != nil {
+			return err
+		}
 		switch {
 		case !wellPlaced(f.Name):
 			return fmt.Errorf("%q is no name of a file in a backup", f.Name)
-		case f.Name <= last:
+		case f.Name <= *last:
 			return fmt.Errorf("%q is not in its order", f.Name)
 		case f.Size < 0:
 			return fmt.Errorf("%q has a negative size", f.Name)
 		}
-		last = f.Name
+		*last = f.Name
+		if r, ok := parseRef(path.Base(f.Name)); ok {
+			m.bodies[r] = body{size: f.Size, sum: f.SHA256}
+		} else {
+			m.databases = append(m.databases, f)
+		}
+	}
+	return expect(dec, json.Delim(']'))
+}
+
+// setHead reads what stands beside the files.
+func (m *Manifest) setHead(head map[string]json.RawMessage) error {
+	text, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(m); err != nil {
+		return err
+	}
+	switch {
+	case m.Sealgate != manifestName:
+		return errors.New("not the manifest of a data backup")
+	case m.Version != manifestVersion:
+		return fault.New(fault.Invalid, "backup: manifest", "the backup has format version %d; this program knows version %d", m.Version, manifestVersion)
+	case m.Missing < 0:
+		return errors.New("a negative number of bodies is missing")
 	}
 	return nil
 }
 
 // complete checks what a backup cannot be without.
 func (m *Manifest) complete() error {
-	for _, f := range m.Files {
-		if f.Name == Catalog {
-			return nil
-		}
+	if slices.ContainsFunc(m.databases, func(f File) bool { return f.Name == Catalog }) {
+		return nil
 	}
 	return errors.New("it names no catalog")
 }
 
 // write writes m as JSON, a file a line, so that two can be compared.
 func (m *Manifest) write(w io.Writer) error {
-	head := *m
-	head.Files = nil
-	text, err := json.Marshal(head)
+	head, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriterSize(w, 1<<20)
-	start, ok := strings.CutSuffix(string(text), "null}")
-	if !ok {
-		return errors.New("the list of files does not stand last")
+	out := bufio.NewWriterSize(w, 1<<20) // keeps its first error for Flush
+	out.Write(bytes.TrimSuffix(head, []byte{'}'}))
+	out.WriteString(`,"files":[`)
+	separator := "\n"
+	line := func(f File) error {
+		text, err := json.Marshal(f)
+		out.WriteString(separator)
+		out.Write(text)
+		separator = ",\n"
+		return err
 	}
-	fmt.Fprintf(out, "%s[", start) // a bufio.Writer keeps its first error for Flush
-	for i, f := range m.Files {
-		line, err := json.Marshal(f)
-		if err != nil {
+	slices.SortFunc(m.databases, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
+	for _, f := range m.databases {
+		if err := line(f); err != nil {
 			return err
 		}
-		if i > 0 {
-			out.WriteByte(',')
+	}
+	// "vault/..." comes after "accounts/..." and "catalog.db".
+	for _, r := range slices.SortedFunc(maps.Keys(m.bodies), func(a, b ref) int { return bytes.Compare(a[:], b[:]) }) {
+		if b := m.bodies[r]; !b.stale {
+			if err := line(b.file(r)); err != nil {
+				return err
+			}
 		}
-		out.WriteByte('\n')
-		out.Write(line)
 	}
 	out.WriteString("\n]}\n")
 	return out.Flush()

@@ -58,6 +58,7 @@ func (m *maker) accept() (*Manifest, error) {
 		return nil, err
 	}
 	empty := m.manifest
+	empty.bodies = map[ref]body{}
 	return &empty, m.writeManifest(unfinishedFile, &empty)
 }
 

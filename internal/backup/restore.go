@@ -107,7 +107,7 @@ func Verify(ctx context.Context, src string, deep bool, progress Progress) (Summ
 	}
 	defer b.Close()
 	t := &target{progress: progress}
-	err = each(ctx, b.manifest.Files, func(ctx context.Context, f File) error {
+	err = each(ctx, b.manifest.files(), func(ctx context.Context, f File) error {
 		return b.read(f, func(r io.ReaderAt) error {
 			if !deep {
 				return nil
@@ -207,10 +207,10 @@ func (b *backup) lay(ctx context.Context, t *target) error {
 			return err
 		}
 	}
-	for _, f := range b.manifest.Files {
+	for f := range b.manifest.files() {
 		t.total += f.Size
 	}
-	err := each(ctx, b.manifest.Files, func(ctx context.Context, f File) error {
+	err := each(ctx, b.manifest.files(), func(ctx context.Context, f File) error {
 		return b.read(f, func(r io.ReaderAt) error { return b.layOne(ctx, t, r, f) })
 	})
 	if err != nil {

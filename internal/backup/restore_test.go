@@ -70,7 +70,10 @@ func TestDamage(t *testing.T) {
 	if err := os.WriteFile(outside, bytes.Repeat([]byte("x"), 100), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	body := m.Files[len(m.Files)-1].Name
+	var body string
+	for r := range m.bodies {
+		body = bodyName(r.String())
+	}
 	change := func(name string, with func([]byte) []byte) func(string) error {
 		return func(dir string) error {
 			name := filepath.Join(dir, filepath.FromSlash(name))
@@ -91,7 +94,7 @@ func TestDamage(t *testing.T) {
 		"catalog cut":      change(Catalog, cut),
 		"body flipped":     change(body, flip),
 		"body longer":      change(body, func(b []byte) []byte { return append(b, 0) }),
-		"account flipped":  change(m.Files[0].Name, flip),
+		"account flipped":  change(m.databases[0].Name, flip),
 		"manifest cut":     change(manifestFile, cut),
 		"manifest twice":   change(manifestFile, func(b []byte) []byte { return append(b, b...) }),
 		"sum changed":      manifest(`"sha256":"`, `"sha256":"0000`),
@@ -110,7 +113,7 @@ func TestDamage(t *testing.T) {
 		"manifest is gone": func(dir string) error {
 			return os.Rename(filepath.Join(dir, manifestFile), filepath.Join(dir, unfinishedFile))
 		},
-		"twice in the list": manifest(`"files":[`, `"files":[`+"\n"+`{"name":"`+m.Files[0].Name+`","size":1,"sha256":"`+strings.Repeat("00", 32)+`"},`),
+		"twice in the list": manifest(`"files":[`, `"files":[`+"\n"+`{"name":"`+m.databases[0].Name+`","size":1,"sha256":"`+strings.Repeat("00", 32)+`"},`),
 	} {
 		dir := filepath.Join(t.TempDir(), "backup")
 		if err := os.CopyFS(dir, os.DirFS(dest)); err != nil {
@@ -223,11 +226,11 @@ func TestManifestRoundTrip(t *testing.T) {
 // and is the same when it is written and read again.
 func FuzzManifest(f *testing.F) {
 	var b bytes.Buffer
-	m := Manifest{Sealgate: manifestName, Version: manifestVersion, Gateway: "g", Files: []File{
-		{Name: "accounts/01900000-0000-7000-8000-000000000001.db", Size: 1},
-		{Name: Catalog, Size: 2},
-		{Name: bodyName(strings.Repeat("ab", 32)), Size: 3},
-	}}
+	m := Manifest{
+		Sealgate: manifestName, Version: manifestVersion, Gateway: "g",
+		databases: []File{{Name: "accounts/01900000-0000-7000-8000-000000000001.db", Size: 1}, {Name: Catalog, Size: 2}},
+		bodies:    map[ref]body{{1}: {size: 3}, {2}: {size: 4}},
+	}
 	if err := m.write(&b); err != nil {
 		f.Fatal(err)
 	}
@@ -239,15 +242,15 @@ func FuzzManifest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		last := ""
-		for _, f := range m.Files {
-			if !filepath.IsLocal(f.Name) || strings.Contains(f.Name, "..") || strings.Contains(f.Name, "\\") || f.Size < 0 || f.Name <= last {
+		seen := map[string]bool{}
+		for f := range m.files() {
+			if !filepath.IsLocal(f.Name) || strings.Contains(f.Name, "..") || strings.Contains(f.Name, "\\") || f.Size < 0 || seen[f.Name] {
 				t.Fatalf("%+v was read", f)
 			}
 			if top, _, _ := strings.Cut(f.Name, "/"); top != Catalog && top != Accounts && top != Vault {
 				t.Fatalf("%q was read", f.Name)
 			}
-			last = f.Name
+			seen[f.Name] = true
 		}
 		var out bytes.Buffer
 		if err := m.write(&out); err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"iter"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -88,10 +89,10 @@ func (t *target) advance(bytes int64) {
 }
 
 // each runs do for every item, some at a time, until one fails or ctx ends.
-func each[T any](ctx context.Context, items []T, do func(context.Context, T) error) error {
+func each[T any](ctx context.Context, items iter.Seq[T], do func(context.Context, T) error) error {
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(workers)
-	for _, item := range items {
+	for item := range items {
 		if inner.Err() != nil {
 			break
 		}
@@ -102,24 +103,21 @@ func each[T any](ctx context.Context, items []T, do func(context.Context, T) err
 
 // put copies a file to name: under a temporary name until its bytes are
 // durable, so that what has its name is whole.
-func (t *target) put(ctx context.Context, name string, from io.ReaderAt, size int64) (File, error) {
+func (t *target) put(ctx context.Context, name string, from io.ReaderAt, size int64) (Sum, error) {
 	path := t.path(name)
 	temp := path + durable.TempSuffix
 	f, err := t.create(temp)
 	if err != nil {
-		return File{}, err
+		return Sum{}, err
 	}
 	sum, err := t.copy(ctx, f, from, size)
 	if err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return File{}, errors.Join(err, t.remove(temp))
+		return Sum{}, errors.Join(err, t.remove(temp))
 	}
-	if err := t.disk.Rename(temp, path); err != nil {
-		return File{}, err
-	}
-	return File{Name: name, Size: size, SHA256: sum}, nil
+	return sum, t.disk.Rename(temp, path)
 }
 
 // create makes a new file in the place of what a crash left there.
@@ -169,22 +167,22 @@ func (t *target) copy(ctx context.Context, to durable.File, from io.ReaderAt, si
 // with the end of the original, and with the sum that it had then or, when that
 // is not known, has now. A file that has its name is whole: see put. A body
 // whose file waits for its rename gets another end by that, and nothing else.
-func (t *target) standing(ctx context.Context, name string, original vault.Object, known File) (File, bool) {
+func (t *target) standing(ctx context.Context, name string, original vault.Object, known body) (Sum, bool) {
 	size := original.Size()
 	f, err := t.disk.Open(t.path(name))
 	if err != nil {
-		return File{}, false
+		return Sum{}, false
 	}
 	defer f.Close()
 	if n, err := f.Size(); err != nil || n != size || !sameEnd(f, original, size) {
-		return File{}, false
+		return Sum{}, false
 	}
-	if known.Name == name && known.Size == size {
+	if known != (body{}) && known.size == size {
 		t.advance(size)
-		return known, true
+		return known.sum, true
 	}
 	sum, err := t.copy(ctx, nil, f, size)
-	return File{Name: name, Size: size, SHA256: sum}, err == nil
+	return sum, err == nil
 }
 
 // sameEnd compares the last bytes of two files of this length.
@@ -234,7 +232,7 @@ func (t *target) removeDatabase(path string) error {
 
 // removeAllBut removes the files of backups below the target that are not to be
 // kept. What no backup has made is left alone.
-func (t *target) removeAllBut(keep map[string]bool) error {
+func (t *target) removeAllBut(keep func(name string) bool) error {
 	names, err := t.disk.List(t.path(Accounts))
 	if err != nil {
 		return err
@@ -248,7 +246,7 @@ func (t *target) removeAllBut(keep map[string]bool) error {
 	return t.removeBodies(Vault, keep)
 }
 
-func (t *target) removeBodies(dir string, keep map[string]bool) error {
+func (t *target) removeBodies(dir string, keep func(name string) bool) error {
 	names, err := t.disk.List(t.path(dir))
 	if err != nil {
 		return err
@@ -269,8 +267,8 @@ func (t *target) removeBodies(dir string, keep map[string]bool) error {
 }
 
 // discard removes name, which is whole or a rest of it, unless it is to be kept.
-func (t *target) discard(name, whole string, keep map[string]bool) error {
-	if !wellPlaced(whole) || (name == whole && keep[whole]) {
+func (t *target) discard(name, whole string, keep func(name string) bool) error {
+	if !wellPlaced(whole) || (name == whole && keep(whole)) {
 		return nil
 	}
 	return t.remove(t.path(name))
