@@ -112,9 +112,12 @@ func hasLine(h []byte, start string) bool {
 // hint names a few things that are sent by mistake.
 func hint(head []byte) string {
 	for _, h := range [...]struct{ start, name string }{
-		{"PK\x03\x04", "; it is a zip archive"}, {"\x1F\x8B", "; it is compressed with gzip"},
-		{"%PDF-", "; it is a PDF document"}, {"-----BEGIN PGP", "; it is encrypted with PGP"},
-		{"\x85", "; it may be encrypted with PGP"}, {"\x8C", "; it may be encrypted with PGP"},
+		{"PK\x03\x04", "; it is a zip archive"},
+		{"\x1F\x8B", "; it is compressed with gzip"},
+		{"%PDF-", "; it is a PDF document"},
+		{"-----BEGIN PGP", "; it is encrypted with PGP"},
+		{"\x85", "; it may be encrypted with PGP"},
+		{"\x8C", "; it may be encrypted with PGP"},
 	} {
 		if at(head, 1, h.start) {
 			return h.name

@@ -113,7 +113,6 @@ func (k *kit) goodOnes() {
 type damage struct {
 	name, about string
 	expect      string // damaged unless said otherwise
-	small       bool   // 100 bytes are enough to show it
 	do          func(k *kit, c *craft)
 }
 

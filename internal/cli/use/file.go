@@ -37,7 +37,8 @@ func (a *app) fileList() *cobra.Command {
 		Use:   "ls [ACCOUNT]",
 		Short: "List files, newest first",
 		Long: "List files, newest first. What is still arriving, or waits for its rename, is not a file yet:\n" +
-			"it is listed with --state arriving or --state waiting-rename only.",
+			"it is listed with --state arriving or --state waiting-rename. A rename that is a day overdue\n" +
+			"is listed in any case.",
 		Example:           cli.Examples("file ls acme", "file ls --state held", "file ls acme --name lon.xml --since 24h --json"),
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completeAccount,

@@ -209,7 +209,6 @@ func (d *declParser) attribute(name string) []byte {
 		return nil
 	}
 	start := d.n
-	rest := d.b[d.n:]
 	if !d.space() || d.n < len(d.b) && d.b[d.n] != name[0] {
 		d.n = start
 		return nil
@@ -225,7 +224,7 @@ func (d *declParser) attribute(name string) []byte {
 	if d.err != nil {
 		return nil
 	}
-	rest = d.b[d.n:]
+	rest := d.b[d.n:]
 	if len(rest) == 0 {
 		d.err = errMore
 		return nil

@@ -104,7 +104,7 @@ func digit(b byte) rune {
 // unescape resolves the references of an attribute value that was found to be
 // well formed, and makes line ends and tabs blanks (XML 1.0, 3.3.3).
 func unescape(raw []byte) []byte {
-	if bytes.IndexByte(raw, '&') < 0 && bytes.IndexAny(raw, "\t\n\r") < 0 {
+	if !bytes.ContainsAny(raw, "&\t\n\r") {
 		return raw
 	}
 	out := make([]byte, 0, len(raw))

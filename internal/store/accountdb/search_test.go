@@ -22,19 +22,40 @@ func TestSearchIgnoresCaseAndForm(t *testing.T) {
 	p.Reference = &payment.Reference{Type: "rf", Value: "RF18539007547034"}
 	publish(t, db, uuid.New(), 1, meta(1, "x", 1), p)
 	for _, q := range []Query{
-		{Payee: "åsa"}, {Payee: "ÖBERG"}, {Payee: " ängstr"}, {Payee: "A\u030asa o\u0308berg"}, {Payee: "οδος"},
-		{Number: "1234563"}, {Number: "123 456-3"}, {Number: "5001-123 45 63"}, {Number: "SE80 5000 0000 0528 1011 2347"},
-		{Number: "se8050000000052810112347"}, {Reference: "rf18 5390 0754 7034"}, {Reference: "RF18539007547034", Number: "5001 1234563"},
-		{From: "2026-03-04", To: "2026-03-04"}, {Min: ptr(int64(1001)), Max: ptr(int64(1001))}, {Currency: "sek"},
+		{Payee: "åsa"},
+		{Payee: "ÖBERG"},
+		{Payee: " ängstr"},
+		{Payee: "A\u030asa o\u0308berg"},
+		{Payee: "οδος"},
+		{Number: "1234563"},
+		{Number: "123 456-3"},
+		{Number: "5001-123 45 63"},
+		{Number: "SE80 5000 0000 0528 1011 2347"},
+		{Number: "se8050000000052810112347"},
+		{Reference: "rf18 5390 0754 7034"},
+		{Reference: "RF18539007547034", Number: "5001 1234563"},
+		{From: "2026-03-04", To: "2026-03-04"},
+		{Min: ptr(int64(1001)), Max: ptr(int64(1001))},
+		{Currency: "sek"},
 	} {
 		if n := search(t, db, q).Total; n != 1 {
 			t.Errorf("%+v finds %d", q, n)
 		}
 	}
 	for _, q := range []Query{
-		{Payee: "asa"}, {Payee: "%"}, {Payee: "berg_"}, {Number: "123456"}, {Number: "RF18539007547034"}, {Reference: "1234563"},
-		{Reference: "RF18539007547034", Number: "4711"}, {From: "2026-03-05"}, {To: "2026-03-03"}, {Min: ptr(int64(1002))}, {Currency: "EUR"},
-		{File: uuid.New()}, {Payee: "\"; DROP TABLE payment; --"},
+		{Payee: "asa"},
+		{Payee: "%"},
+		{Payee: "berg_"},
+		{Number: "123456"},
+		{Number: "RF18539007547034"},
+		{Reference: "1234563"},
+		{Reference: "RF18539007547034", Number: "4711"},
+		{From: "2026-03-05"},
+		{To: "2026-03-03"},
+		{Min: ptr(int64(1002))},
+		{Currency: "EUR"},
+		{File: uuid.New()},
+		{Payee: "\"; DROP TABLE payment; --"},
 	} {
 		if n := search(t, db, q).Total; n != 0 {
 			t.Errorf("%+v finds %d", q, n)
@@ -106,8 +127,15 @@ func TestATotalThatIsNotCountedToTheEndSaysSo(t *testing.T) {
 func TestSearchesNeverSort(t *testing.T) {
 	db := newDB(t)
 	for _, q := range []Query{
-		{}, {Held: WithHeld}, {File: uuid.New()}, {Payee: "x"}, {Number: "1"}, {Reference: "1"}, {Number: "1", Reference: "1"},
-		{From: "2026-01-01", To: "2026-02-02"}, {Number: "1", From: "2026-01-01", Held: OnlyHeld},
+		{},
+		{Held: WithHeld},
+		{File: uuid.New()},
+		{Payee: "x"},
+		{Number: "1"},
+		{Reference: "1"},
+		{Number: "1", Reference: "1"},
+		{From: "2026-01-01", To: "2026-02-02"},
+		{Number: "1", From: "2026-01-01", Held: OnlyHeld},
 	} {
 		query, args := q.compile().sql(paymentColumns, 1<<40)
 		rows, err := db.reader.Query("EXPLAIN QUERY PLAN "+query, append(args, 10)...)

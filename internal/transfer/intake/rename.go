@@ -240,8 +240,10 @@ func (in *Intake) TakeWaiting(ctx context.Context, id uuid.UUID, actor string) e
 		if err := writeRow(tx, f, true, nil); err != nil {
 			return err
 		}
-		if err := tx.Audit(audit.Entry{Account: f.Account, Actor: actor, Action: "file.received", Object: f.ID.String(),
-			Detail: map[string]string{"source": f.Source, "by": "operator"}}); err != nil {
+		if err := tx.Audit(audit.Entry{
+			Account: f.Account, Actor: actor, Action: "file.received", Object: f.ID.String(),
+			Detail: map[string]string{"source": f.Source, "by": "operator"},
+		}); err != nil {
 			return err
 		}
 		return addIndexJob(tx, f)

@@ -240,8 +240,12 @@ func testOwner(t *testing.T, c *catalog.Catalog) {
 		after time.Duration
 		fence int64 // 0 = refused
 	}{
-		{"one", 0, 1}, {"two", time.Second, 0}, {"one", 30 * time.Second, 1},
-		{"two", 80 * time.Second, 0}, {"two", 90 * time.Second, 2}, {"one", 100 * time.Second, 0},
+		{"one", 0, 1},
+		{"two", time.Second, 0},
+		{"one", 30 * time.Second, 1},
+		{"two", 80 * time.Second, 0},
+		{"two", 90 * time.Second, 2},
+		{"one", 100 * time.Second, 0},
 	} {
 		fence, err := own(step.node, noon.Add(step.after))
 		if step.fence == 0 {
