@@ -25,8 +25,13 @@ func read(t testing.TB, r io.Reader) indextest.Answer {
 	return a
 }
 
+// TestSamples reads the given samples, and in testdata/second the small files
+// of a second reader of the formats' descriptions: one rule each, the answer
+// worked out by hand and not with this code.
 func TestSamples(t *testing.T) {
-	for _, s := range indextest.Samples(t, samplesRoot, folders...) {
+	samples := indextest.Samples(t, samplesRoot, folders...)
+	samples = append(samples, indextest.Samples(t, "testdata", "second")...)
+	for _, s := range samples {
 		for name, r := range map[string]io.Reader{
 			"at once":      bytes.NewReader(s.Content),
 			"byte by byte": iotest.OneByteReader(bytes.NewReader(s.Content)),
