@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -107,37 +108,52 @@ func (f *file) messageIDs() []string {
 // before it only: the second of two does not make a duplicate of the first.
 func (f *file) duplicates(ctx context.Context, tx *sql.Tx) ([]payment.Finding, error) {
 	var found []payment.Finding
-	var number sql.NullInt64
 	if f.mac != nil {
-		err := tx.QueryRowContext(ctx, "SELECT min(number) FROM file WHERE content_mac = ? AND taken > 0 AND (taken < ?2 OR ?2 = 0) AND id <> ?3",
-			f.mac, f.taken, f.id[:]).Scan(&number)
+		first, err := firstFile(tx.QueryRowContext(ctx, `SELECT id FROM file
+			WHERE content_mac = ? AND taken > 0 AND (taken < ?2 OR ?2 = 0) AND id <> ?3 ORDER BY number LIMIT 1`,
+			f.mac, f.taken, f.id[:]))
 		if err != nil {
 			return nil, err
 		}
-	}
-	if number.Valid {
-		found = append(found, duplicate(payment.DuplicateFile, 1, fmt.Sprintf("the same bytes were taken before, as arrival %d", number.Int64)))
+		if first != uuid.Nil {
+			found = append(found, duplicate(payment.DuplicateFile, 1, "the same bytes were taken before: file "+first.String()))
+		}
 	}
 	var count int64
-	var first string
+	var message string
 	for _, id := range f.messageIDs() {
-		err := tx.QueryRowContext(ctx, `SELECT min(f.number) FROM message m JOIN file f ON f.id = m.file
-			WHERE m.format = ? AND m.id = ? AND f.taken > 0 AND (f.taken < ?3 OR ?3 = 0) AND f.id <> ?4 AND f.content_mac IS NOT ?5`,
-			f.format(), id, f.taken, f.id[:], f.mac).Scan(&number)
+		first, err := firstFile(tx.QueryRowContext(ctx, `SELECT f.id FROM message m JOIN file f ON f.id = m.file
+			WHERE m.format = ? AND m.id = ? AND f.taken > 0 AND (f.taken < ?3 OR ?3 = 0) AND f.id <> ?4 AND f.content_mac IS NOT ?5
+			ORDER BY f.number LIMIT 1`,
+			f.format(), id, f.taken, f.id[:], f.mac))
 		if err != nil {
 			return nil, err
 		}
-		if number.Valid && count == 0 {
-			first = fmt.Sprintf("message id %q was taken before with other bytes, by arrival %d", id, number.Int64)
+		if first == uuid.Nil {
+			continue
 		}
-		if number.Valid {
-			count++
+		if count == 0 {
+			message = fmt.Sprintf("message id %q was taken before with other bytes: file %s", id, first)
 		}
+		count++
 	}
 	if count > 0 {
-		found = append(found, duplicate(payment.DuplicateMessageID, count, first))
+		found = append(found, duplicate(payment.DuplicateMessageID, count, message))
 	}
 	return found, nil
+}
+
+// firstFile reads a file's id; uuid.Nil when there is none.
+func firstFile(row *sql.Row) (uuid.UUID, error) {
+	var id []byte
+	err := row.Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return uuid.Nil, nil
+	}
+	if err != nil {
+		return uuid.Nil, err
+	}
+	return uuid.FromBytes(id)
 }
 
 func duplicate(code payment.Code, count int64, message string) payment.Finding {
