@@ -40,6 +40,8 @@ func TestRecognised(t *testing.T) {
 		{"Hej\n0120260302AUTOGIRO\n", "", "no format that is known"},
 		{"\xFF\xFE1\x001\x000\x00", "", "UTF-16"},
 		{"\xFE\xFF\x00\r\x00\n\x00H\x00e\x00j", "", "UTF-16"},
+		{"<!DOCTYPE html>\n<html><body>Blocked</body></html>", "", "web page"},
+		{"<!doctype HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\">\n<html><body>Blocked", "", "web page"},
 		{"<html><body>Login<br></body></html>", "", "web page"},
 		{"<Invoice xmlns='urn:x'/>", "", "Invoice"},
 	} {

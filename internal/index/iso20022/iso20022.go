@@ -49,10 +49,18 @@ func (Family) Read(src io.Reader, out *family.Collector) error {
 	out.SetEncoding(r.scan.Encoding())
 	var stop *family.Stop
 	if errors.As(err, &stop) && !r.found {
-		r.identify(sniff(head))
+		name := sniff(head)
+		r.identify(name)
+		if name == "" && webPage.Match(head) {
+			return r.webPage()
+		}
 	}
 	return err
 }
+
+// webPage is how a page begins that a mail gateway or a proxy put in a file's
+// place; to speak of a forbidden declaration would say little about it.
+var webPage = regexp.MustCompile(`(?i)^[^<]*(<\?[^>]*\?>\s*)?<!doctype\s+html`)
 
 // isWideText reports whether head has a UTF-16 mark and then, past blanks, not
 // the < that every XML document begins with.
@@ -167,7 +175,7 @@ func (r *reader) seek() error {
 		}
 		if r.scan.Depth() == 1 && bytes.EqualFold(r.scan.Local(), []byte("html")) {
 			// Such pages are rarely well formed: say what it is while it can be told.
-			return r.fatal(payment.UnknownFormat, "the file is a web page, not a payment file")
+			return r.webPage()
 		}
 		if name := r.documentName(); name != "" {
 			r.name, r.found, r.depth = name, true, r.scan.Depth()
@@ -204,6 +212,10 @@ func (r *reader) rest() error {
 			r.add(payment.TrailingData, "a second message follows the first in the same file; its payments are not read")
 		}
 	}
+}
+
+func (r *reader) webPage() error {
+	return r.fatal(payment.UnknownFormat, "the file is a web page, not a payment file")
 }
 
 func (r *reader) fatal(code payment.Code, format string, args ...any) error {
