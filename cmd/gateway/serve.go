@@ -104,7 +104,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		catalog.IndexJob:  reader.Handle,
 		indexer.AnswerJob: out.Answer,
 		outbox.ExpireJob:  out.Expire,
-	}, work.Options{Worker: s.node, Workers: workers(), Lease: 5 * time.Minute, Now: a.Now, Log: log})
+	}, work.Options{Worker: s.node, Workers: workers(), Lease: 5 * time.Minute, Now: a.Now, Log: log, Busy: in.Busy})
 
 	// The doors.
 	door, err := sftpd.New(sftpd.Options{

@@ -27,6 +27,10 @@ type Options struct {
 	Lease   time.Duration
 	Now     func() time.Time
 	Log     *slog.Logger
+
+	// Busy tells that people are waiting for an acknowledgement just now; jobs
+	// that are due give way to them, for up to giveWay. Nil = never.
+	Busy func() bool
 }
 
 // Pauses before another try: 1 s, 2 s, 4 s ... up to 10 minutes.
@@ -34,6 +38,9 @@ const (
 	firstPause = time.Second
 	longPause  = 10 * time.Minute
 	pollEvery  = time.Second
+
+	giveWay  = 5 * time.Second
+	pollBusy = 50 * time.Millisecond
 
 	batch = 32 // jobs leased in one transaction
 )
@@ -82,20 +89,32 @@ func (r *Runner) Run(ctx context.Context) error {
 		if n > 0 {
 			continue
 		}
+		ready := r.catalog.JobsReady()
+		if r.busy() {
+			ready = nil // what is ready gives way; what has done so for long is polled for
+			poll.Reset(pollBusy)
+		} else {
+			poll.Reset(pollEvery)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-r.catalog.JobsReady():
+		case <-ready:
 		case <-poll.C:
 		}
 	}
 }
+
+func (r *Runner) busy() bool { return r.opt.Busy != nil && r.opt.Busy() }
 
 // lease takes due jobs and hands them to the workers.
 func (r *Runner) lease(ctx context.Context, jobs chan<- *catalog.Job) (int, error) {
 	var due []*catalog.Job
 	err := r.catalog.Update(ctx, func(tx *catalog.Tx) (err error) {
 		now := r.opt.Now()
+		if r.busy() {
+			now = now.Add(-giveWay)
+		}
 		if _, err = tx.ReapJobs(now); err != nil {
 			return err
 		}

@@ -56,3 +56,46 @@ func TestAJobOutlastsAFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Nobody waits for a job, but people wait for their acknowledgements: jobs give
+// way to them, and not for ever.
+func TestJobsGiveWayToArrivals(t *testing.T) {
+	var clock atomic.Int64
+	begin := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	now := func() time.Time { return begin.Add(time.Duration(clock.Load())) }
+	cat := catalogtest.Open(t)
+	account := catalogtest.Account(t, cat, "acme")
+	done := make(chan time.Time, 2)
+	index := func(ctx context.Context, job *catalog.Job) error {
+		done <- now()
+		return cat.Update(ctx, func(tx *catalog.Tx) error { return tx.FinishJob(job) })
+	}
+	var asked atomic.Int32
+	busy := func() bool { asked.Add(1); return true }
+	runner := work.NewRunner(cat, map[string]work.Handler{catalog.IndexJob: index}, work.Options{
+		Worker: "node-1", Workers: 1, Lease: time.Hour, Now: now, Log: slog.New(slog.DiscardHandler), Busy: busy,
+	})
+	catalogtest.Update(t, cat, func(tx *catalog.Tx) error {
+		return tx.AddJob(&catalog.Job{Kind: catalog.IndexJob, Account: account.ID, RunAt: now()})
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- runner.Run(ctx) }()
+	for asked.Load() < 6 { // three rounds at least have passed it over
+		select {
+		case <-done:
+			t.Fatal("the job ran while files arrived")
+		case <-time.After(time.Millisecond):
+		}
+	}
+	clock.Store(int64(6 * time.Second))
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Error("the job gave way for ever")
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}

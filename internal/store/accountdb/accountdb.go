@@ -44,6 +44,8 @@ type DB struct {
 	insert statements
 	batch  int // payments in one transaction; so small that nobody waits long for the writer
 
+	level durability // of the writer's connection
+
 	untidy atomic.Bool // there may be dropped loads to sweep
 	failed atomic.Bool // the disk has failed under it: reopen before use
 }
@@ -86,9 +88,13 @@ func (db *DB) transact(ctx context.Context, d durability, fn func(tx *sql.Tx) er
 		return err
 	}
 	defer conn.Close()
-	// It can only be changed between transactions.
-	if _, err := conn.ExecContext(ctx, "PRAGMA synchronous="+string(d)); err != nil {
-		return err
+	// It can only be changed between transactions. Holding the only connection
+	// guards db.level; one that is opened anew is synced, as SQLite's default is.
+	if db.level != d {
+		if _, err := conn.ExecContext(ctx, "PRAGMA synchronous="+string(d)); err != nil {
+			return err
+		}
+		db.level = d
 	}
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {

@@ -14,6 +14,9 @@ import (
 const (
 	batchRows  = 10_000
 	termBuffer = 1 << 19 // 8 MiB of terms for each sorted run
+
+	smallRows = 200 // payments that are stored by Publish itself
+	maxTerms  = 8   // of a payment, about
 )
 
 // Load is one reading of a file on its way into the index: invisible until
@@ -103,27 +106,28 @@ func (l *Load) storeRows(ctx context.Context, op string) error {
 	if len(l.rows) == 0 {
 		return nil
 	}
-	err := l.update(ctx, op, relaxed, func(tx *sql.Tx) error {
-		stmt := tx.Stmt(l.db.insert.payment)
-		for row := range slices.Chunk(l.rows, columnCount) {
-			// Without the context: the driver would start a goroutine for each
-			// row to watch it. The transaction ends with it all the same.
-			if _, err := stmt.Exec(row...); err != nil {
-				return err
-			}
+	return l.update(ctx, op, relaxed, l.putRows)
+}
+
+// putRows is storeRows in a transaction that is there.
+func (l *Load) putRows(tx *sql.Tx) error {
+	stmt := tx.Stmt(l.db.insert.payment)
+	for row := range slices.Chunk(l.rows, columnCount) {
+		// Without the context: the driver would start a goroutine for each
+		// row to watch it. The transaction ends with it all the same.
+		if _, err := stmt.Exec(row...); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
 	clear(l.rows)
 	l.rows = l.rows[:0]
-	return err
+	return nil
 }
 
 // storeTerms writes the terms put aside, sorted, a batch a transaction: a run
 // over the whole index that visits each page once.
 func (l *Load) storeTerms(ctx context.Context, op string) error {
-	slices.SortFunc(l.terms, term.compare)
-	l.terms = slices.Compact(l.terms)
+	l.sortTerms()
 	for batch := range slices.Chunk(l.terms, l.db.batch) {
 		err := l.update(ctx, op, relaxed, func(tx *sql.Tx) error {
 			return insertTerms(tx.Stmt(l.db.insert.term), batch)
@@ -134,6 +138,17 @@ func (l *Load) storeTerms(ctx context.Context, op string) error {
 	}
 	l.terms = l.terms[:0]
 	return nil
+}
+
+func (l *Load) sortTerms() {
+	slices.SortFunc(l.terms, term.compare)
+	l.terms = slices.Compact(l.terms)
+}
+
+// small reports whether what is left to store is so little that it may go with
+// Publish, in its transaction: for a small file, all of it.
+func (l *Load) small() bool {
+	return len(l.rows) <= smallRows*columnCount && len(l.terms) <= smallRows*maxTerms
 }
 
 // insertTerms runs the statement insertTerm over ts. The last round is filled

@@ -42,7 +42,8 @@ func (l *Load) Publish(ctx context.Context, m FileMeta) (payment.Summary, error)
 		return payment.Summary{}, fault.New(fault.Internal, op, "the load has ended")
 	}
 	refused := m.Summary.Outcome == payment.Refused
-	if !refused {
+	rest := !refused && l.small()
+	if !refused && !rest {
 		if err := errors.Join(l.storeRows(ctx, op), l.storeTerms(ctx, op)); err != nil {
 			return payment.Summary{}, err
 		}
@@ -52,7 +53,18 @@ func (l *Load) Publish(ctx context.Context, m FileMeta) (payment.Summary, error)
 		mac: m.ContentMAC, payments: l.count, dates: l.dates,
 	}
 	f.Summary.Findings = slices.Clone(m.Summary.Findings)
-	err := l.update(ctx, op, synced, func(tx *sql.Tx) error { return l.replace(ctx, tx, f) })
+	err := l.update(ctx, op, synced, func(tx *sql.Tx) error {
+		if rest {
+			if err := l.putRows(tx); err != nil {
+				return err
+			}
+			l.sortTerms()
+			if err := insertTerms(tx.Stmt(l.db.insert.term), l.terms); err != nil {
+				return err
+			}
+		}
+		return l.replace(ctx, tx, f)
+	})
 	if err != nil {
 		return payment.Summary{}, err
 	}

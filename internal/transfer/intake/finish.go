@@ -136,6 +136,7 @@ func (in *Intake) putOnRecord(ctx context.Context, rec *custody.Records, c commi
 		in.removeObject(c.file)
 		return result, nil
 	}
+	in.stir()
 	in.inline.bytes.Add(int64(len(c.inline)))
 	in.live.forget(c.file.ID)
 	for _, f := range superseded {

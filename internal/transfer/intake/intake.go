@@ -21,6 +21,7 @@ package intake
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -76,7 +77,19 @@ type Intake struct {
 	confirmed confirmations
 	inline    inlineUse
 	renames   stripes
+	active    atomic.Int64 // when a file last began or was received, Unix milliseconds
 }
+
+// quietAfter is how long after the last arrival nobody is waiting any more.
+const quietAfter = 100 * time.Millisecond
+
+// Busy reports whether files are arriving right now: work that nobody waits for
+// had better give way.
+func (in *Intake) Busy() bool {
+	return in.now().UnixMilli()-in.active.Load() < quietAfter.Milliseconds()
+}
+
+func (in *Intake) stir() { in.active.Store(in.now().UnixMilli()) }
 
 // New returns an intake on these stores.
 func New(cat *catalog.Catalog, v vault.Vault, keys *custody.Custodian, opt Options) *Intake {
@@ -122,6 +135,7 @@ func (in *Intake) Begin(ctx context.Context, spec Spec) (*Arrival, error) {
 	if spec.Path.IsRoot() {
 		return nil, fault.New(fault.Invalid, op, "a file needs a name")
 	}
+	in.stir()
 	if err := in.room(); err != nil {
 		return nil, err
 	}
