@@ -30,6 +30,7 @@ type Arrival struct {
 	in     *Intake
 	spec   Spec
 	file   *catalog.File
+	waits  bool // its name says "not finished": Commit makes it wait for its rename
 	fresh  freshKeys
 	header []byte
 	board  board

@@ -24,14 +24,10 @@ func (in *Intake) finish(ctx context.Context, a *Arrival, sum [32]byte) (*catalo
 	}
 	f := *a.file
 	describe(rec, a.spec, &f, a.board.size, sum)
-	waits, err := in.mustWait(ctx, a.spec)
-	if err != nil {
-		return nil, err
-	}
 	now := in.now()
 	f.ReceivedAt = now
 	end := seal.ObjectSize(a.board.header, f.Content.Size) - seal.TrailerSize
-	if !waits {
+	if !a.waits {
 		t := seal.Trailer{Size: f.Content.Size, SHA256: sum, Name: a.spec.Path.Base(), ReceivedAt: now}
 		if err := a.writeTrailer(end, t); err != nil {
 			return nil, err
@@ -48,7 +44,7 @@ func (in *Intake) finish(ctx context.Context, a *Arrival, sum [32]byte) (*catalo
 	}
 	f.Body.Sealed = end
 	return in.putOnRecord(ctx, rec, commitment{
-		spec: a.spec, file: &f, known: a.onRecord, grant: a.fresh.grant, inline: inline, modTime: a.clientTime(), waits: waits,
+		spec: a.spec, file: &f, known: a.onRecord, grant: a.fresh.grant, inline: inline, modTime: a.clientTime(), waits: a.waits,
 	})
 }
 

@@ -165,6 +165,7 @@ func (in *Intake) Begin(ctx context.Context, spec Spec) (*Arrival, error) {
 	obj := &memory{bytes: append(make([]byte, 0, len(fresh.Header)+4096), fresh.Header...)}
 	a := newArrival(in, spec, f, body, fresh.Header, obj)
 	a.fresh = freshKeys{fresh}
+	a.waits = waits(account, spec)
 	in.live.add(a)
 	return a, nil
 }

@@ -33,16 +33,18 @@ func isTemporary(patterns []string, name string) bool {
 	return false
 }
 
-// mustWait reports whether the file of this name waits for its rename.
+// waits reports whether a file of this name waits for its rename.
+func waits(account *catalog.Account, spec Spec) bool {
+	return spec.Direction != catalog.Out && spec.Source == SourceSFTP && isTemporary(account.TempNames, spec.Path.Base())
+}
+
+// mustWait is waits for who has not read the account yet.
 func (in *Intake) mustWait(ctx context.Context, spec Spec) (bool, error) {
-	if spec.Direction == catalog.Out || spec.Source != SourceSFTP {
-		return false, nil
-	}
 	var wait bool
 	err := in.catalog.View(ctx, func(tx *catalog.Tx) error {
 		account, err := tx.Account(spec.Account)
 		if err == nil {
-			wait = isTemporary(account.TempNames, spec.Path.Base())
+			wait = waits(account, spec)
 		}
 		return err
 	})

@@ -98,6 +98,10 @@ func (in *Intake) reopen(ctx context.Context, spec Spec, f *catalog.File) (*Arri
 	row.Delivery.Resumed = true
 	a := newArrival(in, spec, &row, body, header, obj)
 	a.onRecord, a.resumedObject = true, true
+	if a.waits, err = in.mustWait(ctx, spec); err != nil {
+		obj.Close()
+		return nil, err
+	}
 	a.board.rediscover()
 	in.live.add(a)
 	return a, nil
