@@ -218,11 +218,18 @@ func (m *maker) copyBody(ctx context.Context, r ref) (body, error) {
 	known := m.manifest.bodies[r]
 	m.mu.Unlock()
 	name, size := bodyName(r.String()), object.Size()
-	if sum, ok := m.standing(ctx, name, object, known); ok {
-		return body{size: size, sum: sum}, nil
+	if known != (body{}) {
+		if sum, ok := m.standing(ctx, name, object, known); ok {
+			return body{size: size, sum: sum}, nil
+		}
 	}
+	// From here on its directories are synced in the end: what an interrupted
+	// backup left has its name, but maybe not for good.
 	if err := m.mkdirs(path.Dir(name)); err != nil {
 		return body{}, err
+	}
+	if sum, ok := m.standing(ctx, name, object, body{}); ok {
+		return body{size: size, sum: sum}, nil
 	}
 	sum, err := m.put(ctx, name, object, size)
 	return body{size: size, sum: sum}, err

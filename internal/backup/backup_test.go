@@ -32,6 +32,14 @@ type onDisk struct {
 	durable.FS
 	mu      sync.Mutex
 	created []string
+	synced  map[string]bool // directories
+}
+
+func (d *onDisk) SyncDir(name string) error {
+	d.mu.Lock()
+	d.synced[name] = true
+	d.mu.Unlock()
+	return d.FS.SyncDir(name)
 }
 
 func (d *onDisk) Create(name string) (durable.File, error) {
@@ -67,7 +75,7 @@ func TestOnlyWhatIsNewIsCopied(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	disk := &onDisk{FS: durable.OS}
+	disk := &onDisk{FS: durable.OS, synced: map[string]bool{}}
 	src := g.sources()
 	src.fs = disk
 	second, err := Make(t.Context(), src, dest, nil)
@@ -248,6 +256,36 @@ func TestInterruptedInTheMiddle(t *testing.T) {
 	}
 	if _, err := Restore(t.Context(), dest, place, nil); err != nil {
 		t.Errorf("restored again: %v", err)
+	}
+}
+
+// What an interrupted backup has copied is used, and its name made durable.
+func TestGoingOnWithAnInterruptedBackup(t *testing.T) {
+	g, _ := kept(t)
+	dest := filepath.Join(t.TempDir(), "backup")
+	failing := durabletest.NewFaulty(durable.OS)
+	failing.Fail(durabletest.SyncDir, 3, durabletest.NotStored, durabletest.ErrIO) // the first two are of unfinished.json
+	src := g.sources()
+	src.fs = failing
+	if _, err := Make(t.Context(), src, dest, nil); failing.Fired() == 0 || err == nil {
+		t.Fatalf("made: %v", err)
+	}
+	disk := &onDisk{FS: durable.OS, synced: map[string]bool{}}
+	src.fs = disk
+	if _, err := Make(t.Context(), src, dest, nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := disk.bodies(); n != 0 {
+		t.Errorf("%d bodies were copied again", n)
+	}
+	for _, f := range g.Files() {
+		dir := filepath.Dir(filepath.Join(dest, filepath.FromSlash(bodyName(f.Body.Ref))))
+		for range 2 {
+			if !disk.synced[dir] {
+				t.Errorf("%s was not synced", dir)
+			}
+			dir = filepath.Dir(dir)
+		}
 	}
 }
 

@@ -143,7 +143,7 @@ func isKey(name string) bool {
 	}
 	defer f.Close()
 	head, _ := io.ReadAll(io.LimitReader(f, 256))
-	for _, mark := range []string{`"key bundle"`, `"key file"`, `"key store"`, "-----BEGIN SEALGATE ACCESS KEY-----", "-----BEGIN PRIVATE KEY-----"} {
+	for _, mark := range []string{`"key bundle"`, `"key store"`, "-----BEGIN SEALGATE ACCESS KEY-----", "-----BEGIN PRIVATE KEY-----"} {
 		if bytes.Contains(head, []byte(mark)) {
 			return true
 		}
