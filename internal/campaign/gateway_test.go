@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -30,21 +31,24 @@ import (
 // source.
 var program = os.Getenv("SEALGATE_PROGRAM")
 
+// scratch is a directory for what all campaigns share.
+var scratch string
+
 func TestMain(m *testing.M) {
 	os.Exit(buildAndRun(m))
 }
 
 func buildAndRun(m *testing.M) int {
-	if program != "" {
-		return m.Run()
-	}
-	dir, err := os.MkdirTemp("", "campaign-")
-	if err != nil {
+	var err error
+	if scratch, err = os.MkdirTemp("", "campaign-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "gateway")
+	defer os.RemoveAll(scratch)
+	if program != "" {
+		return m.Run()
+	}
+	program = filepath.Join(scratch, "gateway")
 	build := exec.Command("go", "build", "-o", program, "sealgate/cmd/gateway")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -92,6 +96,49 @@ type process struct {
 	lines map[string]string // what it listens on, by door
 }
 
+// fresh is the data directory of a gateway that was just made. It is made once:
+// making host keys takes a second or two.
+var fresh = sync.OnceValue(func() string {
+	dir := filepath.Join(scratch, "fresh")
+	out, err := exec.Command(program, "init", "--operator", "operator@example.com", "--data", dir).CombinedOutput()
+	if err != nil {
+		panic(fmt.Sprintf("gateway init: %v\n%s", err, out))
+	}
+	return dir
+})
+
+// copyTree copies the files below src, but for what skip names, with their modes.
+func copyTree(dst, src string, skip func(name string) bool) error {
+	return filepath.WalkDir(src, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // gone while we looked
+		}
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(src, path)
+		if err != nil {
+			return err
+		}
+		switch to := filepath.Join(dst, name); {
+		case d.IsDir() && skip != nil && skip(name):
+			return fs.SkipDir
+		case d.IsDir():
+			return os.MkdirAll(to, 0o700)
+		case d.Type().IsRegular():
+			b, err := os.ReadFile(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(to, b, 0o600)
+		}
+		return nil
+	})
+}
+
 // newGateway makes a gateway in dir ("" = a new directory) and starts it.
 func newGateway(t testing.TB, dir string) *gateway {
 	t.Helper()
@@ -101,7 +148,9 @@ func newGateway(t testing.TB, dir string) *gateway {
 	}
 	g := &gateway{t: t, dir: dir, keyFile: filepath.Join(home, "robot"), logFile: filepath.Join(home, "serve.log")}
 	g.makeKey()
-	g.must("init", "--operator", "operator@example.com")
+	if err := copyTree(dir, fresh(), nil); err != nil {
+		t.Fatal(err)
+	}
 	g.start()
 	t.Cleanup(func() {
 		g.kill()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -145,34 +144,7 @@ func fillMarked(g *gateway, account, user string) {
 func steal(t *testing.T, dir, when string) string {
 	t.Helper()
 	loot := filepath.Join(t.TempDir(), when)
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // gone while we looked
-		}
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		switch {
-		case name == "keys" || name == "accounts":
-			return fs.SkipDir
-		case d.IsDir():
-			return os.MkdirAll(filepath.Join(loot, name), 0o700)
-		case !d.Type().IsRegular():
-			return nil
-		}
-		b, err := os.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(loot, name), b, 0o600)
-	})
+	err := copyTree(loot, dir, func(name string) bool { return name == "keys" || name == "accounts" })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,25 +169,23 @@ func find(dir, except string) (hits []string) {
 			forms[m] = []byte(m)
 			forms[m+" in hex"] = []byte(hex.EncodeToString([]byte(m)))
 			forms[m+" in UTF-16"] = wide(m)
-			for i := range 3 { // base64 has three alignments
-				text := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("-", i) + m + "---"))
-				forms[fmt.Sprintf("%s in base64 (%d)", m, i)] = []byte(text[4 : len(text)-8])
-			}
+		}
+		for i := range 3 { // base64 has three alignments
+			text := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("-", i) + mark + "---"))
+			forms[fmt.Sprintf("%s in base64 (%d)", mark, i)] = []byte(text[4 : len(text)-8])
 		}
 	}
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == except && d.IsDir() {
 			return fs.SkipDir
 		}
-		content := []byte(path)
+		content := []byte(d.Name())
 		if d.Type().IsRegular() {
 			b, err := os.ReadFile(path)
 			if err != nil {
 				return err
 			}
-			content = append(append(content[:0:0], filepath.Base(path)...), b...)
-		} else {
-			content = []byte(filepath.Base(path))
+			content = append(content, b...)
 		}
 		for what, form := range forms {
 			if i := bytes.Index(content, form); i >= 0 {
