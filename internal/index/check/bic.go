@@ -13,17 +13,3 @@ func BIC[T Text](s T) bool {
 	}
 	return isCapital(s[4]) && isCapital(s[5])
 }
-
-// BICv03 is the stricter pattern of the version 03 schemas: six letters first,
-// no 0 or 1 in place 7, no O in place 8.
-func BICv03[T Text](s T) bool {
-	if !BIC(s) {
-		return false
-	}
-	for i := range 4 {
-		if !isCapital(s[i]) {
-			return false
-		}
-	}
-	return s[6] != '0' && s[6] != '1' && s[7] != 'O'
-}

@@ -125,13 +125,13 @@ func TestReferences(t *testing.T) {
 }
 
 func TestBIC(t *testing.T) {
-	for bic, want := range map[string][2]bool{
-		"ESSESESS": {true, true}, "HANDSESSXXX": {true, true}, "1234SESS": {true, false}, "ESSESE1S": {true, false},
-		"ESSESESO": {true, false}, "ESSE12SS": {false, false}, "ESSESES": {false, false}, "ESSESESSX": {false, false},
-		"NOTPROVIDED": {true, true}, "essesess": {false, false}, "": {false, false},
+	for bic, want := range map[string]bool{
+		"ESSESESS": true, "HANDSESSXXX": true, "1234SESS": true, "ESSESE1S": true,
+		"ESSESESO": true, "ESSE12SS": false, "ESSESES": false, "ESSESESSX": false,
+		"NOTPROVIDED": true, "essesess": false, "": false,
 	} {
-		if got := [2]bool{BIC(bic), BICv03(bic)}; got != want {
-			t.Errorf("BIC, BICv03(%q) = %v, want %v", bic, got, want)
+		if got := BIC(bic); got != want {
+			t.Errorf("BIC(%q) = %v, want %v", bic, got, want)
 		}
 	}
 }
@@ -408,7 +408,6 @@ func FuzzIBAN(f *testing.F) {
 			}
 		}
 		RF(s)
-		BICv03(s)
 		ABA(s)
 		Compact(nil, s)
 		if ref, _ := StructuredReference(s); ref.Value == "" && strings.Trim(s, " ") != "" {
