@@ -272,3 +272,39 @@ func TestKeptBodiesMoveToTheVault(t *testing.T) {
 		t.Error("the sweep took the moved body")
 	}
 }
+
+// On a full disk a move must not take the room that there is, round for round.
+func TestAMoveThatFailsLeavesNothing(t *testing.T) {
+	disk := durabletest.NewFaulty(durabletest.NewPowerCut("/data"))
+	w := intaketest.New(t, disk)
+	a := w.Account("acme", catalog.ContentKeep)
+	addLogin(w, a)
+	want := content(500, 1)
+	f, err := w.Put(intaketest.Spec(a, login, "/small.xml"), want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Update(func(tx *catalog.Tx) error {
+		row, err := tx.File(f.ID)
+		if err != nil {
+			return err
+		}
+		row.State = catalog.Kept
+		return tx.SaveFile(row)
+	})
+	for _, op := range []durabletest.Op{durabletest.Write, durabletest.Sync} {
+		disk.Fail(op, 1, durabletest.NotStored, durabletest.ErrFull)
+		if err := w.MoveKept(t.Context()); !fault.Is(err, fault.Full) {
+			t.Fatalf("%s fails: %v", op, err)
+		}
+		if n := w.Objects(); n != 0 {
+			t.Errorf("%s fails: %d objects are left", op, n)
+		}
+		if !bytes.Equal(w.Read(w.File(f.ID)), want) {
+			t.Error("other bytes came back")
+		}
+	}
+	if err := w.MoveKept(t.Context()); err != nil || w.Objects() != 1 {
+		t.Errorf("with room again: %v, %d objects", err, w.Objects())
+	}
+}

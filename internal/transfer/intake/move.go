@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -78,8 +79,9 @@ func (in *Intake) copyOut(ctx context.Context, id uuid.UUID, ref string) error {
 		err = obj.Commit(ctx)
 	}
 	if err != nil {
+		// No row refers to it: on a full disk it must not take room.
 		obj.Close()
-		return fault.Wrap(fault.Internal, "intake: move", err)
+		return fault.Wrap(fault.Internal, "intake: move", errors.Join(err, in.vault.Remove(ctx, ref)))
 	}
 	return nil
 }
