@@ -110,6 +110,8 @@ func (u *cut) send() *proxy {
 	switch totalUp, totalDown := trial.sentUp.Load(), trial.sentDown.Load(); u.rng.IntN(6) {
 	case 0:
 		down = u.rng.Int64N(totalDown)
+	case 5:
+		down = totalDown - u.rng.Int64N(min(400, totalDown))
 	case 1, 2:
 		up = totalUp - u.rng.Int64N(min(3000, totalUp))
 	default:

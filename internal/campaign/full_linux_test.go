@@ -98,6 +98,10 @@ func TestCampaignDiskFull(t *testing.T) {
 		saysFull(t, err)
 	}
 	f.readable(c)
+	f.readable(g.client("robot-0")) // who signs in now is let in, too
+	if _, errs, code := g.run("account", "add", "late"); code != 1 || !strings.Contains(errs, "no room") {
+		t.Errorf("a new account on a full disk: exit code %d, %s", code, errs)
+	}
 	g.running()
 	if n := len(g.files("keeper")); n < len(want) {
 		t.Errorf("%d files on record while the disk is full, acknowledged were %d", n, len(want))
@@ -122,6 +126,20 @@ func TestCampaignDiskFull(t *testing.T) {
 	}
 	if g.cmd.Process.Pid != pid {
 		t.Error("the gateway was started again")
+	}
+	g.settle(settleBar)
+	onlyOpaqueNames(t, g.dir)
+
+	// Killed on a full disk, it comes up on it.
+	free = ballast(t, disk, 0)
+	g.kill()
+	if took, _ := startInTime(g); took > readyBar {
+		t.Errorf("ready after %v on a full disk", took)
+	}
+	f.readable(g.client("robot-0"))
+	free()
+	if f.refused(g.client("robot-0"), 100<<10) {
+		t.Error("refused although there is room again")
 	}
 	g.settle(settleBar)
 	g.must("audit", "verify")

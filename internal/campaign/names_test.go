@@ -171,7 +171,7 @@ func TestCampaignNames(t *testing.T) {
 		g.login(name, name+"-robot")
 	}
 	theirs := g.client("other-robot")
-	secret := payfile(1, 1, 0)
+	secret := payfile(1, 1, 200<<10)
 	g.check(put(theirs, "/in/secret-of-other.xml", secret))
 	g.check(theirs.Mkdir("/in/folder-of-other"))
 	g.check(put(g.client("acme-robot"), "/in/mine.xml", payfile(2, 1, 0)))
@@ -343,7 +343,7 @@ func (r *raw) mustOK(answer byte, body []byte) {
 // ours are the names that the gateway gives what it stores.
 var ours = regexp.MustCompile(`^(lock|gateway\.sock|gateway\.sock\.path|catalog\.db(-wal|-shm)?` +
 	`|accounts(/` + uuidName + `\.db(-wal|-shm|-journal)?)?` +
-	`|vault(/[0-9a-f]{2}(/[0-9a-f]{2}(/[0-9a-f]{64})?)?)?` +
+	`|vault(/[0-9a-f]{2}(/[0-9a-f]{64})?)?` +
 	`|keys(/(master\.key|gateway\.key|store\.json|account-` + uuidName + `\.key|ingest-\d{4}-\d\d-\d\d-[0-9a-f]{16}\.key))?)$`)
 
 const uuidName = `[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`
