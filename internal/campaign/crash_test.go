@@ -33,7 +33,11 @@ func TestCampaignCrash(t *testing.T) {
 		// Most kills come while files arrive, a few while the next start
 		// is still reading what the last one left.
 		pause(time.Duration(r.Int64N(int64(1200 * time.Millisecond))))
-		g.kill()
+		if r.IntN(6) == 0 {
+			g.stop()
+		} else {
+			g.kill()
+		}
 		work.Wait()
 		if r.IntN(10) == 0 {
 			g.launch()
@@ -115,6 +119,7 @@ func examine(g *gateway, crew []*robot) int {
 		g.t.Errorf("%s was never acknowledged and is a file: %+v", name, list)
 	}
 	compareAnswers(g, refused)
+	comparePayments(g, crew)
 	for _, b := range crew {
 		b.fetchKept()
 	}
@@ -137,5 +142,26 @@ func compareAnswers(g *gateway, refused int) {
 	}
 	if len(seen) != refused || len(answers) != refused {
 		g.t.Errorf("%d answers to %d refused files, under %d names", len(answers), refused, len(seen))
+	}
+}
+
+// comparePayments wants every payment to be found once.
+func comparePayments(g *gateway, crew []*robot) {
+	g.t.Helper()
+	want := map[string]int{}
+	for _, b := range crew {
+		for _, d := range b.done {
+			want[b.account] += max(0, d.payments)
+		}
+	}
+	for account, n := range want {
+		var found struct {
+			Total int  `json:"total"`
+			Exact bool `json:"total_is_exact"`
+		}
+		g.mustJSON(&found, "payment", "ls", account, "--limit", "1")
+		if found.Total != n && found.Exact || found.Total > n {
+			g.t.Errorf("%s: %d payments are found, %d were sent", account, found.Total, n)
+		}
 	}
 }

@@ -104,8 +104,10 @@ func (b *robot) next() *delivery {
 		size = b.rng.IntN(200 << 10)
 	case lot < 85:
 		size = (1 + b.rng.IntN(4)) << 16 // whole slots
-	case lot < 92:
+	case lot < 90:
 		size = b.rng.IntN(4 << 20)
+	case lot < 92:
+		d.payments = 500 + b.rng.IntN(4000) // long enough to be killed while it is indexed
 	case lot < 97:
 		d.payments, d.content = -1, noise(seed, b.rng.IntN(20<<10))
 	default:
