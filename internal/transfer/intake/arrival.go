@@ -203,7 +203,7 @@ func (a *Arrival) record(ctx context.Context, body catalog.Body, inline []byte) 
 	f.Body = body
 	var superseded []*catalog.File
 	err = a.in.catalog.Update(ctx, func(tx *catalog.Tx) error {
-		if err := writeRow(tx, &f, a.onRecord, a.fresh.grant); err != nil {
+		if err := writeRow(tx, &f, catalog.Arriving, a.onRecord, a.fresh.grant); err != nil {
 			return err
 		}
 		if !a.onRecord {

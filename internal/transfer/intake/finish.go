@@ -143,7 +143,7 @@ func (in *Intake) putOnRecord(ctx context.Context, rec *custody.Records, c commi
 
 // receive writes the rows of a file that is taken.
 func (in *Intake) receive(tx *catalog.Tx, rec *custody.Records, c commitment) (superseded []*catalog.File, err error) {
-	f := c.file
+	f, was := c.file, c.file.State
 	action := "file.received"
 	switch {
 	case c.waits:
@@ -156,7 +156,7 @@ func (in *Intake) receive(tx *catalog.Tx, rec *custody.Records, c commitment) (s
 	if f.Number, err = tx.NextNumber(); err != nil {
 		return nil, err
 	}
-	if err := writeRow(tx, f, c.known, c.grant); err != nil {
+	if err := writeRow(tx, f, was, c.known, c.grant); err != nil {
 		return nil, err
 	}
 	if c.inline != nil {
@@ -181,12 +181,17 @@ func (in *Intake) receive(tx *catalog.Tx, rec *custody.Records, c commitment) (s
 
 // writeRow inserts the row, with the grant fetched in this very transaction, or
 // saves it. The grant of a row that is there is left as it is: the day may have
-// changed, and the grant with it, since the row was read.
-func writeRow(tx *catalog.Tx, f *catalog.File, known bool, grant func() (catalog.Grant, error)) error {
+// changed, and the grant with it, since the row was read. A row that is not in
+// the state any more that it was read in is not written: what was received is
+// never received again (R4).
+func writeRow(tx *catalog.Tx, f *catalog.File, was catalog.State, known bool, grant func() (catalog.Grant, error)) error {
 	if known {
 		now, err := tx.File(f.ID)
 		if err != nil {
 			return err
+		}
+		if now.State != was {
+			return fault.New(fault.Exists, "intake: write row", "already received, send it whole")
 		}
 		f.Grant = now.Grant
 		return tx.SaveFile(f)
@@ -247,7 +252,7 @@ func (in *Intake) supersede(tx *catalog.Tx, id uuid.UUID) ([]*catalog.File, erro
 	if fault.Is(err, fault.NotFound) {
 		return nil, nil
 	}
-	if err != nil || old.State != catalog.Arriving || in.live.has(id) != nil {
+	if err != nil || old.State != catalog.Arriving || in.live.busy(id) {
 		return nil, err
 	}
 	return []*catalog.File{old}, tx.DeleteFile(id)
@@ -267,8 +272,8 @@ func (in *Intake) sameDelivery(tx *catalog.Tx, c commitment) (*catalog.File, err
 		return nil, err
 	}
 	switch {
-	case old.ID == c.file.ID, old.State == catalog.Arriving:
-		return nil, nil
+	case old.ID == c.file.ID, old.State == catalog.Arriving, old.State == catalog.Erased:
+		return nil, nil // what was erased, or lost, may be sent again
 	case c.waits && old.State == catalog.WaitingRename:
 		// Its rename did not come, whatever the client knows: it begins again.
 		return old, nil

@@ -14,10 +14,11 @@ func hexOf(b []byte) string { return hex.EncodeToString(b) }
 // ones that were cut in this process's life are, so that a listing need not
 // read them.
 type registry struct {
-	mu     *sync.Mutex
-	byID   map[uuid.UUID]*Arrival
-	byName map[nameKey]*Arrival
-	cut    map[uuid.UUID]int64 // durable length of unfinished arrivals
+	mu       *sync.Mutex
+	byID     map[uuid.UUID]*Arrival
+	byName   map[nameKey]*Arrival
+	cut      map[uuid.UUID]int64    // durable length of unfinished arrivals
+	resuming map[uuid.UUID]struct{} // unfinished arrivals that somebody is reopening
 }
 
 type nameKey struct {
@@ -29,6 +30,7 @@ func newRegistry() registry {
 	return registry{
 		mu: new(sync.Mutex), byID: make(map[uuid.UUID]*Arrival),
 		byName: make(map[nameKey]*Arrival), cut: make(map[uuid.UUID]int64),
+		resuming: make(map[uuid.UUID]struct{}),
 	}
 }
 
@@ -61,6 +63,34 @@ func (r *registry) has(id uuid.UUID) *Arrival {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.byID[id]
+}
+
+// claim takes an unfinished arrival for reopening. It is false while somebody
+// else has it: an object has one writer (R4).
+func (r *registry) claim(id uuid.UUID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, taken := r.resuming[id]
+	if taken || r.byID[id] != nil {
+		return false
+	}
+	r.resuming[id] = struct{}{}
+	return true
+}
+
+// unclaim ends claim; an Arrival that was added meanwhile holds on.
+func (r *registry) unclaim(id uuid.UUID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.resuming, id)
+}
+
+// busy reports whether somebody works on the arrival.
+func (r *registry) busy(id uuid.UUID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, taken := r.resuming[id]
+	return taken || r.byID[id] != nil
 }
 
 // suspended remembers the durable length of an arrival that was cut.

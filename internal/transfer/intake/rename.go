@@ -237,7 +237,7 @@ func (in *Intake) TakeWaiting(ctx context.Context, id uuid.UUID, actor string) e
 	}
 	return in.catalog.Update(ctx, func(tx *catalog.Tx) error {
 		f.State = catalog.Received
-		if err := writeRow(tx, f, true, nil); err != nil {
+		if err := writeRow(tx, f, catalog.WaitingRename, true, nil); err != nil {
 			return err
 		}
 		if err := tx.Audit(audit.Entry{

@@ -30,6 +30,21 @@ func (in *Intake) Resume(ctx context.Context, spec Spec) (*Arrival, error) {
 	if err != nil {
 		return nil, err
 	}
+	if open := in.live.has(f.ID); open != nil { // begun under the folder's former name
+		open.Abort(errTakenOver)
+	}
+	if !in.live.claim(f.ID) {
+		return nil, fault.New(fault.TryLater, "intake: resume", "this transfer is being resumed on another connection")
+	}
+	defer in.live.unclaim(f.ID)
+	id := f.ID
+	// It may have ended between the look and the claim.
+	if f, err = in.unfinished(ctx, spec); err != nil {
+		return nil, err
+	}
+	if f.ID != id {
+		return nil, fault.New(fault.TryLater, "intake: resume", "another transfer has this name now; try again")
+	}
 	if f.Body.Kind != catalog.VaultBody {
 		return in.beginAgain(ctx, spec)
 	}

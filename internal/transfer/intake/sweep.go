@@ -118,7 +118,7 @@ func (in *Intake) sweepUnfinished(ctx context.Context) error {
 	err := in.catalog.View(ctx, func(tx *catalog.Tx) error {
 		files, err := tx.Files(catalog.FileFilter{State: catalog.Arriving, Node: in.node, Limit: -1})
 		for _, f := range files {
-			if in.now().Sub(f.BeganAt) > unfinishedFor && in.live.has(f.ID) == nil {
+			if in.now().Sub(f.BeganAt) > unfinishedFor && !in.live.busy(f.ID) {
 				old = append(old, f)
 			}
 		}
