@@ -27,7 +27,12 @@ func (in *Intake) MoveKept(ctx context.Context) error {
 			return err
 		}
 		for _, id := range ids {
-			if err := in.moveOne(ctx, id); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			// A move that was begun is ended, so that an orderly end of the
+			// gateway leaves no object without a row.
+			if err := in.moveOne(context.WithoutCancel(ctx), id); err != nil {
 				return err
 			}
 		}
