@@ -65,7 +65,7 @@ func newArrival(in *Intake, spec Spec, f *catalog.File, body *seal.Body, header 
 	a := &Arrival{in: in, spec: spec, file: f, header: header, object: obj}
 	a.board = board{
 		body: body, header: len(header), object: a.currentObject, grown: a.leaveMemory,
-		hash: newContentHash(), slots: make(map[int64]*slot),
+		hash: newContentHash(&in.held), held: &in.held, slots: make(map[int64]*slot),
 	}
 	return a
 }

@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"sealgate/internal/fault"
@@ -136,5 +137,74 @@ func TestAnErasedFileCanBeSentAgain(t *testing.T) {
 	}
 	if got := w.File(again.ID); got.State != catalog.Received || !bytes.Equal(w.Read(got), want) {
 		t.Errorf("the file is %s", got.State)
+	}
+}
+
+// Many files that are begun all over and never finished must not fill our
+// memory, and those that do finish are whole.
+func TestAllArrivalsTogetherAreBounded(t *testing.T) {
+	w, a := newWorld(t)
+	const files, slots, most = 20, 40, 100
+	w.HoldAtMost(most)
+	want := content(slots*seal.SlotSize, 4)
+	var arrivals []*intake.Arrival
+	for i := range files {
+		arr, err := w.Begin(t.Context(), intaketest.Spec(a, login, "/"+strings.Repeat("x", i+1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		arrivals = append(arrivals, arr)
+		for k := 1; k < slots; k++ { // halves, and whole slots whose turn to be hashed does not come
+			to := (k + 1) * seal.SlotSize
+			if k%2 == 0 {
+				to -= seal.SlotSize / 2
+			}
+			if _, err := arr.WriteAt(want[k*seal.SlotSize:to], int64(k*seal.SlotSize)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if held := w.Held(); held > most+2*files {
+		t.Errorf("%d slots are held in memory, want about %d", held, most)
+	}
+	for _, arr := range arrivals {
+		for k := range slots {
+			if _, err := arr.WriteAt(want[k*seal.SlotSize:(k+1)*seal.SlotSize], int64(k*seal.SlotSize)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f, err := arr.Commit(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(w.Read(f), want) {
+			t.Fatal("other bytes came back")
+		}
+	}
+	if held := w.Held(); held != 0 {
+		t.Errorf("%d buffers are still counted", held)
+	}
+}
+
+// What a client leaves open costs memory and a sealed slot on the disk each.
+func TestScatteredWritesAreRefused(t *testing.T) {
+	w, a := newWorld(t)
+	for name, step := range map[string]int64{"bytes": 2, "slots": seal.SlotSize} {
+		arr, err := w.Begin(t.Context(), intaketest.Spec(a, login, "/"+name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := int64(0)
+		for err == nil && n < 5000 {
+			_, err = arr.WriteAt([]byte{1}, (n+1)*step)
+			n++
+		}
+		if !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: %d pieces: %v", name, n, err)
+		}
+		arr.Abort(err)
+	}
+	if held := w.Held(); held != 0 {
+		t.Errorf("%d buffers are still counted", held)
 	}
 }

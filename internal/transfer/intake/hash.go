@@ -22,6 +22,8 @@ var slotBuffers = sync.Pool{New: func() any { return new([seal.SlotSize]byte) }}
 // written again after it was hashed) is read back from the sealed object by
 // finish. Its state is never stored: it holds plaintext.
 type contentHash struct {
+	held *holding // what its buffers are counted in
+
 	mu      sync.Mutex
 	hash    hash.Hash
 	next    int64 // the first slot that is not hashed yet
@@ -30,8 +32,8 @@ type contentHash struct {
 	stale   bool // a hashed slot was written again: begin anew
 }
 
-func newContentHash() *contentHash {
-	return &contentHash{hash: sha256.New(), waiting: make(map[int64]*[seal.SlotSize]byte)}
+func newContentHash(held *holding) *contentHash {
+	return &contentHash{held: held, hash: sha256.New(), waiting: make(map[int64]*[seal.SlotSize]byte)}
 }
 
 // offer hands over the bytes of a whole slot; the buffer belongs to the hash.
@@ -39,7 +41,11 @@ func (c *contentHash) offer(k int64, buf *[seal.SlotSize]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stale || k < c.next || k >= c.next+hashWindow {
-		slotBuffers.Put(buf)
+		c.held.give(buf)
+		return
+	}
+	if k > c.next && c.held.tight() { // its turn may never come
+		c.held.give(buf)
 		return
 	}
 	c.waiting[k] = buf
@@ -56,7 +62,7 @@ func (c *contentHash) offer(k int64, buf *[seal.SlotSize]byte) {
 		c.next++
 		c.mu.Unlock()
 		c.hash.Write(buf[:])
-		slotBuffers.Put(buf)
+		c.held.give(buf)
 		c.mu.Lock()
 	}
 	c.running = false
@@ -71,7 +77,7 @@ func (c *contentHash) forget(k int64) {
 	}
 	if buf, ok := c.waiting[k]; ok {
 		delete(c.waiting, k)
-		slotBuffers.Put(buf)
+		c.held.give(buf)
 	}
 }
 
@@ -103,6 +109,6 @@ func (c *contentHash) finish(slots int64, read func(k int64) ([]byte, error)) (s
 func (c *contentHash) release() {
 	for k, buf := range c.waiting {
 		delete(c.waiting, k)
-		slotBuffers.Put(buf)
+		c.held.give(buf)
 	}
 }

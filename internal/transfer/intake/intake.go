@@ -77,6 +77,7 @@ type Intake struct {
 	confirmed confirmations
 	inline    inlineUse
 	renames   stripes
+	held      holding
 	active    atomic.Int64 // when a file last began or was received, Unix milliseconds
 }
 
@@ -96,7 +97,7 @@ func New(cat *catalog.Catalog, v vault.Vault, keys *custody.Custodian, opt Optio
 	return &Intake{
 		catalog: cat, vault: v, keys: keys,
 		node: opt.Node, now: opt.Now, log: opt.Log, space: opt.Space, observe: opt.Observe,
-		live: newRegistry(), confirmed: newConfirmations(),
+		live: newRegistry(), confirmed: newConfirmations(), held: holding{max: maxHeld},
 	}
 }
 

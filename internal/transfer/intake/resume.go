@@ -144,9 +144,9 @@ func (in *Intake) openBody(ctx context.Context, f *catalog.File, obj io.ReaderAt
 // hashes them on the way.
 func (b *board) rediscover() {
 	for k := int64(0); ; k++ {
-		buf := slotBuffers.Get().(*[seal.SlotSize]byte)
+		buf := b.held.take()
 		if err := readSlot(b.object(), b.header, buf, k, b.body.OpenSlot); err != nil {
-			slotBuffers.Put(buf)
+			b.held.give(buf)
 			return
 		}
 		b.hash.offer(k, buf)

@@ -14,6 +14,37 @@ import (
 // (64 x 64 KiB = 4 MiB). One more is sealed as a part and put aside on the object.
 const maxBuffered = 64
 
+// Bounds of what a client can have open by writing all over a file. Who writes
+// from several places at once comes nowhere near.
+const (
+	maxUnfinished = 4096 // slots of one arrival that have bytes and are not whole
+	maxSpans      = 1024 // pieces of one slot that do not touch
+)
+
+// maxHeld is how many slot buffers all arrivals hold together (512 MiB). Beyond
+// it each keeps one, and puts aside what it cannot finish.
+const maxHeld = 8192
+
+// holding counts the slot buffers that the arrivals of an intake hold.
+type holding struct {
+	buffers atomic.Int64
+	max     int64
+}
+
+func (h *holding) take() *[seal.SlotSize]byte {
+	h.buffers.Add(1)
+	return slotBuffers.Get().(*[seal.SlotSize]byte)
+}
+
+func (h *holding) give(buf *[seal.SlotSize]byte) {
+	h.buffers.Add(-1)
+	slotBuffers.Put(buf)
+}
+
+func (h *holding) tight() bool { return h.buffers.Load() > h.max }
+
+var errScattered = fault.New(fault.Invalid, "intake: write", "the file is written in too many places at once; send it from its beginning on")
+
 // slot is one slot that is not whole yet. Its mutex guards all fields; a
 // writer that waited for it looks at done before it goes on.
 type slot struct {
@@ -65,6 +96,7 @@ type board struct {
 	// than a slot leaves memory.
 	grown func() error
 	hash  *contentHash
+	held  *holding // of all arrivals
 
 	buffered atomic.Int64 // slots with a buffer
 
@@ -90,7 +122,11 @@ func (b *board) write(p []byte, off int64) (int, error) {
 		b.size = max(b.size, pos+int64(m))
 		b.mu.Unlock()
 	}
-	if b.buffered.Load() > maxBuffered {
+	// A piece leaves two slots unfinished at most, its first and its last.
+	for range 2 {
+		if b.buffered.Load() <= b.mayBuffer() {
+			break
+		}
 		if err := b.putAside(); err != nil {
 			return n, err
 		}
@@ -98,16 +134,27 @@ func (b *board) write(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// mayBuffer is how many unfinished slots may stay in memory.
+func (b *board) mayBuffer() int64 {
+	if b.held.tight() {
+		return 1
+	}
+	return maxBuffered
+}
+
 // fill copies p into slot k at byte at, and seals the slot when that made it whole.
 func (b *board) fill(k int64, at int, p []byte) error {
 	for {
-		s := b.take(k)
+		s, err := b.take(k)
+		if err != nil {
+			return err
+		}
 		s.mu.Lock()
 		if s.done { // made whole by another writer meanwhile
 			s.mu.Unlock()
 			continue
 		}
-		err := b.fillSlot(s, k, at, p)
+		err = b.fillSlot(s, k, at, p)
 		s.mu.Unlock()
 		return err
 	}
@@ -115,11 +162,14 @@ func (b *board) fill(k int64, at int, p []byte) error {
 
 // take returns the unfinished slot k. A whole slot that is written again
 // becomes unfinished: its bytes are on the object.
-func (b *board) take(k int64) *slot {
+func (b *board) take(k int64) (*slot, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if s := b.slots[k]; s != nil {
-		return s
+		return s, nil
+	}
+	if len(b.slots) >= maxUnfinished {
+		return nil, errScattered
 	}
 	s := new(slot)
 	if b.whole.has(k) {
@@ -128,7 +178,7 @@ func (b *board) take(k int64) *slot {
 		s.ext = extents{{0, seal.SlotSize}}
 	}
 	b.slots[k] = s
-	return s
+	return s, nil
 }
 
 // fillSlot does fill's work under the slot's mutex.
@@ -140,6 +190,9 @@ func (b *board) fillSlot(s *slot, k int64, at int, p []byte) error {
 	}
 	copy(s.buf[at:], p)
 	s.ext = s.ext.add(at, at+len(p))
+	if len(s.ext) > maxSpans {
+		return errScattered
+	}
 	if !s.ext.covers(seal.SlotSize) {
 		return nil
 	}
@@ -162,14 +215,14 @@ func (b *board) fillSlot(s *slot, k int64, at int, p []byte) error {
 
 // recall gives the slot a buffer with what is on the object, if anything is.
 func (b *board) recall(s *slot, k int64) error {
-	buf := slotBuffers.Get().(*[seal.SlotSize]byte)
+	buf := b.held.take()
 	if len(s.ext) > 0 {
 		open := opener(b.body.OpenSlot)
 		if s.part {
 			open = b.body.OpenPart
 		}
 		if err := readSlot(b.object(), b.header, buf, k, open); err != nil {
-			slotBuffers.Put(buf)
+			b.held.give(buf)
 			return err
 		}
 		s.part = false
@@ -248,7 +301,7 @@ func (b *board) setAside(s *slot, k int64) error {
 	if err := b.putSealed(k, s.buf[:], b.body.SealPart); err != nil {
 		return err
 	}
-	slotBuffers.Put(s.buf)
+	b.held.give(s.buf)
 	s.buf, s.part = nil, true
 	b.buffered.Add(-1)
 	return nil
@@ -333,7 +386,7 @@ func (b *board) release() {
 	for k, s := range b.slots {
 		if s.buf != nil {
 			clear(s.buf[:])
-			slotBuffers.Put(s.buf)
+			b.held.give(s.buf)
 		}
 		delete(b.slots, k)
 	}
