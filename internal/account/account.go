@@ -34,6 +34,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/crypto/argon2"
 
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
@@ -69,6 +70,7 @@ type Service struct {
 	pepper   []byte
 	throttle []byte // key of the MACs of networks and budgets
 
+	derive   func(password, salt []byte, time, memory uint32, threads uint8, size uint32) []byte // Argon2id
 	hashing  *room
 	verified *cache
 	records  chan record
@@ -91,7 +93,7 @@ func New(cat *catalog.Catalog, cus *custody.Custodian, ks *keys.Store, opt Optio
 	return &Service{
 		catalog: cat, keys: cus, now: opt.Now, log: opt.Log, metrics: opt.Metrics, pause: opt.Pause,
 		index: ks.UsernameIndexKey(), pepper: ks.Pepper(), throttle: ks.Secret("sign-in throttle"),
-		hashing: newRoom(max(1, opt.Cores/2)), verified: newCache(opt.Now),
+		derive: argon2.IDKey, hashing: newRoom(max(1, opt.Cores/2)), verified: newCache(opt.Now),
 		records: make(chan record, recordsWaiting),
 	}
 }

@@ -125,7 +125,7 @@ const (
 func (s *Service) hash(password []byte) string {
 	salt := make([]byte, saltSize)
 	_, _ = rand.Read(salt) // never fails
-	sum := argon2.IDKey(s.peppered(password), salt, hashTime, hashMemory, hashThreads, hashSize)
+	sum := s.derive(s.peppered(password), salt, hashTime, hashMemory, hashThreads, hashSize)
 	enc := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads,
 		enc.EncodeToString(salt), enc.EncodeToString(sum))
@@ -144,7 +144,7 @@ func (s *Service) matches(stored string, password []byte) bool {
 	if !ok {
 		p = phc{memory: hashMemory, time: hashTime, threads: hashThreads, salt: make([]byte, saltSize), sum: make([]byte, hashSize)}
 	}
-	sum := argon2.IDKey(s.peppered(password), p.salt, p.time, p.memory, p.threads, uint32(len(p.sum)))
+	sum := s.derive(s.peppered(password), p.salt, p.time, p.memory, p.threads, uint32(len(p.sum)))
 	return subtle.ConstantTimeCompare(sum, p.sum) == 1 && ok
 }
 
