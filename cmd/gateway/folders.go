@@ -18,25 +18,35 @@ func (f outFolder) List(ctx context.Context, account uuid.UUID) ([]sftpd.Item, e
 	return items(found), err
 }
 
-func (f outFolder) Stat(ctx context.Context, account uuid.UUID, name string) (sftpd.Item, error) {
-	file, err := f.box.FindWaiting(ctx, account, name)
-	return shown(name, file), err
+func (f outFolder) find(ctx context.Context, account uuid.UUID, ref sftpd.Ref) (*catalog.File, error) {
+	if ref.ID != uuid.Nil {
+		return f.box.WaitingByID(ctx, account, ref.ID)
+	}
+	return f.box.FindWaiting(ctx, account, ref.Name)
 }
 
-func (f outFolder) Open(ctx context.Context, account, _ uuid.UUID, name string) (sftpd.Content, error) {
-	file, err := f.box.FindWaiting(ctx, account, name)
+func (f outFolder) Stat(ctx context.Context, account uuid.UUID, ref sftpd.Ref) (sftpd.Item, error) {
+	file, err := f.find(ctx, account, ref)
+	return shown(ref.Name, file), err
+}
+
+func (f outFolder) Open(ctx context.Context, account, _ uuid.UUID, ref sftpd.Ref) (sftpd.Content, error) {
+	file, err := f.find(ctx, account, ref)
 	if err != nil {
 		return nil, err
 	}
 	return f.box.Open(ctx, file)
 }
 
-func (f outFolder) Remove(ctx context.Context, account, login uuid.UUID, name string) error {
-	file, err := f.box.FindWaiting(ctx, account, name)
-	if err != nil {
-		return err
+func (f outFolder) Remove(ctx context.Context, account, login uuid.UUID, ref sftpd.Ref) error {
+	if ref.ID == uuid.Nil {
+		file, err := f.box.FindWaiting(ctx, account, ref.Name)
+		if err != nil {
+			return err
+		}
+		ref.ID = file.ID
 	}
-	return f.box.Delivered(ctx, file.ID, login.String())
+	return f.box.Delivered(ctx, ref.ID, login.String())
 }
 
 // keptFolder is an account's kept files as the SFTP server shows them under /kept.
@@ -47,13 +57,13 @@ func (f keptFolder) List(ctx context.Context, account uuid.UUID) ([]sftpd.Item, 
 	return items(found), err
 }
 
-func (f keptFolder) Stat(ctx context.Context, account uuid.UUID, name string) (sftpd.Item, error) {
-	file, err := f.box.FindKept(ctx, account, name)
-	return shown(name, file), err
+func (f keptFolder) Stat(ctx context.Context, account uuid.UUID, ref sftpd.Ref) (sftpd.Item, error) {
+	file, err := f.box.FindKept(ctx, account, ref.Name)
+	return shown(ref.Name, file), err
 }
 
-func (f keptFolder) Open(ctx context.Context, account, _ uuid.UUID, name string) (sftpd.Content, error) {
-	file, err := f.box.FindKept(ctx, account, name)
+func (f keptFolder) Open(ctx context.Context, account, _ uuid.UUID, ref sftpd.Ref) (sftpd.Content, error) {
+	file, err := f.box.FindKept(ctx, account, ref.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -72,5 +82,5 @@ func shown(name string, f *catalog.File) sftpd.Item {
 	if f == nil {
 		return sftpd.Item{}
 	}
-	return sftpd.Item{Name: name, Size: f.Content.Size, ModTime: f.ReceivedAt}
+	return sftpd.Item{ID: f.ID, Name: name, Size: f.Content.Size, ModTime: f.ReceivedAt}
 }

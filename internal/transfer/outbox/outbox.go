@@ -103,6 +103,19 @@ func (o *Outbox) FindWaiting(ctx context.Context, account uuid.UUID, name string
 	return o.find(ctx, catalog.FileFilter{Account: account, State: catalog.Waiting, Direction: catalog.Out}, name)
 }
 
+// WaitingByID returns a file that waits for the account.
+func (o *Outbox) WaitingByID(ctx context.Context, account, id uuid.UUID) (*catalog.File, error) {
+	var f *catalog.File
+	err := o.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+		f, err = tx.File(id)
+		return err
+	})
+	if err == nil && (f.Account != account || f.Direction != catalog.Out || f.State != catalog.Waiting) {
+		return nil, fault.New(fault.NotFound, "outbox: find", "no such file")
+	}
+	return f, err
+}
+
 // FindKept finds a kept file of the account by its name.
 func (o *Outbox) FindKept(ctx context.Context, account uuid.UUID, name string) (*catalog.File, error) {
 	return o.find(ctx, catalog.FileFilter{Account: account, State: catalog.Kept, Direction: catalog.In}, name)

@@ -145,7 +145,7 @@ func (s *session) remove(raw string) error {
 	if _, err := s.shelf(at, p); err != nil {
 		return err
 	}
-	return s.srv.opt.Outbox.Remove(s.ctx, s.who.Account, s.who.Login, p.Base())
+	return s.srv.opt.Outbox.Remove(s.ctx, s.who.Account, s.who.Login, s.ref(p.Base()))
 }
 
 // StatVFS implements statvfs@openssh.com, which df uses.

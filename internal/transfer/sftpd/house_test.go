@@ -272,24 +272,28 @@ func (s *shelfFake) List(context.Context, uuid.UUID) ([]Item, error) {
 	defer s.mu.Unlock()
 	var all []Item
 	for name, b := range s.files {
-		all = append(all, Item{name, int64(len(b)), s.time})
+		all = append(all, Item{idOf(name), name, int64(len(b)), s.time})
 	}
 	slices.SortFunc(all, func(a, b Item) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
 }
 
-func (s *shelfFake) Stat(_ context.Context, _ uuid.UUID, name string) (Item, error) {
+// idOf is the id of the file of that name: here names do not move on.
+func idOf(name string) uuid.UUID { return uuid.NewSHA1(uuid.Nil, []byte(name)) }
+
+func (s *shelfFake) Stat(_ context.Context, _ uuid.UUID, file Ref) (Item, error) {
+	name := file.Name
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, ok := s.files[name]
 	if !ok {
 		return Item{}, fault.New(fault.NotFound, "shelf", "no such file")
 	}
-	return Item{name, int64(len(b)), s.time}, nil
+	return Item{idOf(name), name, int64(len(b)), s.time}, nil
 }
 
-func (s *shelfFake) Open(ctx context.Context, account, _ uuid.UUID, name string) (Content, error) {
-	if _, err := s.Stat(ctx, account, name); err != nil {
+func (s *shelfFake) Open(ctx context.Context, account, _ uuid.UUID, file Ref) (Content, error) {
+	if _, err := s.Stat(ctx, account, file); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -297,15 +301,15 @@ func (s *shelfFake) Open(ctx context.Context, account, _ uuid.UUID, name string)
 	return struct {
 		io.ReaderAt
 		io.Closer
-	}{bytes.NewReader(s.files[name]), io.NopCloser(nil)}, nil
+	}{bytes.NewReader(s.files[file.Name]), io.NopCloser(nil)}, nil
 }
 
-func (s *shelfFake) Remove(ctx context.Context, account, _ uuid.UUID, name string) error {
-	if _, err := s.Stat(ctx, account, name); err != nil {
+func (s *shelfFake) Remove(ctx context.Context, account, _ uuid.UUID, file Ref) error {
+	if _, err := s.Stat(ctx, account, file); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.files, name)
+	delete(s.files, file.Name)
 	return nil
 }

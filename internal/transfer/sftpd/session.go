@@ -30,6 +30,7 @@ type session struct {
 	mu        sync.Mutex             // guards the fields below
 	uploads   map[string]*upload     // open for writing, by path below /in
 	committed map[string][]uuid.UUID // by path: durable, the answer to CLOSE not written yet
+	shown     map[string]uuid.UUID   // which file a name in /out meant
 	answered  []uuid.UUID            // that answer is written, nothing has followed it
 	owed      atomic.Bool            // answered is not empty
 }
@@ -39,6 +40,7 @@ func newSession(ctx context.Context, c *conn, who *account.Identity) *session {
 		ctx: ctx, srv: c.srv, conn: c, who: who,
 		inbox:   c.srv.opt.Intake.Inbox(who.Account, who.Login),
 		uploads: make(map[string]*upload), committed: make(map[string][]uuid.UUID),
+		shown: make(map[string]uuid.UUID),
 	}
 }
 

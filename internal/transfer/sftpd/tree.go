@@ -14,8 +14,9 @@ import (
 	"sealgate/internal/transfer/vpath"
 )
 
-// Item is a file in /out or /kept. Names in one folder differ.
+// Item is a file in /out or /kept. Names in one folder differ at any one time.
 type Item struct {
+	ID      uuid.UUID
 	Name    string
 	Size    int64
 	ModTime time.Time
@@ -27,22 +28,31 @@ type Content interface {
 	io.Closer
 }
 
+// Ref names a file in /out or /kept: by its id, or with uuid.Nil the file that
+// has the name now.
+type Ref struct {
+	Name string
+	ID   uuid.UUID
+}
+
+// shelf is what /out and /kept have in common.
+type shelf interface {
+	List(ctx context.Context, account uuid.UUID) ([]Item, error)
+	Stat(ctx context.Context, account uuid.UUID, file Ref) (Item, error)
+	Open(ctx context.Context, account, login uuid.UUID, file Ref) (Content, error)
+}
+
 // Outbox is what lies behind /out: files that wait for the account.
 type Outbox interface {
-	List(ctx context.Context, account uuid.UUID) ([]Item, error)
-	Stat(ctx context.Context, account uuid.UUID, name string) (Item, error)
-	Open(ctx context.Context, account, login uuid.UUID, name string) (Content, error)
-	// Remove says that the account has the file: it is delivered.
-	Remove(ctx context.Context, account, login uuid.UUID, name string) error
+	shelf
+	// Remove says that the account has the file: it is delivered. Saying so
+	// again of a file named by its id changes nothing.
+	Remove(ctx context.Context, account, login uuid.UUID, file Ref) error
 }
 
 // Kept is what lies behind /kept: kept files of an account that may read them
 // here. For other accounts it is empty.
-type Kept interface {
-	List(ctx context.Context, account uuid.UUID) ([]Item, error)
-	Stat(ctx context.Context, account uuid.UUID, name string) (Item, error)
-	Open(ctx context.Context, account, login uuid.UUID, name string) (Content, error)
-}
+type Kept interface{ shelf }
 
 // Space tells how much room there is, in bytes.
 type Space func() (free, total int64, err error)
@@ -178,28 +188,30 @@ func (s *session) list(at area, p vpath.Path) ([]entry, error) {
 		infos, err := s.inbox.List(s.ctx, p)
 		return convert(infos, fromInbox), err
 	case inOut:
-		return s.items(s.srv.opt.Outbox, p)
+		return s.waiting(p)
 	default:
-		return s.items(s.srv.opt.Kept, p)
+		items, err := s.items(s.srv.opt.Kept, p)
+		return convert(items, fromItem), err
 	}
 }
 
-// shelf is what /out and /kept have in common.
-type shelf interface {
-	List(ctx context.Context, account uuid.UUID) ([]Item, error)
-	Stat(ctx context.Context, account uuid.UUID, name string) (Item, error)
-	Open(ctx context.Context, account, login uuid.UUID, name string) (Content, error)
+// waiting lists /out and remembers what it showed.
+func (s *session) waiting(p vpath.Path) ([]entry, error) {
+	items, err := s.items(s.srv.opt.Outbox, p)
+	for _, i := range items {
+		s.show(i.Name, i.ID)
+	}
+	return convert(items, fromItem), err
 }
 
-func (s *session) items(from shelf, p vpath.Path) ([]entry, error) {
+func (s *session) items(from shelf, p vpath.Path) ([]Item, error) {
 	if !p.IsRoot() {
 		return nil, refuse(fault.NotFound, "there is no such folder")
 	}
 	if from == nil {
 		return nil, nil
 	}
-	items, err := from.List(s.ctx, s.who.Account)
-	return convert(items, fromItem), err
+	return from.List(s.ctx, s.who.Account)
 }
 
 func convert[T any](from []T, f func(T) entry) []entry {
@@ -229,8 +241,47 @@ func (s *session) stat(at area, p vpath.Path) (entry, error) {
 	if err != nil {
 		return entry{}, err
 	}
-	i, err := from.Stat(s.ctx, s.who.Account, p.Base())
+	var i Item
+	err = s.find(at, p.Base(), func(file Ref) (err error) {
+		i, err = from.Stat(s.ctx, s.who.Account, file)
+		return err
+	})
+	if err == nil && at == inOut {
+		s.show(i.Name, i.ID)
+	}
 	return fromItem(i), err
+}
+
+// Of several files with one name in /out the later ones are numbered, and when
+// the first is taken the next gets its name. A session goes by what it was shown:
+// a client that removes what it has fetched must not remove the next one, which
+// nobody has.
+
+// show remembers which file a name in /out meant.
+func (s *session) show(name string, id uuid.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shown[name] = id
+}
+
+// ref is the file that the name in /out meant when it was shown.
+func (s *session) ref(name string) Ref {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Ref{name, s.shown[name]}
+}
+
+// find looks for the file that was shown and, when that is gone, for the one
+// that has the name now.
+func (s *session) find(at area, name string, look func(Ref) error) error {
+	if at == inOut {
+		if file := s.ref(name); file.ID != uuid.Nil {
+			if err := look(file); !fault.Is(err, fault.NotFound) {
+				return err
+			}
+		}
+	}
+	return look(Ref{Name: name})
 }
 
 // shelf returns where a file of /out or /kept is; there are no folders in them.
@@ -302,7 +353,19 @@ func (s *session) read(raw string) (*download, error) {
 	if err := s.takeHandle(); err != nil {
 		return nil, err
 	}
-	c, err := from.Open(s.ctx, s.who.Account, s.who.Login, p.Base())
+	var c Content
+	err = s.find(at, p.Base(), func(file Ref) error {
+		if at == inOut && file.ID == uuid.Nil { // what is opened is what is removed
+			i, err := from.Stat(s.ctx, s.who.Account, file)
+			if err != nil {
+				return err
+			}
+			file.ID = i.ID
+			s.show(i.Name, i.ID)
+		}
+		c, err = from.Open(s.ctx, s.who.Account, s.who.Login, file)
+		return err
+	})
 	if err != nil {
 		s.freeHandle()
 		return nil, err
