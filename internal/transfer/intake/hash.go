@@ -9,8 +9,11 @@ import (
 )
 
 // hashWindow is how many slots may wait for an earlier one before their bytes
-// are let go and read back at the end instead.
-const hashWindow = 64
+// are let go and read back at the end instead. OpenSSH's sftp has 64 WRITEs of
+// 255 KiB under way: when one worker is held up the others get 255 slots ahead,
+// and with a smaller window all that follows would be read back before CLOSE is
+// answered.
+const hashWindow = 264
 
 var slotBuffers = sync.Pool{New: func() any { return new([seal.SlotSize]byte) }}
 
