@@ -28,6 +28,9 @@ type conn struct {
 	source netip.Addr
 	who    atomic.Pointer[account.Identity] // nil until signed in
 
+	born    uint64 // its place in the order of connections
+	evicted bool   // it made room for another; guarded by the server's mu
+
 	active atomic.Int64 // when bytes last came or went, in Unix nanoseconds
 	owed   atomic.Int32 // CLOSE answers that nothing has followed yet
 	lost   atomic.Bool  // reading failed: the client is gone
@@ -36,6 +39,8 @@ type conn struct {
 	sessions map[*session]struct{}
 	channels sync.WaitGroup
 }
+
+var errCrowded = errors.New("the account has its share of connections")
 
 func newConn(s *Server, nc net.Conn, source netip.Addr) *conn {
 	if tcp, ok := nc.(*net.TCPConn); ok {
@@ -134,7 +139,11 @@ func (c *conn) handshake() (*ssh.ServerConn, <-chan ssh.NewChannel, <-chan *ssh.
 		sc.Close()
 		return nil, nil, nil, errors.New("nobody signed in")
 	}
-	c.who.Store(who)
+	if !c.srv.admit(c, who) {
+		opt.Log.Warn("an account has too many SFTP connections; one was ended", "account", who.Account, "login", who.Login)
+		sc.Close()
+		return nil, nil, nil, errCrowded
+	}
 	_ = c.SetDeadline(time.Time{})
 	return sc, channels, requests, nil
 }

@@ -6,7 +6,9 @@ import (
 )
 
 // gate bounds the connections on which nobody has signed in yet: in all, and of
-// one source, so that one stranger cannot keep everybody else out.
+// one source, so that one stranger cannot keep everybody else out. Nor can many
+// who come and say nothing: when the house is crowded the one that has been
+// there longest makes room for the next.
 type gate struct {
 	max, perSource int
 
@@ -32,16 +34,18 @@ func network(a netip.Addr) netip.Prefix {
 	return p
 }
 
-func (g *gate) enter(source netip.Addr) bool {
+// enter lets a connection in. crowded says that another must go; those that are
+// told to may need a moment, for which there is as much room again.
+func (g *gate) enter(source netip.Addr) (in, crowded bool) {
 	n := network(source)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.inside >= g.max || g.by[n] >= g.perSource {
-		return false
+	if g.inside >= 2*g.max || g.by[n] >= g.perSource {
+		return false, false
 	}
 	g.inside++
 	g.by[n]++
-	return true
+	return true, g.inside > g.max
 }
 
 func (g *gate) leave(source netip.Addr) {

@@ -25,8 +25,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/crypto/ssh"
 
+	"sealgate/internal/account"
 	"sealgate/internal/fault"
 	"sealgate/internal/metrics"
 	"sealgate/internal/transfer/intake"
@@ -53,6 +55,7 @@ type Options struct {
 	MaxConnections int // in all
 	MaxUnknown     int // connections of nobody yet, in all
 	MaxPerSource   int // and of one source
+	MaxPerAccount  int // connections of one account
 }
 
 // Defaults of Options.
@@ -64,6 +67,8 @@ const (
 	defaultMaxConnections = 8192
 	defaultMaxUnknown     = 512
 	defaultMaxPerSource   = 128
+	// One account gets three quarters: whatever its robots do, others come in.
+	accountShare = 0.75
 
 	// maxChannels of one connection; OpenSSH's MaxSessions.
 	maxChannels = 10
@@ -88,6 +93,7 @@ func (o *Options) fill() {
 	setDefault(&o.MaxConnections, defaultMaxConnections)
 	setDefault(&o.MaxUnknown, defaultMaxUnknown)
 	setDefault(&o.MaxPerSource, defaultMaxPerSource)
+	setDefault(&o.MaxPerAccount, max(1, int(float64(o.MaxConnections)*accountShare)))
 }
 
 func setDefault[T comparable](v *T, to T) {
@@ -105,6 +111,8 @@ type Server struct {
 
 	mu       sync.Mutex // guards the fields below
 	conns    map[*conn]struct{}
+	count    uint64            // connections so far
+	accounts map[uuid.UUID]int // signed-in connections of each
 	draining bool
 	work     sync.WaitGroup // one per connection
 }
@@ -117,7 +125,7 @@ func New(opt Options) (*Server, error) {
 		return nil, err
 	}
 	return &Server{
-		opt: opt, ssh: config, conns: make(map[*conn]struct{}),
+		opt: opt, ssh: config, conns: make(map[*conn]struct{}), accounts: make(map[uuid.UUID]int),
 		gate: newGate(opt.MaxUnknown, opt.MaxPerSource), born: opt.Now(),
 	}, nil
 }
@@ -182,14 +190,22 @@ func (s *Server) accept(l net.Listener) error {
 func (s *Server) begin(nc net.Conn) {
 	source := sourceOf(nc)
 	s.mu.Lock()
-	full := s.draining || len(s.conns) >= s.opt.MaxConnections
-	if full || !s.gate.enter(source) {
+	in, crowded := false, false
+	if !s.draining && len(s.conns) < s.opt.MaxConnections {
+		in, crowded = s.gate.enter(source)
+	}
+	if !in {
 		s.mu.Unlock()
 		s.opt.Metrics.SignIn("sftp", "none", "crowded")
 		nc.Close()
 		return
 	}
+	if crowded {
+		s.evict()
+	}
 	c := newConn(s, nc, source)
+	s.count++
+	c.born = s.count
 	s.conns[c] = struct{}{}
 	s.work.Add(1)
 	s.mu.Unlock()
@@ -198,8 +214,41 @@ func (s *Server) begin(nc net.Conn) {
 		c.serve()
 		s.mu.Lock()
 		delete(s.conns, c)
+		if who := c.who.Load(); who != nil {
+			if s.accounts[who.Account]--; s.accounts[who.Account] == 0 {
+				delete(s.accounts, who.Account)
+			}
+		}
 		s.mu.Unlock()
 	}()
+}
+
+// evict ends the connection that has been here longest without signing in. The
+// caller holds mu.
+func (s *Server) evict() {
+	var oldest *conn
+	for c := range s.conns {
+		if c.who.Load() == nil && !c.evicted && (oldest == nil || c.born < oldest.born) {
+			oldest = c
+		}
+	}
+	if oldest != nil {
+		oldest.evicted = true
+		s.opt.Metrics.SignIn("sftp", "none", "crowded")
+		oldest.Conn.Close()
+	}
+}
+
+// admit lets a connection be somebody's, unless the account has its share.
+func (s *Server) admit(c *conn, who *account.Identity) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.accounts[who.Account] >= s.opt.MaxPerAccount {
+		return false
+	}
+	s.accounts[who.Account]++
+	c.who.Store(who)
+	return true
 }
 
 func sourceOf(nc net.Conn) netip.Addr {

@@ -184,17 +184,77 @@ func TestStrangersAreBounded(t *testing.T) {
 	}
 }
 
+// Who comes and says nothing keeps nobody out who has something to say.
+func TestSilentStrangersMakeRoom(t *testing.T) {
+	h := openHouse(t, func(o *Options) { o.MaxUnknown, o.MaxPerSource = 3, 100 })
+	for n := range uint64(9) { // one by one: those who must go need a moment
+		h.waitFor(func() bool {
+			h.server.mu.Lock()
+			defer h.server.mu.Unlock()
+			return h.server.count == n && len(h.server.conns) <= 3
+		})
+		if _, err := net.Dial("tcp", h.addr); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.waitFor(func() bool { // all came, and most made room
+		h.server.mu.Lock()
+		defer h.server.mu.Unlock()
+		return h.server.count == 9 && len(h.server.conns) == 3
+	})
+	for range 5 {
+		h.dial()
+	}
+	h.waitFor(func() bool {
+		unknown := 0
+		for _, c := range h.server.connections() {
+			if c.who.Load() == nil {
+				unknown++
+			}
+		}
+		return unknown <= 3
+	})
+}
+
+// One account's robots do not take every connection there is.
+func TestAnAccountHasItsShareOfConnections(t *testing.T) {
+	h := openHouse(t, func(o *Options) { o.MaxConnections = 4 })
+	for range 3 {
+		h.dial()
+	}
+	h.waitFor(func() bool { // clients know it a moment before the server does
+		h.server.mu.Lock()
+		defer h.server.mu.Unlock()
+		return h.server.accounts[h.account.ID] == 3
+	})
+	c, err := ssh.Dial("tcp", h.addr, h.config())
+	if err == nil {
+		err = c.Wait()
+	}
+	if err == nil {
+		t.Error("an account has all connections")
+	}
+	h.waitFor(func() bool { return len(h.server.connections()) == 3 })
+	for _, c := range h.server.connections() {
+		c.Close()
+	}
+	h.waitFor(func() bool { return len(h.server.connections()) == 0 })
+	h.dial() // its places were given back
+}
+
 func TestGateCountsNetworks(t *testing.T) {
 	g := newGate(3, 2)
 	a, b, c := addr("2001:db8::1"), addr("2001:db8::2"), addr("192.0.2.1")
-	if !g.enter(a) || !g.enter(b) || g.enter(a) {
+	enter := func(a netip.Addr) bool { in, crowded := g.enter(a); return in && !crowded }
+	if !enter(a) || !enter(b) || enter(a) {
 		t.Error("two of one network, and no more")
 	}
-	if !g.enter(c) || g.enter(addr("192.0.2.2")) {
-		t.Error("three in all, and no more")
+	if !enter(c) || enter(addr("192.0.2.2")) {
+		t.Error("three in all, and then it is crowded")
 	}
+	g.leave(addr("192.0.2.2"))
 	g.leave(a)
-	if !g.enter(b) {
+	if !enter(b) {
 		t.Error("a place was not given back")
 	}
 	g.leave(b)
