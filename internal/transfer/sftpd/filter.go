@@ -203,6 +203,9 @@ func (f *filter) write(start start, n int) error {
 func (f *filter) route(packet []byte) error {
 	r := request{typ: packet[4], id: binary.BigEndian.Uint32(packet[5:])}
 	rest := packet[9:]
+	if climbs(rest, acts(r.typ)) {
+		return f.answer(func() []byte { return outside(r.id) })
+	}
 	switch r.typ {
 	case fxpInit:
 		return errMalformed // once is enough
@@ -252,6 +255,10 @@ func (f *filter) route(packet []byte) error {
 			return f.answer(func() []byte { return limits(r.id) })
 		case extFsync:
 			return f.answer(func() []byte { return f.fsync(r.id, args) })
+		case extRename:
+			if climbs(args, 2) {
+				return f.answer(func() []byte { return outside(r.id) })
+			}
 		}
 	}
 	f.forward(r, packet)

@@ -3,6 +3,7 @@ package sftpd
 import (
 	"encoding/binary"
 	"io"
+	"strings"
 
 	"sealgate/internal/fault"
 )
@@ -20,6 +21,10 @@ const (
 	fxpFsetstat      = 10
 	fxpOpendir       = 11
 	fxpReaddir       = 12
+	fxpRemove        = 13
+	fxpMkdir         = 14
+	fxpRmdir         = 15
+	fxpRename        = 18
 	fxpStatus        = 101
 	fxpHandle        = 102
 	fxpExtended      = 200
@@ -28,6 +33,7 @@ const (
 
 const (
 	statusOK      = 0
+	statusDenied  = 3
 	statusFailure = 4
 
 	// maxData is the most payload one READ or WRITE carries: what OpenSSH
@@ -89,7 +95,50 @@ func status(id, code uint32, message string) []byte {
 	return seal(appendString(appendString(b, message), ""))
 }
 
+// acts tells the requests that open or change what their paths name, of which
+// they have one or two.
+func acts(typ byte) (paths int) {
+	switch typ {
+	case fxpOpen, fxpRemove, fxpMkdir, fxpRmdir, fxpSetstat:
+		return 1
+	case fxpRename:
+		return 2
+	}
+	return 0
+}
+
+// climbs reports whether one of the first paths in b leads above the root.
+// pkg/sftp would quietly take such a path for one inside. Looking (REALPATH,
+// STAT, OPENDIR) at what is above the root shows the root, as clients expect
+// that walk upwards; acting there is refused.
+func climbs(b []byte, paths int) bool {
+	for range paths {
+		path, rest, ok := cutString(b)
+		if !ok {
+			return false // pkg/sftp says that it does not parse
+		}
+		depth := 0
+		for e := range strings.SplitSeq(path, "/") {
+			switch e {
+			case "", ".":
+			case "..":
+				if depth--; depth < 0 {
+					return true
+				}
+			default:
+				depth++
+			}
+		}
+		b = rest
+	}
+	return false
+}
+
 func notOpen(id uint32) []byte { return status(id, statusFailure, "the handle is not open") }
+
+func outside(id uint32) []byte {
+	return status(id, statusDenied, "the path leads outside of this login's folders")
+}
 
 // limits makes the answer to limits@openssh.com (OpenSSH PROTOCOL 4.8).
 func limits(id uint32) []byte {
