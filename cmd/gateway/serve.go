@@ -116,7 +116,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 	}
 	control := api.New(api.Services{
 		Accounts: s.accounts, Catalog: s.catalog, Custody: s.custody, Keys: s.keys, Databases: s.databases,
-		Bodies: contents, Indexer: reader, Outbox: out, Machine: machine{a, s}, Now: a.Now, Log: log,
+		Bodies: contents, Indexer: reader, Intake: in, Outbox: out, Machine: machine{a, s}, Now: a.Now, Log: log,
 		ExportKeys: cfg.Keys.Export, Version: version,
 	})
 	signer, err := audit.NewSigner(s.keys.Identity())

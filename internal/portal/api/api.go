@@ -34,6 +34,7 @@ import (
 	"sealgate/internal/store/accountdb"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/bodies"
+	"sealgate/internal/transfer/intake"
 	"sealgate/internal/transfer/outbox"
 )
 
@@ -49,6 +50,7 @@ type Services struct {
 	Databases *accountdb.Pool
 	Bodies    *bodies.Bodies
 	Indexer   *indexer.Indexer
+	Intake    *intake.Intake
 	Outbox    *outbox.Outbox
 	Machine   Machine
 	Now       func() time.Time

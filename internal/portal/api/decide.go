@@ -3,8 +3,6 @@ package api
 import (
 	"context"
 
-	"github.com/google/uuid"
-
 	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
 	"sealgate/internal/store/catalog"
@@ -13,17 +11,21 @@ import (
 // deciders are what a person may decide about a file.
 type deciders struct{ *API }
 
-func (d *deciders) release(ctx context.Context, id uuid.UUID, actor string) error {
-	return d.Indexer.Release(ctx, id, actor)
+// release lets a file go on: one that was held, or one whose rename never came.
+func (d *deciders) release(ctx context.Context, f *catalog.File, actor string) error {
+	if f.State == catalog.WaitingRename {
+		return d.Intake.TakeWaiting(ctx, f.ID, actor)
+	}
+	return d.Indexer.Release(ctx, f.ID, actor)
 }
 
-func (d *deciders) reindex(ctx context.Context, id uuid.UUID, actor string) error {
-	return d.Indexer.Reindex(ctx, id, actor)
+func (d *deciders) reindex(ctx context.Context, f *catalog.File, actor string) error {
+	return d.Indexer.Reindex(ctx, f.ID, actor)
 }
 
-func (a *API) decide(what func(*deciders, context.Context, uuid.UUID, string) error) func(context.Context, *ByID) (*out[fileobject.Object], error) {
+func (a *API) decide(what func(*deciders, context.Context, *catalog.File, string) error) func(context.Context, *ByID) (*out[fileobject.Object], error) {
 	return func(ctx context.Context, in *ByID) (*out[fileobject.Object], error) {
-		return a.after(ctx, in.ID, func(f *catalog.File) error { return what(&deciders{a}, ctx, f.ID, caller(ctx).Actor) })
+		return a.after(ctx, in.ID, func(f *catalog.File) error { return what(&deciders{a}, ctx, f, caller(ctx).Actor) })
 	}
 }
 

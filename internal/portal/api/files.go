@@ -27,7 +27,7 @@ func (a *API) files() {
 	register(a, http.MethodGet, "/files", "list-files", "Files, newest first", a.listFiles)
 	register(a, http.MethodGet, "/files/{id}", "get-file", "One file", a.getFile)
 	register(a, http.MethodGet, "/files/{id}/wait", "wait-for-file", "One file, once it has come to a state", a.waitForFile)
-	register(a, http.MethodPost, "/files/{id}/release", "release-file", "Let a held file go on", a.decide((*deciders).release))
+	register(a, http.MethodPost, "/files/{id}/release", "release-file", "Let a held file, or one whose rename never came, go on", a.decide((*deciders).release))
 	register(a, http.MethodPost, "/files/{id}/reindex", "reindex-file", "Index a held or refused file again", a.decide((*deciders).reindex))
 	register(a, http.MethodDelete, "/files/{id}", "erase-file", "Erase a file's content; its record stays", a.eraseFile)
 }

@@ -206,14 +206,21 @@ func (in *Intake) completeInline(ctx context.Context, f *catalog.File, inline []
 func (in *Intake) TakeWaiting(ctx context.Context, id uuid.UUID, actor string) error {
 	var f *catalog.File
 	var inline []byte
-	err := in.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+	look := func(tx *catalog.Tx) (err error) {
 		if f, err = tx.File(id); err != nil || f.Body.Kind != catalog.InlineBody {
 			return err
 		}
 		inline, err = tx.Inline(id)
 		return err
-	})
-	if err != nil {
+	}
+	if err := in.catalog.View(ctx, look); err != nil {
+		return err
+	}
+	// As at a rename by its login: a body gets one trailer.
+	lock := in.renames.of(f.Login)
+	lock.Lock()
+	defer lock.Unlock()
+	if err := in.catalog.View(ctx, look); err != nil {
 		return err
 	}
 	if f.State != catalog.WaitingRename {
