@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -121,35 +122,56 @@ func (o *Outbox) FindKept(ctx context.Context, account uuid.UUID, name string) (
 	return o.find(ctx, catalog.FileFilter{Account: account, State: catalog.Kept, Direction: catalog.In}, name)
 }
 
-// find looks the name up by its MAC; only a numbered name needs the list.
+// find looks the name up by its MAC, first as it is, then as a numbered one.
+// It never goes through the account's files: anybody may ask for any name.
 func (o *Outbox) find(ctx context.Context, filter catalog.FileFilter, name string) (*catalog.File, error) {
-	rec, err := o.keys.Records(ctx, filter.Account)
-	if err != nil {
-		return nil, err
-	}
-	exact := filter
-	exact.NameMAC, exact.Limit = inbox.MAC(rec, name), -1
-	var files []*catalog.File
-	err = o.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
-		files, err = tx.Files(exact)
-		return err
-	})
+	files, err := o.named(ctx, filter, name)
 	if err != nil {
 		return nil, err
 	}
 	if len(files) > 0 {
 		return files[len(files)-1], nil // the oldest
 	}
-	items, err := o.list(ctx, filter)
-	if err != nil {
-		return nil, err
-	}
-	for _, item := range items {
-		if item.Name == name {
-			return item.File, nil
+	if original, n, ok := unnumbered(name); ok {
+		if files, err = o.named(ctx, filter, original); err != nil {
+			return nil, err
+		}
+		if n <= len(files) {
+			return files[len(files)-n], nil
 		}
 	}
 	return nil, fault.New(fault.NotFound, "outbox: find", "no such file")
+}
+
+// named returns the files of exactly this name, newest first.
+func (o *Outbox) named(ctx context.Context, filter catalog.FileFilter, name string) ([]*catalog.File, error) {
+	rec, err := o.keys.Records(ctx, filter.Account)
+	if err != nil {
+		return nil, err
+	}
+	filter.NameMAC, filter.Limit = inbox.MAC(rec, name), -1
+	var files []*catalog.File
+	err = o.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+		files, err = tx.Files(filter)
+		return err
+	})
+	return files, err
+}
+
+// unnumbered undoes numbered, for the second file of a name and later ones.
+func unnumbered(name string) (original string, n int, ok bool) {
+	ext := path.Ext(name)
+	if stem := strings.TrimSuffix(name, ext); path.Ext(stem) != "" {
+		number := path.Ext(stem)
+		if n, err := strconv.Atoi(number[1:]); err == nil && numbered(strings.TrimSuffix(stem, number)+ext, n) == name && n > 1 {
+			return strings.TrimSuffix(stem, number) + ext, n, true
+		}
+	}
+	// The original had no extension: its number looks like one.
+	if n, err := strconv.Atoi(strings.TrimPrefix(ext, ".")); err == nil && n > 1 && numbered(strings.TrimSuffix(name, ext), n) == name {
+		return strings.TrimSuffix(name, ext), n, true
+	}
+	return "", 0, false
 }
 
 // Open opens the content of a file that was found here.
