@@ -17,7 +17,6 @@ import (
 // twins is an /out of files that all have one name: the oldest is a.xml, the
 // next a.2.xml, and so on, as the outbox numbers them.
 type twins struct {
-	*shelfFake
 	mu      sync.Mutex
 	waiting []uuid.UUID
 }
