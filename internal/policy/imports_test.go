@@ -53,7 +53,7 @@ var arrows = []struct {
 	{"internal/transfer/sftpd/...", "transfer/vpath transfer/intake transfer/outbox account store/catalog fault logging metrics"},
 	{"internal/portal", "payment fault"},
 	{"internal/portal/client/...", "portal fault"},
-	{"internal/portal/api/...", "portal transfer/bodies transfer/inbox transfer/outbox indexer fileobject account custody keys store/catalog store/accountdb audit payment fault logging"},
+	{"internal/portal/api/...", "portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account custody keys store/catalog store/accountdb audit payment fault logging"},
 
 	// The command line.
 	{"internal/cli", "portal portal/client index/check config terminal payment fault"},
