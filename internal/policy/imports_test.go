@@ -26,6 +26,8 @@ var arrows = []struct {
 	{"internal/logging", "fault"},
 	{"internal/metrics", "fault"},
 	{"internal/terminal", ""},
+	{"internal/killpoint", ""},
+	{"internal/statement/...", "fault"},
 
 	// What files say.
 	{"internal/index/...", "index/... payment fault"},
