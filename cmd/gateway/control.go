@@ -23,25 +23,43 @@ import (
 const maxSocketPath = 100
 
 // controlPath is where the control socket of a data directory lies: in it, or, when
-// that path is too long for a socket, in the user's runtime directory.
-func controlPath(data string, getenv func(string) string) string {
+// that path is too long for a socket, in the user's runtime directory. There is no
+// other place for it: in a directory that others may write to, somebody could put
+// his own socket there first.
+func controlPath(data string, getenv func(string) string) (string, error) {
 	path := filepath.Join(data, client.SocketFile)
 	if len(path) <= maxSocketPath {
-		return path
+		return path, nil
 	}
+	const op = "control: listen"
 	dir := getenv("XDG_RUNTIME_DIR")
 	if dir == "" {
-		dir = os.TempDir()
+		return "", fault.New(fault.Invalid, op,
+			"the control socket does not fit into %s: its path would be longer than %d bytes. Use a shorter data directory, or set XDG_RUNTIME_DIR to a directory of your own", data, maxSocketPath)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return "", fault.New(fault.Invalid, op, "XDG_RUNTIME_DIR: %v", err)
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); !info.IsDir() || !ok || int(st.Uid) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
+		return "", fault.New(fault.Denied, op, "XDG_RUNTIME_DIR is %s, which is not a directory that only this user may write to", dir)
 	}
 	sum := sha256.Sum256([]byte(data))
-	return filepath.Join(dir, "sealgate-"+hex.EncodeToString(sum[:8])+".sock")
+	path = filepath.Join(dir, "sealgate-"+hex.EncodeToString(sum[:8])+".sock")
+	if len(path) > maxSocketPath {
+		return "", fault.New(fault.Invalid, op, "XDG_RUNTIME_DIR is %s, which is too long for a socket, too", dir)
+	}
+	return path, nil
 }
 
 // listenControl opens the control socket, mode 0600 from its first moment. What an
 // earlier gateway left is removed: the caller holds the lock of the directory.
 func listenControl(data string, getenv func(string) string) (net.Listener, error) {
 	const op = "control: listen"
-	path := controlPath(data, getenv)
+	path, err := controlPath(data, getenv)
+	if err != nil {
+		return nil, err
+	}
 	named := filepath.Join(data, client.PathFile)
 	for _, stale := range []string{path, named} {
 		if err := os.Remove(stale); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -38,7 +38,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	cmd := exec.Command(program, append([]string{"serve", "--sftp-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = []string{"SEALGATE_DATA=" + ts.Getenv("SEALGATE_DATA"), "PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "SEALGATE_KEYS_MASTER=" + ts.Getenv("SEALGATE_KEYS_MASTER"), "SEALGATE_KEYS_EXPORT=" + ts.Getenv("SEALGATE_KEYS_EXPORT"), "TMPDIR=" + ts.Getenv("TMPDIR")}
+	cmd.Env = []string{"SEALGATE_DATA=" + ts.Getenv("SEALGATE_DATA"), "PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "SEALGATE_KEYS_MASTER=" + ts.Getenv("SEALGATE_KEYS_MASTER"), "SEALGATE_KEYS_EXPORT=" + ts.Getenv("SEALGATE_KEYS_EXPORT"), "XDG_RUNTIME_DIR=" + ts.Getenv("XDG_RUNTIME_DIR")}
 	errors, err := os.Create(ts.MkAbs("serve.err"))
 	ts.Check(err)
 	cmd.Stderr = errors

@@ -117,8 +117,20 @@ func (a *App) PrintJSON(v any) error {
 	return enc.Encode(v)
 }
 
-// Say tells a person something that is not data.
+// Say tells a person something that is not data. What is put into the sentence may
+// come from a stranger (a file's name, a far server's answer): it reaches the
+// terminal clean.
 func (a *App) Say(format string, args ...any) {
+	for i, arg := range args {
+		switch v := arg.(type) {
+		case string:
+			args[i] = terminal.Clean(v)
+		case error:
+			args[i] = terminal.Clean(v.Error())
+		case fmt.Stringer:
+			args[i] = terminal.Clean(v.String())
+		}
+	}
 	fmt.Fprintf(a.Err, format+"\n", args...)
 }
 

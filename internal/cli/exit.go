@@ -85,7 +85,7 @@ func (a *App) Report(err error) {
 		_ = json.NewEncoder(a.Err).Encode(portal.Problem{Type: portal.ProblemType + kind, Title: kind, Detail: text})
 		return
 	}
-	a.Say("gateway: %s", text)
+	a.Say("gateway: %s", strings.ReplaceAll(text, "\n", "; "))
 	var e *ExitError
 	if errors.As(err, &e) && e.Code == ExitUsage {
 		a.Say("See gateway --help.")

@@ -99,12 +99,33 @@ func receive(name string, r io.Reader, size int64) (int64, error) {
 	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return n, err
 	}
-	if err := os.Link(tmp.Name(), name); errors.Is(err, os.ErrExist) {
-		return n, fault.New(fault.Exists, "fetch", "%s is there already; nothing was overwritten", name)
-	} else if err != nil { // no hard links here
-		return n, os.Rename(tmp.Name(), name)
+	err = os.Link(tmp.Name(), name)
+	if err != nil && !errors.Is(err, os.ErrExist) {
+		err = copyNew(tmp.Name(), name) // no hard links here
 	}
-	return n, nil
+	if errors.Is(err, os.ErrExist) {
+		err = fault.New(fault.Exists, "fetch", "%s is there already; nothing was overwritten", name)
+	}
+	return n, err
+}
+
+// copyNew copies a file to a name that nobody has taken.
+func copyNew(from, name string) error {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(dst, src)
+	if err := errors.Join(err, dst.Sync(), dst.Close()); err != nil {
+		os.Remove(name)
+		return err
+	}
+	return nil
 }
 
 func (a *app) fileWait() *cobra.Command {

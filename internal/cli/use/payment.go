@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -243,9 +244,11 @@ func writeCSV(w io.Writer, list []found) error {
 	return c.Error()
 }
 
-// harmless keeps a spreadsheet from taking text of a file for a formula.
+// harmless keeps a spreadsheet from taking text of a file for a formula. The
+// full-width forms of the signs count as well: some programs fold them.
 func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
+	first, _ := utf8.DecodeRuneInString(cell)
+	if cell != "" && strings.ContainsRune("=+-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20", first) {
 		return "'" + cell
 	}
 	return cell

@@ -1,6 +1,9 @@
 package use
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +27,19 @@ func TestCSVIsNoFormula(t *testing.T) {
 	}
 	if !strings.Contains(got, ",-1234.50,SEK,") {
 		t.Errorf("the amount is no number: %s", got)
+	}
+}
+
+func TestEverySignOfAFormulaIsQuoted(t *testing.T) {
+	for _, cell := range []string{"=1", "+1", "-1", "@x", "\tx", "\r=1", "\uFF1D1", "\uFF0B1", "\uFF0D1", "\uFF20x"} {
+		if got := harmless(cell); got != "'"+cell {
+			t.Errorf("%q is written as %q", cell, got)
+		}
+	}
+	for _, cell := range []string{"", "A=1", "\xFF", "åkeri"} {
+		if got := harmless(cell); got != cell {
+			t.Errorf("%q is written as %q", cell, got)
+		}
 	}
 }
 
@@ -59,5 +75,26 @@ func TestTimesOfAFilter(t *testing.T) {
 	}
 	if _, err := parseTime("yesterday", now); err == nil {
 		t.Error("yesterday is taken")
+	}
+}
+
+// Where there are no hard links, a file that somebody made meanwhile is left alone.
+func TestACopyTakesNoNameThatIsTaken(t *testing.T) {
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
+	if err := os.WriteFile(from, []byte("new"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := copyNew(from, to); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(from, []byte("newer"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := copyNew(from, to); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a name that is taken: %v", err)
+	}
+	if got, err := os.ReadFile(to); err != nil || string(got) != "new" {
+		t.Errorf("it holds %q (%v)", got, err)
 	}
 }

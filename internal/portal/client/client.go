@@ -56,7 +56,14 @@ func (c *Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if err != nil && ctx.Err() == nil {
 		err = fmt.Errorf("%w for %s: %w", ErrNoAnswer, c.data, err)
 	}
-	return conn, err
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPeer(conn, c.data); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
 }
 
 // Get, Post, Patch and Delete carry one request; in is sent as JSON unless it is
@@ -179,6 +186,8 @@ func requestError(ctx context.Context, err error) error {
 		return err
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case fault.Is(err, fault.Denied): // by the dial
+		return err
 	}
 	return fault.Wrap(fault.Internal, "client: request", fmt.Errorf("the gateway stopped answering: %w", err))
 }
