@@ -10,13 +10,13 @@ import (
 )
 
 const selectAccount = `SELECT id, name, content, keep_for, keys, protect_database, operator_access, in_show_for,
-	outbox_keep_for, temp_names, require_both, allow_from, state, created_at FROM account `
+	outbox_keep_for, temp_names, require_both, allow_from, key_period, receipts, state, created_at FROM account `
 
 func readAccount(s scan) (*Account, error) {
 	a := new(Account)
 	err := s((*idCol)(&a.ID), &a.Name, &a.Content, (*secondsCol)(&a.KeepFor), &a.Keys, (*boolCol)(&a.ProtectDatabase),
 		&a.OperatorAccess, (*secondsCol)(&a.InShowFor), (*secondsCol)(&a.OutboxKeepFor), (*listCol)(&a.TempNames),
-		(*boolCol)(&a.RequireBoth), &a.AllowFrom, &a.State, (*timeCol)(&a.CreatedAt))
+		(*boolCol)(&a.RequireBoth), &a.AllowFrom, &a.KeyPeriod, (*boolCol)(&a.Receipts), &a.State, (*timeCol)(&a.CreatedAt))
 	return a, err
 }
 
@@ -24,11 +24,11 @@ func readAccount(s scan) (*Account, error) {
 func (tx *Tx) InsertAccount(a *Account) error {
 	_, err := tx.exec("catalog: insert account",
 		`INSERT INTO account (id, name, content, keep_for, keys, protect_database, operator_access, in_show_for,
-		outbox_keep_for, temp_names, require_both, allow_from, state, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		outbox_keep_for, temp_names, require_both, allow_from, key_period, receipts, state, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		idCol(a.ID), a.Name, a.Content, secondsCol(a.KeepFor), a.Keys, boolCol(a.ProtectDatabase),
 		a.OperatorAccess, secondsCol(a.InShowFor), secondsCol(a.OutboxKeepFor), listCol(a.TempNames),
-		boolCol(a.RequireBoth), a.AllowFrom, a.State, timeCol(a.CreatedAt))
+		boolCol(a.RequireBoth), a.AllowFrom, a.KeyPeriod, boolCol(a.Receipts), a.State, timeCol(a.CreatedAt))
 	return err
 }
 
@@ -36,10 +36,11 @@ func (tx *Tx) InsertAccount(a *Account) error {
 func (tx *Tx) SaveAccount(a *Account) error {
 	return tx.execOne("catalog: save account",
 		`UPDATE account SET name = ?, content = ?, keep_for = ?, keys = ?, protect_database = ?, operator_access = ?,
-		in_show_for = ?, outbox_keep_for = ?, temp_names = ?, require_both = ?, allow_from = ?, state = ? WHERE id = ?`,
+		in_show_for = ?, outbox_keep_for = ?, temp_names = ?, require_both = ?, allow_from = ?, key_period = ?,
+		receipts = ?, state = ? WHERE id = ?`,
 		a.Name, a.Content, secondsCol(a.KeepFor), a.Keys, boolCol(a.ProtectDatabase), a.OperatorAccess,
 		secondsCol(a.InShowFor), secondsCol(a.OutboxKeepFor), listCol(a.TempNames), boolCol(a.RequireBoth),
-		a.AllowFrom, a.State, idCol(a.ID))
+		a.AllowFrom, a.KeyPeriod, boolCol(a.Receipts), a.State, idCol(a.ID))
 }
 
 // DeleteAccount removes an account with its certificates, keys and logins.
@@ -83,26 +84,28 @@ func (tx *Tx) OwnAccount(account uuid.UUID, node string, now time.Time, leaseFor
 	return one(tx, op, value[int64], `SELECT fence FROM account_owner WHERE account = ?`, idCol(account))
 }
 
-const selectCertificate = `SELECT fingerprint, account, der, current, created_at, removed_at FROM certificate `
+const selectCertificate = `SELECT fingerprint, account, der, current, created_at, remove_at, removed_at FROM certificate `
 
 func readCertificate(s scan) (*Certificate, error) {
 	c := new(Certificate)
-	err := s(&c.Fingerprint, (*idCol)(&c.Account), &c.DER, (*boolCol)(&c.Current), (*timeCol)(&c.CreatedAt), (*timeCol)(&c.RemovedAt))
+	err := s(&c.Fingerprint, (*idCol)(&c.Account), &c.DER, (*boolCol)(&c.Current), (*timeCol)(&c.CreatedAt),
+		(*timeCol)(&c.RemoveAt), (*timeCol)(&c.RemovedAt))
 	return c, err
 }
 
 // InsertCertificate adds a certificate.
 func (tx *Tx) InsertCertificate(c *Certificate) error {
 	_, err := tx.exec("catalog: insert certificate",
-		`INSERT INTO certificate (fingerprint, account, der, current, created_at, removed_at) VALUES (?, ?, ?, ?, ?, ?)`,
-		c.Fingerprint, idCol(c.Account), c.DER, boolCol(c.Current), timeCol(c.CreatedAt), timeCol(c.RemovedAt))
+		`INSERT INTO certificate (fingerprint, account, der, current, created_at, remove_at, removed_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		c.Fingerprint, idCol(c.Account), c.DER, boolCol(c.Current), timeCol(c.CreatedAt), timeCol(c.RemoveAt), timeCol(c.RemovedAt))
 	return err
 }
 
-// SaveCertificate writes Current and RemovedAt.
+// SaveCertificate writes Current, RemoveAt and RemovedAt.
 func (tx *Tx) SaveCertificate(c *Certificate) error {
-	return tx.execOne("catalog: save certificate", `UPDATE certificate SET current = ?, removed_at = ? WHERE fingerprint = ?`,
-		boolCol(c.Current), timeCol(c.RemovedAt), c.Fingerprint)
+	return tx.execOne("catalog: save certificate",
+		`UPDATE certificate SET current = ?, remove_at = ?, removed_at = ? WHERE fingerprint = ?`,
+		boolCol(c.Current), timeCol(c.RemoveAt), timeCol(c.RemovedAt), c.Fingerprint)
 }
 
 // Certificate returns the certificate with this fingerprint.
@@ -115,6 +118,13 @@ func (tx *Tx) Certificate(fingerprint string) (*Certificate, error) {
 func (tx *Tx) Certificates(account uuid.UUID) ([]*Certificate, error) {
 	return list(tx, "catalog: certificates", readCertificate,
 		selectCertificate+`WHERE account = ? ORDER BY created_at DESC, fingerprint`, idCol(account))
+}
+
+// CertificatesDue returns the certificates whose removal was scheduled for now
+// or earlier and has not happened.
+func (tx *Tx) CertificatesDue(now time.Time) ([]*Certificate, error) {
+	return list(tx, "catalog: certificates due", readCertificate,
+		selectCertificate+`WHERE remove_at > 0 AND removed_at = 0 AND remove_at <= ? ORDER BY remove_at`, timeCol(now))
 }
 
 // PutRecordKey stores an account's record key wrapped for a certificate.
@@ -142,29 +152,34 @@ func (tx *Tx) DeleteRecordKey(account uuid.UUID, fingerprint string) error {
 		idCol(account), fingerprint)
 }
 
-const selectAccessKey = `SELECT id, account, fingerprint, public, held, confirmed, created_at, removed_at FROM access_key `
+const selectAccessKey = `SELECT id, account, fingerprint, public, held, period, confirmed, challenge, challenge_until,
+	created_at, remove_at, removed_at FROM access_key `
 
 func readAccessKey(s scan) (*AccessKey, error) {
 	k := new(AccessKey)
-	err := s((*idCol)(&k.ID), (*idCol)(&k.Account), &k.Fingerprint, &k.Public, &k.Held, (*boolCol)(&k.Confirmed),
-		(*timeCol)(&k.CreatedAt), (*timeCol)(&k.RemovedAt))
+	err := s((*idCol)(&k.ID), (*idCol)(&k.Account), &k.Fingerprint, &k.Public, &k.Held, &k.Period, (*boolCol)(&k.Confirmed),
+		&k.Challenge, (*timeCol)(&k.ChallengeUntil), (*timeCol)(&k.CreatedAt), (*timeCol)(&k.RemoveAt), (*timeCol)(&k.RemovedAt))
 	return k, err
 }
 
 // InsertAccessKey adds the public side of an access key.
 func (tx *Tx) InsertAccessKey(k *AccessKey) error {
 	_, err := tx.exec("catalog: insert access key",
-		`INSERT INTO access_key (id, account, fingerprint, public, held, confirmed, created_at, removed_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		idCol(k.ID), idCol(k.Account), k.Fingerprint, k.Public, k.Held, boolCol(k.Confirmed),
-		timeCol(k.CreatedAt), timeCol(k.RemovedAt))
+		`INSERT INTO access_key (id, account, fingerprint, public, held, period, confirmed, challenge, challenge_until,
+		created_at, remove_at, removed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		idCol(k.ID), idCol(k.Account), k.Fingerprint, k.Public, k.Held, k.Period, boolCol(k.Confirmed),
+		k.Challenge, timeCol(k.ChallengeUntil), timeCol(k.CreatedAt), timeCol(k.RemoveAt), timeCol(k.RemovedAt))
 	return err
 }
 
-// SaveAccessKey writes Held, Confirmed and RemovedAt.
+// SaveAccessKey writes all of k but its ID, Account, Fingerprint, Public and
+// CreatedAt.
 func (tx *Tx) SaveAccessKey(k *AccessKey) error {
-	return tx.execOne("catalog: save access key", `UPDATE access_key SET held = ?, confirmed = ?, removed_at = ? WHERE id = ?`,
-		k.Held, boolCol(k.Confirmed), timeCol(k.RemovedAt), idCol(k.ID))
+	return tx.execOne("catalog: save access key",
+		`UPDATE access_key SET held = ?, period = ?, confirmed = ?, challenge = ?, challenge_until = ?,
+		remove_at = ?, removed_at = ? WHERE id = ?`,
+		k.Held, k.Period, boolCol(k.Confirmed), k.Challenge, timeCol(k.ChallengeUntil),
+		timeCol(k.RemoveAt), timeCol(k.RemovedAt), idCol(k.ID))
 }
 
 // AccessKey returns an access key.
@@ -177,6 +192,13 @@ func (tx *Tx) AccessKey(id uuid.UUID) (*AccessKey, error) {
 func (tx *Tx) AccessKeys(account uuid.UUID) ([]*AccessKey, error) {
 	return list(tx, "catalog: access keys", readAccessKey,
 		selectAccessKey+`WHERE account = ? ORDER BY created_at DESC, id`, idCol(account))
+}
+
+// AccessKeysDue returns the access keys whose removal was scheduled for now or
+// earlier and has not happened.
+func (tx *Tx) AccessKeysDue(now time.Time) ([]*AccessKey, error) {
+	return list(tx, "catalog: access keys due", readAccessKey,
+		selectAccessKey+`WHERE remove_at > 0 AND removed_at = 0 AND remove_at <= ? ORDER BY remove_at`, timeCol(now))
 }
 
 // Setting returns a setting of the gateway, "" when it was never set.

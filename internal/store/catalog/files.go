@@ -35,9 +35,9 @@ func (tx *Tx) InsertFile(f *File) error {
 	}
 	_, err := tx.exec(op, `INSERT INTO file (number, state, source, node, login, name, name_mac, reason,
 		began_at, received_at, indexed_at, ended_at, size, sha256, content_mac, body_kind, body_ref, body_sealed,
-		delivery_mac, answered, resumed, format, variant, batch_count, payment_count, codes, summary, keep, fence,
+		delivery_mac, answered, resumed, format, variant, batch_count, payment_count, codes, summary, keep, fence, lock,
 		id, account, direction)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		append(f.changing(), idCol(f.ID), idCol(f.Account), string(f.Direction))...)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func (tx *Tx) SaveFile(f *File) error {
 	err := tx.execOne(op, `UPDATE file SET number = ?, state = ?, source = ?, node = ?, login = ?, name = ?, name_mac = ?, reason = ?,
 		began_at = ?, received_at = ?, indexed_at = ?, ended_at = ?, size = ?, sha256 = ?, content_mac = ?,
 		body_kind = ?, body_ref = ?, body_sealed = ?, delivery_mac = ?, answered = ?, resumed = ?, format = ?, variant = ?,
-		batch_count = ?, payment_count = ?, codes = ?, summary = ?, keep = ?, fence = ?
+		batch_count = ?, payment_count = ?, codes = ?, summary = ?, keep = ?, fence = ?, lock = ?
 		WHERE id = ?`,
 		append(f.changing(), idCol(f.ID))...)
 	if err != nil {
@@ -76,7 +76,7 @@ func (f *File) changing() []any {
 		f.Content.Size, f.Content.SHA256, f.Content.MAC, string(f.Body.Kind), f.Body.Ref, f.Body.Sealed,
 		f.Delivery.MAC, boolCol(f.Delivery.Answered), boolCol(f.Delivery.Resumed),
 		f.Result.Format, f.Result.Variant, f.Result.BatchCount, f.Result.PaymentCount,
-		listCol(f.Result.Codes), f.Result.Summary, boolCol(f.Keep), f.Fence,
+		listCol(f.Result.Codes), f.Result.Summary, boolCol(f.Keep), f.Fence, f.Lock,
 	}
 }
 
@@ -85,7 +85,7 @@ func (f *File) changing() []any {
 const selectFile = `SELECT f.number, f.state, f.source, f.node, f.login, f.name, f.name_mac, f.reason,
 	f.began_at, f.received_at, f.indexed_at, f.ended_at, f.size, f.sha256, f.content_mac,
 	f.body_kind, f.body_ref, f.body_sealed, f.delivery_mac, f.answered, f.resumed, f.format, f.variant,
-	f.batch_count, f.payment_count, f.codes, f.summary, f.keep, f.fence, f.id, f.account, f.direction,
+	f.batch_count, f.payment_count, f.codes, f.summary, f.keep, f.fence, f.lock, f.id, f.account, f.direction,
 	COALESCE(g.ingest_key, ''), g.data
 	FROM file f LEFT JOIN file_grant g ON g.file = f.id `
 
@@ -97,7 +97,7 @@ func readFile(s scan) (*File, error) {
 		&f.Content.Size, &f.Content.SHA256, &f.Content.MAC, (*string)(&f.Body.Kind), &f.Body.Ref, &f.Body.Sealed,
 		&f.Delivery.MAC, (*boolCol)(&f.Delivery.Answered), (*boolCol)(&f.Delivery.Resumed),
 		&f.Result.Format, &f.Result.Variant, &f.Result.BatchCount, &f.Result.PaymentCount,
-		(*listCol)(&f.Result.Codes), &f.Result.Summary, (*boolCol)(&f.Keep), &f.Fence,
+		(*listCol)(&f.Result.Codes), &f.Result.Summary, (*boolCol)(&f.Keep), &f.Fence, &f.Lock,
 		(*idCol)(&f.ID), (*idCol)(&f.Account), (*string)(&f.Direction),
 		&f.Grant.Key, &f.Grant.Data,
 	)

@@ -43,13 +43,19 @@ const (
 	VaultBody  BodyKind = "vault"  // in the vault, under Body.Ref
 )
 
-// Values of Account.Content, Keys, OperatorAccess and State.
+// Values of Account.Content, Keys, KeyPeriod, OperatorAccess and State.
 const (
 	ContentKeep   = "keep"
 	ContentDelete = "delete"
 
 	KeysGateway  = "gateway"
 	KeysCustomer = "customer"
+
+	// HeldPassphrase is, beside them, how an access key can be held: here, but
+	// under a passphrase that only the customer knows.
+	HeldPassphrase = "passphrase"
+
+	PeriodYear = "year"
 
 	OperatorOn    = "on"
 	OperatorAsked = "asked"
@@ -76,6 +82,8 @@ type Account struct {
 	TempNames       []string // patterns of names that wait for their rename
 	RequireBoth     bool     // password and key together
 	AllowFrom       []byte   // sealed JSON list of CIDRs; nil = anywhere
+	KeyPeriod       string   // PeriodYear: each year has access keys of its own; "" = one for all times
+	Receipts        bool     // receipts are put into the outbox
 	State           string   // AccountOpen or AccountClosed
 	CreatedAt       time.Time
 }
@@ -86,8 +94,9 @@ type Certificate struct {
 	Fingerprint string // hex SHA-256 of DER
 	Account     uuid.UUID
 	DER         []byte
-	Current     bool
+	Current     bool // new files are sealed under it
 	CreatedAt   time.Time
+	RemoveAt    time.Time // its removal is scheduled for then; zero = it is not
 	RemovedAt   time.Time
 }
 
@@ -104,10 +113,44 @@ type AccessKey struct {
 	Account     uuid.UUID
 	Fingerprint string
 	Public      []byte
-	Held        string // KeysGateway or KeysCustomer
-	Confirmed   bool
-	CreatedAt   time.Time
-	RemovedAt   time.Time
+	Held        string // KeysGateway, KeysCustomer or HeldPassphrase
+	Period      string // the year it is for, "2026"; "" = all times
+	Confirmed   bool   // somebody has shown that he can open with it
+
+	Challenge      []byte // SHA-256 of the answer that is expected; nil = none is
+	ChallengeUntil time.Time
+
+	CreatedAt time.Time
+	RemoveAt  time.Time // its removal is scheduled for then; zero = it is not
+	RemovedAt time.Time
+}
+
+// Lock is a combination of keys that files were sealed under: any of these
+// certificates and any of these access keys together open them.
+type Lock struct {
+	ID           int64
+	Account      uuid.UUID
+	Certificates []string // fingerprints, sorted
+	AccessKeys   []string // fingerprints, sorted
+}
+
+// Sealed sums up the files of one lock that still have a body.
+type Sealed struct {
+	Lock           int64
+	Files, Bytes   int64     // bytes of content
+	Oldest, Newest time.Time // received; zero while nothing was
+}
+
+// Statement is what the gateway declares about an act of its own. It is stored
+// unsigned with the intent, and signed when the act is done.
+type Statement struct {
+	ID        uuid.UUID
+	Account   uuid.UUID
+	Kind      string
+	Object    string // what it is about: a fingerprint or an id
+	CreatedAt time.Time
+	Text      []byte
+	Signed    bool
 }
 
 // Login is a person or robot of an account.
@@ -185,6 +228,7 @@ type File struct {
 	Result   Result
 	Keep     bool
 	Fence    int64 // attempt of the index job whose result this is
+	Lock     int64 // what its body is sealed under; 0 = no wraps in its header
 }
 
 // Content says what the plaintext is, without telling it.

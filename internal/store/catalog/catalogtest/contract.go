@@ -25,6 +25,8 @@ func Run(t *testing.T, open func(t testing.TB) *catalog.Catalog) {
 		{"ViewIsASnapshotAndReadOnly", testView},
 		{"Accounts", testAccounts},
 		{"Keys", testKeys},
+		{"KeysDue", testKeysDue},
+		{"Statements", testStatements},
 		{"AccountOwner", testOwner},
 		{"Logins", testLogins},
 		{"Links", testLinks},
@@ -35,6 +37,9 @@ func Run(t *testing.T, open func(t testing.TB) *catalog.Catalog) {
 		{"Grants", testGrants},
 		{"InlineBodies", testInline},
 		{"DeleteFile", testDeleteFile},
+		{"Locks", testLocks},
+		{"SealedUnder", testSealedUnder},
+		{"FilesToErase", testFilesToErase},
 		{"Entries", testEntries},
 		{"JobsAreFenced", testJobFence},
 		{"JobsAreFair", testJobFairness},
@@ -183,7 +188,7 @@ func testAccounts(t *testing.T, c *catalog.Catalog) {
 		ID: a.ID, Name: "acme-ab", Content: catalog.ContentDelete, KeepFor: time.Hour, Keys: catalog.KeysCustomer,
 		ProtectDatabase: true, OperatorAccess: catalog.OperatorAsked, InShowFor: time.Minute, OutboxKeepFor: time.Second,
 		TempNames: []string{"*.tmp", `"x"`}, RequireBoth: true, AllowFrom: []byte{1, 0, 2},
-		State: catalog.AccountClosed, CreatedAt: a.CreatedAt,
+		KeyPeriod: catalog.PeriodYear, Receipts: true, State: catalog.AccountClosed, CreatedAt: a.CreatedAt,
 	}
 	Update(t, c, func(tx *catalog.Tx) error { return tx.SaveAccount(a) })
 	wantSame(t, get(t, c, func(tx *catalog.Tx) (*catalog.Account, error) { return tx.AccountByName("acme-ab") }), a)
@@ -206,7 +211,10 @@ func testKeys(t *testing.T, c *catalog.Catalog) {
 	a := Account(t, c, "acme")
 	old := &catalog.Certificate{Fingerprint: "01", Account: a.ID, DER: []byte{1}, CreatedAt: noon}
 	now := &catalog.Certificate{Fingerprint: "02", Account: a.ID, DER: []byte{2}, Current: true, CreatedAt: noon.Add(time.Hour)}
-	key := &catalog.AccessKey{ID: ID(), Account: a.ID, Fingerprint: "03", Public: []byte{3}, Held: catalog.KeysGateway, CreatedAt: noon}
+	key := &catalog.AccessKey{
+		ID: ID(), Account: a.ID, Fingerprint: "03", Public: []byte{3}, Held: catalog.KeysCustomer,
+		Challenge: MAC(), ChallengeUntil: noon.Add(time.Hour), CreatedAt: noon,
+	}
 	Update(t, c, func(tx *catalog.Tx) error {
 		return errors.Join(tx.InsertCertificate(old), tx.InsertCertificate(now), tx.InsertAccessKey(key),
 			tx.PutRecordKey(&catalog.RecordKey{Account: a.ID, Fingerprint: "01", Wrapped: []byte{9}}),
@@ -216,7 +224,9 @@ func testKeys(t *testing.T, c *catalog.Catalog) {
 		[]*catalog.Certificate{now, old})
 	wantSame(t, get(t, c, func(tx *catalog.Tx) ([]*catalog.RecordKey, error) { return tx.RecordKeys(a.ID) }),
 		[]*catalog.RecordKey{{Account: a.ID, Fingerprint: "01", Wrapped: []byte{8}}})
-	old.RemovedAt, key.Confirmed, key.RemovedAt = noon, true, noon
+	old.RemoveAt, old.RemovedAt = noon.Add(-time.Hour), noon
+	key.Held, key.Period, key.Confirmed, key.Challenge, key.ChallengeUntil = catalog.HeldPassphrase, "2026", true, nil, time.Time{}
+	key.RemoveAt, key.RemovedAt = noon.Add(-time.Hour), noon
 	Update(t, c, func(tx *catalog.Tx) error {
 		return errors.Join(tx.SaveCertificate(old), tx.SaveAccessKey(key), tx.DeleteRecordKey(a.ID, "01"))
 	})

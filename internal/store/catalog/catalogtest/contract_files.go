@@ -45,7 +45,7 @@ func testFileRoundTrip(t *testing.T, c *catalog.Catalog) {
 			Format: "iso20022.pain.001", Variant: "pain.001.001.09", BatchCount: 2, PaymentCount: 7,
 			Codes: []string{"a", "b"}, Summary: []byte("sealed"),
 		},
-		Keep: true, Fence: 3,
+		Keep: true, Fence: 3, Lock: 4,
 	}
 	f.ReceivedAt = noon
 	Update(t, c, func(tx *catalog.Tx) error { return tx.SaveFile(f) })

@@ -29,6 +29,8 @@ CREATE TABLE account (
     temp_names       TEXT NOT NULL,
     require_both     INTEGER NOT NULL,
     allow_from       BLOB, -- sealed
+    key_period       TEXT NOT NULL,
+    receipts         INTEGER NOT NULL,
     state            TEXT NOT NULL,
     created_at       INTEGER NOT NULL
 );
@@ -47,9 +49,11 @@ CREATE TABLE certificate (
     der         BLOB NOT NULL,
     current     INTEGER NOT NULL,
     created_at  INTEGER NOT NULL,
+    remove_at   INTEGER NOT NULL,
     removed_at  INTEGER NOT NULL
 );
 CREATE INDEX certificate_account ON certificate (account, created_at);
+CREATE INDEX certificate_due ON certificate (remove_at) WHERE remove_at > 0 AND removed_at = 0;
 
 CREATE TABLE record_key (
     account     TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
@@ -59,16 +63,45 @@ CREATE TABLE record_key (
 );
 
 CREATE TABLE access_key (
-    id          TEXT PRIMARY KEY,
-    account     TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
-    fingerprint TEXT NOT NULL,
-    public      BLOB NOT NULL,
-    held        TEXT NOT NULL,
-    confirmed   INTEGER NOT NULL,
-    created_at  INTEGER NOT NULL,
-    removed_at  INTEGER NOT NULL
+    id              TEXT PRIMARY KEY,
+    account         TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    fingerprint     TEXT NOT NULL,
+    public          BLOB NOT NULL,
+    held            TEXT NOT NULL,
+    period          TEXT NOT NULL,
+    confirmed       INTEGER NOT NULL,
+    challenge       BLOB, -- SHA-256 of the answer that confirms the key
+    challenge_until INTEGER NOT NULL,
+    created_at      INTEGER NOT NULL,
+    remove_at       INTEGER NOT NULL,
+    removed_at      INTEGER NOT NULL
 );
 CREATE INDEX access_key_account ON access_key (account, created_at);
+CREATE INDEX access_key_due ON access_key (remove_at) WHERE remove_at > 0 AND removed_at = 0;
+
+-- The combinations of keys that files were sealed under, one row for each that
+-- was ever used: a file names its own by number.
+CREATE TABLE file_lock (
+    seq          INTEGER PRIMARY KEY,
+    account      TEXT NOT NULL,
+    certificates TEXT NOT NULL, -- JSON lists of fingerprints, sorted
+    access_keys  TEXT NOT NULL,
+    UNIQUE (account, certificates, access_keys)
+);
+
+-- Signed statements. One that is not signed yet is an act that was begun.
+CREATE TABLE statement (
+    seq        INTEGER PRIMARY KEY,
+    id         TEXT NOT NULL UNIQUE,
+    account    TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    object     TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    text       BLOB,
+    signed     INTEGER NOT NULL
+);
+CREATE INDEX statement_account ON statement (account, seq);
+CREATE INDEX statement_unsigned ON statement (seq) WHERE signed = 0;
 
 CREATE TABLE login (
     id         TEXT PRIMARY KEY,
@@ -150,7 +183,8 @@ CREATE TABLE file (
     codes          TEXT NOT NULL,
     summary        BLOB, -- sealed
     keep           INTEGER NOT NULL,
-    fence          INTEGER NOT NULL
+    fence          INTEGER NOT NULL,
+    lock           INTEGER NOT NULL -- 0 = its header holds no wraps
 );
 CREATE UNIQUE INDEX file_number ON file (number);
 CREATE INDEX file_account ON file (account, number);
@@ -159,6 +193,10 @@ CREATE INDEX file_delivery ON file (account, delivery_mac, number) WHERE deliver
 -- Nearly all files rest as deleted, kept or delivered and are listed by number;
 -- workers, operators and start-up ask for the few others.
 CREATE INDEX file_state ON file (state, number) WHERE state NOT IN ('deleted', 'kept', 'delivered');
+-- What retention looks through, and what a key's removal concerns: only files
+-- whose bodies are there. The second answers SealedUnder without the rows.
+CREATE INDEX file_kept ON file (account, received_at) WHERE state = 'kept' AND body_kind <> 'none';
+CREATE INDEX file_sealed ON file (lock, id, size, received_at) WHERE lock > 0 AND body_kind <> 'none';
 
 -- Grants lie in slots of one size that are filled, wiped in place and used
 -- again, never deleted and never moved. When SQLite balances a tree it leaves
