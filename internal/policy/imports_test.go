@@ -27,7 +27,7 @@ var arrows = []struct {
 	{"internal/metrics", "fault"},
 	{"internal/terminal", ""},
 	{"internal/killpoint", ""},
-	{"internal/statement/...", "fault"},
+	{"internal/statement/...", "payment fault"},
 
 	// What files say.
 	{"internal/index/...", "index/... payment fault"},
@@ -47,12 +47,14 @@ var arrows = []struct {
 	{"internal/transfer/vpath", "fault"},
 	{"internal/transfer/bodies", "custody seal store/catalog store/vault durable fault"},
 	{"internal/transfer/inbox/...", "transfer/vpath custody store/catalog audit fault"},
-	{"internal/transfer/intake/...", "transfer/vpath transfer/inbox transfer/bodies custody seal store/catalog store/vault durable audit payment fault logging metrics"},
+	{"internal/transfer/intake/slots/...", "seal fault"},
+	{"internal/transfer/intake/...", "transfer/intake/slots transfer/vpath transfer/inbox transfer/bodies custody seal store/catalog store/vault durable audit payment fault logging metrics"},
 	{"internal/transfer/outbox/...", "transfer/vpath transfer/inbox transfer/bodies transfer/intake fileobject custody seal store/catalog audit payment fault"},
 	{"internal/indexer/...", "index transfer/bodies fileobject work custody seal store/catalog store/accountdb audit payment fault metrics"},
 
 	// Doors.
-	{"internal/transfer/sftpd/...", "transfer/vpath transfer/intake transfer/outbox account store/catalog fault logging metrics"},
+	{"internal/transfer/sftpd/packets/...", "fault"},
+	{"internal/transfer/sftpd/...", "transfer/sftpd/packets transfer/vpath transfer/intake transfer/outbox account store/catalog fault logging metrics"},
 	{"internal/portal", "payment fault"},
 	{"internal/portal/client/...", "portal fault"},
 	{"internal/portal/api/...", "portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account custody keys store/catalog store/accountdb audit payment fault logging"},

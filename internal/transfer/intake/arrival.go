@@ -12,6 +12,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/intake/slots"
 )
 
 // writebackStep is how much of a long upload is gathered before the disk is
@@ -32,8 +33,9 @@ type Arrival struct {
 	file   *catalog.File
 	waits  bool // its name says "not finished": Commit makes it wait for its rename
 	fresh  freshKeys
-	header []byte
-	board  board
+	body   *seal.Body
+	header int // its length
+	board  *slots.Board
 
 	gate  sync.RWMutex // held for reading by writers, for writing by what ends or syncs
 	ended bool         // guarded by gate
@@ -62,11 +64,8 @@ func (k freshKeys) wipe() {
 
 // newArrival joins the parts. object holds at least the header.
 func newArrival(in *Intake, spec Spec, f *catalog.File, body *seal.Body, header []byte, obj object) *Arrival {
-	a := &Arrival{in: in, spec: spec, file: f, header: header, object: obj}
-	a.board = board{
-		body: body, header: len(header), object: a.currentObject, grown: a.leaveMemory,
-		hash: newContentHash(&in.held), held: &in.held, slots: make(map[int64]*slot),
-	}
+	a := &Arrival{in: in, spec: spec, file: f, body: body, header: len(header), object: obj}
+	a.board = slots.New(body, len(header), &in.held, func() slots.Object { return a.currentObject() }, a.leaveMemory)
 	return a
 }
 
@@ -74,15 +73,11 @@ func newArrival(in *Intake, spec Spec, f *catalog.File, body *seal.Body, header 
 func (a *Arrival) ID() uuid.UUID { return a.file.ID }
 
 // Size returns the end of the furthest byte written so far.
-func (a *Arrival) Size() int64 {
-	a.board.mu.Lock()
-	defer a.board.mu.Unlock()
-	return a.board.size
-}
+func (a *Arrival) Size() int64 { return a.board.Size() }
 
 // Durable returns the length that a client may resume from: the leading whole
 // slots (R6), but not all of them when they may be the whole file.
-func (a *Arrival) Durable() int64 { return a.board.durable() }
+func (a *Arrival) Durable() int64 { return a.board.Durable() }
 
 // SetModTime records the client's time of the file; it is shown in /in.
 func (a *Arrival) SetModTime(t time.Time) {
@@ -109,7 +104,7 @@ func (a *Arrival) WriteAt(p []byte, off int64) (int, error) {
 	if off < 0 || off > MaxSize-int64(len(p)) {
 		return 0, a.fail(fault.New(fault.TooLarge, "intake: write", "a file may have at most %d GiB", MaxSize>>30))
 	}
-	n, err := a.board.write(p, off)
+	n, err := a.board.Write(p, off)
 	if err != nil {
 		return n, a.fail(err)
 	}
@@ -154,7 +149,7 @@ func (a *Arrival) hintDisk(off int64, n int) {
 	f, ok := a.object.(durable.File)
 	a.mu.Unlock()
 	if ok {
-		end := seal.SlotOffset(a.board.header, off/seal.SlotSize)
+		end := seal.SlotOffset(a.header, off/seal.SlotSize)
 		durable.StartWriteback(f, max(0, end-2*step), 2*step)
 	}
 }
@@ -234,7 +229,7 @@ func (a *Arrival) Sync() error {
 	if err := a.usable(); err != nil {
 		return err
 	}
-	if err := a.board.tail(); err != nil {
+	if err := a.board.Tail(); err != nil {
 		return a.fail(err)
 	}
 	a.mu.Lock()
@@ -275,7 +270,7 @@ func (a *Arrival) Commit(ctx context.Context) (*catalog.File, error) {
 	f, err := a.commit(ctx)
 	a.ended = true
 	a.in.live.remove(a)
-	a.board.release()
+	a.board.Release()
 	a.fresh.wipe()
 	if err != nil {
 		a.in.count(a, "refused")
@@ -292,14 +287,14 @@ func (a *Arrival) commit(ctx context.Context) (*catalog.File, error) {
 	if err := a.usable(); err != nil {
 		return nil, err
 	}
-	if !a.board.complete() {
+	if !a.board.Complete() {
 		return nil, fault.New(fault.Invalid, "intake: commit",
 			"the file has a hole: some of its bytes were never sent; send it again")
 	}
-	if err := a.board.tail(); err != nil {
+	if err := a.board.Tail(); err != nil {
 		return nil, err
 	}
-	sum, err := a.board.sum()
+	sum, err := a.board.Sum()
 	if err != nil {
 		return nil, err
 	}
@@ -327,7 +322,7 @@ func (a *Arrival) Abort(cause error) {
 	if err == nil {
 		err = a.suspend(ctx)
 	}
-	a.board.release()
+	a.board.Release()
 	a.fresh.wipe()
 	if err != nil {
 		a.in.log.Warn("arrival discarded", "file", a.file.ID, "cause", cause, "err", err)

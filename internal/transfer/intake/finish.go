@@ -23,10 +23,10 @@ func (in *Intake) finish(ctx context.Context, a *Arrival, sum [32]byte) (*catalo
 		return nil, err
 	}
 	f := *a.file
-	describe(rec, a.spec, &f, a.board.size, sum)
+	describe(rec, a.spec, &f, a.board.Size(), sum)
 	now := in.now()
 	f.ReceivedAt = now
-	end := seal.ObjectSize(a.board.header, f.Content.Size) - seal.TrailerSize
+	end := seal.ObjectSize(a.header, f.Content.Size) - seal.TrailerSize
 	if !a.waits {
 		t := seal.Trailer{Size: f.Content.Size, SHA256: sum, Name: a.spec.Path.Base(), ReceivedAt: now}
 		if err := a.writeTrailer(end, t); err != nil {
@@ -65,7 +65,7 @@ func deliveryMAC(rec *custody.Records, login uuid.UUID, p vpath.Path, sum []byte
 
 // writeTrailer ends the object at the given offset.
 func (a *Arrival) writeTrailer(at int64, t seal.Trailer) error {
-	_, err := a.currentObject().WriteAt(a.board.body.SealTrailer(nil, t), at)
+	_, err := a.currentObject().WriteAt(a.body.SealTrailer(nil, t), at)
 	return err
 }
 
@@ -86,7 +86,7 @@ func (a *Arrival) settle(length int64) (inline []byte, err error) {
 		}
 		obj = a.currentObject()
 	}
-	if a.board.extent > length || a.resumedObject {
+	if a.board.Extent() > length || a.resumedObject {
 		if err := obj.Truncate(length); err != nil {
 			return nil, err
 		}

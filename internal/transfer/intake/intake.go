@@ -32,6 +32,7 @@ import (
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/vault"
 	"sealgate/internal/transfer/inbox"
+	"sealgate/internal/transfer/intake/slots"
 	"sealgate/internal/transfer/vpath"
 )
 
@@ -77,7 +78,7 @@ type Intake struct {
 	confirmed confirmations
 	inline    inlineUse
 	renames   stripes
-	held      holding
+	held      slots.Holding
 	active    atomic.Int64 // when a file last began or was received, Unix milliseconds
 }
 
@@ -97,13 +98,13 @@ func New(cat *catalog.Catalog, v vault.Vault, keys *custody.Custodian, opt Optio
 	return &Intake{
 		catalog: cat, vault: v, keys: keys,
 		node: opt.Node, now: opt.Now, log: opt.Log, space: opt.Space, observe: opt.Observe,
-		live: newRegistry(), confirmed: newConfirmations(), held: holding{max: maxHeld},
+		live: newRegistry(), confirmed: newConfirmations(),
 	}
 }
 
 func (in *Intake) count(a *Arrival, outcome string) {
 	if in.observe != nil {
-		in.observe(a.spec.Source, outcome, a.board.size)
+		in.observe(a.spec.Source, outcome, a.board.Size())
 	}
 }
 

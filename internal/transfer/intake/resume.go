@@ -9,6 +9,7 @@ import (
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/inbox"
+	"sealgate/internal/transfer/intake/slots"
 )
 
 // errTakenOver ends an arrival whose client came back on another connection
@@ -117,7 +118,7 @@ func (in *Intake) reopen(ctx context.Context, spec Spec, f *catalog.File) (*Arri
 		obj.Close()
 		return nil, err
 	}
-	a.board.rediscover()
+	a.board.Rediscover()
 	in.live.add(a)
 	return a, nil
 }
@@ -138,21 +139,6 @@ func (in *Intake) openBody(ctx context.Context, f *catalog.File, obj io.ReaderAt
 	}
 	body, err := seal.NewBody(key, f.ID)
 	return body, raw, err
-}
-
-// rediscover finds the leading whole slots of an object by opening them, and
-// hashes them on the way.
-func (b *board) rediscover() {
-	for k := int64(0); ; k++ {
-		buf := b.held.take()
-		if err := readSlot(b.object(), b.header, buf, k, b.body.OpenSlot); err != nil {
-			b.held.give(buf)
-			return
-		}
-		b.hash.offer(k, buf)
-		b.whole.set(k)
-		b.size = (k + 1) * seal.SlotSize
-	}
 }
 
 // durableLength returns how much of an unfinished arrival a client may count
@@ -179,11 +165,5 @@ func (in *Intake) measure(ctx context.Context, f *catalog.File) int64 {
 	if err != nil {
 		return 0
 	}
-	buf := slotBuffers.Get().(*[seal.SlotSize]byte)
-	defer slotBuffers.Put(buf)
-	for k := int64(0); ; k++ {
-		if readSlot(obj, len(header), buf, k, body.OpenSlot) != nil {
-			return resumeFrom(k, false)
-		}
-	}
+	return slots.Measure(obj, len(header), body)
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"sealgate/internal/account"
+	"sealgate/internal/transfer/sftpd/packets"
 )
 
 // graceForLast is how long the end of a TCP connection is held back from the
@@ -170,11 +171,11 @@ func (c *conn) channel(nc ssh.NewChannel) {
 
 // subsystem reads the name in a subsystem request (RFC 4254 section 6.5).
 func subsystem(payload []byte) string {
-	name, rest, ok := cutString(payload)
-	if !ok || len(rest) > 0 {
+	var request struct{ Name string }
+	if ssh.Unmarshal(payload, &request) != nil {
 		return ""
 	}
-	return name
+	return request.Name
 }
 
 // sftp runs one SFTP session over ch.
@@ -182,14 +183,14 @@ func (c *conn) sftp(ch ssh.Channel) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	s := newSession(ctx, c, c.who.Load())
-	f := newFilter(ch, s)
+	f := packets.New(ch, s)
 	s.filter = f
 	c.mu.Lock()
 	c.sessions[s] = struct{}{}
 	c.mu.Unlock()
 	defer c.srv.opt.Metrics.Session("sftp")()
-	err := f.run(func(transfers bool) error {
-		options := []sftp.RequestServerOption{sftp.WithRSMaxTxPacket(maxData)}
+	err := f.Run(func(transfers bool) error {
+		options := []sftp.RequestServerOption{sftp.WithRSMaxTxPacket(packets.MaxData)}
 		if transfers {
 			options = append(options, sftp.WithRSAllocator())
 		}
@@ -211,7 +212,7 @@ func (c *conn) quiet() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for s := range c.sessions {
-		if !s.filter.idle() {
+		if !s.filter.Idle() {
 			return false
 		}
 	}

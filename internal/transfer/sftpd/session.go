@@ -12,6 +12,7 @@ import (
 	"sealgate/internal/account"
 	"sealgate/internal/fault"
 	"sealgate/internal/transfer/intake"
+	"sealgate/internal/transfer/sftpd/packets"
 	"sealgate/internal/transfer/vpath"
 )
 
@@ -23,7 +24,7 @@ type session struct {
 	conn   *conn
 	who    *account.Identity
 	inbox  *intake.Inbox
-	filter *filter
+	filter *packets.Filter
 
 	handles atomic.Int32
 
@@ -54,7 +55,7 @@ func (s *session) log() *slog.Logger {
 
 // takeHandle counts an open file or folder; freeHandle gives it back.
 func (s *session) takeHandle() error {
-	if s.handles.Add(1) > maxHandles {
+	if s.handles.Add(1) > packets.MaxHandles {
 		s.handles.Add(-1)
 		return refuse(fault.TryLater, "too many open files in one session; close some first")
 	}
@@ -79,16 +80,16 @@ func (s *session) uploadAt(raw string) *upload {
 	return s.upload(p)
 }
 
-// sync implements events: fsync@openssh.com.
-func (s *session) sync(path string) error {
+// Sync implements packets.Events: fsync@openssh.com.
+func (s *session) Sync(path string) error {
 	if u := s.uploadAt(path); u != nil {
 		return s.told("fsync", u.sync())
 	}
 	return nil // a handle open for reading
 }
 
-// firstWrite implements events.
-func (s *session) firstWrite(path string, offset uint64) {
+// FirstWrite implements packets.Events.
+func (s *session) FirstWrite(path string, offset uint64) {
 	if u := s.uploadAt(path); u != nil {
 		u.begin(offset)
 	}
@@ -101,8 +102,8 @@ func (s *session) done(p vpath.Path, id uuid.UUID) {
 	s.committed[p.String()] = append(s.committed[p.String()], id)
 }
 
-// closed implements events: the OK to a CLOSE is on its way.
-func (s *session) closed(path string) {
+// Closed implements packets.Events: the OK to a CLOSE is on its way.
+func (s *session) Closed(path string) {
 	at, p, err := place(path)
 	if err != nil || at != inIn {
 		return
@@ -134,10 +135,10 @@ func (s *session) answer(id uuid.UUID) {
 	s.conn.owed.Add(1)
 }
 
-// followed implements events: the client has seen what was answered (R2). The
+// Followed implements packets.Events: the client has seen what was answered (R2). The
 // end of the channel counts only when the client sent it: a lost connection
 // looks the same from up here.
-func (s *session) followed(end bool) {
+func (s *session) Followed(end bool) {
 	if !s.owed.Load() || end && s.conn.lost.Load() {
 		return
 	}

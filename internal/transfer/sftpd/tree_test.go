@@ -13,6 +13,7 @@ import (
 	"github.com/pkg/sftp"
 
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/sftpd/packets"
 )
 
 func put(t *testing.T, c *sftp.Client, name string, flags int, content []byte) error {
@@ -360,7 +361,7 @@ func TestHandleCap(t *testing.T) {
 	c := h.sftp()
 	var last error
 	open := 0
-	for range maxHandles + 5 {
+	for range packets.MaxHandles + 5 {
 		f, err := c.OpenFile("/in/"+strings.Repeat("x", open+1), fresh)
 		if err != nil {
 			last = err
@@ -369,8 +370,8 @@ func TestHandleCap(t *testing.T) {
 		defer f.Close()
 		open++
 	}
-	if open != maxHandles {
-		t.Errorf("%d handles, want %d", open, maxHandles)
+	if open != packets.MaxHandles {
+		t.Errorf("%d handles, want %d", open, packets.MaxHandles)
 	}
 	wantStatus(t, last, 4, "too many open files")
 	if _, err := c.ReadDir("/in"); err == nil {

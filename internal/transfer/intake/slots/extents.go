@@ -1,4 +1,4 @@
-package intake
+package slots
 
 // span is the half-open range [from, to) of bytes within a slot.
 type span struct{ from, to int }

@@ -1,4 +1,10 @@
-package intake
+// Package slots turns the bytes of a file that arrive in any order into whole
+// slots, each sealed and written to the object once as a rule, and into the
+// content's hash. It keeps in memory what is not whole yet, within bounds.
+//
+// It knows neither rows nor names: the intake decides what the object is, and
+// when an arrival ends.
+package slots
 
 import (
 	"io"
@@ -21,29 +27,42 @@ const (
 	maxSpans      = 1024 // pieces of one slot that do not touch
 )
 
-// maxHeld is how many slot buffers all arrivals hold together (512 MiB). Beyond
+// maxHeld is how many slot buffers all boards hold together (512 MiB). Beyond
 // it each keeps one, and puts aside what it cannot finish.
 const maxHeld = 8192
 
-// holding counts the slot buffers that the arrivals of an intake hold.
-type holding struct {
+// Holding counts the slot buffers that all boards of an intake hold together.
+// The zero value is ready.
+type Holding struct {
 	buffers atomic.Int64
-	max     int64
+	max     atomic.Int64 // 0 = maxHeld
 }
 
-func (h *holding) take() *[seal.SlotSize]byte {
+// AtMost sets how many buffers are held before memory is tight; 0 = 512 MiB.
+func (h *Holding) AtMost(n int64) { h.max.Store(n) }
+
+// Buffers is how many are held now.
+func (h *Holding) Buffers() int64 { return h.buffers.Load() }
+
+func (h *Holding) take() *[seal.SlotSize]byte {
 	h.buffers.Add(1)
 	return slotBuffers.Get().(*[seal.SlotSize]byte)
 }
 
-func (h *holding) give(buf *[seal.SlotSize]byte) {
+func (h *Holding) give(buf *[seal.SlotSize]byte) {
 	h.buffers.Add(-1)
 	slotBuffers.Put(buf)
 }
 
-func (h *holding) tight() bool { return h.buffers.Load() > h.max }
+func (h *Holding) tight() bool {
+	most := h.max.Load()
+	if most == 0 {
+		most = maxHeld
+	}
+	return h.buffers.Load() > most
+}
 
-var errScattered = fault.New(fault.Invalid, "intake: write", "the file is written in too many places at once; send it from its beginning on")
+var errScattered = fault.New(fault.Invalid, "slots: write", "the file is written in too many places at once; send it from its beginning on")
 
 // slot is one slot that is not whole yet. Its mutex guards all fields; a
 // writer that waited for it looks at done before it goes on.
@@ -85,18 +104,16 @@ func (b bitset) leading() int64 {
 	return int64(len(b)) * 64
 }
 
-// board keeps the unfinished slots of an arrival and which slots are whole.
-// Bytes may come in any order, overlap and come again; board turns them into
+// Board keeps the unfinished slots of an arrival and which slots are whole.
+// Bytes may come in any order, overlap and come again; Board turns them into
 // whole slots, sealed and written to the object once each as a rule.
-type board struct {
+type Board struct {
 	body   *seal.Body
 	header int // length of the object's header
-	object func() object
-	// grown is called before the first whole slot is written: a file of more
-	// than a slot leaves memory.
-	grown func() error
-	hash  *contentHash
-	held  *holding // of all arrivals
+	object func() Object
+	grown  func() error
+	hash   *contentHash
+	held   *Holding // of all boards
 
 	buffered atomic.Int64 // slots with a buffer
 
@@ -107,8 +124,38 @@ type board struct {
 	extent int64 // end of the furthest byte of the object written
 }
 
-// write takes p at offset off.
-func (b *board) write(p []byte, off int64) (int, error) {
+// Object is where the sealed slots go.
+type Object interface {
+	io.ReaderAt
+	io.WriterAt
+}
+
+// New returns an empty board. object is asked for before each use: grown may
+// change it, which is called before the first whole slot is written, because a
+// file of more than a slot leaves memory.
+func New(body *seal.Body, header int, held *Holding, object func() Object, grown func() error) *Board {
+	return &Board{
+		body: body, header: header, held: held, object: object, grown: grown,
+		hash: newContentHash(held), slots: make(map[int64]*slot),
+	}
+}
+
+// Size is the end of the furthest byte written.
+func (b *Board) Size() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.size
+}
+
+// Extent is the end of the furthest byte of the object written.
+func (b *Board) Extent() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.extent
+}
+
+// Write takes p at offset off.
+func (b *Board) Write(p []byte, off int64) (int, error) {
 	n := 0
 	for n < len(p) {
 		pos := off + int64(n)
@@ -135,7 +182,7 @@ func (b *board) write(p []byte, off int64) (int, error) {
 }
 
 // mayBuffer is how many unfinished slots may stay in memory.
-func (b *board) mayBuffer() int64 {
+func (b *Board) mayBuffer() int64 {
 	if b.held.tight() {
 		return 1
 	}
@@ -143,7 +190,7 @@ func (b *board) mayBuffer() int64 {
 }
 
 // fill copies p into slot k at byte at, and seals the slot when that made it whole.
-func (b *board) fill(k int64, at int, p []byte) error {
+func (b *Board) fill(k int64, at int, p []byte) error {
 	for {
 		s, err := b.take(k)
 		if err != nil {
@@ -162,7 +209,7 @@ func (b *board) fill(k int64, at int, p []byte) error {
 
 // take returns the unfinished slot k. A whole slot that is written again
 // becomes unfinished: its bytes are on the object.
-func (b *board) take(k int64) (*slot, error) {
+func (b *Board) take(k int64) (*slot, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if s := b.slots[k]; s != nil {
@@ -182,7 +229,10 @@ func (b *board) take(k int64) (*slot, error) {
 }
 
 // fillSlot does fill's work under the slot's mutex.
-func (b *board) fillSlot(s *slot, k int64, at int, p []byte) error {
+func (b *Board) fillSlot(s *slot, k int64, at int, p []byte) error {
+	if s.buf == nil && len(p) == seal.SlotSize { // nothing of it is in memory: no need to copy
+		return b.finishSlot(s, k, p)
+	}
 	if s.buf == nil {
 		if err := b.recall(s, k); err != nil {
 			return err
@@ -196,15 +246,23 @@ func (b *board) fillSlot(s *slot, k int64, at int, p []byte) error {
 	if !s.ext.covers(seal.SlotSize) {
 		return nil
 	}
+	return b.finishSlot(s, k, s.buf[:])
+}
+
+// finishSlot seals the whole slot, whose bytes are p, and hands them to the
+// hash: the slot's own buffer, or the caller's.
+func (b *Board) finishSlot(s *slot, k int64, p []byte) error {
 	if err := b.grown(); err != nil {
 		return err
 	}
-	if err := b.put(k, s.buf[:]); err != nil {
+	if err := b.put(k, p); err != nil {
 		return err
 	}
-	b.hash.offer(k, s.buf)
+	b.hash.offer(k, p, s.buf)
+	if s.buf != nil {
+		b.buffered.Add(-1)
+	}
 	s.buf, s.done = nil, true
-	b.buffered.Add(-1)
 
 	b.mu.Lock()
 	delete(b.slots, k)
@@ -214,7 +272,7 @@ func (b *board) fillSlot(s *slot, k int64, at int, p []byte) error {
 }
 
 // recall gives the slot a buffer with what is on the object, if anything is.
-func (b *board) recall(s *slot, k int64) error {
+func (b *Board) recall(s *slot, k int64) error {
 	buf := b.held.take()
 	if len(s.ext) > 0 {
 		open := opener(b.body.OpenSlot)
@@ -237,11 +295,11 @@ func readSlot(obj io.ReaderAt, header int, buf *[seal.SlotSize]byte, k int64, op
 	sealed := sealedBuffers.Get().(*[seal.SlotSize + seal.Overhead]byte)
 	defer sealedBuffers.Put(sealed)
 	if n, err := obj.ReadAt(sealed[:], seal.SlotOffset(header, k)); n < len(sealed) {
-		return fault.Wrap(fault.Damaged, "intake: read back", err)
+		return fault.Wrap(fault.Damaged, "slots: read back", err)
 	}
 	plain, err := open(buf[:0], k, sealed[:])
 	if err == nil && len(plain) != seal.SlotSize {
-		err = fault.New(fault.Damaged, "intake: read back", "slot %d holds %d bytes", k, len(plain))
+		err = fault.New(fault.Damaged, "slots: read back", "slot %d holds %d bytes", k, len(plain))
 	}
 	return err
 }
@@ -253,11 +311,11 @@ type opener func(dst []byte, k int64, sealed []byte) ([]byte, error)
 var sealedBuffers = sync.Pool{New: func() any { return new([seal.SlotSize + seal.Overhead]byte) }}
 
 // put seals plain as slot k onto the object.
-func (b *board) put(k int64, plain []byte) error {
+func (b *Board) put(k int64, plain []byte) error {
 	return b.putSealed(k, plain, b.body.SealSlot)
 }
 
-func (b *board) putSealed(k int64, plain []byte, sealer func([]byte, int64, []byte) []byte) error {
+func (b *Board) putSealed(k int64, plain []byte, sealer func([]byte, int64, []byte) []byte) error {
 	sealed := sealedBuffers.Get().(*[seal.SlotSize + seal.Overhead]byte)
 	defer sealedBuffers.Put(sealed)
 	out := sealer(sealed[:0], k, plain)
@@ -273,7 +331,7 @@ func (b *board) putSealed(k int64, plain []byte, sealer func([]byte, int64, []by
 
 // putAside seals one buffered slot as a part onto the object, so that memory
 // stays bounded when a client writes all over a file.
-func (b *board) putAside() error {
+func (b *Board) putAside() error {
 	b.mu.Lock()
 	candidates := make(map[int64]*slot, len(b.slots))
 	for k, s := range b.slots {
@@ -293,7 +351,7 @@ func (b *board) putAside() error {
 	return nil
 }
 
-func (b *board) setAside(s *slot, k int64) error {
+func (b *Board) setAside(s *slot, k int64) error {
 	if err := b.grown(); err != nil {
 		return err
 	}
@@ -318,9 +376,9 @@ func blankHoles(buf *[seal.SlotSize]byte, ext extents) {
 	clear(buf[at:])
 }
 
-// tail seals the last, short slot, when its bytes are there without a hole.
+// Tail seals the last, short slot, when its bytes are there without a hole.
 // It may be sealed again when the file grows. Writers must be shut out.
-func (b *board) tail() error {
+func (b *Board) Tail() error {
 	k, n := b.size/seal.SlotSize, int(b.size%seal.SlotSize)
 	s := b.slots[k]
 	if n == 0 || s == nil || !s.ext.covers(n) {
@@ -334,9 +392,9 @@ func (b *board) tail() error {
 	return b.put(k, s.buf[:n])
 }
 
-// complete reports whether every byte from 0 to size was written. Writers must
+// Complete reports whether every byte from 0 to size was written. Writers must
 // be shut out.
-func (b *board) complete() bool {
+func (b *Board) Complete() bool {
 	full, n := b.size/seal.SlotSize, int(b.size%seal.SlotSize)
 	if b.whole.leading() < full {
 		return false
@@ -344,8 +402,8 @@ func (b *board) complete() bool {
 	return n == 0 || b.slots[full] != nil && b.slots[full].ext.covers(n)
 }
 
-// sum finishes the content hash. Writers must be shut out and the tail sealed.
-func (b *board) sum() ([32]byte, error) {
+// Sum finishes the content hash. Writers must be shut out and the tail sealed.
+func (b *Board) Sum() ([32]byte, error) {
 	full, n := b.size/seal.SlotSize, int(b.size%seal.SlotSize)
 	slots := full
 	if n > 0 {
@@ -362,8 +420,8 @@ func (b *board) sum() ([32]byte, error) {
 	})
 }
 
-// durable is the length that a client may resume from.
-func (b *board) durable() int64 {
+// Durable is the length that a client may resume from.
+func (b *Board) Durable() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	whole := b.whole.leading()
@@ -381,8 +439,8 @@ func resumeFrom(slots int64, more bool) int64 {
 	return slots * seal.SlotSize
 }
 
-// release gives all buffers back. Writers must be shut out.
-func (b *board) release() {
+// Release gives all buffers back. Writers must be shut out.
+func (b *Board) Release() {
 	for k, s := range b.slots {
 		if s.buf != nil {
 			clear(s.buf[:])
@@ -393,4 +451,31 @@ func (b *board) release() {
 	b.hash.mu.Lock()
 	b.hash.release()
 	b.hash.mu.Unlock()
+}
+
+// Rediscover finds the leading whole slots of an object by opening them, and
+// hashes them on the way. It comes before the first Write.
+func (b *Board) Rediscover() {
+	for k := int64(0); ; k++ {
+		buf := b.held.take()
+		if err := readSlot(b.object(), b.header, buf, k, b.body.OpenSlot); err != nil {
+			b.held.give(buf)
+			return
+		}
+		b.hash.offer(k, buf[:], buf)
+		b.whole.set(k)
+		b.size = (k + 1) * seal.SlotSize
+	}
+}
+
+// Measure returns the length that a client may resume the object from, of which
+// nothing is known but what opens.
+func Measure(obj io.ReaderAt, header int, body *seal.Body) int64 {
+	buf := slotBuffers.Get().(*[seal.SlotSize]byte)
+	defer slotBuffers.Put(buf)
+	for k := int64(0); ; k++ {
+		if readSlot(obj, header, buf, k, body.OpenSlot) != nil {
+			return resumeFrom(k, false)
+		}
+	}
 }

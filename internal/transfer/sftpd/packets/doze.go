@@ -1,4 +1,4 @@
-package sftpd
+package packets
 
 import (
 	"encoding/binary"
@@ -18,7 +18,7 @@ type start [5]byte
 func (s start) length() int { return int(binary.BigEndian.Uint32(s[:])) }
 func (s start) typ() byte   { return s[4] }
 
-// run waits for packets and runs serve while there are any. A request server
+// Run answers INIT, then waits for packets and runs serve while there are any. A request server
 // of pkg/sftp has a dozen goroutines and knows nothing that a session without
 // open handles would miss: so it is started by a packet and sent home when the
 // session dozes. Most sessions doze most of the time; they cost one goroutine
@@ -29,8 +29,8 @@ func (s start) typ() byte   { return s[4] }
 // upload; one that lists folders needs none. When the first OPEN comes, the one
 // makes room for the other.
 //
-// run returns when the session is over, and then nothing of it runs any more.
-func (f *filter) run(serve func(transfers bool) error) error {
+// Run returns when the session is over, and then nothing of it runs any more.
+func (f *Filter) Run(serve func(transfers bool) error) error {
 	if err := f.hello(); err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (f *filter) run(serve func(transfers bool) error) error {
 }
 
 // hello answers INIT, which comes first and once.
-func (f *filter) hello() error {
+func (f *Filter) hello() error {
 	s, err := f.await()
 	if err != nil {
 		return err
@@ -91,22 +91,22 @@ func (f *filter) hello() error {
 }
 
 // await reads the beginning of a packet.
-func (f *filter) await() (s start, err error) {
+func (f *Filter) await() (s start, err error) {
 	_, err = io.ReadFull(f.ch, s[:])
 	if err == nil || err == io.EOF {
 		f.order.Lock()
-		f.ev.followed(err == io.EOF)
+		f.ev.Followed(err == io.EOF)
 		f.order.Unlock()
 	}
 	if n := s.length(); err == nil && (n < 5 || n > maxPacket) {
-		err = fault.New(fault.Invalid, "sftpd: packet", "a packet of %d bytes is not allowed", n)
+		err = fault.New(fault.Invalid, "packets: read", "a packet of %d bytes is not allowed", n)
 	}
 	return s, err
 }
 
-// begin is Read's side of run: it gives the channel back and waits for the next
+// begin is Read's side of Run: it gives the channel back and waits for the next
 // packet. io.EOF sends the request server home.
-func (f *filter) begin() (start, error) {
+func (f *Filter) begin() (start, error) {
 	if f.mine {
 		f.mine = false
 		f.turn <- struct{}{}
@@ -124,11 +124,11 @@ func (f *filter) begin() (start, error) {
 			if err := f.barrier(); err != nil {
 				return start{}, err
 			}
-			if f.idle() { // a folder may be open
+			if f.Idle() { // a folder may be open
 				return start{}, io.EOF
 			}
 		case <-sleepy.C:
-			if f.idle() {
+			if f.Idle() {
 				return start{}, io.EOF
 			}
 			sleepy.Reset(f.doze)

@@ -1,4 +1,4 @@
-package intake
+package slots
 
 import (
 	"math/rand/v2"

@@ -1,4 +1,4 @@
-package sftpd
+package packets
 
 import (
 	"bytes"
@@ -38,7 +38,7 @@ func (s *spy) log() []string {
 	return slices.Clone(s.said)
 }
 
-func (s *spy) sync(path string) error {
+func (s *spy) Sync(path string) error {
 	s.note("sync " + path)
 	if s.onSync != nil {
 		return s.onSync(path)
@@ -46,7 +46,7 @@ func (s *spy) sync(path string) error {
 	return nil
 }
 
-func (s *spy) firstWrite(path string, offset uint64) {
+func (s *spy) FirstWrite(path string, offset uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.first == nil {
@@ -55,9 +55,9 @@ func (s *spy) firstWrite(path string, offset uint64) {
 	s.first[path] = offset
 }
 
-func (s *spy) closed(path string) { s.note("closed " + path) }
+func (s *spy) Closed(path string) { s.note("closed " + path) }
 
-func (s *spy) followed(end bool) {
+func (s *spy) Followed(end bool) {
 	if end {
 		s.note("ended")
 		return
@@ -70,12 +70,12 @@ func (s *spy) followed(end bool) {
 func serveFiltered(t *testing.T, s *spy, h sftp.Handlers) net.Conn {
 	t.Helper()
 	client, server := net.Pipe()
-	f := newFilter(server, s)
+	f := New(server, s)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = f.run(func(bool) error {
-			return sftp.NewRequestServer(f, h, sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(maxData)).Serve()
+		_ = f.Run(func(bool) error {
+			return sftp.NewRequestServer(f, h, sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(MaxData)).Serve()
 		})
 		_ = f.Close()
 	}()
@@ -89,7 +89,7 @@ func serveFiltered(t *testing.T, s *spy, h sftp.Handlers) net.Conn {
 func TestClientSeesTheExtensionsAndItsBytes(t *testing.T) {
 	s := &spy{}
 	conn := serveFiltered(t, s, sftp.InMemHandler())
-	c, err := sftp.NewClientPipe(conn, conn, sftp.UseConcurrentWrites(true), sftp.MaxPacketUnchecked(maxData))
+	c, err := sftp.NewClientPipe(conn, conn, sftp.UseConcurrentWrites(true), sftp.MaxPacketUnchecked(MaxData))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,13 +309,13 @@ func TestBadPacketsEndTheSession(t *testing.T) {
 // A session whose request server went home works as before, again and again.
 func TestDozing(t *testing.T) {
 	client, server := net.Pipe()
-	f := newFilter(server, &spy{})
+	f := New(server, &spy{})
 	f.doze = time.Millisecond
 	runs := 0
 	done := make(chan error, 1)
 	h := sftp.InMemHandler()
 	go func() {
-		done <- f.run(func(transfers bool) error {
+		done <- f.Run(func(transfers bool) error {
 			runs++
 			if transfers {
 				return sftp.NewRequestServer(f, h, sftp.WithRSAllocator()).Serve()
@@ -373,7 +373,7 @@ func TestAnswersInPiecesComeOutWhole(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 50 {
 		out := &sink{}
-		f := newFilter(out, &spy{})
+		f := New(out, &spy{})
 		for range 4 {
 			f.waiting = append(f.waiting, request{typ: fxpRead})
 		}
@@ -429,8 +429,8 @@ func FuzzFilter(f *testing.F) {
 		h := sftp.InMemHandler()
 		h.FilePut = discard{}
 		ch := &stranger{Reader: bytes.NewReader(raw)}
-		filter := newFilter(ch, &spy{})
-		err := filter.run(func(bool) error {
+		filter := New(ch, &spy{})
+		err := filter.Run(func(bool) error {
 			return sftp.NewRequestServer(filter, h, sftp.WithRSAllocator()).Serve()
 		})
 		if err == nil {

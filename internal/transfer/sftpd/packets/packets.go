@@ -1,4 +1,19 @@
-package sftpd
+// Package packets stands between an SSH channel and pkg/sftp's request server
+// and adds what pkg/sftp does not have: limits@openssh.com and
+// fsync@openssh.com, a bound on packet sizes, the knowledge of which packet
+// followed which, and a server that goes home while a session says nothing.
+//
+// pkg/sftp answers requests strictly in the order in which they came, so the
+// requests that wait for an answer form a queue and each answer belongs to its
+// head. The filter answers its own two requests only when that queue is empty:
+// fsync is a barrier, and no client sees an answer out of order.
+//
+// Requests on a handle that no answer has named yet, or that was closed, never
+// reach pkg/sftp: it would use a request that another of its goroutines is
+// still opening.
+//
+// It knows paths and handles, not files: what they mean is the session's.
+package packets
 
 import (
 	"encoding/binary"
@@ -9,21 +24,21 @@ import (
 	"sealgate/internal/fault"
 )
 
-// events is what the filter tells its session. All paths are as the client
+// Events is what the filter tells its session. All paths are as the client
 // spelled them.
-type events interface {
-	// sync makes what was written to an open path durable. Every WRITE that
+type Events interface {
+	// Sync makes what was written to an open path durable. Every WRITE that
 	// the client sent earlier in the session has been answered.
-	sync(path string) error
-	// firstWrite is called before the first WRITE of a handle is forwarded:
+	Sync(path string) error
+	// FirstWrite is called before the first WRITE of a handle is forwarded:
 	// pkg/sftp's workers run WRITEs in any order, so only the wire knows
 	// where a client began.
-	firstWrite(path string, offset uint64)
-	// closed is called when the OK to a CLOSE has been written.
-	closed(path string)
-	// followed is called for everything that comes from the client: another
+	FirstWrite(path string, offset uint64)
+	// Closed is called when the OK to a CLOSE has been written.
+	Closed(path string)
+	// Followed is called for everything that comes from the client: another
 	// packet, or the end of the channel.
-	followed(end bool)
+	Followed(end bool)
 }
 
 // request is a request that was forwarded and not answered yet.
@@ -39,31 +54,20 @@ type handle struct {
 	written bool // a WRITE was seen; owned by Read
 }
 
-// filter stands between an SSH channel and pkg/sftp's request server and adds
-// what pkg/sftp does not have: limits@openssh.com and fsync@openssh.com, a
-// bound on packet sizes, and the knowledge of which packet followed which.
+// Filter is the filter of one session. To pkg/sftp it is the channel.
 //
-// pkg/sftp answers requests strictly in the order in which they came, so the
-// requests that wait for an answer form a queue and each answer belongs to its
-// head. The filter answers its own two requests only when that queue is empty:
-// fsync is a barrier, and no client sees an answer out of order.
-//
-// Requests on a handle that no answer has named yet, or that was closed, never
-// reach pkg/sftp: it would use a request that another of its goroutines is
-// still opening.
-//
-// Three goroutines use it: run waits for the beginning of a packet, Read
+// Three goroutines use it: Run waits for the beginning of a packet, Read
 // (pkg/sftp's receiver) takes the rest of it, Write (pkg/sftp's sender) passes
-// the answers on. run and Read take turns with the channel.
-type filter struct {
+// the answers on. Run and Read take turns with the channel.
+type Filter struct {
 	ch   io.ReadWriteCloser
-	ev   events
+	ev   Events
 	doze time.Duration
 
-	starts chan start    // from run to Read: a packet begins
-	home   chan struct{} // from run to Read: end, if nothing is open
-	turn   chan struct{} // from Read to run: the packet was taken whole
-	gone   chan struct{} // closed by run when nothing more will come
+	starts chan start    // from Run to Read: a packet begins
+	home   chan struct{} // from Run to Read: end, if nothing is open
+	turn   chan struct{} // from Read to Run: the packet was taken whole
+	gone   chan struct{} // closed by Run when nothing more will come
 	reason error         // why; set before gone is closed
 
 	// Owned by Read.
@@ -85,8 +89,9 @@ type filter struct {
 	dead    bool
 }
 
-func newFilter(ch io.ReadWriteCloser, ev events) *filter {
-	f := &filter{
+// New returns the filter of a session on ch. Run serves it.
+func New(ch io.ReadWriteCloser, ev Events) *Filter {
+	f := &Filter{
 		ch: ch, ev: ev, doze: dozeAfter, handles: make(map[string]*handle),
 		starts: make(chan start), home: make(chan struct{}), turn: make(chan struct{}), gone: make(chan struct{}),
 	}
@@ -95,27 +100,27 @@ func newFilter(ch io.ReadWriteCloser, ev events) *filter {
 }
 
 // Close closes the channel and frees a barrier that waits.
-func (f *filter) Close() error {
+func (f *Filter) Close() error {
 	f.die()
 	return f.ch.Close()
 }
 
-func (f *filter) die() {
+func (f *Filter) die() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.dead = true
 	f.moved.Broadcast()
 }
 
-// idle reports whether every request has been answered and no handle is open.
-func (f *filter) idle() bool {
+// Idle reports whether every request has been answered and no handle is open.
+func (f *Filter) Idle() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.waiting) == 0 && len(f.handles) == 0
 }
 
 // Read hands the client's packets to pkg/sftp.
-func (f *filter) Read(p []byte) (int, error) {
+func (f *Filter) Read(p []byte) (int, error) {
 	for len(f.head) == 0 && f.body == 0 {
 		if err := f.next(); err != nil {
 			return 0, err
@@ -136,7 +141,7 @@ func (f *filter) Read(p []byte) (int, error) {
 
 // next reads the beginning of the client's next packet and decides what is
 // done with it. A WRITE's data is not held here: it is passed through.
-func (f *filter) next() error {
+func (f *Filter) next() error {
 	if f.alone {
 		if err := f.barrier(); err != nil {
 			return err
@@ -160,7 +165,7 @@ func (f *filter) next() error {
 }
 
 // write forwards the head of a WRITE: type, id, handle, offset.
-func (f *filter) write(start start, n int) error {
+func (f *Filter) write(start start, n int) error {
 	const fixed = 5 + 4 + 4 // length and type, id, length of the handle
 	head := make([]byte, fixed, 64)
 	copy(head, start[:])
@@ -192,7 +197,7 @@ func (f *filter) write(start start, n int) error {
 	}
 	if !h.written {
 		h.written = true
-		f.ev.firstWrite(h.path, binary.BigEndian.Uint64(head[fixed+name:]))
+		f.ev.FirstWrite(h.path, binary.BigEndian.Uint64(head[fixed+name:]))
 	}
 	f.forward(r, head)
 	f.body = data
@@ -200,7 +205,7 @@ func (f *filter) write(start start, n int) error {
 }
 
 // route looks at a whole packet and forwards it or answers it.
-func (f *filter) route(packet []byte) error {
+func (f *Filter) route(packet []byte) error {
 	r := request{typ: packet[4], id: binary.BigEndian.Uint32(packet[5:])}
 	rest := packet[9:]
 	if climbs(rest, acts(r.typ)) {
@@ -265,7 +270,7 @@ func (f *filter) route(packet []byte) error {
 	return nil
 }
 
-func (f *filter) forward(r request, packet []byte) {
+func (f *Filter) forward(r request, packet []byte) {
 	f.mu.Lock()
 	f.waiting = append(f.waiting, r)
 	f.mu.Unlock()
@@ -274,7 +279,7 @@ func (f *filter) forward(r request, packet []byte) {
 
 // barrier waits until every earlier request has its answer. Nothing later is
 // forwarded in the meantime: this is Read's goroutine.
-func (f *filter) barrier() error {
+func (f *Filter) barrier() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for len(f.waiting) > 0 && !f.dead {
@@ -287,7 +292,7 @@ func (f *filter) barrier() error {
 }
 
 // answer sends an answer of our own when every earlier one is out.
-func (f *filter) answer(make func() []byte) error {
+func (f *Filter) answer(make func() []byte) error {
 	if err := f.barrier(); err != nil {
 		return err
 	}
@@ -297,7 +302,7 @@ func (f *filter) answer(make func() []byte) error {
 
 // find returns an open handle, nil when there is none of that name. A client
 // that guesses the name of a handle waits for the answer that gives it out.
-func (f *filter) find(name string) (*handle, error) {
+func (f *Filter) find(name string) (*handle, error) {
 	if h := f.lookup(name); h != nil {
 		return h, nil
 	}
@@ -307,19 +312,19 @@ func (f *filter) find(name string) (*handle, error) {
 	return f.lookup(name), nil
 }
 
-func (f *filter) lookup(name string) *handle {
+func (f *Filter) lookup(name string) *handle {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.handles[name]
 }
 
-func (f *filter) fsync(id uint32, args []byte) []byte {
+func (f *Filter) fsync(id uint32, args []byte) []byte {
 	name, _, ok := cutString(args)
 	h := f.lookup(name)
 	if !ok || h == nil {
 		return notOpen(id)
 	}
-	if err := f.ev.sync(h.path); err != nil {
+	if err := f.ev.Sync(h.path); err != nil {
 		return status(id, statusFailure, fault.Message(err))
 	}
 	return status(id, statusOK, "")
@@ -328,7 +333,7 @@ func (f *filter) fsync(id uint32, args []byte) []byte {
 // Write takes pkg/sftp's answers, which come in pieces, and passes them to the
 // client. Only answers that matter here are held until they are whole. pkg/sftp
 // drops its error: a client that is gone must not leave a barrier waiting.
-func (f *filter) Write(p []byte) (int, error) {
+func (f *Filter) Write(p []byte) (int, error) {
 	n, err := f.passOn(p)
 	if err != nil {
 		f.die()
@@ -336,7 +341,7 @@ func (f *filter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func (f *filter) passOn(p []byte) (int, error) {
+func (f *Filter) passOn(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		if f.pass > 0 {
 			n := min(f.pass, len(rest))
@@ -359,7 +364,7 @@ func (f *filter) passOn(p []byte) (int, error) {
 }
 
 // gather takes bytes of an answer until it is known what to do with it.
-func (f *filter) gather(p []byte) (int, error) {
+func (f *Filter) gather(p []byte) (int, error) {
 	n := f.hold(p, 5)
 	if len(f.held) < 5 {
 		return n, nil
@@ -402,7 +407,7 @@ func (f *filter) gather(p []byte) (int, error) {
 }
 
 // hold adds bytes of p to what is held until that has the wanted length.
-func (f *filter) hold(p []byte, want int) int {
+func (f *Filter) hold(p []byte, want int) int {
 	n := min(max(want-len(f.held), 0), len(p))
 	f.held = append(f.held, p[:n]...)
 	return n
@@ -411,7 +416,7 @@ func (f *filter) hold(p []byte, want int) int {
 // answered takes the head of the queue off: its answer has been written.
 // packet is that answer when it was held whole. It is the last that Write does
 // for an answer: when the queue is empty, another request server may write.
-func (f *filter) answered(packet []byte) {
+func (f *Filter) answered(packet []byte) {
 	f.mu.Lock()
 	if len(f.waiting) == 0 { // pkg/sftp never answers what was not asked
 		f.mu.Unlock()
@@ -428,6 +433,6 @@ func (f *filter) answered(packet []byte) {
 	f.moved.Broadcast()
 	f.mu.Unlock()
 	if closed {
-		f.ev.closed(r.path)
+		f.ev.Closed(r.path)
 	}
 }

@@ -1,4 +1,4 @@
-package sftpd
+package packets
 
 import (
 	"encoding/binary"
@@ -36,15 +36,15 @@ const (
 	statusDenied  = 3
 	statusFailure = 4
 
-	// maxData is the most payload one READ or WRITE carries: what OpenSSH
+	// MaxData is the most payload one READ or WRITE carries: what OpenSSH
 	// uses, and what fits a packet of maxPacket bytes beside its header.
-	maxData   = 261120
+	MaxData   = 261120
 	maxPacket = 256 << 10
 	// channelPacket is the payload of one SSH channel packet of usual size.
 	channelPacket = 32 << 10
-	// maxHandles bounds the open handles of one session. lftp and rclone use
+	// MaxHandles bounds the open handles of one session. lftp and rclone use
 	// at most a few dozen over one connection.
-	maxHandles = 64
+	MaxHandles = 64
 	// maxHandleName bounds the handle string in a WRITE; pkg/sftp's handles
 	// are short decimal numbers.
 	maxHandleName = 256
@@ -56,7 +56,7 @@ const (
 )
 
 // errMalformed ends a session whose client sends packets that do not parse.
-var errMalformed = fault.New(fault.Invalid, "sftpd: packet", "a packet does not parse")
+var errMalformed = fault.New(fault.Invalid, "packets: read", "a packet does not parse")
 
 func unexpected(err error) error {
 	if err == io.EOF {
@@ -144,7 +144,7 @@ func outside(id uint32) []byte {
 func limits(id uint32) []byte {
 	b := []byte{0, 0, 0, 0, fxpExtendedReply}
 	b = binary.BigEndian.AppendUint32(b, id)
-	for _, v := range []uint64{maxPacket, maxData, maxData, maxHandles} {
+	for _, v := range []uint64{maxPacket, MaxData, MaxData, MaxHandles} {
 		b = binary.BigEndian.AppendUint64(b, v)
 	}
 	return seal(b)

@@ -1,4 +1,4 @@
-package intake
+package slots
 
 import (
 	"crypto/sha256"
@@ -25,7 +25,7 @@ var slotBuffers = sync.Pool{New: func() any { return new([seal.SlotSize]byte) }}
 // written again after it was hashed) is read back from the sealed object by
 // finish. Its state is never stored: it holds plaintext.
 type contentHash struct {
-	held *holding // what its buffers are counted in
+	held *Holding // what its buffers are counted in
 
 	mu      sync.Mutex
 	hash    hash.Hash
@@ -35,40 +35,49 @@ type contentHash struct {
 	stale   bool // a hashed slot was written again: begin anew
 }
 
-func newContentHash(held *holding) *contentHash {
+func newContentHash(held *Holding) *contentHash {
 	return &contentHash{held: held, hash: sha256.New(), waiting: make(map[int64]*[seal.SlotSize]byte)}
 }
 
-// offer hands over the bytes of a whole slot; the buffer belongs to the hash.
-func (c *contentHash) offer(k int64, buf *[seal.SlotSize]byte) {
+// offer hands over p, the bytes of the whole slot k. They lie in buf, which
+// belongs to the hash from now on, or with buf nil are the caller's: then they
+// are copied when they must wait.
+func (c *contentHash) offer(k int64, p []byte, buf *[seal.SlotSize]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stale || k < c.next || k >= c.next+hashWindow {
-		c.held.give(buf)
-		return
-	}
-	if k > c.next && c.held.tight() { // its turn may never come
-		c.held.give(buf)
-		return
-	}
-	c.waiting[k] = buf
-	if c.running {
-		return
-	}
-	c.running = true
-	for {
-		buf, ok := c.waiting[c.next]
-		if !ok {
-			break
+	switch {
+	case c.stale, k < c.next, k >= c.next+hashWindow, k > c.next && c.held.tight(): // its turn may never come
+		c.giveBack(buf)
+	case k == c.next && !c.running:
+		c.running = true
+		c.take(p, buf)
+		for next, ok := c.waiting[c.next]; ok; next, ok = c.waiting[c.next] {
+			delete(c.waiting, c.next)
+			c.take(next[:], next)
 		}
-		delete(c.waiting, c.next)
-		c.next++
-		c.mu.Unlock()
-		c.hash.Write(buf[:])
-		c.held.give(buf)
-		c.mu.Lock()
+		c.running = false
+	default:
+		if buf == nil {
+			buf = c.held.take()
+			copy(buf[:], p)
+		}
+		c.waiting[k] = buf
 	}
-	c.running = false
+}
+
+// take hashes the next slot, outside mu, which the caller holds.
+func (c *contentHash) take(p []byte, buf *[seal.SlotSize]byte) {
+	c.next++
+	c.mu.Unlock()
+	c.hash.Write(p)
+	c.giveBack(buf)
+	c.mu.Lock()
+}
+
+func (c *contentHash) giveBack(buf *[seal.SlotSize]byte) {
+	if buf != nil {
+		c.held.give(buf)
+	}
 }
 
 // forget says that slot k is about to be written again.
