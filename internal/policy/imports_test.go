@@ -45,7 +45,7 @@ var arrows = []struct {
 
 	// Steps: how bytes move.
 	{"internal/transfer/vpath", "fault"},
-	{"internal/transfer/bodies", "custody seal store/catalog store/vault durable fault"},
+	{"internal/transfer/bodies", "custody seal audit store/catalog store/vault durable fault"},
 	{"internal/transfer/inbox/...", "transfer/vpath custody store/catalog audit fault"},
 	{"internal/transfer/intake/slots/...", "seal fault"},
 	{"internal/transfer/intake/...", "transfer/intake/slots transfer/vpath transfer/inbox transfer/bodies custody seal store/catalog store/vault durable audit payment fault logging metrics"},
