@@ -51,16 +51,16 @@ type Document struct {
 // read, what it held.
 type Receipt struct {
 	File       string    `json:"file"` // its id
-	Name       string    `json:"name"`
+	Name       *string   `json:"name"` // null: nobody can read it any more
 	Direction  string    `json:"direction"`
 	Source     string    `json:"source"`
 	Size       int64     `json:"size"`
-	SHA256     string    `json:"sha256"` // of its content, in hex
+	SHA256     *string   `json:"sha256"` // of its content, in hex; null like the name
 	ReceivedAt time.Time `json:"received_at"`
 	Index      *Index    `json:"index,omitempty"`
 }
 
-// Index is what the file held.
+// Index is what the file held. Lists are null when nobody can read them any more.
 type Index struct {
 	IndexedAt    time.Time         `json:"indexed_at"`
 	State        string            `json:"state"`

@@ -28,12 +28,12 @@ func fingerprint(k ed25519.PrivateKey) string {
 }
 
 func receipt() statement.Document {
-	format := "iso20022.pain.001"
+	format, name, sum := "iso20022.pain.001", "lön <2026>\n\t— sealgate x\xff.xml", strings.Repeat("ab", 32)
 	return statement.Document{
 		Kind: statement.KindReceipt, ID: "0193", Account: "acme", IssuedAt: noon,
 		Receipt: &statement.Receipt{
-			File: "0193-f", Name: "lön <2026>\n\t— sealgate x\xff.xml", Direction: "in", Source: "sftp", Size: 42,
-			SHA256: strings.Repeat("ab", 32), ReceivedAt: noon,
+			File: "0193-f", Name: &name, Direction: "in", Source: "sftp", Size: 42,
+			SHA256: &sum, ReceivedAt: noon,
 			Index: &statement.Index{
 				IndexedAt: noon, State: "kept", Format: &format, MessageIDs: []string{"M-1"}, BatchCount: 1, PaymentCount: 2,
 				Sums:     []payment.Sum{{Currency: "SEK", Direction: payment.Out, Count: 2, Minor: 123450}},
@@ -99,8 +99,8 @@ func TestWhatIsSignedVerifiesAndSaysTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "lön <2026>\n\t— sealgate x\ufffd.xml"; got.Receipt.Name != want {
-		t.Errorf("name %q", got.Receipt.Name)
+	if want := "lön <2026>\n\t— sealgate x\ufffd.xml"; *got.Receipt.Name != want {
+		t.Errorf("name %q", *got.Receipt.Name)
 	}
 	if !reflect.DeepEqual(got.Receipt.Index.Sums, receipt().Receipt.Index.Sums) {
 		t.Errorf("sums %+v", got.Receipt.Index.Sums)
