@@ -5,13 +5,15 @@
 // is the fence, Begins a load, Adds the payments in batches that nobody can
 // see, and Publishes: one small transaction that unlinks older loads of the
 // file, judges duplicates against the files that are taken, and makes the load
-// visible, or drops it when the file is refused. Only Publish, Release and
-// Forget are synced to the medium; a batch lost in a crash belongs to a load
-// that was never published, and is swept. A worker that comes after a crash
-// asks Result first, and goes on in the catalog when the work was done here.
+// visible, or drops it when the file is refused. A small file has no batch: all
+// of it goes with Publish. Only Publish, Release and Forget are synced to the
+// medium; a batch lost in a crash belongs to a load that was never published,
+// and is swept. A worker that comes after a crash asks Result first, and goes
+// on in the catalog when the work was done here.
 //
-// Fences grow with each lease of a file. A worker with a smaller fence than
-// another's is stale: Begin, Add and Publish refuse it with fault.Exists.
+// Fences grow with each lease of a file. A worker is stale when one with a
+// larger fence has stored something of the file: Add and Publish then refuse it
+// with fault.Exists. What it published before that is replaced.
 //
 // Taken. The bytes and message ids of a file are taken once it was indexed
 // without an error or released by a person. Another file with taken bytes is
@@ -27,6 +29,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,20 +42,19 @@ import (
 // DB is the database of one account. It is safe for concurrent use: one
 // writer at a time, readers beside it.
 type DB struct {
-	writer *sql.DB // one connection
-	reader *sql.DB // read-only
-	insert statements
-	batch  int // payments in one transaction; so small that nobody waits long for the writer
+	writer *sql.DB
+	reader *sql.DB       // read-only
+	write  chan *session // the one that writes, when it is free
+	read   chan *session // those that read, when they are free; nil: not connected so far
+	batch  int           // payments in one transaction; so small that nobody waits long for the writer
 
-	level durability // of the writer's connection
+	level durability // of the writing session, whose holder this belongs to
+
+	mu    sync.Mutex
+	loads map[*Load]bool // that have begun and not ended
 
 	untidy atomic.Bool // there may be dropped loads to sweep
 	failed atomic.Bool // the disk has failed under it: reopen before use
-}
-
-// statements are prepared once, on the writer's only connection.
-type statements struct {
-	payment, term *sql.Stmt
 }
 
 // readLimit ends a search that would keep old pages of the write-ahead log
@@ -67,60 +69,126 @@ const (
 	synced  durability = "FULL"   // survives a power cut, with all that came before
 )
 
-// update runs fn in a write transaction. A failure of the disk is not retried:
-// it closes the database for everybody, until the pool has opened it again and
-// recovery has told what was stored.
-func (db *DB) update(ctx context.Context, op string, d durability, fn func(tx *sql.Tx) error) error {
-	if db.failed.Load() {
-		return fault.New(fault.Internal, op, "the payment index is being recovered; try again")
+// update runs fn in a write transaction. fn returns the first error that it
+// meets: SQLite may have ended the transaction because of it. A failure of the
+// disk is not retried: it closes the database for everybody, until the pool has
+// opened it again and recovery has told what was stored.
+func (db *DB) update(ctx context.Context, op string, d durability, fn func(s *session) error) error {
+	if err := db.failure(op); err != nil {
+		return err
 	}
 	err := db.transact(ctx, d, fn)
-	var serr *sqlite.Error
-	if errors.As(err, &serr) && serr.Code()&0xff == sqlite3.SQLITE_IOERR {
+	if code(err) == sqlite3.SQLITE_IOERR {
 		db.failed.Store(true)
 	}
 	return wrap(op, err)
 }
 
-func (db *DB) transact(ctx context.Context, d durability, fn func(tx *sql.Tx) error) error {
-	conn, err := db.writer.Conn(ctx)
-	if err != nil {
+func (db *DB) failure(op string) error {
+	if db.failed.Load() {
+		return fault.New(fault.Internal, op, "the payment index is being recovered; try again")
+	}
+	return nil
+}
+
+func (db *DB) transact(ctx context.Context, d durability, fn func(s *session) error) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	defer conn.Close()
-	// It can only be changed between transactions. Holding the only connection
-	// guards db.level; one that is opened anew is synced, as SQLite's default is.
-	if db.level != d {
-		if _, err := conn.ExecContext(ctx, "PRAGMA synchronous="+string(d)); err != nil {
+	var s *session
+	select {
+	case s = <-db.write:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { db.write <- s }()
+	if db.level != d { // it can only be changed between transactions
+		if err := s.do("PRAGMA synchronous=" + string(d)); err != nil {
 			return err
 		}
 		db.level = d
 	}
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
+	if err := s.do("BEGIN IMMEDIATE"); err != nil {
+		if code(err) != sqlite3.SQLITE_BUSY {
+			db.failed.Store(true) // the connection is gone, or has not left its last transaction
+		}
 		return err
 	}
-	defer tx.Rollback()
-	if err := fn(tx); err != nil {
+	committed := false
+	defer func() {
+		if !committed {
+			_ = s.do("ROLLBACK") // SQLite may have done so by itself
+		}
+	}()
+	if err := fn(s); err != nil {
 		return err
 	}
-	return tx.Commit()
+	err := s.do("COMMIT")
+	committed = err == nil
+	return err
 }
 
 // view runs fn on a reading connection, in one snapshot.
-func (db *DB) view(ctx context.Context, op string, fn func(ctx context.Context, tx *sql.Tx) error) error {
+func (db *DB) view(ctx context.Context, op string, fn func(ctx context.Context, s *session) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	tx, err := db.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	s, err := db.takeReader(ctx)
 	if err != nil {
 		return wrap(op, err)
 	}
-	defer tx.Rollback()
-	return wrap(op, fn(ctx, tx))
+	defer func() {
+		if s.do("ROLLBACK") != nil {
+			_ = s.close()
+			s = nil // its place gets a new connection
+		}
+		db.read <- s
+	}()
+	if err := s.do("BEGIN"); err != nil {
+		return wrap(op, err)
+	}
+	return wrap(op, fn(ctx, s))
 }
 
+// takeReader waits for a free place among the readers.
+func (db *DB) takeReader(ctx context.Context) (*session, error) {
+	var s *session
+	select {
+	case s = <-db.read:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if s != nil {
+		return s, nil
+	}
+	s, err := newSession(ctx, db.reader)
+	if err != nil {
+		db.read <- nil
+	}
+	return s, err
+}
+
+// close closes the database; its users must be done.
 func (db *DB) close() error {
-	return errors.Join(db.reader.Close(), db.writer.Close())
+	var errs []error
+	for range cap(db.read) {
+		if s := <-db.read; s != nil {
+			errs = append(errs, s.close())
+		}
+	}
+	errs = append(errs, db.reader.Close())
+	if s := <-db.write; s != nil {
+		errs = append(errs, s.close())
+	}
+	return errors.Join(append(errs, db.writer.Close())...)
+}
+
+// code is SQLite's primary error code, 0 for errors that are not SQLite's.
+func code(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code() & 0xff
+	}
+	return 0
 }
 
 // wrap gives an error of the database its kind.
@@ -129,21 +197,19 @@ func wrap(op string, err error) error {
 		return nil
 	}
 	kind := fault.Internal
-	var serr *sqlite.Error
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		kind = fault.NotFound
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		kind = fault.TryLater
-	case errors.As(err, &serr):
-		switch serr.Code() & 0xff {
-		case sqlite3.SQLITE_FULL:
-			kind = fault.Full
-		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT:
-			kind = fault.TryLater
-		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-			kind = fault.Damaged
-		}
+	}
+	switch code(err) {
+	case sqlite3.SQLITE_FULL:
+		kind = fault.Full
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT:
+		kind = fault.TryLater
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		kind = fault.Damaged
 	}
 	return fault.Wrap(kind, op, err)
 }

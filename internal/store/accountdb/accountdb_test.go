@@ -244,40 +244,82 @@ func TestADroppedLoadLeavesNothing(t *testing.T) {
 func TestAStaleWorkerIsRefused(t *testing.T) {
 	db, file := newDB(t), uuid.New()
 	slow := begin(t, db, file, 1, pay(1))
-	fast := begin(t, db, file, 2, pay(1), pay(2))
-	_, err := slow.Publish(t.Context(), meta(1, "x", 1))
-	wantKind(t, "publish by the older lease", err, fault.Exists)
-	if _, err := fast.Publish(t.Context(), meta(1, "x", 2)); err != nil {
-		t.Fatal(err)
+	publish(t, db, file, 2, meta(1, "x", 2), pay(1), pay(2))
+	for range 2 {
+		_, err := slow.Publish(t.Context(), meta(1, "x", 1))
+		wantKind(t, "publish by the older lease", err, fault.Exists)
 	}
-	_, err = slow.Publish(t.Context(), meta(1, "x", 1))
-	wantKind(t, "publish by the older lease, later", err, fault.Exists)
 	for _, fence := range []int64{1, 2} {
-		_, err = db.Begin(t.Context(), file, fence)
-		wantKind(t, "begin with an older lease", err, fault.Exists)
+		_, err := begin(t, db, file, fence, pay(1)).Publish(t.Context(), meta(1, "x", 1))
+		wantKind(t, "publish by an older lease that begins later", err, fault.Exists)
 	}
 	if err := slow.Drop(t.Context()); err != nil {
 		t.Error(err)
 	}
-	sweepAll(t, db)
 	if p := search(t, db, Query{}); p.Total != 2 {
 		t.Errorf("%d payments, want the 2 of the newer lease", p.Total)
+	}
+}
+
+// Whoever publishes first, the younger lease has the last word.
+func TestTheYoungerLeaseReplacesTheOlder(t *testing.T) {
+	db, file := newDB(t), uuid.New()
+	young := begin(t, db, file, 2, pay(1), pay(2))
+	publish(t, db, file, 1, meta(1, "x", 1), pay(1))
+	if _, err := young.Publish(t.Context(), meta(1, "x", 2)); err != nil {
+		t.Fatal(err)
+	}
+	if p := search(t, db, Query{}); p.Total != 2 {
+		t.Errorf("%d payments, want the 2 of the younger lease", p.Total)
+	}
+	sweepAll(t, db)
+	if n := count(t, db, "SELECT count(*) FROM payment"); n != 2 {
+		t.Errorf("%d rows", n)
 	}
 }
 
 func TestAStaleWorkerStopsInTheMiddle(t *testing.T) {
 	db, file := newDB(t), uuid.New()
 	db.batch = testBatch
-	slow := begin(t, db, file, 1)
-	begin(t, db, file, 2)
+	slow := begin(t, db, file, 1, pays(testBatch)...)
+	begin(t, db, file, 2, pays(testBatch)...)
 	sweepAll(t, db)
 	var err error
-	for seq := int64(1); err == nil && seq <= testBatch; seq++ {
+	for seq := int64(testBatch + 1); err == nil && seq <= 2*testBatch; seq++ {
 		err = slow.Add(pay(seq))
 	}
 	wantKind(t, "a batch by the older lease", err, fault.Exists)
-	if n := count(t, db, "SELECT count(*) FROM payment"); n != 0 {
-		t.Errorf("%d rows written", n)
+	late := begin(t, db, file, 1)
+	for seq := int64(1); err == nil && seq <= testBatch; seq++ {
+		err = late.Add(pay(seq))
+	}
+	wantKind(t, "a first batch by the older lease", err, fault.Exists)
+	if n := count(t, db, "SELECT count(*) FROM payment"); n != testBatch {
+		t.Errorf("%d rows, want the %d of the younger lease", n, testBatch)
+	}
+}
+
+// A number that is given again must not bring a worker back to life whose load
+// has been swept.
+func TestANumberUsedAgainIsNotTheOldLoad(t *testing.T) {
+	db, file := newDB(t), uuid.New()
+	db.batch = testBatch
+	slow := begin(t, db, file, 1, pays(testBatch)...)
+	if err := db.Forget(t.Context(), file); err != nil {
+		t.Fatal(err)
+	}
+	sweepAll(t, db)
+	other := begin(t, db, uuid.New(), 1, pays(testBatch)...)
+	if other.id != slow.id {
+		t.Fatalf("number %d after %d: this test tests nothing", other.id, slow.id)
+	}
+	_, err := slow.Publish(t.Context(), meta(1, "x", testBatch))
+	wantKind(t, "publish of a load that was forgotten", err, fault.Exists)
+	if err := slow.Drop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Publish(t.Context(), meta(2, "y", testBatch)); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -328,6 +370,7 @@ func TestAllSurvivesReopening(t *testing.T) {
 	}
 	use(account, func(db *DB) {
 		publish(t, db, file, 1, meta(1, "x", 1), pay(1))
+		db.batch = 1
 		begin(t, db, uuid.New(), 1, pay(1)) // of a worker that dies
 	})
 	use(other, func(db *DB) {})
@@ -418,7 +461,9 @@ func TestAFullDiskRefusesAndRecovers(t *testing.T) {
 	db.batch = testBatch
 	publish(t, db, uuid.New(), 1, meta(1, "before", 1), pay(1))
 	limit := func(pages int64) {
-		if _, err := db.writer.Exec("PRAGMA max_page_count=" + strconv.FormatInt(pages, 10)); err != nil {
+		s := <-db.write
+		defer func() { db.write <- s }()
+		if err := s.do("PRAGMA max_page_count=" + strconv.FormatInt(pages, 10)); err != nil {
 			t.Fatal(err)
 		}
 	}

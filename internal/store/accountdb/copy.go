@@ -112,7 +112,7 @@ func filesAfter(ctx context.Context, db *sql.DB, last int64) ([]uuid.UUID, error
 
 // stored runs act on the database at path as it lies there, in whatever schema.
 func stored(path string, act func(*sql.DB) error) error {
-	db, err := connect(path, 1, "mode=rw")
+	db, err := connect(path, "mode=rw")
 	if err != nil {
 		return wrap("accountdb: open file", err)
 	}

@@ -182,3 +182,20 @@ func TestForgetTakesEverythingAway(t *testing.T) {
 	}
 	wantOutcome(t, "the same bytes after that", publish(t, db, uuid.New(), 1, meta(2, "x", 1, "M1"), pay(1)), payment.Indexed, "")
 }
+
+// What is read of a file while it is being forgotten does not come back.
+func TestForgetEndsALoadThatHasStoredNothing(t *testing.T) {
+	db, file := newDB(t), uuid.New()
+	l := begin(t, db, file, 1, pay(1))
+	if err := db.Forget(t.Context(), file); err != nil {
+		t.Fatal(err)
+	}
+	_, err := l.Publish(t.Context(), meta(1, "x", 1))
+	wantKind(t, "publish of a forgotten file", err, fault.Exists)
+	if n := search(t, db, Query{}).Total; n != 0 {
+		t.Errorf("%d payments of a forgotten file", n)
+	}
+	if err := l.Drop(t.Context()); err != nil || len(db.loads) != 0 {
+		t.Errorf("%d loads left in memory, %v", len(db.loads), err)
+	}
+}

@@ -1,7 +1,6 @@
 package accountdb
 
 import (
-	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -32,10 +31,10 @@ const (
 	stateRefused = "refused"
 )
 
-func fileByID(ctx context.Context, tx *sql.Tx, id uuid.UUID) (*file, error) {
+func fileByID(s *session, id uuid.UUID) (*file, error) {
 	f := &file{id: id}
 	var summary []byte
-	err := tx.QueryRowContext(ctx, `SELECT rank, number, fence, index_version, state, outward, released, taken, content_mac,
+	err := s.row(`SELECT rank, number, fence, index_version, state, outward, released, taken, content_mac,
 		payments, coalesce(first_date, ''), coalesce(last_date, ''), summary FROM file WHERE id = ?`, id[:]).
 		Scan(&f.rank, &f.Number, &f.Fence, &f.IndexVersion, &f.state, &f.Outward, &f.Released, &f.taken, &f.mac,
 			&f.payments, &f.dates.First, &f.dates.Last, &summary)
@@ -45,12 +44,12 @@ func fileByID(ctx context.Context, tx *sql.Tx, id uuid.UUID) (*file, error) {
 	return f, json.Unmarshal(summary, &f.Summary)
 }
 
-func (f *file) insert(ctx context.Context, tx *sql.Tx) error {
+func (f *file) insert(s *session) error {
 	summary, err := json.Marshal(f.Summary)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO file (rank, id, number, fence, index_version, state, outward, released, taken, content_mac,
+	err = s.do(`INSERT INTO file (rank, id, number, fence, index_version, state, outward, released, taken, content_mac,
 		payments, first_date, last_date, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), nullif(?, ''), ?)`,
 		f.rank, f.id[:], f.Number, f.Fence, f.IndexVersion, f.state, f.Outward, f.Released, f.taken, f.mac,
 		f.payments, f.dates.First, f.dates.Last, string(summary))
@@ -58,7 +57,7 @@ func (f *file) insert(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	for _, id := range f.messageIDs() {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO message (format, id, file) VALUES (?, ?, ?)", f.format(), id, f.id[:]); err != nil {
+		if err := s.do("INSERT INTO message (format, id, file) VALUES (?, ?, ?)", f.format(), id, f.id[:]); err != nil {
 			return err
 		}
 	}
@@ -66,27 +65,27 @@ func (f *file) insert(ctx context.Context, tx *sql.Tx) error {
 }
 
 // save writes what Release may change.
-func (f *file) save(ctx context.Context, tx *sql.Tx) error {
+func (f *file) save(s *session) error {
 	summary, err := json.Marshal(f.Summary)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "UPDATE file SET state = ?, released = ?, taken = ?, summary = ? WHERE id = ?",
+	err = s.do("UPDATE file SET state = ?, released = ?, taken = ?, summary = ? WHERE id = ?",
 		f.state, f.Released, f.taken, string(summary), f.id[:])
 	return err
 }
 
 // unlink takes the file out, and leaves its payments to the sweep.
-func (f *file) unlink(ctx context.Context, tx *sql.Tx) error {
+func (f *file) unlink(s *session) error {
 	for _, id := range f.messageIDs() {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM message WHERE format = ? AND id = ? AND file = ?", f.format(), id, f.id[:]); err != nil {
+		if err := s.do("DELETE FROM message WHERE format = ? AND id = ? AND file = ?", f.format(), id, f.id[:]); err != nil {
 			return err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM file WHERE id = ?", f.id[:]); err != nil {
+	if err := s.do("DELETE FROM file WHERE id = ?", f.id[:]); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO load (id, file, fence, dropped) VALUES (?, ?, ?, 1)",
+	err := s.do("INSERT OR REPLACE INTO load (id, file, fence, dropped) VALUES (?, ?, ?, 1)",
 		maxRank-f.rank, f.id[:], f.Fence)
 	return err
 }
@@ -106,10 +105,10 @@ func (f *file) messageIDs() []string {
 // duplicates returns a finding for bytes, and one for message ids, that other
 // files have taken. A file that has its turn already is compared with those
 // before it only: the second of two does not make a duplicate of the first.
-func (f *file) duplicates(ctx context.Context, tx *sql.Tx) ([]payment.Finding, error) {
+func (f *file) duplicates(s *session) ([]payment.Finding, error) {
 	var found []payment.Finding
 	if f.mac != nil {
-		first, err := firstFile(tx.QueryRowContext(ctx, `SELECT id FROM file
+		first, err := firstFile(s.row(`SELECT id FROM file
 			WHERE content_mac = ? AND taken > 0 AND (taken < ?2 OR ?2 = 0) AND id <> ?3 ORDER BY number LIMIT 1`,
 			f.mac, f.taken, f.id[:]))
 		if err != nil {
@@ -122,7 +121,7 @@ func (f *file) duplicates(ctx context.Context, tx *sql.Tx) ([]payment.Finding, e
 	var count int64
 	var message string
 	for _, id := range f.messageIDs() {
-		first, err := firstFile(tx.QueryRowContext(ctx, `SELECT f.id FROM message m JOIN file f ON f.id = m.file
+		first, err := firstFile(s.row(`SELECT f.id FROM message m JOIN file f ON f.id = m.file
 			WHERE m.format = ? AND m.id = ? AND f.taken > 0 AND (f.taken < ?3 OR ?3 = 0) AND f.id <> ?4 AND f.content_mac IS NOT ?5
 			ORDER BY f.number LIMIT 1`,
 			f.format(), id, f.taken, f.id[:], f.mac))
@@ -144,7 +143,7 @@ func (f *file) duplicates(ctx context.Context, tx *sql.Tx) ([]payment.Finding, e
 }
 
 // firstFile reads a file's id; uuid.Nil when there is none.
-func firstFile(row *sql.Row) (uuid.UUID, error) {
+func firstFile(row scanner) (uuid.UUID, error) {
 	var id []byte
 	err := row.Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {

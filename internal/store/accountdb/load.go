@@ -2,8 +2,8 @@ package accountdb
 
 import (
 	"context"
-	"database/sql"
 	"slices"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -26,49 +26,47 @@ type Load struct {
 	ctx   context.Context // of Begin: Add is handed to a reader that knows no context
 	file  uuid.UUID
 	fence int64
-	id    int64
+	id    int64 // 0 until something of it is stored
 
-	rows  []any  // a batch, columnCount values for each payment
+	rows  rows
 	terms []term // since the last sorted run
 	last  int64  // seq of the payment before
 	count int64
 	dates payment.Dates // first and last, "" when no payment has one
 	done  bool
+	over  atomic.Bool // the file was forgotten meanwhile; set in a transaction
 }
 
-// Begin starts a load of file. Loads of the file by other workers end here:
-// those that hold older leases by being dropped, this one with fault.Exists
-// when it is the older.
+// Begin starts a load of file. Nothing is stored before there is a batch of
+// payments or Publish is called: a small file takes one transaction in all.
 func (db *DB) Begin(ctx context.Context, file uuid.UUID, fence int64) (*Load, error) {
-	const op = "accountdb: begin"
-	l := &Load{db: db, ctx: ctx, file: file, fence: fence}
-	err := db.update(ctx, op, relaxed, func(tx *sql.Tx) error {
-		var newer int64
-		err := tx.QueryRowContext(ctx, `SELECT
-			(SELECT count(*) FROM file WHERE id = ?1 AND fence >= ?2) + (SELECT count(*) FROM load WHERE file = ?1 AND fence > ?2 AND NOT dropped)`,
-			file[:], fence).Scan(&newer)
-		if err != nil {
-			return err
-		}
-		if newer > 0 {
-			return stale(op)
-		}
-		dropped, err := tx.ExecContext(ctx, "UPDATE load SET dropped = 1 WHERE file = ? AND NOT dropped", file[:])
-		if err != nil {
-			return err
-		}
-		if n, _ := dropped.RowsAffected(); n > 0 {
-			db.untidy.Store(true)
-		}
-		return tx.QueryRowContext(ctx, "INSERT INTO load (file, fence) VALUES (?, ?) RETURNING id", file[:], fence).Scan(&l.id)
-	})
-	if err != nil {
+	if err := db.failure("accountdb: begin"); err != nil {
 		return nil, err
 	}
-	if l.id >= maxRank {
-		return nil, fault.New(fault.Internal, op, "the payment index has no load numbers left")
-	}
+	l := &Load{db: db, ctx: ctx, file: file, fence: fence}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.loads[l] = true
 	return l, nil
+}
+
+// close ends the load in memory.
+func (l *Load) close() {
+	l.done, l.rows, l.terms = true, rows{}, nil
+	l.db.mu.Lock()
+	defer l.db.mu.Unlock()
+	delete(l.db.loads, l)
+}
+
+// forget ends the loads of a file of which nothing may be stored any more.
+func (db *DB) forget(file uuid.UUID) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for l := range db.loads {
+		if l.file == file {
+			l.over.Store(true)
+		}
+	}
 }
 
 // Add puts a payment aside; its Seq is larger than that of the one before. It
@@ -86,10 +84,9 @@ func (l *Load) Add(p *payment.Payment) error {
 		}
 		l.dates.Last = max(l.dates.Last, *d)
 	}
-	id := rankOf(l.id)<<32 | p.Seq
-	l.rows = columns(l.rows, id, p)
-	l.terms = terms(l.terms, id, p.Payer.Account, p.Payee.Account, p.Reference)
-	if len(l.rows) < l.db.batch*columnCount {
+	l.rows.add(p)
+	l.terms = terms(l.terms, p)
+	if l.rows.len() < l.db.batch {
 		return nil
 	}
 	if err := l.storeRows(l.ctx, op); err != nil {
@@ -103,24 +100,13 @@ func (l *Load) Add(p *payment.Payment) error {
 
 // storeRows writes the batch in one transaction.
 func (l *Load) storeRows(ctx context.Context, op string) error {
-	if len(l.rows) == 0 {
+	if l.rows.len() == 0 {
 		return nil
 	}
-	return l.update(ctx, op, relaxed, l.putRows)
-}
-
-// putRows is storeRows in a transaction that is there.
-func (l *Load) putRows(tx *sql.Tx) error {
-	stmt := tx.Stmt(l.db.insert.payment)
-	for row := range slices.Chunk(l.rows, columnCount) {
-		// Without the context: the driver would start a goroutine for each
-		// row to watch it. The transaction ends with it all the same.
-		if _, err := stmt.Exec(row...); err != nil {
-			return err
-		}
+	if err := l.update(ctx, op, relaxed, func(s *session, id int64) error { return l.rows.insert(s, rankOf(id)) }); err != nil {
+		return err
 	}
-	clear(l.rows)
-	l.rows = l.rows[:0]
+	l.rows.clear()
 	return nil
 }
 
@@ -129,9 +115,7 @@ func (l *Load) putRows(tx *sql.Tx) error {
 func (l *Load) storeTerms(ctx context.Context, op string) error {
 	l.sortTerms()
 	for batch := range slices.Chunk(l.terms, l.db.batch) {
-		err := l.update(ctx, op, relaxed, func(tx *sql.Tx) error {
-			return insertTerms(tx.Stmt(l.db.insert.term), batch)
-		})
+		err := l.update(ctx, op, relaxed, func(s *session, id int64) error { return insertTerms(s, rankOf(id), batch) })
 		if err != nil {
 			return err
 		}
@@ -148,39 +132,67 @@ func (l *Load) sortTerms() {
 // small reports whether what is left to store is so little that it may go with
 // Publish, in its transaction: for a small file, all of it.
 func (l *Load) small() bool {
-	return len(l.rows) <= smallRows*columnCount && len(l.terms) <= smallRows*maxTerms
+	return l.rows.len() <= smallRows && len(l.terms) <= smallRows*maxTerms
 }
 
-// insertTerms runs the statement insertTerm over ts. The last round is filled
-// up with its last term: one that is there already is ignored.
-func insertTerms(stmt *sql.Stmt, ts []term) error {
-	args := make([]any, 0, 2*termsAtOnce)
-	for round := range slices.Chunk(ts, termsAtOnce) {
-		args = args[:0]
-		for i := range termsAtOnce {
-			t := round[min(i, len(round)-1)]
-			args = append(args, t.hash, t.payment)
+// update is DB.update for a load that has not been taken over. The first time,
+// it makes the row of the load.
+func (l *Load) update(ctx context.Context, op string, d durability, fn func(s *session, id int64) error) error {
+	id := l.id
+	err := l.db.update(ctx, op, d, func(s *session) (err error) {
+		if l.id != 0 {
+			if err := l.alive(s, op); err != nil {
+				return err
+			}
+			return fn(s, l.id)
 		}
-		if _, err := stmt.Exec(args...); err != nil {
+		if id, err = l.claim(s, op); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// update is DB.update for a load that has not been taken over.
-func (l *Load) update(ctx context.Context, op string, d durability, fn func(tx *sql.Tx) error) error {
-	return l.db.update(ctx, op, d, func(tx *sql.Tx) error {
-		var alive bool
-		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM load WHERE id = ? AND NOT dropped)", l.id).Scan(&alive)
-		if err != nil {
+		if err := s.do("INSERT INTO load (id, file, fence) VALUES (?, ?, ?)", id, l.file[:], l.fence); err != nil {
 			return err
 		}
-		if !alive {
-			return stale(op)
-		}
-		return fn(tx)
+		return fn(s, id)
 	})
+	if err == nil {
+		l.id = id
+	}
+	return err
+}
+
+// alive finds out whether another worker has ended the load.
+func (l *Load) alive(s *session, op string) error {
+	var alive bool
+	err := s.row("SELECT EXISTS (SELECT 1 FROM load WHERE id = ? AND file = ? AND fence = ? AND NOT dropped)", l.id, l.file[:], l.fence).Scan(&alive)
+	if err == nil && !alive {
+		err = stale(op)
+	}
+	return err
+}
+
+// claim returns a number for the load and ends those of the file that hold
+// older leases; when a younger one has stored something, this one ends.
+//
+// A number is used again only when nothing of the load that had it is left:
+// its payments go in the transaction in which its row goes.
+func (l *Load) claim(s *session, op string) (id int64, err error) {
+	var newer, older int64
+	err = s.row(`SELECT (SELECT count(*) FROM file WHERE id = ?1 AND fence >= ?2) + (SELECT count(*) FROM load WHERE file = ?1 AND fence > ?2 AND NOT dropped),
+		(SELECT count(*) FROM load WHERE file = ?1 AND fence <= ?2 AND NOT dropped),
+		1 + max((SELECT coalesce(max(id), 0) FROM load), (SELECT ?3 - coalesce(min(rank), ?3) FROM file))`,
+		l.file[:], l.fence, int64(maxRank)).Scan(&newer, &older, &id)
+	switch {
+	case err != nil:
+		return 0, err
+	case newer > 0 || l.over.Load():
+		return 0, stale(op)
+	case id >= maxRank:
+		return 0, fault.New(fault.Internal, op, "the payment index has no load numbers left")
+	case older > 0:
+		l.db.untidy.Store(true)
+		err = s.do("UPDATE load SET dropped = 1 WHERE file = ? AND NOT dropped", l.file[:])
+	}
+	return id, err
 }
 
 // Drop gives the load up. After Publish it does nothing.
@@ -188,11 +200,12 @@ func (l *Load) Drop(ctx context.Context) error {
 	if l.done {
 		return nil
 	}
-	l.done, l.rows, l.terms = true, nil, nil
-	err := l.db.update(ctx, "accountdb: drop", relaxed, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE load SET dropped = 1 WHERE id = ?", l.id)
-		return err
-	})
+	l.close()
+	if l.id == 0 {
+		return nil
+	}
 	l.db.untidy.Store(true)
-	return err
+	return l.db.update(ctx, "accountdb: drop", relaxed, func(s *session) error {
+		return s.do("UPDATE load SET dropped = 1 WHERE id = ? AND file = ? AND fence = ?", l.id, l.file[:], l.fence)
+	})
 }

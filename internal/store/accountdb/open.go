@@ -35,14 +35,22 @@ func open(ctx context.Context, path string) (*DB, error) {
 	if err := create(path); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	db := &DB{batch: batchRows}
+	db := &DB{batch: batchRows, write: make(chan *session, 1), read: make(chan *session, readers), loads: map[*Load]bool{}}
+	for range readers {
+		db.read <- nil
+	}
 	var err error
-	if db.writer, err = connect(path, 1, "_txlock=immediate", "_pragma=journal_mode(wal)", "_pragma=secure_delete(on)",
+	if db.writer, err = connect(path, "_txlock=immediate", "_pragma=journal_mode(wal)", "_pragma=secure_delete(on)",
 		"_pragma=wal_autocheckpoint(2000)", "_pragma=journal_size_limit(33554432)"); err != nil {
 		return nil, wrap(op, err)
 	}
-	if db.reader, err = connect(path, readers, "mode=ro", "_pragma=query_only(on)"); err != nil {
+	if db.reader, err = connect(path, "mode=ro", "_pragma=query_only(on)"); err != nil {
 		return nil, wrap(op, errors.Join(err, db.writer.Close()))
+	}
+	s, err := newSession(ctx, db.writer)
+	db.write <- s
+	if err != nil {
+		return nil, wrap(op, errors.Join(err, db.close()))
 	}
 	if err := db.prepare(ctx); err != nil {
 		return nil, wrap(op, errors.Join(err, db.close()))
@@ -50,69 +58,59 @@ func open(ctx context.Context, path string) (*DB, error) {
 	return db, nil
 }
 
-// connect returns a handle of at most n connections.
-func connect(path string, n int, params ...string) (*sql.DB, error) {
+// connect returns a handle on the database at path.
+func connect(path string, params ...string) (*sql.DB, error) {
 	name := filepath.ToSlash(path)
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name // C:/... on Windows
 	}
 	params = append(params, "_pragma=busy_timeout(10000)", "_pragma=temp_store(memory)", fmt.Sprintf("_pragma=cache_size(-%d)", cacheKiB))
-	db, err := sql.Open("sqlite", "file://"+(&url.URL{Path: name}).EscapedPath()+"?"+strings.Join(params, "&"))
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(n)
-	db.SetMaxIdleConns(n)
-	return db, nil
+	return sql.Open("sqlite", "file://"+(&url.URL{Path: name}).EscapedPath()+"?"+strings.Join(params, "&"))
 }
 
-// prepare brings the schema up to date, gives up the loads that no worker of
-// this process can be filling, and prepares the statements.
+// prepare brings the schema up to date and gives up the loads that no worker of
+// this process can be filling.
 func (db *DB) prepare(ctx context.Context) error {
 	steps, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return err
 	}
 	var orphans int64
-	err = db.transact(ctx, synced, func(tx *sql.Tx) error {
-		if err := migrate(ctx, tx, steps); err != nil {
+	err = db.transact(ctx, synced, func(s *session) error {
+		if err := migrate(ctx, s, steps); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE load SET dropped = 1 WHERE NOT dropped"); err != nil {
+		if err := s.do("UPDATE load SET dropped = 1 WHERE NOT dropped"); err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, "SELECT count(*) FROM load").Scan(&orphans)
+		return s.row("SELECT count(*) FROM load").Scan(&orphans)
 	})
-	if err != nil {
-		return err
-	}
 	db.untidy.Store(orphans > 0)
-	if db.insert.payment, err = db.writer.PrepareContext(ctx, insertPayment); err != nil {
-		return err
-	}
-	db.insert.term, err = db.writer.PrepareContext(ctx, insertTerm)
 	return err
 }
 
 // migrate runs the steps that the database has not seen.
-func migrate(ctx context.Context, tx *sql.Tx, steps []string) error {
+func migrate(ctx context.Context, s *session, steps []string) error {
 	var version int
-	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+	if err := s.row("PRAGMA user_version").Scan(&version); err != nil {
 		return err
 	}
 	if version > len(steps) {
 		return fmt.Errorf("database of version %d, made by a newer gateway; this one knows %d", version, len(steps))
+	}
+	if version == len(steps) {
+		return nil
 	}
 	for ; version < len(steps); version++ {
 		text, err := migrations.ReadFile(steps[version])
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, string(text)); err != nil {
+		if _, err := s.conn.ExecContext(ctx, string(text)); err != nil {
 			return fmt.Errorf("%s: %w", steps[version], err)
 		}
 	}
-	_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version=%d", version))
+	_, err := s.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version=%d", version))
 	return err
 }
 

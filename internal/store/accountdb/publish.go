@@ -49,32 +49,53 @@ func (l *Load) Publish(ctx context.Context, m FileMeta) (payment.Summary, error)
 		}
 	}
 	f := &file{
-		rank: rankOf(l.id), id: l.file, Result: Result{Number: m.Number, Fence: l.fence, IndexVersion: m.IndexVersion, Outward: m.Outward, Summary: m.Summary},
+		id: l.file, Result: Result{Number: m.Number, Fence: l.fence, IndexVersion: m.IndexVersion, Outward: m.Outward, Summary: m.Summary},
 		mac: m.ContentMAC, payments: l.count, dates: l.dates,
 	}
 	f.Summary.Findings = slices.Clone(m.Summary.Findings)
-	err := l.update(ctx, op, synced, func(tx *sql.Tx) error {
+	err := l.db.update(ctx, op, synced, func(s *session) error {
+		id, err := l.end(s, op, refused)
+		if err != nil {
+			return err
+		}
+		f.rank = rankOf(id)
 		if rest {
-			if err := l.putRows(tx); err != nil {
+			if err := l.rows.insert(s, f.rank); err != nil {
 				return err
 			}
 			l.sortTerms()
-			if err := insertTerms(tx.Stmt(l.db.insert.term), l.terms); err != nil {
+			if err := insertTerms(s, f.rank, l.terms); err != nil {
 				return err
 			}
 		}
-		return l.replace(ctx, tx, f)
+		return l.replace(s, f)
 	})
 	if err != nil {
 		return payment.Summary{}, err
 	}
-	l.done = true
+	l.close()
 	return f.Summary, nil
 }
 
+// end takes the load's row away, or leaves it to the sweep with all that was
+// stored, and returns the load's number.
+func (l *Load) end(s *session, op string, refused bool) (id int64, err error) {
+	if l.id == 0 {
+		return l.claim(s, op)
+	}
+	if err := l.alive(s, op); err != nil {
+		return 0, err
+	}
+	if refused {
+		l.db.untidy.Store(true)
+		return l.id, s.do("UPDATE load SET dropped = 1 WHERE id = ?", l.id)
+	}
+	return l.id, s.do("DELETE FROM load WHERE id = ?", l.id)
+}
+
 // replace puts f in the place of what was published of the file before.
-func (l *Load) replace(ctx context.Context, tx *sql.Tx, f *file) error {
-	before, err := fileByID(ctx, tx, f.id)
+func (l *Load) replace(s *session, f *file) error {
+	before, err := fileByID(s, f.id)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 	case err != nil:
@@ -84,34 +105,25 @@ func (l *Load) replace(ctx context.Context, tx *sql.Tx, f *file) error {
 	default:
 		// What a person decided, and whose bytes were first, outlives a new reading.
 		f.Released, f.taken = before.Released, before.taken
-		if err := before.unlink(ctx, tx); err != nil {
+		if err := before.unlink(s); err != nil {
 			return err
 		}
 		l.db.untidy.Store(true)
 	}
-	if err := f.judge(ctx, tx); err != nil {
+	if err := f.judge(s); err != nil {
 		return err
 	}
-	if err := f.insert(ctx, tx); err != nil {
-		return err
-	}
-	if f.Summary.Outcome == payment.Refused {
-		l.db.untidy.Store(true)
-		_, err = tx.ExecContext(ctx, "UPDATE load SET dropped = 1 WHERE id = ?", l.id)
-	} else {
-		_, err = tx.ExecContext(ctx, "DELETE FROM load WHERE id = ?", l.id)
-	}
-	return err
+	return f.insert(s)
 }
 
 // judge looks for files that have taken f's bytes or message ids, puts what it
 // finds into the summary, and settles outcome, state and turn.
-func (f *file) judge(ctx context.Context, tx *sql.Tx) error {
-	s := &f.Summary
-	s.Findings = slices.DeleteFunc(s.Findings, func(x payment.Finding) bool {
+func (f *file) judge(s *session) error {
+	sum := &f.Summary
+	sum.Findings = slices.DeleteFunc(sum.Findings, func(x payment.Finding) bool {
 		return x.Code == payment.DuplicateFile || x.Code == payment.DuplicateMessageID
 	})
-	if s.Outcome == payment.Refused {
+	if sum.Outcome == payment.Refused {
 		f.state = stateRefused
 		return nil
 	}
@@ -119,30 +131,30 @@ func (f *file) judge(ctx context.Context, tx *sql.Tx) error {
 		f.state = stateVisible
 		return nil
 	}
-	duplicates, err := f.duplicates(ctx, tx)
+	duplicates, err := f.duplicates(s)
 	if err != nil {
 		return err
 	}
-	s.Findings = append(s.Findings, duplicates...)
-	slices.SortStableFunc(s.Findings, func(a, b payment.Finding) int { return cmp.Compare(a.Code, b.Code) })
-	s.Outcome = payment.Indexed
-	if slices.ContainsFunc(s.Findings, func(x payment.Finding) bool { return x.Severity == payment.Error }) {
-		s.Outcome = payment.Held
+	sum.Findings = append(sum.Findings, duplicates...)
+	slices.SortStableFunc(sum.Findings, func(a, b payment.Finding) int { return cmp.Compare(a.Code, b.Code) })
+	sum.Outcome = payment.Indexed
+	if slices.ContainsFunc(sum.Findings, func(x payment.Finding) bool { return x.Severity == payment.Error }) {
+		sum.Outcome = payment.Held
 	}
 	f.state = stateVisible
-	if s.Outcome == payment.Held && !f.Released {
+	if sum.Outcome == payment.Held && !f.Released {
 		f.state = stateHeld
 		return nil
 	}
-	return f.take(ctx, tx)
+	return f.take(s)
 }
 
 // take gives a file its turn, once.
-func (f *file) take(ctx context.Context, tx *sql.Tx) error {
+func (f *file) take(s *session) error {
 	if f.taken > 0 {
 		return nil
 	}
-	return tx.QueryRowContext(ctx, "SELECT 1 + coalesce(max(taken), 0) FROM file WHERE taken > 0").Scan(&f.taken)
+	return s.row("SELECT 1 + coalesce(max(taken), 0) FROM file WHERE taken > 0").Scan(&f.taken)
 }
 
 // Release lets a held file go on: a person has decided. Its payments become
@@ -152,8 +164,8 @@ func (f *file) take(ctx context.Context, tx *sql.Tx) error {
 func (db *DB) Release(ctx context.Context, id uuid.UUID) (payment.Summary, error) {
 	const op = "accountdb: release"
 	var f *file
-	err := db.update(ctx, op, synced, func(tx *sql.Tx) (err error) {
-		if f, err = fileByID(ctx, tx, id); err != nil {
+	err := db.update(ctx, op, synced, func(s *session) (err error) {
+		if f, err = fileByID(s, id); err != nil {
 			return err
 		}
 		switch f.state {
@@ -163,10 +175,10 @@ func (db *DB) Release(ctx context.Context, id uuid.UUID) (payment.Summary, error
 			return nil
 		}
 		f.Released = true
-		if err := f.judge(ctx, tx); err != nil {
+		if err := f.judge(s); err != nil {
 			return err
 		}
-		return f.save(ctx, tx)
+		return f.save(s)
 	})
 	if err != nil {
 		return payment.Summary{}, err
@@ -178,19 +190,20 @@ func (db *DB) Release(ctx context.Context, id uuid.UUID) (payment.Summary, error
 // and message ids are no longer taken. The payments are gone from every search
 // at once, and from the disk when the sweep has come by.
 func (db *DB) Forget(ctx context.Context, id uuid.UUID) error {
-	return db.update(ctx, "accountdb: forget", synced, func(tx *sql.Tx) error {
+	return db.update(ctx, "accountdb: forget", synced, func(s *session) error {
 		db.untidy.Store(true)
-		if _, err := tx.ExecContext(ctx, "UPDATE load SET dropped = 1 WHERE file = ?", id[:]); err != nil {
+		db.forget(id)
+		if err := s.do("UPDATE load SET dropped = 1 WHERE file = ? AND NOT dropped", id[:]); err != nil {
 			return err
 		}
-		f, err := fileByID(ctx, tx, id)
+		f, err := fileByID(s, id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		return f.unlink(ctx, tx)
+		return f.unlink(s)
 	})
 }
 
@@ -199,8 +212,8 @@ func (db *DB) Forget(ctx context.Context, id uuid.UUID) error {
 func (db *DB) Result(ctx context.Context, id uuid.UUID, after int64) (Result, error) {
 	const op = "accountdb: result"
 	var r Result
-	err := db.view(ctx, op, func(ctx context.Context, tx *sql.Tx) error {
-		f, err := fileByID(ctx, tx, id)
+	err := db.view(ctx, op, func(_ context.Context, s *session) error {
+		f, err := fileByID(s, id)
 		if err != nil {
 			return err
 		}

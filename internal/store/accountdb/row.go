@@ -18,39 +18,65 @@ func rankOf(load int64) int64 { return maxRank - load }
 // span returns the smallest and the largest id of a rank's payments.
 func span(rank int64) (first, last int64) { return rank << 32, rank<<32 | maxSeq }
 
-// paymentColumns are read by scanPayment; what is written comes from columns.
-const paymentColumns = `p.id, p.amount, p.currency, p.execution_date, p.batch, p.batch_id, p.direction,
-	p.payer_name, p.payer_scheme, p.payer_number, p.payer_bank, p.payee_name, p.payee_scheme, p.payee_number, p.payee_bank,
-	p.immediate, p.reference_type, p.reference, p.message, p.end_to_end_id, p.instruction_id, p.kind`
+// paymentColumns are read by scanPayment; what is written comes from rows.
+const paymentColumns = "p.id, p.amount, p.currency, p.execution_date, p.detail"
 
-const columnCount = 23
+const (
+	columnCount = 6
+	rowsAtOnce  = 16 // go in with one statement: the driver costs more than the row
+)
 
-var insertPayment = "INSERT INTO payment (id, payee_folded, amount, currency, execution_date, batch, batch_id, direction," +
-	" payer_name, payer_scheme, payer_number, payer_bank, payee_name, payee_scheme, payee_number, payee_bank," +
-	" immediate, reference_type, reference, message, end_to_end_id, instruction_id, kind)" +
-	" VALUES (?" + strings.Repeat(", ?", columnCount-1) + ")"
+var (
+	insertRow  = insertPayments(1)
+	insertRows = insertPayments(rowsAtOnce)
+)
 
-// columns appends the values of insertPayment. They hold nothing of p but its
-// strings.
-func columns(row []any, id int64, p *payment.Payment) []any {
-	row = append(row, id, folded(p.Payee.Name), number(p.AmountMinor), text(p.Currency), text(p.ExecutionDate),
-		p.Batch, text(p.BatchID), string(p.Direction))
-	row = party(row, &p.Payer)
-	row = party(row, &p.Payee)
-	row = append(row, p.Immediate)
-	if r := p.Reference; r != nil {
-		row = append(row, r.Type, r.Value)
-	} else {
-		row = append(row, nil, nil)
-	}
-	return append(row, text(p.Message), text(p.EndToEndID), text(p.InstructionID), p.Kind)
+func insertPayments(n int) string {
+	row := "(?" + strings.Repeat(", ?", columnCount-1) + ")"
+	return "INSERT INTO payment (id, payee_folded, amount, currency, execution_date, detail) VALUES " + row + strings.Repeat(", "+row, n-1)
 }
 
-func party(row []any, p *payment.Party) []any {
-	if a := p.Account; a != nil {
-		return append(row, text(p.Name), a.Scheme, a.Number, text(a.Bank))
+// rows are payments put aside: columnCount values for each, in the order of
+// insertPayments, the first of them the seq.
+type rows struct {
+	values []any
+	packed []byte // what the details point into
+}
+
+func (r *rows) len() int { return len(r.values) / columnCount }
+
+// add puts p aside. It keeps nothing of it but its strings.
+func (r *rows) add(p *payment.Payment) {
+	from := len(r.packed)
+	r.packed = pack(r.packed, p)
+	// A later add may move packed; this detail stays where it is.
+	detail := r.packed[from:len(r.packed):len(r.packed)]
+	r.values = append(r.values, p.Seq, folded(p.Payee.Name), number(p.AmountMinor), text(p.Currency), text(p.ExecutionDate), detail)
+}
+
+// insert stores the rows as those of a rank.
+func (r *rows) insert(s *session, rank int64) error {
+	first, _ := span(rank)
+	args := make([]any, 0, rowsAtOnce*columnCount)
+	for left := r.values; len(left) > 0; left = left[len(args):] {
+		text, n := insertRows, rowsAtOnce*columnCount
+		if len(left) < n {
+			text, n = insertRow, columnCount
+		}
+		args = append(args[:0], left[:n]...)
+		for i := 0; i < n; i += columnCount {
+			args[i] = first | args[i].(int64)
+		}
+		if err := s.do(text, args...); err != nil {
+			return err
+		}
 	}
-	return append(row, text(p.Name), nil, nil, nil)
+	return nil
+}
+
+func (r *rows) clear() {
+	clear(r.values)
+	r.values, r.packed = r.values[:0], r.packed[:0]
 }
 
 func text(s *string) any {
@@ -77,26 +103,11 @@ func folded(s *string) any {
 // scanPayment reads paymentColumns, and then whatever else the query selects,
 // and returns the payment's id.
 func scanPayment(scan func(...any) error, p *payment.Payment, more ...any) (id int64, err error) {
-	var payer, payee struct{ scheme, number, bank *string }
-	var refType, ref *string
 	*p = payment.Payment{}
-	err = scan(append([]any{
-		&id, &p.AmountMinor, &p.Currency, &p.ExecutionDate, &p.Batch, &p.BatchID, &p.Direction,
-		&p.Payer.Name, &payer.scheme, &payer.number, &payer.bank, &p.Payee.Name, &payee.scheme, &payee.number, &payee.bank,
-		&p.Immediate, &refType, &ref, &p.Message, &p.EndToEndID, &p.InstructionID, &p.Kind,
-	}, more...)...)
-	if err != nil {
+	var detail []byte
+	if err = scan(append([]any{&id, &p.AmountMinor, &p.Currency, &p.ExecutionDate, &detail}, more...)...); err != nil {
 		return 0, err
 	}
 	p.Seq = id & maxSeq
-	if payer.scheme != nil && payer.number != nil {
-		p.Payer.Account = &payment.Account{Scheme: *payer.scheme, Number: *payer.number, Bank: payer.bank}
-	}
-	if payee.scheme != nil && payee.number != nil {
-		p.Payee.Account = &payment.Account{Scheme: *payee.scheme, Number: *payee.number, Bank: payee.bank}
-	}
-	if refType != nil && ref != nil {
-		p.Reference = &payment.Reference{Type: *refType, Value: *ref}
-	}
-	return id, nil
+	return id, unpack(detail, p)
 }

@@ -2,7 +2,6 @@ package accountdb
 
 import (
 	"context"
-	"database/sql"
 	"encoding/base64"
 	"encoding/binary"
 	"math"
@@ -73,16 +72,16 @@ func (db *DB) Search(ctx context.Context, q Query) (Page, error) {
 		q.Limit = maxLimit
 	}
 	var page Page
-	err = db.view(ctx, op, func(ctx context.Context, tx *sql.Tx) (err error) {
+	err = db.view(ctx, op, func(ctx context.Context, s *session) (err error) {
 		w := q.compile()
-		if page, err = w.page(ctx, tx, after, q.Limit); err != nil {
+		if page, err = w.page(ctx, s, after, q.Limit); err != nil {
 			return err
 		}
 		if after == 0 && page.Next == nil {
 			page.Total, page.TotalIsExact = int64(len(page.Payments)), true
 			return nil
 		}
-		page.Total, page.TotalIsExact, err = w.count(ctx, tx)
+		page.Total, page.TotalIsExact, err = w.count(ctx, s)
 		return err
 	})
 	if err != nil {
@@ -192,9 +191,9 @@ func (w *walk) sql(columns string, after int64) (string, []any) {
 }
 
 // page reads one payment more than limit, to know whether there is a next page.
-func (w *walk) page(ctx context.Context, tx *sql.Tx, after int64, limit int) (Page, error) {
+func (w *walk) page(ctx context.Context, s *session, after int64, limit int) (Page, error) {
 	query, args := w.sql(paymentColumns+", f.id", after)
-	rows, err := tx.QueryContext(ctx, query, append(args, limit+1)...)
+	rows, err := s.query(ctx, query, append(args, limit+1)...)
 	if err != nil {
 		return Page{}, err
 	}
@@ -217,13 +216,13 @@ func (w *walk) page(ctx context.Context, tx *sql.Tx, after int64, limit int) (Pa
 }
 
 // count tells how many payments there are in all pages together.
-func (w *walk) count(ctx context.Context, tx *sql.Tx) (n int64, exact bool, err error) {
+func (w *walk) count(ctx context.Context, s *session) (n int64, exact bool, err error) {
 	if !w.byTerm && len(w.rows.text) == 0 {
-		err = tx.QueryRowContext(ctx, "SELECT coalesce(sum(f.payments), 0) FROM file f WHERE "+strings.Join(w.files.text, " AND "), w.files.args...).Scan(&n)
+		err = s.conn.QueryRowContext(ctx, "SELECT coalesce(sum(f.payments), 0) FROM file f WHERE "+strings.Join(w.files.text, " AND "), w.files.args...).Scan(&n)
 		return n, true, err
 	}
 	query, args := w.sql("1", 0)
-	err = tx.QueryRowContext(ctx, "SELECT count(*) FROM ("+query+")", append(args, countLimit+1)...).Scan(&n)
+	err = s.conn.QueryRowContext(ctx, "SELECT count(*) FROM ("+query+")", append(args, countLimit+1)...).Scan(&n)
 	if n > countLimit {
 		return countLimit, false, err
 	}
@@ -259,8 +258,8 @@ func (db *DB) Payments(ctx context.Context, id uuid.UUID, emit func(*payment.Pay
 	var rank int64
 	for after := int64(0); ; {
 		var batch []payment.Payment
-		err := db.view(ctx, op, func(ctx context.Context, tx *sql.Tx) error {
-			f, err := fileByID(ctx, tx, id)
+		err := db.view(ctx, op, func(ctx context.Context, s *session) error {
+			f, err := fileByID(s, id)
 			if err != nil {
 				return err
 			}
@@ -271,7 +270,7 @@ func (db *DB) Payments(ctx context.Context, id uuid.UUID, emit func(*payment.Pay
 				return nil
 			}
 			rank = f.rank
-			batch, after, err = payments(ctx, tx, rank, after)
+			batch, after, err = payments(ctx, s, rank, after)
 			return err
 		})
 		if err != nil {
@@ -289,9 +288,9 @@ func (db *DB) Payments(ctx context.Context, id uuid.UUID, emit func(*payment.Pay
 }
 
 // payments reads a batch of a rank's payments, and returns the id of the last.
-func payments(ctx context.Context, tx *sql.Tx, rank, after int64) ([]payment.Payment, int64, error) {
+func payments(ctx context.Context, s *session, rank, after int64) ([]payment.Payment, int64, error) {
 	first, last := span(rank)
-	rows, err := tx.QueryContext(ctx, "SELECT "+paymentColumns+" FROM payment p WHERE p.id > ? AND p.id <= ? ORDER BY p.id LIMIT ?",
+	rows, err := s.query(ctx, "SELECT "+paymentColumns+" FROM payment p WHERE p.id > ? AND p.id <= ? ORDER BY p.id LIMIT ?",
 		max(first, after), last, defaultLimit)
 	if err != nil {
 		return nil, 0, err

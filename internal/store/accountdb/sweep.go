@@ -27,9 +27,9 @@ func (db *DB) tidy(ctx context.Context) {
 // them (taking away is dearer than bringing in), and tells whether there may be
 // more to do.
 func (db *DB) sweep(ctx context.Context) (more bool, err error) {
-	err = db.update(ctx, "accountdb: sweep", relaxed, func(tx *sql.Tx) error {
+	err = db.update(ctx, "accountdb: sweep", relaxed, func(s *session) error {
 		var load int64
-		err := tx.QueryRowContext(ctx, "SELECT id FROM load WHERE dropped ORDER BY id LIMIT 1").Scan(&load)
+		err := s.row("SELECT id FROM load WHERE dropped ORDER BY id LIMIT 1").Scan(&load)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -37,38 +37,32 @@ func (db *DB) sweep(ctx context.Context) (more bool, err error) {
 			return err
 		}
 		more = true
-		return db.sweepLoad(ctx, tx, load)
+		return db.sweepLoad(ctx, s, load)
 	})
 	return more, err
 }
 
-func (db *DB) sweepLoad(ctx context.Context, tx *sql.Tx, load int64) error {
+func (db *DB) sweepLoad(ctx context.Context, s *session, load int64) error {
 	first, last := span(rankOf(load))
 	limit := db.batch / 2
-	n, run, err := sweepable(ctx, tx, first, last, limit)
+	n, run, err := sweepable(ctx, s, first, last, limit)
 	if err != nil {
 		return err
 	}
 	if n < limit {
 		// The last round: terms are written after their rows, so none is left.
-		if _, err := tx.ExecContext(ctx, "DELETE FROM load WHERE id = ?", load); err != nil {
+		if err := s.do("DELETE FROM load WHERE id = ?", load); err != nil {
 			return err
 		}
 	} else {
 		last = run.last
 	}
-	remove, err := tx.PrepareContext(ctx, "DELETE FROM term WHERE hash = ? AND payment = ?")
-	if err != nil {
-		return err
-	}
-	defer remove.Close()
 	for _, t := range run.terms {
-		if _, err := remove.Exec(t.hash, t.payment); err != nil {
+		if err := s.do("DELETE FROM term WHERE hash = ? AND payment = ?", t.hash, first|t.seq); err != nil {
 			return err
 		}
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM payment WHERE id BETWEEN ? AND ?", first, last)
-	return err
+	return s.do("DELETE FROM payment WHERE id BETWEEN ? AND ?", first, last)
 }
 
 // swept is what goes with a run of payments.
@@ -78,19 +72,19 @@ type swept struct {
 }
 
 // sweepable reads the first payments between two ids.
-func sweepable(ctx context.Context, tx *sql.Tx, first, last int64, limit int) (n int, s swept, err error) {
-	rows, err := tx.QueryContext(ctx, "SELECT "+paymentColumns+" FROM payment p WHERE p.id BETWEEN ? AND ? ORDER BY p.id LIMIT ?", first, last, limit)
+func sweepable(ctx context.Context, s *session, first, last int64, limit int) (n int, run swept, err error) {
+	rows, err := s.query(ctx, "SELECT "+paymentColumns+" FROM payment p WHERE p.id BETWEEN ? AND ? ORDER BY p.id LIMIT ?", first, last, limit)
 	if err != nil {
-		return 0, s, err
+		return 0, run, err
 	}
 	defer rows.Close()
 	var p payment.Payment
 	for rows.Next() {
-		if s.last, err = scanPayment(rows.Scan, &p); err != nil {
-			return 0, s, err
+		if run.last, err = scanPayment(rows.Scan, &p); err != nil {
+			return 0, run, err
 		}
-		s.terms = terms(s.terms, s.last, p.Payer.Account, p.Payee.Account, p.Reference)
+		run.terms = terms(run.terms, &p)
 		n++
 	}
-	return n, s, rows.Err()
+	return n, run, rows.Err()
 }

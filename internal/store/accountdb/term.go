@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -17,12 +18,12 @@ import (
 // all kinds share one narrow index. Two different terms of an account meet by
 // chance once in 2^64; a hit is taken at its word.
 type term struct {
-	hash    int64
-	payment int64
+	hash int64
+	seq  int64 // of the payment in its load
 }
 
 func (t term) compare(u term) int {
-	return cmp.Or(cmp.Compare(t.hash, u.hash), cmp.Compare(t.payment, u.payment))
+	return cmp.Or(cmp.Compare(t.hash, u.hash), cmp.Compare(t.seq, u.seq))
 }
 
 // termsAtOnce go in with one statement: the driver costs more than the row.
@@ -41,26 +42,26 @@ func hashTerm(kind, normal string) int64 {
 	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
-// terms appends what the payment with this id is looked up by.
-func terms(ts []term, id int64, payer, payee *payment.Account, ref *payment.Reference) []term {
-	ts = accountTerms(ts, id, payer)
-	ts = accountTerms(ts, id, payee)
-	if ref != nil && ref.Value != "" {
-		ts = append(ts, term{hashTerm(referenceTerm, normalReference(ref.Value)), id})
+// terms appends what p is looked up by.
+func terms(ts []term, p *payment.Payment) []term {
+	ts = accountTerms(ts, p.Seq, p.Payer.Account)
+	ts = accountTerms(ts, p.Seq, p.Payee.Account)
+	if ref := p.Reference; ref != nil && ref.Value != "" {
+		ts = append(ts, term{hashTerm(referenceTerm, normalReference(ref.Value)), p.Seq})
 	}
 	return ts
 }
 
 // accountTerms appends the number and, for a Swedish account, the clearing
 // number with it: people write the two as one.
-func accountTerms(ts []term, id int64, a *payment.Account) []term {
+func accountTerms(ts []term, seq int64, a *payment.Account) []term {
 	if a == nil || a.Number == "" {
 		return ts
 	}
 	n := normalNumber(a.Number)
-	ts = append(ts, term{hashTerm(numberTerm, n), id})
+	ts = append(ts, term{hashTerm(numberTerm, n), seq})
 	if a.Scheme == payment.SchemeSEAccount && a.Bank != nil {
-		ts = append(ts, term{hashTerm(numberTerm, normalNumber(*a.Bank)+n), id})
+		ts = append(ts, term{hashTerm(numberTerm, normalNumber(*a.Bank)+n), seq})
 	}
 	return ts
 }
@@ -112,4 +113,22 @@ func fold(s string) string {
 		}
 	}
 	return strings.ToLower(s)
+}
+
+// insertTerms runs the statement insertTerm over ts, of a rank. The last round
+// is filled up with its last term: one that is there already is ignored.
+func insertTerms(s *session, rank int64, ts []term) error {
+	first, _ := span(rank)
+	args := make([]any, 0, 2*termsAtOnce)
+	for round := range slices.Chunk(ts, termsAtOnce) {
+		args = args[:0]
+		for i := range termsAtOnce {
+			t := round[min(i, len(round)-1)]
+			args = append(args, t.hash, first|t.seq)
+		}
+		if err := s.do(insertTerm, args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,12 +1,13 @@
--- A load is one reading of a file. It has a row here while it is being filled
--- and, later, while its payments wait to be swept; a published load has none.
+-- A load is one reading of a file. It has a row here from its first batch of
+-- payments until it is published, or, when it was dropped, until its payments
+-- were swept; what is published in one transaction never has one.
 CREATE TABLE load (
-	id      INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice: payments of a dropped load may still be there
+	id      INTEGER PRIMARY KEY,
 	file    BLOB    NOT NULL,
 	fence   INTEGER NOT NULL,
 	dropped INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX load_file ON load (file);
+CREATE INDEX load_file ON load (file) WHERE NOT dropped;
 
 -- A file whose index was published. Its payments are those of one load:
 -- payment.id >> 32 = rank. A younger load has a smaller rank, so that reading
@@ -37,31 +38,15 @@ CREATE TABLE message (
 	PRIMARY KEY (format, id, file)
 ) STRICT, WITHOUT ROWID;
 
--- id = rank << 32 | seq. The columns that a scan looks at stand first.
+-- id = rank << 32 | seq. What a search looks at has a column; all else is in
+-- detail (see detail.go).
 CREATE TABLE payment (
 	id             INTEGER PRIMARY KEY,
 	payee_folded   TEXT,
 	amount         INTEGER,
 	currency       TEXT,
 	execution_date TEXT,
-	batch          INTEGER NOT NULL,
-	batch_id       TEXT,
-	direction      TEXT    NOT NULL,
-	payer_name     TEXT,
-	payer_scheme   TEXT,
-	payer_number   TEXT,
-	payer_bank     TEXT,
-	payee_name     TEXT,
-	payee_scheme   TEXT,
-	payee_number   TEXT,
-	payee_bank     TEXT,
-	immediate      INTEGER NOT NULL,
-	reference_type TEXT,
-	reference      TEXT,
-	message        TEXT,
-	end_to_end_id  TEXT,
-	instruction_id TEXT,
-	kind           TEXT    NOT NULL
+	detail         BLOB    NOT NULL
 ) STRICT;
 
 -- What payments are looked up by: hashes of account numbers and references
