@@ -58,6 +58,20 @@ func (t Tree) Find(p vpath.Path) (*catalog.Entry, error) {
 	return e, nil
 }
 
+// Look returns the entry at p, nil when there is none. The folder that it would
+// be in must be there.
+func (t Tree) Look(p vpath.Path) (*catalog.Entry, error) {
+	parent, err := t.Folder(p.Dir())
+	if err != nil {
+		return nil, err
+	}
+	e, err := t.tx.EntryByName(t.login, parent, MAC(t.rec, p.Base()))
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	return e, err
+}
+
 func notFound() error {
 	return fault.New(fault.NotFound, "inbox: find", "no such file or folder")
 }
@@ -94,25 +108,27 @@ func (t Tree) Name(e *catalog.Entry) (string, error) {
 
 // Put makes p name the file, shown until the given time. Missing folders are
 // made: a file that is durable must not fail for a folder removed meanwhile.
-// A name that is there points to the new file from now on.
-func (t Tree) Put(p vpath.Path, file uuid.UUID, mtime, now, until time.Time) error {
+// A name that is there points to the new file from now on; Put returns the file
+// that it pointed to, else uuid.Nil.
+func (t Tree) Put(p vpath.Path, file uuid.UUID, mtime, now, until time.Time) (was uuid.UUID, err error) {
 	parent, err := t.folders(p.Dir(), now)
 	if err != nil {
-		return err
+		return uuid.Nil, err
 	}
 	old, err := t.tx.EntryByName(t.login, parent, MAC(t.rec, p.Base()))
 	switch {
 	case err == nil && old.Dir:
-		return fault.New(fault.Invalid, "inbox: put", "a folder has that name")
+		return uuid.Nil, fault.New(fault.Invalid, "inbox: put", "a folder has that name")
 	case err == nil:
+		was = old.File
 		old.File, old.MTime, old.CreatedAt, old.Until = file, mtime, now, until
-		return t.tx.SaveEntry(old)
+		return was, t.tx.SaveEntry(old)
 	case fault.Is(err, fault.NotFound):
-		return t.insert(parent, p.Base(), func(e *catalog.Entry) {
+		return uuid.Nil, t.insert(parent, p.Base(), func(e *catalog.Entry) {
 			e.File, e.MTime, e.CreatedAt, e.Until = file, mtime, now, until
 		})
 	}
-	return err
+	return uuid.Nil, err
 }
 
 // folders returns the id of the folder p and makes what is missing of it.

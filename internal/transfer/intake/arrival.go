@@ -54,7 +54,12 @@ type Arrival struct {
 // value is that of one that was found on record.
 type freshKeys struct{ *custody.Fresh }
 
-func (k freshKeys) grant() (catalog.Grant, error) { return k.Grant() }
+// fill gives a row what it has from its keys. It runs in the transaction that
+// inserts the row.
+func (k freshKeys) fill(f *catalog.File) (err error) {
+	f.Grant, err = k.Grant()
+	return err
+}
 
 func (k freshKeys) wipe() {
 	if k.Fresh != nil {
@@ -108,7 +113,9 @@ func (a *Arrival) WriteAt(p []byte, off int64) (int, error) {
 	if err != nil {
 		return n, a.fail(err)
 	}
-	a.hintDisk(off, n)
+	if err := a.hintDisk(off, n); err != nil {
+		return n, a.fail(err)
+	}
 	return n, nil
 }
 
@@ -136,13 +143,14 @@ func (a *Arrival) fail(err error) error {
 	return a.failed
 }
 
-// hintDisk lets the disk begin with what was written, now and then.
-func (a *Arrival) hintDisk(off int64, n int) {
+// hintDisk lets the disk begin with what was written, now and then, and asks
+// whether there is room for more.
+func (a *Arrival) hintDisk(off int64, n int) error {
 	a.mu.Lock()
 	a.written += int64(n)
 	if a.written < writebackStep {
 		a.mu.Unlock()
-		return
+		return nil
 	}
 	step := a.written
 	a.written = 0
@@ -152,6 +160,7 @@ func (a *Arrival) hintDisk(off int64, n int) {
 		end := seal.SlotOffset(a.header, off/seal.SlotSize)
 		durable.StartWriteback(f, max(0, end-2*step), 2*step)
 	}
+	return a.in.room(reserveRunning)
 }
 
 func (a *Arrival) currentObject() object {
@@ -198,18 +207,19 @@ func (a *Arrival) record(ctx context.Context, body catalog.Body, inline []byte) 
 	f.Body = body
 	var superseded []*catalog.File
 	err = a.in.catalog.Update(ctx, func(tx *catalog.Tx) error {
-		if err := writeRow(tx, &f, catalog.Arriving, a.onRecord, a.fresh.grant); err != nil {
+		if err := writeRow(tx, &f, catalog.Arriving, a.onRecord, a.fresh); err != nil {
 			return err
 		}
 		if !a.onRecord {
-			if superseded, err = a.in.putName(tx, rec, a.spec, &f, a.modTime); err != nil {
+			account, err := tx.Account(f.Account)
+			if err != nil {
+				return err
+			}
+			if superseded, err = a.in.putName(tx, rec, account, a.spec, &f, a.modTime); err != nil {
 				return err
 			}
 		}
-		if inline == nil { // what an earlier Sync put there is of no use any more
-			return tx.DeleteInline(f.ID)
-		}
-		return putInline(tx, f.ID, inline)
+		return putInline(tx, f.ID, a.onRecord, inline) // what an earlier Sync put there is of no use any more
 	})
 	if err != nil {
 		return err

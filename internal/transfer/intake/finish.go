@@ -44,7 +44,7 @@ func (in *Intake) finish(ctx context.Context, a *Arrival, sum [32]byte) (*catalo
 	}
 	f.Body.Sealed = end
 	return in.putOnRecord(ctx, rec, commitment{
-		spec: a.spec, file: &f, known: a.onRecord, grant: a.fresh.grant, inline: inline, modTime: a.clientTime(), waits: a.waits,
+		spec: a.spec, file: &f, known: a.onRecord, fresh: a.fresh, inline: inline, modTime: a.clientTime(), waits: a.waits,
 	})
 }
 
@@ -98,9 +98,9 @@ func (a *Arrival) settle(length int64) (inline []byte, err error) {
 type commitment struct {
 	spec    Spec
 	file    *catalog.File
-	known   bool                          // the file has a row already
-	grant   func() (catalog.Grant, error) // for a file that has none yet
-	inline  []byte                        // its body, when it lies in the catalog
+	known   bool      // the file has a row already
+	fresh   freshKeys // of a file that has none yet
+	inline  []byte    // its body, when it lies in the catalog
 	modTime time.Time
 	waits   bool // for its rename
 }
@@ -144,6 +144,13 @@ func (in *Intake) putOnRecord(ctx context.Context, rec *custody.Records, c commi
 // receive writes the rows of a file that is taken.
 func (in *Intake) receive(tx *catalog.Tx, rec *custody.Records, c commitment) (superseded []*catalog.File, err error) {
 	f, was := c.file, c.file.State
+	account, err := tx.Account(f.Account)
+	if err != nil {
+		return nil, err
+	}
+	if err := accepts(account); err != nil { // closed since it began
+		return nil, err
+	}
 	action := "file.received"
 	switch {
 	case c.waits:
@@ -156,15 +163,15 @@ func (in *Intake) receive(tx *catalog.Tx, rec *custody.Records, c commitment) (s
 	if f.Number, err = tx.NextNumber(); err != nil {
 		return nil, err
 	}
-	if err := writeRow(tx, f, was, c.known, c.grant); err != nil {
+	if err := writeRow(tx, f, was, c.known, c.fresh); err != nil {
 		return nil, err
 	}
 	if c.inline != nil {
-		if err := putInline(tx, f.ID, c.inline); err != nil {
+		if err := putInline(tx, f.ID, c.known, c.inline); err != nil {
 			return nil, err
 		}
 	}
-	if superseded, err = in.putName(tx, rec, c.spec, f, c.modTime); err != nil {
+	if superseded, err = in.putName(tx, rec, account, c.spec, f, c.modTime); err != nil {
 		return nil, err
 	}
 	if err := tx.Audit(audit.Entry{
@@ -184,7 +191,7 @@ func (in *Intake) receive(tx *catalog.Tx, rec *custody.Records, c commitment) (s
 // changed, and the grant with it, since the row was read. A row that is not in
 // the state any more that it was read in is not written: what was received is
 // never received again (R4).
-func writeRow(tx *catalog.Tx, f *catalog.File, was catalog.State, known bool, grant func() (catalog.Grant, error)) error {
+func writeRow(tx *catalog.Tx, f *catalog.File, was catalog.State, known bool, fresh freshKeys) error {
 	if known {
 		now, err := tx.File(f.ID)
 		if err != nil {
@@ -193,20 +200,25 @@ func writeRow(tx *catalog.Tx, f *catalog.File, was catalog.State, known bool, gr
 		if now.State != was {
 			return fault.New(fault.Exists, "intake: write row", "already received, send it whole")
 		}
-		f.Grant = now.Grant
+		f.Grant, f.Lock = now.Grant, now.Lock
 		return tx.SaveFile(f)
 	}
-	var err error
-	if f.Grant, err = grant(); err != nil {
+	if err := fresh.fill(f); err != nil {
 		return err
 	}
 	return tx.InsertFile(f)
 }
 
-// putInline stores a small body in place of the one that is there.
-func putInline(tx *catalog.Tx, id uuid.UUID, body []byte) error {
-	if err := tx.DeleteInline(id); err != nil {
-		return err
+// putInline stores a small body, none when it is nil, in place of the one that
+// may be there.
+func putInline(tx *catalog.Tx, id uuid.UUID, there bool, body []byte) error {
+	if there {
+		if err := tx.DeleteInline(id); err != nil {
+			return err
+		}
+	}
+	if body == nil {
+		return nil
 	}
 	return tx.PutInline(id, body)
 }
@@ -223,26 +235,19 @@ func addIndexJob(tx *catalog.Tx, f *catalog.File) error {
 // putName points the name in /in to the file. An unfinished arrival of that
 // name, which nobody works on, gives way; it is returned so that its object can
 // be removed after the commit.
-func (in *Intake) putName(tx *catalog.Tx, rec *custody.Records, spec Spec, f *catalog.File, mtime time.Time) ([]*catalog.File, error) {
+func (in *Intake) putName(tx *catalog.Tx, rec *custody.Records, account *catalog.Account, spec Spec, f *catalog.File, mtime time.Time) ([]*catalog.File, error) {
 	if f.Direction == catalog.Out || spec.Login == uuid.Nil {
 		return nil, nil
-	}
-	account, err := tx.Account(f.Account)
-	if err != nil {
-		return nil, err
 	}
 	now := in.now()
 	if mtime.IsZero() {
 		mtime = now
 	}
-	tree := inbox.In(tx, rec, spec.Login)
-	var superseded []*catalog.File
-	if old, err := tree.Find(spec.Path); err == nil && !old.Dir && old.File != f.ID {
-		if superseded, err = in.supersede(tx, old.File); err != nil {
-			return nil, err
-		}
+	old, err := inbox.In(tx, rec, spec.Login).Put(spec.Path, f.ID, mtime, now, now.Add(account.InShowFor))
+	if err != nil || old == uuid.Nil || old == f.ID {
+		return nil, err
 	}
-	return superseded, tree.Put(spec.Path, f.ID, mtime, now, now.Add(account.InShowFor))
+	return in.supersede(tx, old)
 }
 
 // supersede drops the row of an unfinished arrival whose name is taken by
@@ -291,7 +296,11 @@ func (in *Intake) forgetRepeated(tx *catalog.Tx, rec *custody.Records, c commitm
 			return err
 		}
 	}
-	if _, err := in.putName(tx, rec, c.spec, same, c.modTime); err != nil {
+	account, err := tx.Account(same.Account)
+	if err != nil {
+		return err
+	}
+	if _, err := in.putName(tx, rec, account, c.spec, same, c.modTime); err != nil {
 		return err
 	}
 	return tx.Audit(audit.Entry{

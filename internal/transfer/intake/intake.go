@@ -40,9 +40,14 @@ import (
 const (
 	MaxSize = 1 << 40 // bytes in a file
 
-	maxInline     = 64 << 10  // a sealed object up to this size lies in the catalog
-	inlineBudget  = 256 << 20 // all of them together; beyond it, files go to the vault at once
-	memoryObject  = 2 * seal.SlotSize
+	maxInline    = 64 << 10  // a sealed object up to this size lies in the catalog
+	inlineBudget = 256 << 20 // all of them together; beyond it, files go to the vault at once
+	memoryObject = 2 * seal.SlotSize
+	memoryFirst  = 16 << 10 // room for what most files are
+
+	reserve        = 256 << 20 // of the disk, for what is not a new arrival; less on small disks
+	reserveRunning = reserve / 4
+
 	recordTimeout = 30 * time.Second
 
 	sameDeliveryFor = 7 * 24 * time.Hour // R2
@@ -130,23 +135,27 @@ func (s Spec) actor() string {
 
 // Begin starts a new file. Nothing is on record until bytes must reach a disk.
 func (in *Intake) Begin(ctx context.Context, spec Spec) (*Arrival, error) {
-	const op = "intake: begin"
-	if spec.Direction == "" {
-		spec.Direction = catalog.In
-	}
-	if spec.Path.IsRoot() {
-		return nil, fault.New(fault.Invalid, op, "a file needs a name")
-	}
-	in.stir()
-	if err := in.room(); err != nil {
-		return nil, err
-	}
-	account, err := in.admit(ctx, spec)
+	l, err := in.Look(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
-	keep := account.Content == catalog.ContentKeep || spec.Direction == catalog.Out
-	fresh, err := in.keys.NewFile(ctx, account, keep)
+	return l.Begin(ctx)
+}
+
+// Begin starts a new file where Look looked; of what changed since then Commit
+// takes care.
+func (l *Look) Begin(ctx context.Context) (*Arrival, error) {
+	const op = "intake: begin"
+	in, spec := l.in, l.spec
+	if l.Dir {
+		return nil, fault.New(fault.Invalid, op, "a folder has that name")
+	}
+	in.stir()
+	if err := in.room(reserve); err != nil {
+		return nil, err
+	}
+	keep := l.account.Content == catalog.ContentKeep || spec.Direction == catalog.Out
+	fresh, err := in.keys.NewFile(ctx, l.account, keep)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
@@ -154,55 +163,21 @@ func (in *Intake) Begin(ctx context.Context, spec Spec) (*Arrival, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	now := in.now()
 	f := &catalog.File{
 		ID: fresh.ID, Account: spec.Account, Login: spec.Login, Direction: spec.Direction,
 		State: catalog.Arriving, Source: spec.Source, Node: in.node,
-		Times: catalog.Times{BeganAt: now}, Body: catalog.Body{Kind: catalog.NoBody},
+		Times: catalog.Times{BeganAt: in.now()}, Body: catalog.Body{Kind: catalog.NoBody},
 		Keep: keep,
 	}
 	if err := in.nameFile(ctx, f, spec.Path.Base()); err != nil {
 		return nil, err
 	}
-	obj := &memory{bytes: append(make([]byte, 0, len(fresh.Header)+4096), fresh.Header...)}
+	obj := &memory{bytes: append(make([]byte, 0, len(fresh.Header)+memoryFirst), fresh.Header...)}
 	a := newArrival(in, spec, f, body, fresh.Header, obj)
 	a.fresh = freshKeys{fresh}
-	a.waits = waits(account, spec)
+	a.waits = waits(l.account, spec)
 	in.live.add(a)
 	return a, nil
-}
-
-// admit checks that the account takes files and that the name can be given.
-func (in *Intake) admit(ctx context.Context, spec Spec) (*catalog.Account, error) {
-	const op = "intake: begin"
-	rec, err := in.keys.Records(ctx, spec.Account)
-	if err != nil {
-		return nil, err
-	}
-	var account *catalog.Account
-	err = in.catalog.View(ctx, func(tx *catalog.Tx) error {
-		var err error
-		if account, err = tx.Account(spec.Account); err != nil {
-			return err
-		}
-		if account.State != catalog.AccountOpen {
-			return fault.New(fault.Locked, op, "the account is closed")
-		}
-		if spec.Direction == catalog.Out || spec.Path.Dir().IsRoot() && !in.isFolder(tx, rec, spec) {
-			return nil
-		}
-		if in.isFolder(tx, rec, spec) {
-			return fault.New(fault.Invalid, op, "a folder has that name")
-		}
-		_, err = inbox.In(tx, rec, spec.Login).Folder(spec.Path.Dir())
-		return err
-	})
-	return account, err
-}
-
-func (in *Intake) isFolder(tx *catalog.Tx, rec *custody.Records, spec Spec) bool {
-	e, err := inbox.In(tx, rec, spec.Login).Find(spec.Path)
-	return err == nil && e.Dir
 }
 
 // nameFile seals the name into the row.
@@ -217,8 +192,9 @@ func (in *Intake) nameFile(ctx context.Context, f *catalog.File, name string) er
 }
 
 // room refuses new arrivals while the disk is nearly full, so that the catalog
-// can still be written and what is under way can end (R8).
-func (in *Intake) room() error {
+// can still be written and what is under way can end (R8). What is under way is
+// asked for less: else one long upload could fill the disk to the last byte.
+func (in *Intake) room(wanted int64) error {
 	if in.space == nil {
 		return nil
 	}
@@ -226,8 +202,8 @@ func (in *Intake) room() error {
 	if err != nil {
 		return fault.Wrap(fault.Internal, "intake: free space", err)
 	}
-	if free < min(total/20, 256<<20) {
-		return fault.New(fault.Full, "intake: begin", "the gateway's disk is full; nothing was taken, try again later")
+	if free < min(total/20, reserve)*wanted/reserve {
+		return fault.New(fault.Full, "intake: room", "the gateway's disk is full; nothing was taken, try again later")
 	}
 	return nil
 }

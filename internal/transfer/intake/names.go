@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"context"
 	"path"
 	"strings"
 
@@ -36,17 +35,4 @@ func isTemporary(patterns []string, name string) bool {
 // waits reports whether a file of this name waits for its rename.
 func waits(account *catalog.Account, spec Spec) bool {
 	return spec.Direction != catalog.Out && spec.Source == SourceSFTP && isTemporary(account.TempNames, spec.Path.Base())
-}
-
-// mustWait is waits for who has not read the account yet.
-func (in *Intake) mustWait(ctx context.Context, spec Spec) (bool, error) {
-	var wait bool
-	err := in.catalog.View(ctx, func(tx *catalog.Tx) error {
-		account, err := tx.Account(spec.Account)
-		if err == nil {
-			wait = waits(account, spec)
-		}
-		return err
-	})
-	return wait, err
 }

@@ -123,12 +123,13 @@ func (b *Inbox) takeRenamed(tx *catalog.Tx, rec *custody.Records, e *catalog.Ent
 // when the rename takes no file.
 func (b *Inbox) finishRenamed(ctx context.Context, from, to vpath.Path) (*catalog.File, error) {
 	spec := b.spec(to)
-	if wait, err := b.in.mustWait(ctx, spec); err != nil || wait {
-		return nil, err
-	}
 	var f *catalog.File
 	var inline []byte
 	err := b.view(ctx, func(tx *catalog.Tx, rec *custody.Records) error {
+		account, err := tx.Account(b.account)
+		if err != nil || waits(account, spec) {
+			return err
+		}
 		e, err := inbox.In(tx, rec, b.login).Find(from)
 		if err != nil || e.Dir {
 			return err
@@ -198,7 +199,7 @@ func (in *Intake) completeInline(ctx context.Context, f *catalog.File, inline []
 	length := seal.ObjectSize(len(header), t.Size)
 	m.bytes = append(m.bytes[:length-seal.TrailerSize], body.SealTrailer(nil, t)...)
 	f.Body.Sealed = length
-	return in.catalog.Update(ctx, func(tx *catalog.Tx) error { return putInline(tx, f.ID, m.bytes) })
+	return in.catalog.Update(ctx, func(tx *catalog.Tx) error { return putInline(tx, f.ID, true, m.bytes) })
 }
 
 // TakeWaiting takes a file that waits for its rename although the rename never
@@ -244,7 +245,7 @@ func (in *Intake) TakeWaiting(ctx context.Context, id uuid.UUID, actor string) e
 	}
 	return in.catalog.Update(ctx, func(tx *catalog.Tx) error {
 		f.State = catalog.Received
-		if err := writeRow(tx, f, catalog.WaitingRename, true, nil); err != nil {
+		if err := writeRow(tx, f, catalog.WaitingRename, true, freshKeys{}); err != nil {
 			return err
 		}
 		if err := tx.Audit(audit.Entry{

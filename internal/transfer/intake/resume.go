@@ -27,7 +27,7 @@ func (in *Intake) Resume(ctx context.Context, spec Spec) (*Arrival, error) {
 	if open := in.live.named(spec); open != nil {
 		open.Abort(errTakenOver)
 	}
-	f, err := in.unfinished(ctx, spec)
+	f, account, err := in.unfinished(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (in *Intake) Resume(ctx context.Context, spec Spec) (*Arrival, error) {
 	defer in.live.unclaim(f.ID)
 	id := f.ID
 	// It may have ended between the look and the claim.
-	if f, err = in.unfinished(ctx, spec); err != nil {
+	if f, account, err = in.unfinished(ctx, spec); err != nil {
 		return nil, err
 	}
 	if f.ID != id {
@@ -49,7 +49,7 @@ func (in *Intake) Resume(ctx context.Context, spec Spec) (*Arrival, error) {
 	if f.Body.Kind != catalog.VaultBody {
 		return in.beginAgain(ctx, spec)
 	}
-	a, err := in.reopen(ctx, spec, f)
+	a, err := in.reopen(ctx, account, spec, f)
 	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Damaged) {
 		// The row was committed and the crash came before the object's header.
 		return in.beginAgain(ctx, spec)
@@ -68,15 +68,24 @@ func (in *Intake) beginAgain(ctx context.Context, spec Spec) (*Arrival, error) {
 	return a, nil
 }
 
-// unfinished finds the row of the unfinished arrival that has the name.
-func (in *Intake) unfinished(ctx context.Context, spec Spec) (*catalog.File, error) {
+// unfinished finds the row of the unfinished arrival that has the name, in an
+// account that still takes files.
+func (in *Intake) unfinished(ctx context.Context, spec Spec) (*catalog.File, *catalog.Account, error) {
 	const op = "intake: resume"
 	rec, err := in.keys.Records(ctx, spec.Account)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var f *catalog.File
+	var account *catalog.Account
 	err = in.catalog.View(ctx, func(tx *catalog.Tx) error {
+		var err error
+		if account, err = tx.Account(spec.Account); err != nil {
+			return err
+		}
+		if err := accepts(account); err != nil {
+			return err
+		}
 		e, err := inbox.In(tx, rec, spec.Login).Find(spec.Path)
 		if err != nil {
 			return err
@@ -88,19 +97,19 @@ func (in *Intake) unfinished(ctx context.Context, spec Spec) (*catalog.File, err
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if f.State != catalog.Arriving {
-		return nil, fault.New(fault.Exists, op, "already received, send it whole")
+		return nil, nil, fault.New(fault.Exists, op, "already received, send it whole")
 	}
 	if f.Node != in.node {
-		return nil, fault.New(fault.TryLater, op, "this transfer was begun on another gateway")
+		return nil, nil, fault.New(fault.TryLater, op, "this transfer was begun on another gateway")
 	}
-	return f, nil
+	return f, account, nil
 }
 
 // reopen makes an Arrival of an unfinished object.
-func (in *Intake) reopen(ctx context.Context, spec Spec, f *catalog.File) (*Arrival, error) {
+func (in *Intake) reopen(ctx context.Context, account *catalog.Account, spec Spec, f *catalog.File) (*Arrival, error) {
 	obj, err := in.vault.Resume(ctx, f.Body.Ref)
 	if err != nil {
 		return nil, err
@@ -114,10 +123,7 @@ func (in *Intake) reopen(ctx context.Context, spec Spec, f *catalog.File) (*Arri
 	row.Delivery.Resumed = true
 	a := newArrival(in, spec, &row, body, header, obj)
 	a.onRecord, a.resumedObject = true, true
-	if a.waits, err = in.mustWait(ctx, spec); err != nil {
-		obj.Close()
-		return nil, err
-	}
+	a.waits = waits(account, spec)
 	a.board.Rediscover()
 	in.live.add(a)
 	return a, nil

@@ -17,9 +17,11 @@ import (
 )
 
 // graceForLast is how long the end of a TCP connection is held back from the
-// SSH library while a CLOSE is not confirmed: long enough for the library to
-// hand out what the client sent before it hung up.
-const graceForLast = 20 * time.Millisecond
+// SSH library while an answer to CLOSE is not confirmed, at most: for the
+// library to hand out what the client sent before it hung up. It is over as soon
+// as it has. The library does not tell when it has nothing more, so it takes a
+// time; a client that sent nothing more has gone, and nobody waits for its end.
+const graceForLast = time.Second
 
 // conn is one TCP connection with the SSH connection on top of it. It is itself
 // the net.Conn that the SSH library reads from.
@@ -32,9 +34,10 @@ type conn struct {
 	born    uint64 // its place in the order of connections
 	evicted bool   // it made room for another; guarded by the server's mu
 
-	active atomic.Int64 // when bytes last came or went, in Unix nanoseconds
-	owed   atomic.Int32 // CLOSE answers that nothing has followed yet
-	lost   atomic.Bool  // reading failed: the client is gone
+	active  atomic.Int64  // when bytes last came or went, in Unix nanoseconds
+	owed    atomic.Int32  // CLOSE answers that nothing has followed yet
+	settled chan struct{} // a token: owed has become 0
+	lost    atomic.Bool   // reading failed: the client is gone
 
 	mu       sync.Mutex // guards sessions
 	sessions map[*session]struct{}
@@ -47,7 +50,7 @@ func newConn(s *Server, nc net.Conn, source netip.Addr) *conn {
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: keepAlive, Interval: keepAlive / 2, Count: 4})
 	}
-	c := &conn{Conn: nc, srv: s, source: source, sessions: make(map[*session]struct{})}
+	c := &conn{Conn: nc, srv: s, source: source, settled: make(chan struct{}, 1), sessions: make(map[*session]struct{})}
 	c.touch()
 	return c
 }
@@ -55,19 +58,48 @@ func newConn(s *Server, nc net.Conn, source netip.Addr) *conn {
 func (c *conn) touch()                { c.active.Store(c.srv.opt.Now().UnixNano()) }
 func (c *conn) lastActive() time.Time { return time.Unix(0, c.active.Load()) }
 
-// Read notes when the client is gone before anybody above can see it: that is how the end of a channel is told from a cut connection.
+// Read notes when the client is gone before anybody above can see it: that is
+// how the end of a channel is told from a cut connection.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.touch()
 	}
 	if err != nil {
-		if c.owed.Load() > 0 && !errors.Is(err, net.ErrClosed) {
-			time.Sleep(graceForLast)
+		if !errors.Is(err, net.ErrClosed) {
+			c.awaitLast()
 		}
 		c.lost.Store(true)
 	}
 	return n, err
+}
+
+// awaitLast waits until something has followed every answer to CLOSE, or
+// nothing will.
+func (c *conn) awaitLast() {
+	if c.owed.Load() == 0 {
+		return
+	}
+	grace := time.NewTimer(graceForLast)
+	defer grace.Stop()
+	for c.owed.Load() > 0 {
+		select {
+		case <-c.settled:
+		case <-grace.C:
+			return
+		}
+	}
+}
+
+// owe counts answers to CLOSE; a negative n are those that something followed.
+func (c *conn) owe(n int) {
+	if c.owed.Add(int32(n)) > 0 {
+		return
+	}
+	select {
+	case c.settled <- struct{}{}:
+	default:
+	}
 }
 
 func (c *conn) Write(p []byte) (int, error) {
@@ -191,7 +223,8 @@ func (c *conn) sftp(ch ssh.Channel) {
 	defer c.srv.opt.Metrics.Session("sftp")()
 	err := f.Run(func(transfers bool) error {
 		options := []sftp.RequestServerOption{sftp.WithRSMaxTxPacket(packets.MaxData)}
-		if transfers {
+		if transfers && c.srv.buffers.take() {
+			defer c.srv.buffers.give()
 			options = append(options, sftp.WithRSAllocator())
 		}
 		return sftp.NewRequestServer(f, s.handlers(), options...).Serve()

@@ -3,6 +3,7 @@ package sftpd
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 )
 
 // gate bounds the connections on which nobody has signed in yet: in all, and of
@@ -57,3 +58,19 @@ func (g *gate) leave(source netip.Addr) {
 		delete(g.by, n)
 	}
 }
+
+// share is something of which there is so much.
+type share struct {
+	most int64
+	used atomic.Int64
+}
+
+func (s *share) take() bool {
+	if s.used.Add(1) <= s.most {
+		return true
+	}
+	s.used.Add(-1)
+	return false
+}
+
+func (s *share) give() { s.used.Add(-1) }

@@ -72,6 +72,10 @@ const (
 
 	// maxChannels of one connection; OpenSSH's MaxSessions.
 	maxChannels = 10
+	// maxBuffers is how many sessions that transfer files have buffers of their
+	// own, which pkg/sftp keeps while a handle is open: some 6 MiB each. Others
+	// share the collector's.
+	maxBuffers = 64
 	// sweepEvery is how often idle sessions are looked for, and sign-ins that
 	// would not be let in any more.
 	sweepEvery = 15 * time.Second
@@ -109,6 +113,8 @@ type Server struct {
 	gate *gate
 	born time.Time // the time of the folders that are always there
 
+	buffers share // sessions whose request server keeps its buffers
+
 	mu       sync.Mutex // guards the fields below
 	conns    map[*conn]struct{}
 	count    uint64            // connections so far
@@ -127,6 +133,7 @@ func New(opt Options) (*Server, error) {
 	return &Server{
 		opt: opt, ssh: config, conns: make(map[*conn]struct{}), accounts: make(map[uuid.UUID]int),
 		gate: newGate(opt.MaxUnknown, opt.MaxPerSource), born: opt.Now(),
+		buffers: share{most: maxBuffers},
 	}, nil
 }
 

@@ -132,7 +132,7 @@ func (s *session) owe(id uuid.UUID) {
 func (s *session) answer(id uuid.UUID) {
 	s.answered = append(s.answered, id)
 	s.owed.Store(true)
-	s.conn.owed.Add(1)
+	s.conn.owe(1)
 }
 
 // Followed implements packets.Events: the client has seen what was answered (R2). The
@@ -147,6 +147,6 @@ func (s *session) Followed(end bool) {
 	s.answered = nil
 	s.owed.Store(false)
 	s.mu.Unlock()
-	s.conn.owed.Add(-int32(len(ids)))
 	s.srv.opt.Intake.Confirm(ids...)
+	s.conn.owe(-len(ids))
 }

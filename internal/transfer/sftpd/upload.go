@@ -51,16 +51,23 @@ func (s *session) write(r *sftp.Request) (*upload, error) {
 	case at != inIn:
 		return nil, refuse(fault.Denied, "files are sent to /in")
 	}
-	fresh, err := s.mayOpen(p, r.Pflags())
+	if s.upload(p) != nil {
+		return nil, refuse(fault.TryLater, "this name is open for writing in this session already")
+	}
+	u := &upload{s: s, path: p, appends: r.Pflags().Append}
+	look, err := s.srv.opt.Intake.Look(s.ctx, u.spec())
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := mayOpen(look, r.Pflags())
 	if err != nil {
 		return nil, err
 	}
 	if err := s.takeHandle(); err != nil {
 		return nil, err
 	}
-	u := &upload{s: s, path: p, appends: r.Pflags().Append}
 	if fresh {
-		if u.arrival, err = s.srv.opt.Intake.Begin(s.ctx, u.spec()); err != nil {
+		if u.arrival, err = look.Begin(s.ctx); err != nil {
 			s.freeHandle()
 			return nil, err
 		}
@@ -73,20 +80,13 @@ func (s *session) write(r *sftp.Request) (*upload, error) {
 
 // mayOpen checks the flags of an OPEN against what has the name already, and
 // reports whether the file begins anew whatever is written.
-func (s *session) mayOpen(p vpath.Path, flags sftp.FileOpenFlags) (fresh bool, err error) {
-	if s.upload(p) != nil {
-		return false, refuse(fault.TryLater, "this name is open for writing in this session already")
-	}
-	i, err := s.inbox.Stat(s.ctx, p)
+func mayOpen(look *intake.Look, flags sftp.FileOpenFlags) (fresh bool, err error) {
 	switch {
-	case fault.Is(err, fault.NotFound):
-		if !flags.Creat {
-			return false, err
-		}
+	case !look.Taken && !flags.Creat:
+		return false, refuse(fault.NotFound, "there is no such file")
+	case !look.Taken:
 		return true, nil
-	case err != nil:
-		return false, err
-	case i.Dir:
+	case look.Dir:
 		return false, refuse(fault.Invalid, "that is a folder")
 	case flags.Excl:
 		return false, refuse(fault.Exists, "a file has that name already")

@@ -1,0 +1,63 @@
+package intake
+
+import (
+	"context"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/inbox"
+)
+
+// Look is what the catalog says about a path at which a file may begin: all
+// that an OPEN for writing has to know, in one glance.
+type Look struct {
+	in      *Intake
+	spec    Spec
+	account *catalog.Account
+
+	Taken bool // something has the name: a file, an unfinished arrival or a folder
+	Dir   bool // and it is a folder
+}
+
+// Look looks at the path of spec. It fails when the account takes nothing, or
+// when there is no such folder.
+func (in *Intake) Look(ctx context.Context, spec Spec) (*Look, error) {
+	if spec.Direction == "" {
+		spec.Direction = catalog.In
+	}
+	if spec.Path.IsRoot() {
+		return nil, fault.New(fault.Invalid, "intake: look", "a file needs a name")
+	}
+	rec, err := in.keys.Records(ctx, spec.Account)
+	if err != nil {
+		return nil, err
+	}
+	l := &Look{in: in, spec: spec}
+	err = in.catalog.View(ctx, func(tx *catalog.Tx) error {
+		var err error
+		if l.account, err = tx.Account(spec.Account); err != nil {
+			return err
+		}
+		if err := accepts(l.account); err != nil || spec.Direction == catalog.Out {
+			return err
+		}
+		e, err := inbox.In(tx, rec, spec.Login).Look(spec.Path)
+		if e != nil {
+			l.Taken, l.Dir = true, e.Dir
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.Taken = l.Taken || spec.Direction == catalog.In && in.live.named(spec) != nil
+	return l, nil
+}
+
+// accepts returns why an account takes no files, if so.
+func accepts(a *catalog.Account) error {
+	if a.State != catalog.AccountOpen {
+		return fault.New(fault.Locked, "intake: accept", "the account is closed and takes no files; its operator can install a new certificate")
+	}
+	return nil
+}
