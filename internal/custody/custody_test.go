@@ -115,15 +115,11 @@ func TestFilesOpenByGrantOrByBothKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	cert, access := have.Certificates()[0], have.AccessKeys()[0]
-	if err := w.ks.RemoveAccessKey(keep.ID, access.ID); err != nil {
+	if _, err := w.ks.RemoveAccessKey(keep.ID, access.ID, w.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	wantKind(t, w.tryOpen(w.row(kept.ID), kept), fault.Locked)
-	if err := w.ks.AddAccessKey(keep.ID, access); err != nil {
-		t.Fatal(err)
-	}
-	w.opens(kept)
-	if err := w.ks.RemoveCertificate(keep.ID, cert.Fingerprint); err != nil {
+	if _, err := w.ks.RemoveCertificate(keep.ID, cert.Fingerprint, w.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	wantKind(t, w.tryOpen(w.row(kept.ID), kept), fault.Locked)

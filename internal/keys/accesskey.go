@@ -10,16 +10,19 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/seal"
 )
 
 // AccessKey is the second half of an account's lock, an HPKE MLKEM768-X25519
-// key.
+// key. Its private half is held here, or here under a passphrase that the
+// customer has, or by the customer alone.
 type AccessKey struct {
 	ID          uuid.UUID
 	Fingerprint seal.Fingerprint
 	Public      hpke.PublicKey
-	Private     hpke.PrivateKey // nil: held by the customer, never here
+	Private     hpke.PrivateKey             // nil: not the gateway's to use
+	Encrypted   *keyfile.EncryptedAccessKey // the private half under the customer's passphrase, or nil
 }
 
 // String names the key.
@@ -31,35 +34,62 @@ func (k *AccessKey) Format(f fmt.State, _ rune) { io.WriteString(f, k.String()) 
 // NewAccessKey makes an access key that the gateway holds.
 func NewAccessKey() (*AccessKey, error) {
 	const op = "keys: new access key"
-	id, err := uuid.NewV7()
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, op, err)
-	}
 	private, err := hpke.MLKEM768X25519().GenerateKey()
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	public := private.PublicKey()
-	return &AccessKey{ID: id, Fingerprint: seal.AccessKeyFingerprint(public), Public: public, Private: private}, nil
+	k, err := CustomerAccessKey(private.PublicKey())
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	k.Private = private
+	return k, nil
 }
 
-// privateBytes returns a copy of a private key, for the caller to overwrite. What
-// Bytes of crypto/hpke returns is the key's own: overwriting it would leave a
-// key that works until it is stored.
-func privateBytes(k hpke.PrivateKey) ([]byte, error) {
-	b, err := k.Bytes()
-	return bytes.Clone(b), err
+// CustomerAccessKey is an access key whose private half the customer holds.
+func CustomerAccessKey(public hpke.PublicKey) (*AccessKey, error) {
+	const op = "keys: customer's access key"
+	if public.KEM().ID() != hpke.MLKEM768X25519().ID() {
+		return nil, fault.New(fault.Invalid, op, "an access key is an MLKEM768-X25519 key")
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	return &AccessKey{ID: id, Fingerprint: seal.AccessKeyFingerprint(public), Public: public}, nil
+}
+
+// PassphraseAccessKey is an access key whose private half lies here under the
+// customer's own passphrase.
+func PassphraseAccessKey(public hpke.PublicKey, e *keyfile.EncryptedAccessKey) (*AccessKey, error) {
+	k, err := CustomerAccessKey(public)
+	if err != nil {
+		return nil, err
+	}
+	if e.Fingerprint != k.Fingerprint {
+		return nil, fault.New(fault.Invalid, "keys: customer's access key", "the encrypted access key and the public half do not belong together")
+	}
+	k.Encrypted = e
+	return k, nil
 }
 
 func (s *Store) appendAccessKey(doc *document, k *AccessKey) error {
-	var secret []byte
-	if k.Private != nil {
-		var err error
-		if secret, err = privateBytes(k.Private); err != nil {
+	e := entry{Kind: KindAccessKey, ID: k.ID.String(), Public: k.Public.Bytes()}
+	if i := doc.findDestroyed(k.Fingerprint); i >= 0 {
+		return errDestroyed(doc.Entries[i])
+	}
+	switch {
+	case k.Encrypted != nil:
+		e.Kind = kindPassphraseKey
+		return s.add(doc, e, k.Encrypted.Bytes())
+	case k.Private != nil:
+		seed, err := keyfile.Seed(k.Private)
+		if err != nil {
 			return err
 		}
+		return s.add(doc, e, seed)
 	}
-	return s.add(doc, entry{Kind: kindAccessKey, ID: k.ID.String(), Public: k.Public.Bytes()}, secret)
+	return s.add(doc, e, nil)
 }
 
 func openAccessKey(e entry, secret []byte) (*AccessKey, error) {
@@ -72,6 +102,10 @@ func openAccessKey(e entry, secret []byte) (*AccessKey, error) {
 		return nil, err
 	}
 	k := &AccessKey{ID: id, Fingerprint: seal.AccessKeyFingerprint(public), Public: public}
+	if e.Kind == kindPassphraseKey {
+		k.Encrypted, err = keyfile.EncryptedAccessKeyFromBytes(secret)
+		return k, err
+	}
 	if len(secret) == 0 {
 		return k, nil
 	}

@@ -11,10 +11,14 @@ import (
 	"sealgate/internal/seal"
 )
 
-// The entries of account-<uuid>.key.
+// The entries of account-<uuid>.key. One that was destroyed keeps its kind and
+// id, has the fingerprint of the key as its public part, and no secret.
 const (
-	kindCertificate = "certificate" // id: fingerprint; public: certificate DER; secret: PKCS#8
-	kindAccessKey   = "access-key"  // id: uuid; public: the public key; secret: the private key, or nothing
+	KindCertificate = "certificate" // id: fingerprint; public: certificate DER; secret: PKCS#8
+	KindAccessKey   = "access-key"  // id: uuid; public: the public key; secret: the private key, or nothing
+
+	kindTokenCertificate = "token-certificate"     // as a certificate; secret: the pkcs11: URI of its key
+	kindPassphraseKey    = "passphrase-access-key" // as an access key; secret: keyfile.EncryptedAccessKey
 )
 
 // Account is what the store holds for one account, as it was when it was
@@ -22,6 +26,7 @@ const (
 type Account struct {
 	certificates []*Certificate
 	accessKeys   []*AccessKey
+	destroyed    []Destroyed
 }
 
 // Certificates returns the certificates, the oldest first.
@@ -114,32 +119,19 @@ func (s *Store) Accounts() ([]uuid.UUID, error) {
 	return ids, nil
 }
 
-// AddCertificate adds a certificate with its key; Exists when it is there.
+// AddCertificate adds a certificate with its key; Exists when it is there, or
+// was and has been destroyed.
 func (s *Store) AddCertificate(id uuid.UUID, c *Certificate) error {
 	return s.editAccount("keys: add certificate", id, func(doc *document) error { return s.appendCertificate(doc, c) })
 }
 
-// AddAccessKey adds an access key; Exists when it is there.
+// AddAccessKey adds an access key; Exists as for AddCertificate.
 func (s *Store) AddAccessKey(id uuid.UUID, k *AccessKey) error {
 	return s.editAccount("keys: add access key", id, func(doc *document) error { return s.appendAccessKey(doc, k) })
 }
 
-// RemoveCertificate destroys a certificate's key: what was sealed under it
-// alone can never be read again. NotFound when it is not here.
-func (s *Store) RemoveCertificate(id uuid.UUID, fp seal.Fingerprint) error {
-	return s.editAccount("keys: remove certificate", id, func(doc *document) error {
-		return doc.remove(kindCertificate, fp.String())
-	})
-}
-
-// RemoveAccessKey destroys an access key, as RemoveCertificate does.
-func (s *Store) RemoveAccessKey(id, accessKey uuid.UUID) error {
-	return s.editAccount("keys: remove access key", id, func(doc *document) error {
-		return doc.remove(kindAccessKey, accessKey.String())
-	})
-}
-
-// DestroyAccount destroys every key of the account; none there is fine.
+// DestroyAccount destroys every key of an account that never came to be, and
+// leaves no trace of them; none there is fine.
 func (s *Store) DestroyAccount(id uuid.UUID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,8 +163,12 @@ func (s *Store) readAccount(id uuid.UUID) (*document, error) {
 // writeAccount writes the file and takes it up. When the write fails, nobody
 // knows which content is in place: it is read again by the next who asks.
 func (s *Store) writeAccount(id uuid.UUID, doc *document) error {
+	text := doc.marshal()
+	if len(text) > maxFile {
+		return errTooMany // nobody could read it again
+	}
 	delete(s.accounts, id)
-	if err := s.write(accountFile(id), doc.marshal()); err != nil {
+	if err := s.write(accountFile(id), text); err != nil {
 		return err
 	}
 	_, err := s.loadAccount(id)
@@ -202,20 +198,7 @@ func (s *Store) openAccount(doc *document) (*Account, error) {
 		if err != nil {
 			return nil, err
 		}
-		switch e.Kind {
-		case kindCertificate:
-			var c *Certificate
-			if c, err = openCertificate(e, secret); err == nil {
-				a.certificates = append(a.certificates, c)
-			}
-		case kindAccessKey:
-			var k *AccessKey
-			if k, err = openAccessKey(e, secret); err == nil {
-				a.accessKeys = append(a.accessKeys, k)
-			}
-		default:
-			err = errors.New("an entry of unknown kind " + e.Kind)
-		}
+		err = a.take(e, secret)
 		clear(secret)
 		if err != nil {
 			return nil, damaged(doc.Name, err)
@@ -224,29 +207,61 @@ func (s *Store) openAccount(doc *document) (*Account, error) {
 	return a, nil
 }
 
-func (d *document) find(kind, id string) int {
-	return slices.IndexFunc(d.Entries, func(e entry) bool { return e.Kind == kind && e.ID == id })
+// take puts one opened entry in its place.
+func (a *Account) take(e entry, secret []byte) error {
+	switch {
+	case e.Destroyed != "":
+		d, err := openDestroyed(e)
+		if err != nil {
+			return err
+		}
+		a.destroyed = append(a.destroyed, d)
+	case e.base() == KindCertificate:
+		c, err := openCertificate(e, secret)
+		if err != nil {
+			return err
+		}
+		a.certificates = append(a.certificates, c)
+	case e.base() == KindAccessKey:
+		k, err := openAccessKey(e, secret)
+		if err != nil {
+			return err
+		}
+		a.accessKeys = append(a.accessKeys, k)
+	default:
+		return errors.New("an entry of unknown kind " + e.Kind)
+	}
+	return nil
 }
 
-func (d *document) remove(kind, id string) error {
-	i := d.find(kind, id)
-	if i < 0 {
-		return fault.New(fault.NotFound, "keys: remove", "no such key: %s", id)
+// base is the kind of key, wherever and however it is held.
+func (e entry) base() string {
+	switch e.Kind {
+	case kindTokenCertificate:
+		return KindCertificate
+	case kindPassphraseKey:
+		return KindAccessKey
 	}
-	d.Entries = slices.Delete(d.Entries, i, i+1)
-	return nil
+	return e.Kind
+}
+
+// find returns the place of a key that was not destroyed, or -1.
+func (d *document) find(kind, id string) int {
+	return slices.IndexFunc(d.Entries, func(e entry) bool { return e.Destroyed == "" && e.base() == kind && e.ID == id })
 }
 
 // add wraps secret, clears it, and appends the entry.
 func (s *Store) add(doc *document, e entry, secret []byte) error {
 	defer clear(secret)
-	if doc.find(e.Kind, e.ID) >= 0 {
+	if doc.find(e.base(), e.ID) >= 0 {
 		return fault.New(fault.Exists, "keys: add", "the key is there already: %s", e.ID)
 	}
 	if len(doc.Entries) >= maxEntries {
-		return fault.New(fault.TooLarge, "keys: add", "the account has %d keys", maxEntries)
+		return errTooMany
 	}
 	s.ring.seal(doc.Name, &e, secret)
 	doc.Entries = append(doc.Entries, e)
 	return nil
 }
+
+var errTooMany = fault.New(fault.TooLarge, "keys: add", "the account has more keys than fit into its key file")

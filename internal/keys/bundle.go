@@ -9,6 +9,7 @@ import (
 
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
+	"sealgate/internal/killpoint"
 )
 
 // A bundle is a whole store in one file, for backups, and for the two changes
@@ -84,7 +85,9 @@ func (b *bundle) verify(r *ring) error {
 
 // Backup writes all of the store but its ingest keys to file, in the place of
 // what stands there, which is overwritten. The copy holds no master key and
-// opens only with the one the store has now.
+// opens only with the one the store has now. The store remembers where it lies,
+// and takes out of it what is destroyed later; a copy made before at another
+// place is beyond its reach from then on.
 func (s *Store) Backup(file string) error {
 	const op = "keys: backup"
 	s.mu.Lock()
@@ -92,20 +95,29 @@ func (s *Store) Backup(file string) error {
 	if inside(s.dir, file) {
 		return fault.New(fault.Invalid, op, "a backup of the key store has to lie outside of it: %s", file)
 	}
+	text, err := s.backup()
+	if err == nil {
+		err = replaceFile(s.fs, file, text)
+	}
+	if err == nil {
+		err = s.remember(file)
+	}
+	return fault.Wrap(fault.Internal, op, err)
+}
+
+// backup returns a copy of the store, checked.
+func (s *Store) backup() ([]byte, error) {
 	b := newBundle(s.ring.header)
 	docs, err := s.documents()
 	if err != nil {
-		return fault.Wrap(fault.Internal, op, err)
+		return nil, err
 	}
 	for _, d := range docs {
 		if _, _, ingest := parseIngestFile(d.Name); !ingest {
 			b.Files = append(b.Files, d)
 		}
 	}
-	if err := b.verify(s.ring); err != nil {
-		return fault.Wrap(fault.Internal, op, err)
-	}
-	return fault.Wrap(fault.Internal, op, replaceFile(s.fs, file, b.marshal()))
+	return b.marshal(), b.verify(s.ring)
 }
 
 // documents reads every key file of the store.
@@ -166,14 +178,14 @@ func Restore(ctx context.Context, file, dir string, m Master, opt Options) (*Sto
 	if err := b.verify(r); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	if err := s.place(b); err != nil {
+	if err := s.place(b, file); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	return Open(ctx, dir, m, opt)
 }
 
-// place lays a bundle in a directory that holds no store.
-func (s *Store) place(b *bundle) error {
+// place lays a bundle, read from a file, in a directory that holds no store.
+func (s *Store) place(b *bundle, from string) error {
 	if err := s.fs.Mkdir(s.dir); err != nil {
 		return err
 	}
@@ -184,6 +196,9 @@ func (s *Store) place(b *bundle) error {
 		return err
 	}
 	if err := s.refuseTaken(); err != nil {
+		return err
+	}
+	if err := s.remember(from); err != nil {
 		return err
 	}
 	return s.write(bundleFile, b.marshal())
@@ -271,11 +286,13 @@ func (s *Store) takeUp(b *bundle) error {
 	if err := s.write(storeFile, b.Store.marshal()); err != nil {
 		return err
 	}
+	killpoint.At("rotate.store-taken-up")
 	for _, d := range b.Files {
 		if err := s.write(d.Name, d.marshal()); err != nil {
 			return err
 		}
 	}
+	killpoint.At("rotate.files-taken-up")
 	return s.destroy(bundleFile)
 }
 

@@ -1,24 +1,25 @@
 package keys
 
 import (
+	"bytes"
 	"crypto"
-	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"math/big"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/keys/keyfile"
+	"sealgate/internal/keys/token"
 	"sealgate/internal/seal"
 )
 
@@ -27,10 +28,11 @@ type Certificate struct {
 	Cert        *x509.Certificate
 	Fingerprint seal.Fingerprint // of the certificate's public key
 	// Key is a crypto.Decrypter (RSA) or an ecdh.KeyExchanger (EC) and nothing
-	// more: it may as well lie in a token. It gives no key bytes away.
-	Key crypto.PrivateKey
+	// more. It gives no key bytes away.
+	Key   crypto.PrivateKey
+	Token string // the pkcs11: URI of a key that lies in a token; empty for one that lies here
 
-	pkcs8 func() ([]byte, error) // of a key not in the store yet, which has to be written
+	pkcs8 func() []byte // a copy of a key that is not in the store yet, which has to be written
 }
 
 // String names the certificate.
@@ -40,9 +42,7 @@ func (c *Certificate) String() string { return "certificate " + c.Fingerprint.St
 func (c *Certificate) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
 
 // PEM returns the certificate, which is no secret.
-func (c *Certificate) PEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: c.Cert.Raw})
-}
+func (c *Certificate) PEM() []byte { return keyfile.MarshalCertificate(c.Cert) }
 
 const certificateYears = 10
 
@@ -75,75 +75,85 @@ func NewCertificate(account string, now time.Time) (*Certificate, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	c, err := newCertificate(cert, key)
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	c, err := newCertificate(cert, secret)
 	return c, fault.Wrap(fault.Internal, op, err)
 }
 
-// ImportCertificate takes a customer's certificate and key from PEM text. It is
-// accepted when the key is of a kind and size that can seal, the certificate
-// allows that use and is valid now, the two belong together, and a share
-// wrapped for the one opens with the other.
-func ImportCertificate(certPEM, keyPEM []byte, now time.Time) (*Certificate, error) {
+// ImportCertificate takes a customer's certificate, with the chain it may come
+// with, and its key from PEM text; in the place of the key there may be the
+// pkcs11: URI of one that lies in a token. It is accepted when keyfile's checks
+// hold, the two belong together, and a share wrapped for the one opens with the
+// other.
+func ImportCertificate(certPEM, key []byte, now time.Time) (*Certificate, error) {
 	const op = "keys: import certificate"
-	cert, err := ParseCertificate(certPEM)
+	cert, err := keyfile.CheckCertificate(certPEM, now)
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, op, err)
 	}
-	if err := checkUse(cert, now); err != nil {
-		return nil, err
+	var c *Certificate
+	if uri := strings.TrimSpace(string(key)); strings.HasPrefix(uri, token.Scheme) {
+		if c, err = tokenCertificate(cert, uri); err == nil {
+			err = c.check()
+		}
+	} else {
+		var secret []byte
+		if secret, err = keyfile.DecodeCertificateKey(key); err == nil {
+			c, err = newCertificate(cert, secret)
+		}
 	}
-	key, err := parsePKCS8PEM(keyPEM)
-	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, op, err)
-	}
-	c, err := newCertificate(cert, key)
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, op, err)
 	}
 	return c, nil
 }
 
-// checkUse applies RFC 5280: a certificate that names usages forbids the others
-// (4.2.1.3), and none counts outside its validity (4.1.2.5).
-func checkUse(cert *x509.Certificate, now time.Time) error {
-	const op = "keys: import certificate"
-	need, name := x509.KeyUsageKeyAgreement, "key agreement"
-	if _, ok := cert.PublicKey.(*rsa.PublicKey); ok {
-		need, name = x509.KeyUsageKeyEncipherment|x509.KeyUsageDataEncipherment, "key encipherment"
+// newCertificate joins a certificate with its key, once a share wrapped for
+// the one has opened with the other. It keeps pkcs8.
+func newCertificate(cert *x509.Certificate, pkcs8 []byte) (*Certificate, error) {
+	c, err := heldCertificate(cert, pkcs8)
+	if err != nil {
+		return nil, err
 	}
-	day := func(t time.Time) string { return t.UTC().Format(time.DateOnly) }
-	switch {
-	case cert.KeyUsage != 0 && cert.KeyUsage&need == 0:
-		return fault.New(fault.Invalid, op, "the certificate does not allow %s, which sealing files needs", name)
-	case now.Before(cert.NotBefore):
-		return fault.New(fault.Invalid, op, "the certificate is not valid before %s", day(cert.NotBefore))
-	case now.After(cert.NotAfter):
-		return fault.New(fault.Invalid, op, "the certificate was valid until %s", day(cert.NotAfter))
-	}
-	return nil
+	c.pkcs8 = func() []byte { return bytes.Clone(pkcs8) }
+	return c, c.check()
 }
 
-// newCertificate joins a certificate with its key, once a share wrapped for
-// the one has opened with the other.
-func newCertificate(cert *x509.Certificate, key crypto.PrivateKey) (*Certificate, error) {
+// heldCertificate is a certificate whose key is here.
+func heldCertificate(cert *x509.Certificate, pkcs8 []byte) (*Certificate, error) {
 	fp, err := seal.CertificateFingerprint(cert)
 	if err != nil {
 		return nil, err
 	}
-	hidden, err := opaque(key)
+	key, err := keyfile.CertificateKey(pkcs8)
 	if err != nil {
 		return nil, err
 	}
-	c := &Certificate{Cert: cert, Fingerprint: fp, Key: hidden}
-	c.pkcs8 = func() ([]byte, error) { return x509.MarshalPKCS8PrivateKey(key) }
-	return c, c.check()
+	return &Certificate{Cert: cert, Fingerprint: fp, Key: key}, nil
+}
+
+// tokenCertificate is a certificate whose key lies in a token, which is opened
+// when the key is used for the first time.
+func tokenCertificate(cert *x509.Certificate, uri string) (*Certificate, error) {
+	fp, err := seal.CertificateFingerprint(cert)
+	if err != nil {
+		return nil, err
+	}
+	key, err := token.Key(uri, cert.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	return &Certificate{Cert: cert, Fingerprint: fp, Key: key, Token: uri}, nil
 }
 
 // check proves that key and certificate belong together, by what they are for.
 func (c *Certificate) check() error {
 	const op = "keys: check certificate"
 	if own, err := seal.PrivateKeyFingerprint(c.Key); err != nil || own != c.Fingerprint {
-		return fault.New(fault.Invalid, op, "the key does not belong to the certificate")
+		return fault.New(fault.Invalid, op, "the key does not belong to the certificate: bring the key that the certificate was made for")
 	}
 	share, other := seal.NewShares()
 	defer share.Wipe()
@@ -154,6 +164,9 @@ func (c *Certificate) check() error {
 	}
 	got, err := seal.UnwrapByCertificate(w, c.Key, seal.Binding{})
 	defer got.Wipe()
+	if err != nil && !fault.Is(err, fault.Damaged) {
+		return err // the token's own words
+	}
 	if err != nil || got != share {
 		return fault.New(fault.Invalid, op, "the key does not open what is sealed for the certificate")
 	}
@@ -161,14 +174,18 @@ func (c *Certificate) check() error {
 }
 
 func (s *Store) appendCertificate(doc *document, c *Certificate) error {
-	if c.pkcs8 == nil {
+	e := entry{Kind: KindCertificate, ID: c.Fingerprint.String(), Public: c.Cert.Raw}
+	if i := doc.findDestroyed(c.Fingerprint); i >= 0 {
+		return errDestroyed(doc.Entries[i])
+	}
+	switch {
+	case c.Token != "":
+		e.Kind = kindTokenCertificate
+		return s.add(doc, e, []byte(c.Token))
+	case c.pkcs8 == nil:
 		return errors.New("the key of this certificate is not ours to write")
 	}
-	secret, err := c.pkcs8()
-	if err != nil {
-		return err
-	}
-	return s.add(doc, entry{Kind: kindCertificate, ID: c.Fingerprint.String(), Public: c.Cert.Raw}, secret)
+	return s.add(doc, e, c.pkcs8())
 }
 
 func openCertificate(e entry, secret []byte) (*Certificate, error) {
@@ -176,26 +193,21 @@ func openCertificate(e entry, secret []byte) (*Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	fp, err := seal.CertificateFingerprint(cert)
-	if err != nil {
-		return nil, err
+	var c *Certificate
+	if e.Kind == kindTokenCertificate {
+		c, err = tokenCertificate(cert, string(secret))
+	} else {
+		c, err = heldCertificate(cert, secret)
 	}
-	if fp.String() != e.ID {
-		return nil, errors.New("a certificate stands under another one's fingerprint")
+	if err == nil && c.Fingerprint.String() != e.ID {
+		err = errors.New("a certificate stands under another one's fingerprint")
 	}
-	key, err := x509.ParsePKCS8PrivateKey(secret)
-	if err != nil {
-		return nil, err
-	}
-	hidden, err := opaque(key)
-	if err != nil {
-		return nil, err
-	}
-	return &Certificate{Cert: cert, Fingerprint: fp, Key: hidden}, nil
+	return c, err
 }
 
-// ExportCertificateKey returns the certificate's private key as PKCS#8 PEM. The
-// caller has asked whether that is allowed, and overwrites it after use.
+// ExportCertificateKey returns the certificate's private key as PKCS#8 PEM;
+// Locked for one in a token. The caller has asked whether that is allowed, and
+// overwrites it after use.
 func (s *Store) ExportCertificateKey(id uuid.UUID, fp seal.Fingerprint) ([]byte, error) {
 	const op = "keys: export certificate key"
 	s.mu.RLock()
@@ -204,50 +216,17 @@ func (s *Store) ExportCertificateKey(id uuid.UUID, fp seal.Fingerprint) ([]byte,
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	i := doc.find(kindCertificate, fp.String())
-	if i < 0 {
+	i := doc.find(KindCertificate, fp.String())
+	switch {
+	case i < 0:
 		return nil, fault.New(fault.NotFound, op, "the key store has no such certificate: %s", fp)
+	case doc.Entries[i].Kind == kindTokenCertificate:
+		return nil, fault.New(fault.Locked, op, "the key of this certificate lies in a token, which does not give it away")
 	}
 	secret, err := s.ring.open(doc.Name, doc.Entries[i])
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	defer clear(secret)
-	return pem.EncodeToMemory(&pem.Block{Type: pemPrivateKey, Bytes: secret}), nil
+	return keyfile.MarshalCertificateKey(secret), nil
 }
-
-// opaque hides a private key behind the one thing it is used for.
-func opaque(key crypto.PrivateKey) (crypto.PrivateKey, error) {
-	switch key := key.(type) {
-	case *rsa.PrivateKey:
-		return decrypter{key}, nil
-	case *ecdsa.PrivateKey:
-		k, err := key.ECDH()
-		if err != nil {
-			return nil, fault.New(fault.Invalid, "keys: certificate key", "the EC key is not on P-256 or P-384")
-		}
-		return exchanger{k}, nil
-	case *ecdh.PrivateKey:
-		return exchanger{key}, nil
-	}
-	return nil, fault.New(fault.Invalid, "keys: certificate key", "the key is neither RSA nor EC")
-}
-
-// decrypter is an RSA key that can decrypt, and not print.
-type decrypter struct{ key *rsa.PrivateKey }
-
-func (d decrypter) Public() crypto.PublicKey { return d.key.Public() }
-func (d decrypter) Decrypt(r io.Reader, msg []byte, opts crypto.DecrypterOpts) ([]byte, error) {
-	return d.key.Decrypt(r, msg, opts)
-}
-func (decrypter) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
-
-// exchanger is an EC key that can agree on a secret, and not print.
-type exchanger struct{ key *ecdh.PrivateKey }
-
-func (e exchanger) PublicKey() *ecdh.PublicKey                  { return e.key.PublicKey() }
-func (e exchanger) Curve() ecdh.Curve                           { return e.key.Curve() }
-func (e exchanger) ECDH(remote *ecdh.PublicKey) ([]byte, error) { return e.key.ECDH(remote) }
-func (exchanger) Format(f fmt.State, _ rune)                    { io.WriteString(f, redacted) }
-
-const redacted = "[key]"

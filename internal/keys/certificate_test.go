@@ -187,10 +187,9 @@ func TestKeysAreAddedAndRemovedByName(t *testing.T) {
 	if err := s.AddCertificate(id, second); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RemoveCertificate(id, first.Fingerprint); err != nil {
+	if _, err := s.RemoveCertificate(id, first.Fingerprint, t0); err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, s.RemoveCertificate(id, first.Fingerprint), fault.NotFound)
 	for _, s := range []*keys.Store{s, keystest.Reopen(t, s)} {
 		a := must(s.Account(id))(t)
 		if a.Certificate(first.Fingerprint) != nil || a.Certificate(second.Fingerprint) == nil {

@@ -91,7 +91,7 @@ func TestARemovedKeyStaysRemovedAndTheOthersStay(t *testing.T) {
 			}
 			return s
 		},
-		func(s *keys.Store) error { return s.RemoveAccessKey(id, access.ID) },
+		func(s *keys.Store) error { _, err := s.RemoveAccessKey(id, access.ID, t0); return err },
 		func(d disk, done bool) {
 			a := must(must(keys.Open(t.Context(), dir, fixed(1), d.opt))(t).Account(id))(t)
 			if len(a.Certificates()) != 1 {

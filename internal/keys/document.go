@@ -46,12 +46,13 @@ type document struct {
 }
 
 // entry is one key. Sealed is the wrapped private half; wrapping nothing, it
-// still vouches for the public half (a key that is held elsewhere).
+// still vouches for the rest (a key that is held elsewhere, or was destroyed).
 type entry struct {
-	Kind   string `json:"kind"`
-	ID     string `json:"id,omitempty"`
-	Public []byte `json:"public,omitempty"`
-	Sealed []byte `json:"sealed"`
+	Kind      string `json:"kind"`
+	ID        string `json:"id,omitempty"`
+	Public    []byte `json:"public,omitempty"`
+	Destroyed string `json:"destroyed,omitempty"` // when, RFC 3339
+	Sealed    []byte `json:"sealed"`
 }
 
 func newDocument(name string) *document {
@@ -214,8 +215,12 @@ func (r *ring) aead(name string) cipher.AEAD {
 // associated names an entry: where it stands, what it is, what it belongs to.
 // The account is part of the name of its file.
 func associated(name string, e entry) []byte {
+	parts := [][]byte{[]byte("sealgate/v1 key entry"), []byte(name), []byte(e.Kind), []byte(e.ID), e.Public}
+	if e.Destroyed != "" {
+		parts = append(parts, []byte(e.Destroyed))
+	}
 	var b []byte
-	for _, part := range [][]byte{[]byte("sealgate/v1 key entry"), []byte(name), []byte(e.Kind), []byte(e.ID), e.Public} {
+	for _, part := range parts {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(part)))
 		b = append(b, part...)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
+	"sealgate/internal/killpoint"
 )
 
 // The suffix of a file whose destruction has begun: it is gone for every
@@ -58,6 +59,7 @@ func (s *Store) destroy(name string) error {
 		if err := s.fs.SyncDir(s.dir); err != nil {
 			return err
 		}
+		killpoint.At("destroy.set-aside")
 	}
 	return s.finishDestroy(name + goneSuffix)
 }
@@ -115,7 +117,7 @@ func (s *Store) sweep() error {
 
 // isStoreName tells the store's own files from what others put there.
 func isStoreName(name string) bool {
-	return name == storeFile || name == bundleFile || isKeyFile(name)
+	return name == storeFile || name == bundleFile || name == copyFile || isKeyFile(name)
 }
 
 func isKeyFile(name string) bool {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/keys/keyfile"
+	"sealgate/internal/killpoint"
 	"sealgate/internal/seal"
 )
 
@@ -65,7 +67,7 @@ func (s *Store) NewIngestKey(day string) (*IngestKey, error) {
 	}
 	public := private.PublicKey()
 	k := &IngestKey{Day: day, Fingerprint: seal.AccessKeyFingerprint(public), Public: public, Private: private}
-	secret, err := privateBytes(private)
+	secret, err := keyfile.Seed(private)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
@@ -78,6 +80,7 @@ func (s *Store) NewIngestKey(day string) (*IngestKey, error) {
 	if err := s.write(doc.Name, doc.marshal()); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
+	killpoint.At("ingest.key-made")
 	s.ingest[k.Fingerprint] = k
 	return k, nil
 }
@@ -116,6 +119,7 @@ func (s *Store) DestroyIngestKey(fp seal.Fingerprint) error {
 	if err := s.destroy(k.file()); err != nil {
 		return fault.Wrap(fault.Internal, "keys: destroy ingest key", err)
 	}
+	killpoint.At("ingest.key-destroyed")
 	delete(s.ingest, fp)
 	return nil
 }

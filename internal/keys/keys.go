@@ -5,8 +5,9 @@
 //
 //	store.json                 generation, salt, and a check value of the master key
 //	gateway.key                the gateway's own secrets
-//	account-<uuid>.key         certificate keys and gateway-held access keys of one account
+//	account-<uuid>.key         certificate keys and access keys of one account, and which ones were destroyed
 //	ingest-<day>-<fp16>.key    one ingest key; never backed up, destroyed after its day
+//	copy.json                  where the last backup of the store was written
 //	master.key                 the master key, unless it is kept elsewhere (better)
 //
 // Every secret is wrapped by AES-256-GCM with a random nonce, under a key made
@@ -26,6 +27,11 @@
 // beside that is still wrapped by the master key, and RotateMaster makes it
 // dead. Types that hold secrets do not print them. Our own copies of key bytes
 // are overwritten after use; those inside the standard library are not.
+//
+// A key that is removed leaves a tombstone, so that an older catalog beside this
+// store is told that it was destroyed and not lost; it is taken out of the
+// remembered backup, too (copy.go). How keys look outside of the store is the
+// business of package keyfile; keys in PKCS#11 tokens are that of package token.
 //
 // A Store is safe for concurrent use by one process; the caller holds the lock
 // of the data directory. Not here: who may use a key, and what for (custody).

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/killpoint"
 )
 
 // RotateMaster wraps everything anew for another master key, under a new salt:
@@ -30,12 +31,14 @@ func (s *Store) RotateMaster(ctx context.Context, to Master, install func() erro
 		r.wipe()
 		return fault.Wrap(fault.Internal, op, err)
 	}
+	killpoint.At("rotate.bundle-written")
 	if install != nil {
 		if err := install(); err != nil {
 			// It may have been installed nevertheless: the next Open decides.
 			return fault.Wrap(fault.Internal, op, s.fail(err))
 		}
 	}
+	killpoint.At("rotate.master-installed")
 	old := s.ring
 	s.ring, s.master = r, to.String()
 	if err := s.takeUp(b); err != nil {

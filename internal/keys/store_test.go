@@ -296,7 +296,7 @@ func TestDestroyedKeysAreOverwrittenOnTheDisk(t *testing.T) {
 		destroy func() error
 	}{
 		"an ingest key":         {files[0], func() error { return s.DestroyIngestKey(ingest.Fingerprint) }},
-		"a removed access key":  {accountPath(s, id), func() error { return s.RemoveAccessKey(id, access.ID) }},
+		"a removed access key":  {accountPath(s, id), func() error { _, err := s.RemoveAccessKey(id, access.ID, t0); return err }},
 		"the backup before":     {backup, func() error { return s.Backup(backup) }},
 		"store.json before":     {filepath.Join(s.Dir(), "store.json"), func() error { return s.RotateMaster(t.Context(), fixed(2), nil) }},
 		"the gateway's secrets": {filepath.Join(s.Dir(), "gateway.key"), func() error { return s.RotateMaster(t.Context(), fixed(3), nil) }},

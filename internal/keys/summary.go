@@ -10,6 +10,7 @@ type Summary struct {
 	Identity   ed25519.PublicKey
 	Accounts   int          // that have keys here
 	IngestKeys []*IngestKey // the living ones, the oldest day first
+	Copy       string       // where the last backup was written; empty when there was none
 }
 
 // Summary describes the store for people.
@@ -18,9 +19,16 @@ func (s *Store) Summary() (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
+	s.mu.RLock()
+	lies, err := s.copyPath()
+	s.mu.RUnlock()
+	if err != nil {
+		return Summary{}, err
+	}
 	return Summary{
 		Dir: s.dir, Master: s.MasterSource(), Generation: s.Generation(),
 		Identity: s.Identity().Public().(ed25519.PublicKey),
 		Accounts: len(accounts), IngestKeys: s.IngestKeys(),
+		Copy: lies,
 	}, nil
 }

@@ -33,14 +33,14 @@ var arrows = []struct {
 	{"internal/index/...", "index/... payment fault"},
 
 	// Truth: keys and stores, and who may use which key.
-	{"internal/keys/...", "keys seal durable fault"},
+	{"internal/keys/...", "keys/... seal durable killpoint fault"},
 	{"internal/store/catalog/...", "store/catalog durable audit payment fault"},
 	{"internal/store/accountdb/...", "store/accountdb durable audit payment fault"},
 	{"internal/store/vault/...", "store/vault durable fault"},
 	{"internal/backup", "store/... durable fault"},
-	{"internal/custody/...", "custody keys seal store/catalog audit durable fault"},
+	{"internal/custody/...", "custody keys keys/keyfile seal store/catalog audit durable fault"},
 	{"internal/fileobject", "custody store/catalog payment fault"},
-	{"internal/account/...", "account custody keys seal store/catalog audit fault logging metrics"},
+	{"internal/account/...", "account custody keys keys/keyfile seal store/catalog audit fault logging metrics"},
 	{"internal/work", "store/catalog fault"},
 
 	// Steps: how bytes move.
@@ -49,20 +49,23 @@ var arrows = []struct {
 	{"internal/transfer/inbox/...", "transfer/vpath custody store/catalog audit fault"},
 	{"internal/transfer/intake/slots/...", "seal fault"},
 	{"internal/transfer/intake/...", "transfer/intake/slots transfer/vpath transfer/inbox transfer/bodies custody seal store/catalog store/vault durable audit payment fault logging metrics"},
-	{"internal/transfer/outbox/...", "transfer/vpath transfer/inbox transfer/bodies transfer/intake fileobject custody seal store/catalog audit payment fault"},
-	{"internal/indexer/...", "index transfer/bodies fileobject work custody seal store/catalog store/accountdb audit payment fault metrics"},
+	{"internal/transfer/outbox/...", "killpoint transfer/vpath transfer/inbox transfer/bodies transfer/intake fileobject custody seal store/catalog audit payment fault"},
+	{"internal/indexer/...", "index transfer/bodies fileobject killpoint work custody seal store/catalog store/accountdb audit payment fault metrics"},
+	{"internal/receipt", "transfer/outbox fileobject statement custody store/catalog audit fault"},
+	{"internal/retention", "transfer/bodies custody store/catalog audit killpoint fault"},
+	{"internal/reseal", "transfer/intake transfer/bodies custody seal store/catalog store/vault audit killpoint fault"},
 
 	// Doors.
 	{"internal/transfer/sftpd/packets/...", "fault"},
 	{"internal/transfer/sftpd/...", "transfer/sftpd/packets transfer/vpath transfer/intake transfer/outbox account store/catalog fault logging metrics"},
 	{"internal/portal", "payment fault"},
 	{"internal/portal/client/...", "portal fault"},
-	{"internal/portal/api/...", "portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account custody keys store/catalog store/accountdb audit payment fault logging"},
+	{"internal/portal/api/...", "receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account custody keys keys/keyfile store/catalog store/accountdb audit payment fault logging"},
 
 	// The command line.
 	{"internal/cli", "portal portal/client index/check config terminal payment fault"},
 	{"internal/cli/use", "cli portal portal/client index/check fileobject seal terminal payment fault"},
-	{"internal/cli/offline", "cli index index/check keys seal seal/sealfile terminal payment fault"},
+	{"internal/cli/offline", "cli index index/check keys keys/keyfile seal seal/sealfile terminal payment fault"},
 
 	{"internal/policy", ""},
 	{"internal/campaign", ""}, // tests of the whole gateway, from outside

@@ -1,0 +1,80 @@
+package keyfile
+
+import (
+	"crypto/hpke"
+	"errors"
+	"strings"
+	"unicode"
+
+	"github.com/tyler-smith/go-bip39"
+	"github.com/tyler-smith/go-bip39/wordlists"
+
+	"sealgate/internal/fault"
+)
+
+// WordCount is how many words an access key has on paper.
+const WordCount = 24
+
+// Words returns the private half of an access key as 24 English words: its 32
+// bytes and a checksum of 8 bits, as BIP-39 has it. No passphrase and no
+// stretching: the words are the key.
+func Words(k hpke.PrivateKey) ([]string, error) {
+	seed, err := Seed(k)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(seed)
+	text, err := bip39.NewMnemonic(seed)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "keyfile: words", err)
+	}
+	return strings.Fields(text), nil
+}
+
+// FromWords returns the access key that the words are. They may be typed with
+// numbers, punctuation and line breaks between them, in capitals or not. When a
+// word is not of the list the error says which; when all are and the checksum
+// is wrong (255 of 256 mistakes of that kind), nobody can tell which it is.
+func FromWords(text string) (hpke.PrivateKey, error) {
+	const op = "keyfile: from words"
+	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) })
+	for i, w := range words {
+		if i == WordCount {
+			break
+		}
+		if _, ok := bip39.GetWordIndex(w); ok {
+			continue
+		}
+		if near := nearest(w); near != "" {
+			return nil, fault.New(fault.Invalid, op, "word %d is not one of the list of words (is %q meant?)", i+1, near)
+		}
+		return nil, fault.New(fault.Invalid, op, "word %d is not one of the list of words", i+1)
+	}
+	if len(words) != WordCount {
+		return nil, fault.New(fault.Invalid, op, "an access key has %d words; these are %d", WordCount, len(words))
+	}
+	seed, err := bip39.EntropyFromMnemonic(strings.Join(words, " "))
+	switch {
+	case errors.Is(err, bip39.ErrChecksumIncorrect):
+		return nil, fault.New(fault.Invalid, op, "all %d words are on the list, but they do not fit together: one of them is another one, or two have changed places", WordCount)
+	case err != nil:
+		return nil, fault.Wrap(fault.Invalid, op, err)
+	}
+	defer clear(seed)
+	k, err := hpke.MLKEM768X25519().NewPrivateKey(seed)
+	return k, fault.Wrap(fault.Internal, op, err)
+}
+
+// nearest returns the word of the list that begins like w: four letters are
+// enough to tell them apart.
+func nearest(w string) string {
+	if len(w) < 4 {
+		return ""
+	}
+	for _, known := range wordlists.English {
+		if strings.HasPrefix(known, w[:4]) {
+			return known
+		}
+	}
+	return ""
+}
