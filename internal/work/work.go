@@ -29,7 +29,8 @@ type Options struct {
 	Log     *slog.Logger
 
 	// Busy tells that people are waiting for an acknowledgement just now; jobs
-	// that are due give way to them, for up to giveWay. Nil = never.
+	// that are due give way to them, for up to giveWay, unless many wait. Nil =
+	// never.
 	Busy func() bool
 }
 
@@ -39,8 +40,13 @@ const (
 	longPause  = 10 * time.Minute
 	pollEvery  = time.Second
 
-	giveWay  = 5 * time.Second
-	pollBusy = 50 * time.Millisecond
+	// A burst of arrivals is acknowledged at up to twice the rate when its files
+	// are not indexed in between. What is due gives way for so long, or until so
+	// many jobs wait: under traffic that does not end a file is indexed half a
+	// minute late, and no queue grows because of it.
+	giveWay    = 30 * time.Second
+	maxWaiting = 5_000
+	pollBusy   = 50 * time.Millisecond
 
 	batch = 32 // jobs leased in one transaction
 )
@@ -110,16 +116,17 @@ func (r *Runner) busy() bool { return r.opt.Busy != nil && r.opt.Busy() }
 // lease takes due jobs and hands them to the workers.
 func (r *Runner) lease(ctx context.Context, jobs chan<- *catalog.Job) (int, error) {
 	var due []*catalog.Job
-	err := r.catalog.Update(ctx, func(tx *catalog.Tx) (err error) {
+	err := r.catalog.Update(ctx, func(tx *catalog.Tx) error {
 		now := r.opt.Now()
-		if r.busy() {
-			now = now.Add(-giveWay)
+		if _, err := tx.ReapJobs(now); err != nil {
+			return err
 		}
-		if _, err = tx.ReapJobs(now); err != nil {
+		way, err := r.way(tx)
+		if err != nil {
 			return err
 		}
 		for kind := range r.handlers {
-			leased, err := tx.LeaseJobs(kind, r.opt.Worker, now, r.opt.Lease, batch)
+			leased, err := tx.LeaseJobs(kind, r.opt.Worker, now.Add(-way), r.opt.Lease+way, batch)
 			if err != nil {
 				return err
 			}
@@ -135,6 +142,25 @@ func (r *Runner) lease(ctx context.Context, jobs chan<- *catalog.Job) (int, erro
 		}
 	}
 	return len(due), err
+}
+
+// way is how long jobs that are due give way just now.
+func (r *Runner) way(tx *catalog.Tx) (time.Duration, error) {
+	if !r.busy() {
+		return 0, nil
+	}
+	var waiting int64
+	for kind := range r.handlers {
+		n, err := tx.CountJobs(kind)
+		if err != nil {
+			return 0, err
+		}
+		waiting += n
+	}
+	if waiting > maxWaiting {
+		return 0, nil
+	}
+	return giveWay, nil
 }
 
 // do runs one job to its end, also when stop has ended meanwhile.

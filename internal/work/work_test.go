@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -88,11 +89,48 @@ func TestJobsGiveWayToArrivals(t *testing.T) {
 		case <-time.After(time.Millisecond):
 		}
 	}
-	clock.Store(int64(6 * time.Second))
+	clock.Store(int64(31 * time.Second))
 	select {
 	case <-done:
 	case <-time.After(30 * time.Second):
 		t.Error("the job gave way for ever")
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A long queue gives way to nobody: else it would only grow.
+func TestALongQueueGivesWayToNobody(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	cat := catalogtest.Open(t)
+	account := catalogtest.Account(t, cat, "acme")
+	const jobs = 5_001
+	catalogtest.Update(t, cat, func(tx *catalog.Tx) error {
+		for range jobs {
+			if err := tx.AddJob(&catalog.Job{Kind: catalog.IndexJob, Account: account.ID, RunAt: now}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	var once sync.Once
+	begun := make(chan struct{})
+	runner := work.NewRunner(cat, map[string]work.Handler{catalog.IndexJob: func(ctx context.Context, job *catalog.Job) error {
+		once.Do(func() { close(begun) })
+		return cat.Update(ctx, func(tx *catalog.Tx) error { return tx.FinishJob(job) })
+	}}, work.Options{
+		Worker: "node-1", Workers: 1, Lease: time.Hour, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+		Busy: func() bool { return true },
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- runner.Run(ctx) }()
+	select {
+	case <-begun:
+	case <-time.After(30 * time.Second):
+		t.Error("a long queue stands still")
 	}
 	cancel()
 	if err := <-ended; err != nil {

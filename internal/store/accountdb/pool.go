@@ -19,6 +19,12 @@ type Options struct {
 	Cap  int           // databases open at a time; 0 is 512
 	Idle time.Duration // after which an unused one is closed; 0 is 90 s
 	Now  func() time.Time
+
+	// Expected tells whether the database of an account must be there, because
+	// something was indexed for it before. It is asked when the file is not; one
+	// that is expected has been lost, and is not made anew without a word. Nil:
+	// none is expected.
+	Expected func(ctx context.Context, id uuid.UUID) (bool, error)
 }
 
 // Pool opens account databases when they are needed and closes those that are
@@ -72,9 +78,10 @@ func OpenPool(dir string, opt Options) (*Pool, error) {
 	return &Pool{dir: dir, opt: opt, entries: map[uuid.UUID]*entry{}, changed: make(chan struct{})}, nil
 }
 
-// Account returns the account's database, made at its first use. The caller
-// calls release once, when it and its loads are done. When all places are in
-// use, it waits for one as long as ctx allows.
+// Account returns the account's database, made at its first use; fault.Damaged
+// when it should be there and is not. The caller calls release once, when it
+// and its loads are done. When all places are in use, it waits for one as long
+// as ctx allows.
 func (p *Pool) Account(ctx context.Context, id uuid.UUID) (db *DB, release func(), err error) {
 	const op = "accountdb: account"
 	for {
@@ -141,9 +148,23 @@ func (p *Pool) take(id uuid.UUID) (*entry, <-chan struct{}, error) {
 	p.mu.Unlock()
 	// Others may be waiting for the same database: it is opened for them too,
 	// whatever becomes of this caller.
-	e.db, e.err = open(context.Background(), p.path(id))
+	e.db, e.err = p.open(context.Background(), id)
 	close(e.ready)
 	return e, nil, nil
+}
+
+func (p *Pool) open(ctx context.Context, id uuid.UUID) (*DB, error) {
+	const op = "accountdb: account"
+	if _, err := os.Stat(p.path(id)); errors.Is(err, fs.ErrNotExist) && p.opt.Expected != nil {
+		expected, err := p.opt.Expected(ctx, id)
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, op, err)
+		}
+		if expected {
+			return nil, fault.New(fault.Damaged, op, "the payment index of this account is gone: %s.db is not there; it has to come back from a backup", id)
+		}
+	}
+	return open(ctx, p.path(id))
 }
 
 func (p *Pool) path(id uuid.UUID) string { return filepath.Join(p.dir, id.String()+".db") }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -289,4 +290,36 @@ func work(ctx context.Context, p *Pool, account uuid.UUID, content string) error
 		err = fmt.Errorf("found %d of 2 payments", page.Total)
 	}
 	return err
+}
+
+// A database that is gone is not silently made anew: what it knew of taken
+// files and payments would be gone with it, and nobody told.
+func TestALostDatabaseSaysSo(t *testing.T) {
+	indexed := map[uuid.UUID]bool{}
+	failing := errors.New("no catalog")
+	var broken error
+	p := newPool(t, Options{Cap: 1, Expected: func(_ context.Context, id uuid.UUID) (bool, error) { return indexed[id], broken }})
+	account, fresh := uuid.New(), uuid.New()
+	db, release := use(t, p, account)
+	publish(t, db, uuid.New(), 1, meta(1, "x", 1), pay(1))
+	release()
+	indexed[account] = true
+	_, release = use(t, p, fresh) // takes the only place
+	release()
+	if err := removeFiles(p.path(account)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		_, _, err := p.Account(t.Context(), account)
+		wantKind(t, "a database that is gone", err, fault.Damaged)
+	}
+	if _, err := os.Stat(p.path(account)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it was made anew: %v", err)
+	}
+	broken = failing
+	if _, _, err := p.Account(t.Context(), uuid.New()); !errors.Is(err, failing) {
+		t.Errorf("without knowing what is expected: %v", err)
+	}
+	_, release = use(t, p, fresh) // which is there, so that nobody asks
+	release()
 }
