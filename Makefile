@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long bench lint vuln build deps clean
+.PHONY: help demo test test-long bench lint vuln build build-pkcs11 deps clean
 
 # Whatever stands in the caller's GOFLAGS or go.work does not change what is built here.
 export GOFLAGS := -buildvcs=false
@@ -15,13 +15,14 @@ tools := $(CURDIR)/bin/tools
 version := $(shell git describe --tags --dirty 2>/dev/null || echo "$$(cat VERSION)+$$(git rev-parse --short HEAD 2>/dev/null || echo unknown)")
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build deps ## real payment files through a real SFTP client, start to end (ARGS=--exit stops after)
 	@demo/run $(ARGS)
 
 test: deps lint ## every test with the race detector, as CI runs them
 	CGO_ENABLED=1 go test -race -timeout 14m ./...
+	CGO_ENABLED=1 go test -race -tags pkcs11 ./internal/keys/...
 
 test-long: deps ## the campaigns in full length: crashes, cuts, disk full (hours)
 	SEALGATE_LONG=1 CGO_ENABLED=1 go test -count=1 -timeout 12h -v -run Campaign ./...
@@ -31,6 +32,7 @@ bench: build deps ## figures beside OpenSSH, xmllint and openssl on this machine
 
 lint: $(tools)/staticcheck $(tools)/gofumpt ## vet, format, staticcheck, import policy and house bounds
 	go vet ./...
+	CGO_ENABLED=1 go vet -tags pkcs11 ./internal/keys/...
 	@out=$$($(tools)/gofumpt -l $$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null)); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 	$(tools)/staticcheck ./...
 	go test -count=1 ./internal/policy
@@ -40,6 +42,9 @@ vuln: $(tools)/govulncheck ## known holes in what we depend on (asks the Go vuln
 
 build: ## bin/gateway, static
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(version)" -o bin/gateway ./cmd/gateway
+
+build-pkcs11: ## bin/gateway-pkcs11, for certificate keys in PKCS#11 tokens (the one build with cgo)
+	CGO_ENABLED=1 go build -tags pkcs11 -trimpath -ldflags "-s -w -X main.version=$(version)" -o bin/gateway-pkcs11 ./cmd/gateway
 
 deps: ## the programs that tests and the demo drive, from Debian
 	@tools/deps

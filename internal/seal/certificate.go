@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/x509"
+	"fmt"
 
 	"sealgate/internal/fault"
 )
@@ -57,22 +58,22 @@ func certificateKey(pub crypto.PublicKey) (crypto.PublicKey, error) {
 	switch pub := pub.(type) {
 	case *rsa.PublicKey:
 		if n := pub.N.BitLen(); n < minRSA || n > maxRSA {
-			return nil, badKey("the certificate has an RSA key of %d bits; %d to %d are accepted", n, minRSA, maxRSA)
+			return nil, badKey("the certificate has an RSA key of %d bits; %s", n, needed)
 		}
 		return pub, nil
 	case *ecdsa.PublicKey:
 		key, err := pub.ECDH()
 		if err != nil {
-			return nil, badKey("the certificate's EC key is not on P-256 or P-384")
+			return nil, badKey("the certificate's EC key is not on P-256 or P-384; %s", needed)
 		}
 		return certificateKey(key)
 	case *ecdh.PublicKey:
 		if pub.Curve() != ecdh.P256() && pub.Curve() != ecdh.P384() {
-			return nil, badKey("the certificate's EC key is not on P-256 or P-384")
+			return nil, badKey("the certificate's EC key is not on P-256 or P-384; %s", needed)
 		}
 		return pub, nil
 	}
-	return nil, badKey("the certificate has a key that is neither RSA nor EC")
+	return nil, badKey("the certificate has a key that is neither RSA nor EC; %s", needed)
 }
 
 // WrapForCertificate wraps share A for a certificate: RSA-OAEP or HPKE,
@@ -166,6 +167,9 @@ func rsaOpen(w Wrap, key crypto.Decrypter, b Binding) (Share, error) {
 		return Share{}, damaged("the wrap for the certificate is damaged")
 	}
 	plain, err := key.Decrypt(rand.Reader, w.Data, &rsa.OAEPOptions{Hash: crypto.SHA256})
+	if unusable(err) {
+		return Share{}, err
+	}
 	if err != nil {
 		return Share{}, damaged("the wrap for the certificate is damaged")
 	}
@@ -176,6 +180,9 @@ func rsaOpen(w Wrap, key crypto.Decrypter, b Binding) (Share, error) {
 	}
 	return Share(plain[:32]), nil
 }
+
+// needed is what a refusal tells people to bring.
+var needed = fmt.Sprintf("a certificate for RSA of %d to %d bits, or for EC on P-256 or P-384, is needed", minRSA, maxRSA)
 
 func badKey(format string, args ...any) error {
 	return fault.New(fault.Invalid, "seal: certificate", format, args...)

@@ -4,6 +4,7 @@ import (
 	"crypto/hpke"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 
 	"sealgate/internal/fault"
 )
@@ -160,12 +161,23 @@ func hpkeSeal(pub hpke.PublicKey, info, secret []byte) ([]byte, error) {
 	return data, fault.Wrap(fault.Internal, "seal: wrap", err)
 }
 
-// hpkeOpen opens a 32-byte secret. Why it does not open, nobody can tell.
+// hpkeOpen opens a 32-byte secret. Why it does not open, nobody can tell; only
+// that the key itself could not be used (its token is away) is another thing.
 func hpkeOpen(key hpke.PrivateKey, info, data []byte, sentence string) (Share, error) {
 	secret, err := hpke.Open(key, hpke.HKDFSHA256(), hpke.AES256GCM(), info, data)
+	if unusable(err) {
+		return Share{}, err
+	}
 	if err != nil || len(secret) != 32 {
 		return Share{}, damaged("%s", sentence)
 	}
 	defer clear(secret)
 	return Share(secret), nil
+}
+
+// unusable reports whether an opaque key has answered with a fault of its own
+// instead of trying: the standard library knows none.
+func unusable(err error) bool {
+	var own *fault.Error
+	return errors.As(err, &own)
 }

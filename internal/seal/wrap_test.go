@@ -89,6 +89,35 @@ func TestCertificateWraps(t *testing.T) {
 	}
 }
 
+// away are keys whose device is not there.
+type (
+	awayRSA struct{ tokenKey }
+	awayEC  struct{ kms }
+)
+
+var errAway = fault.New(fault.Locked, "token: open", "the token is not there")
+
+func (awayRSA) Decrypt(io.Reader, []byte, crypto.DecrypterOpts) ([]byte, error) { return nil, errAway }
+func (awayEC) ECDH(*ecdh.PublicKey) ([]byte, error)                             { return nil, errAway }
+
+// A key that cannot be used just now is no damaged file.
+func TestWhatATokenAnswersIsPassedOn(t *testing.T) {
+	for name, l := range locks(t) {
+		var key crypto.PrivateKey
+		switch k := l.key.(type) {
+		case *rsa.PrivateKey:
+			key = awayRSA{tokenKey{k}}
+		case *ecdsa.PrivateKey:
+			key = awayEC{kms{must(k.ECDH())}}
+		}
+		share, _ := NewShares()
+		_, err := UnwrapByCertificate(must(WrapForCertificate(share, l.cert, binding)), key, binding)
+		if wantKind(t, err, fault.Locked); fault.Message(err) != "the token is not there" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func otherBindings() map[string]Binding {
 	return map[string]Binding{
 		"file":                    {File: [16]byte{7}, Account: accountID},
