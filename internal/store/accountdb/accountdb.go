@@ -46,6 +46,7 @@ type DB struct {
 	reader *sql.DB       // read-only
 	write  chan *session // the one that writes, when it is free
 	read   chan *session // those that read, when they are free; nil: not connected so far
+	ripe   int64         // young terms that are enough for a sorted run
 	batch  int           // payments in one transaction; so small that nobody waits long for the writer
 
 	level durability // of the writing session, whose holder this belongs to
@@ -53,8 +54,9 @@ type DB struct {
 	mu    sync.Mutex
 	loads map[*Load]bool // that have begun and not ended
 
-	untidy atomic.Bool // there may be dropped loads to sweep
-	failed atomic.Bool // the disk has failed under it: reopen before use
+	young  atomic.Int64 // terms in the table young, about
+	untidy atomic.Bool  // there may be dropped loads to sweep
+	failed atomic.Bool  // the disk has failed under it: reopen before use
 }
 
 // readLimit ends a search that would keep old pages of the write-ahead log

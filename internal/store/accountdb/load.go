@@ -113,20 +113,19 @@ func (l *Load) storeRows(ctx context.Context, op string) error {
 // storeTerms writes the terms put aside, sorted, a batch a transaction: a run
 // over the whole index that visits each page once.
 func (l *Load) storeTerms(ctx context.Context, op string) error {
-	l.sortTerms()
+	slices.SortFunc(l.terms, term.compare)
+	l.terms = slices.Compact(l.terms)
 	for batch := range slices.Chunk(l.terms, l.db.batch) {
-		err := l.update(ctx, op, relaxed, func(s *session, id int64) error { return insertTerms(s, rankOf(id), batch) })
+		err := l.update(ctx, op, relaxed, func(s *session, id int64) error {
+			_, err := insertTerms(s, insertTerm, rankOf(id), batch)
+			return err
+		})
 		if err != nil {
 			return err
 		}
 	}
 	l.terms = l.terms[:0]
 	return nil
-}
-
-func (l *Load) sortTerms() {
-	slices.SortFunc(l.terms, term.compare)
-	l.terms = slices.Compact(l.terms)
 }
 
 // small reports whether what is left to store is so little that it may go with

@@ -35,7 +35,7 @@ func open(ctx context.Context, path string) (*DB, error) {
 	if err := create(path); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	db := &DB{batch: batchRows, write: make(chan *session, 1), read: make(chan *session, readers), loads: map[*Load]bool{}}
+	db := &DB{batch: batchRows, ripe: youngTerms, write: make(chan *session, 1), read: make(chan *session, readers), loads: map[*Load]bool{}}
 	for range readers {
 		db.read <- nil
 	}
@@ -75,7 +75,7 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var orphans int64
+	var orphans, young int64
 	err = db.transact(ctx, synced, func(s *session) error {
 		if err := migrate(ctx, s, steps); err != nil {
 			return err
@@ -83,8 +83,9 @@ func (db *DB) prepare(ctx context.Context) error {
 		if err := s.do("UPDATE load SET dropped = 1 WHERE NOT dropped"); err != nil {
 			return err
 		}
-		return s.row("SELECT count(*) FROM load").Scan(&orphans)
+		return s.row("SELECT (SELECT count(*) FROM load), (SELECT count(*) FROM young)").Scan(&orphans, &young)
 	})
+	db.young.Store(young)
 	db.untidy.Store(orphans > 0)
 	return err
 }

@@ -134,7 +134,7 @@ func TestThePoolSweepsDroppedLoads(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.tend(t.Context())
-	if n := count(t, db, "SELECT (SELECT count(*) FROM payment) + (SELECT count(*) FROM term) + (SELECT count(*) FROM load)"); n != 0 {
+	if n := count(t, db, "SELECT (SELECT count(*) FROM payment) + (SELECT count(*) FROM term) + (SELECT count(*) FROM young) + (SELECT count(*) FROM load)"); n != 0 {
 		t.Errorf("%d rows left", n)
 	}
 	if db.untidy.Load() {

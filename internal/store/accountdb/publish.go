@@ -60,11 +60,7 @@ func (l *Load) Publish(ctx context.Context, m FileMeta) (payment.Summary, error)
 		}
 		f.rank = rankOf(id)
 		if rest {
-			if err := l.rows.insert(s, f.rank); err != nil {
-				return err
-			}
-			l.sortTerms()
-			if err := insertTerms(s, f.rank, l.terms); err != nil {
+			if err := l.storeRest(s, f.rank); err != nil {
 				return err
 			}
 		}
@@ -74,7 +70,17 @@ func (l *Load) Publish(ctx context.Context, m FileMeta) (payment.Summary, error)
 		return payment.Summary{}, err
 	}
 	l.close()
+	_ = l.db.ripen(ctx) // the file is published, whatever becomes of that
 	return f.Summary, nil
+}
+
+func (l *Load) storeRest(s *session, rank int64) error {
+	if err := l.rows.insert(s, rank); err != nil {
+		return err
+	}
+	stored, err := insertTerms(s, insertYoung, rank, l.terms)
+	l.db.young.Add(stored)
+	return err
 }
 
 // end takes the load's row away, or leaves it to the sweep with all that was

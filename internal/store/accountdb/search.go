@@ -1,10 +1,12 @@
 package accountdb
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -91,8 +93,8 @@ func (db *DB) Search(ctx context.Context, q Query) (Page, error) {
 }
 
 // walk is a compiled Query. It goes in one of two ways, both in the order
-// of the answer, so that a page ends the walk: along one term, or over the
-// files and the payments of each.
+// of the answer, so that a page ends the walk: along one term, in each of the
+// tables of terms, or over the files and the payments of each.
 type walk struct {
 	files  conditions // on file f
 	rows   conditions // on payment p
@@ -155,20 +157,28 @@ func (w *walk) lookUp(kind, normal string) {
 	}
 	hash := hashTerm(kind, normal)
 	if w.byTerm {
-		w.rows.add("EXISTS (SELECT 1 FROM term t2 WHERE t2.hash = ? AND t2.payment = p.id)", hash)
+		w.rows.add("(EXISTS (SELECT 1 FROM term t2 WHERE t2.hash = ? AND t2.payment = p.id) OR EXISTS (SELECT 1 FROM young t3 WHERE t3.hash = ? AND t3.payment = p.id))", hash, hash)
 		return
 	}
 	w.byTerm, w.term = true, hash
 }
 
-// sql renders the walk over the payments after an id. CROSS JOIN fixes the
-// order of the tables in SQLite.
-func (w *walk) sql(columns string, after int64) (string, []any) {
+// tables returns the tables along which the walk goes, one after the other.
+func (w *walk) tables() []string {
+	if w.byTerm {
+		return []string{"term", "young"}
+	}
+	return []string{"file"}
+}
+
+// sql renders the walk along a table over the payments after an id. CROSS JOIN
+// fixes the order of the tables in SQLite.
+func (w *walk) sql(table, columns string, after int64) (string, []any) {
 	var b strings.Builder
 	var args []any
 	b.WriteString("SELECT " + columns)
 	if w.byTerm {
-		b.WriteString(" FROM term t CROSS JOIN payment p ON p.id = t.payment CROSS JOIN file f ON f.rank = p.id >> 32" +
+		b.WriteString(" FROM " + table + " t CROSS JOIN payment p ON p.id = t.payment CROSS JOIN file f ON f.rank = p.id >> 32" +
 			" WHERE t.hash = ? AND t.payment > ?")
 		args = append(args, w.term, after)
 	} else {
@@ -192,41 +202,69 @@ func (w *walk) sql(columns string, after int64) (string, []any) {
 
 // page reads one payment more than limit, to know whether there is a next page.
 func (w *walk) page(ctx context.Context, s *session, after int64, limit int) (Page, error) {
-	query, args := w.sql(paymentColumns+", f.id", after)
-	rows, err := s.query(ctx, query, append(args, limit+1)...)
-	if err != nil {
-		return Page{}, err
-	}
-	defer rows.Close()
 	page := Page{Payments: []Found{}}
-	var last int64
-	for rows.Next() {
-		if len(page.Payments) == limit {
-			next := encodeCursor(last)
-			page.Next = &next
-			break
-		}
-		var found Found
-		if last, err = scanPayment(rows.Scan, &found.Payment, &found.FileID); err != nil {
+	var hits []hit
+	for _, table := range w.tables() {
+		more, err := w.hits(ctx, s, table, after, limit+1)
+		if err != nil {
 			return Page{}, err
 		}
-		page.Payments = append(page.Payments, found)
+		hits = append(hits, more...)
 	}
-	return page, rows.Err()
+	slices.SortFunc(hits, func(a, b hit) int { return cmp.Compare(a.id, b.id) })
+	if len(hits) > limit {
+		hits = hits[:limit]
+		next := encodeCursor(hits[limit-1].id)
+		page.Next = &next
+	}
+	for _, h := range hits {
+		page.Payments = append(page.Payments, h.Found)
+	}
+	return page, nil
+}
+
+// hit is a payment that a walk has met.
+type hit struct {
+	id int64
+	Found
+}
+
+// hits reads the first payments of the walk along a table.
+func (w *walk) hits(ctx context.Context, s *session, table string, after int64, limit int) (all []hit, err error) {
+	query, args := w.sql(table, paymentColumns+", f.id", after)
+	rows, err := s.query(ctx, query, append(args, limit)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var h hit
+		if h.id, err = scanPayment(rows.Scan, &h.Payment, &h.FileID); err != nil {
+			return nil, err
+		}
+		all = append(all, h)
+	}
+	return all, rows.Err()
 }
 
 // count tells how many payments there are in all pages together.
-func (w *walk) count(ctx context.Context, s *session) (n int64, exact bool, err error) {
+func (w *walk) count(ctx context.Context, s *session) (total int64, exact bool, err error) {
 	if !w.byTerm && len(w.rows.text) == 0 {
-		err = s.conn.QueryRowContext(ctx, "SELECT coalesce(sum(f.payments), 0) FROM file f WHERE "+strings.Join(w.files.text, " AND "), w.files.args...).Scan(&n)
-		return n, true, err
+		err = s.conn.QueryRowContext(ctx, "SELECT coalesce(sum(f.payments), 0) FROM file f WHERE "+strings.Join(w.files.text, " AND "), w.files.args...).Scan(&total)
+		return total, true, err
 	}
-	query, args := w.sql("1", 0)
-	err = s.conn.QueryRowContext(ctx, "SELECT count(*) FROM ("+query+")", append(args, countLimit+1)...).Scan(&n)
-	if n > countLimit {
-		return countLimit, false, err
+	for _, table := range w.tables() {
+		var n int64
+		query, args := w.sql(table, "1", 0)
+		if err := s.conn.QueryRowContext(ctx, "SELECT count(*) FROM ("+query+")", append(args, countLimit+1)...).Scan(&n); err != nil {
+			return 0, false, err
+		}
+		total += n
 	}
-	return n, true, err
+	if total > countLimit {
+		return countLimit, false, nil
+	}
+	return total, true, nil
 }
 
 // A cursor is a version byte and the id of the last payment shown.

@@ -57,6 +57,9 @@ func (db *DB) sweepLoad(ctx context.Context, s *session, load int64) error {
 	} else {
 		last = run.last
 	}
+	if err := s.do("DELETE FROM young WHERE payment BETWEEN ? AND ?", first, last); err != nil {
+		return err
+	}
 	for _, t := range run.terms {
 		if err := s.do("DELETE FROM term WHERE hash = ? AND payment = ?", t.hash, first|t.seq); err != nil {
 			return err

@@ -2,6 +2,7 @@ package accountdb
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -26,10 +27,19 @@ func (t term) compare(u term) int {
 	return cmp.Or(cmp.Compare(t.hash, u.hash), cmp.Compare(t.seq, u.seq))
 }
 
+// Terms are random numbers: those of a small file would touch a page of the
+// index each. So they wait in the table young, in the order of their payments,
+// until there are so many that a sorted run over the index pays. A search looks
+// through both.
+const youngTerms = 20_000
+
 // termsAtOnce go in with one statement: the driver costs more than the row.
 const termsAtOnce = 50
 
-var insertTerm = "INSERT OR IGNORE INTO term (hash, payment) VALUES (?, ?)" + strings.Repeat(", (?, ?)", termsAtOnce-1)
+var (
+	insertTerm  = "INSERT OR IGNORE INTO term (hash, payment) VALUES (?, ?)" + strings.Repeat(", (?, ?)", termsAtOnce-1)
+	insertYoung = "INSERT OR IGNORE INTO young (hash, payment) VALUES (?, ?)" + strings.Repeat(", (?, ?)", termsAtOnce-1)
+)
 
 const (
 	numberTerm    = "n"
@@ -115,9 +125,10 @@ func fold(s string) string {
 	return strings.ToLower(s)
 }
 
-// insertTerms runs the statement insertTerm over ts, of a rank. The last round
-// is filled up with its last term: one that is there already is ignored.
-func insertTerms(s *session, rank int64, ts []term) error {
+// insertTerms runs insertTerm or insertYoung over ts, of a rank, and tells how
+// many it stored. The last round is filled up with its last term: one that is
+// there already is ignored.
+func insertTerms(s *session, statement string, rank int64, ts []term) (stored int64, err error) {
 	first, _ := span(rank)
 	args := make([]any, 0, 2*termsAtOnce)
 	for round := range slices.Chunk(ts, termsAtOnce) {
@@ -126,9 +137,29 @@ func insertTerms(s *session, rank int64, ts []term) error {
 			t := round[min(i, len(round)-1)]
 			args = append(args, t.hash, first|t.seq)
 		}
-		if err := s.do(insertTerm, args...); err != nil {
+		n, err := s.exec(statement, args...)
+		if err != nil {
+			return stored, err
+		}
+		stored += n
+	}
+	return stored, nil
+}
+
+// ripen brings the young terms into the index when there are enough of them.
+// What fails is left to the next time.
+func (db *DB) ripen(ctx context.Context) error {
+	if db.young.Load() < db.ripe {
+		return nil
+	}
+	err := db.update(ctx, "accountdb: ripen", relaxed, func(s *session) error {
+		if err := s.do("INSERT OR IGNORE INTO term (hash, payment) SELECT hash, payment FROM young ORDER BY hash, payment"); err != nil {
 			return err
 		}
+		return s.do("DELETE FROM young")
+	})
+	if err == nil {
+		db.young.Store(0)
 	}
-	return nil
+	return err
 }

@@ -57,3 +57,10 @@ CREATE TABLE term (
 	payment INTEGER NOT NULL,
 	PRIMARY KEY (hash, payment)
 ) STRICT, WITHOUT ROWID;
+
+-- Terms that have not come into the index yet.
+CREATE TABLE young (
+	payment INTEGER NOT NULL,
+	hash    INTEGER NOT NULL,
+	PRIMARY KEY (payment, hash)
+) STRICT, WITHOUT ROWID;
