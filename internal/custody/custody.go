@@ -2,29 +2,46 @@
 // catalog: record keys for sealed columns, file keys with their wraps and
 // grants, and the ingest key that lives one day.
 //
-// The lock of an account is made once, by NewAccountKeys: a certificate, a
-// record key wrapped for it, and an access key. The key store's file is durable
-// before the catalog hears of it, so no account on record is without its keys;
-// a file that a crash leaves without its account opens nothing and is in
-// nobody's way.
+// # Locks
 //
-// A file's key can be had in two ways: by its grant, while it has one, and by
-// certificate and access key together, when its content is kept. Grants are
-// wrapped for the ingest key of the day. ChangeDay makes the day's key, wraps
-// every grant still needed for it, and destroys the older ones, in this order;
-// each step is durable before the next, so that a crash at any point is made
-// good by the next round. What the clock says decides only which key is in use:
-// no key is ever destroyed while a grant on record names it.
+// An account has certificates and access keys; which of them a new file is
+// sealed for is its Lock (lock.go). The record key, which opens names, is
+// wrapped for every certificate that was not removed. A file's key can be had in
+// two ways: by its grant, while it has one, and by certificate and access key
+// together, when its content is kept.
 //
-// Not here: whether somebody may (account, portal), and what is done with an
-// opened file. Errors are faults: Locked for a key that is not here, Damaged
-// for what does not open although its key is.
+// # Keys come and go
+//
+// A key that is added is durable in the key store before the catalog hears of
+// it: a key that only the key store knows opens nothing and is in nobody's way.
+// A key that is removed goes the other way round (removal.go): the intent is on
+// record, then the key is destroyed, then what the gateway declares about it is
+// signed. Converge finishes whatever a crash cut short. The key store remembers
+// what was destroyed, so that an older catalog that is restored does not bring
+// it back to life.
+//
+// Nothing outlives a removal in memory: locks, record keys and keys made ahead
+// are dropped with it, and a file whose header was made before is refused when
+// it is put on record after (Fresh.LockID). What was on record by then is
+// counted among what is lost. Its grant still opens it, to be indexed.
+//
+// # Days
+//
+// Grants are wrapped for the ingest key of the day. ChangeDay makes the day's
+// key, wraps every grant still needed for it, and destroys the older ones, in
+// this order; each step is durable before the next, so that a crash at any point
+// is made good by the next round. What the clock says decides only which key is
+// in use: no key is ever destroyed while a grant on record names it. A
+// certificate that expires is a reason to warn, never to stop: what expires by
+// the clock is only what a person can make anew (a challenge, an unlocking).
+//
+// Not here: whether somebody may (account, portal), when a scheduled removal is
+// due (retention), and what is done with an opened file. Errors are faults:
+// Locked for a key that is not here, Damaged for what does not open although its
+// key is.
 package custody
 
 import (
-	"context"
-	"crypto/hpke"
-	"crypto/x509"
 	"sync"
 	"time"
 
@@ -32,7 +49,6 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
-	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 )
 
@@ -44,19 +60,17 @@ type Custodian struct {
 	now   func() time.Time
 	stock *stock
 
-	mu      sync.RWMutex // guards what follows
-	records map[uuid.UUID]*Records
-	locks   map[uuid.UUID]*lock
-	ingest  *keys.IngestKey // in use for new grants; nil before the first
+	mu       sync.RWMutex // guards what follows
+	records  map[uuid.UUID]*Records
+	locks    map[uuid.UUID]*Lock
+	unlocked map[uuid.UUID]*unlocked
+	changes  int             // of accounts' keys that are under way: nothing is remembered then
+	epoch    int             // grows with each beginning and end of one
+	ingest   *keys.IngestKey // in use for new grants; nil before the first
 
-	day   sync.Mutex               // held by the one round that changes keys
-	fault func(point string) error // tests: stops a round at a named point
-}
-
-// lock is what a kept file of an account is sealed for.
-type lock struct {
-	certificates []*x509.Certificate
-	accessKeys   []hpke.PublicKey
+	keys  sync.Mutex               // held by the one act that changes an account's keys; before day and mu
+	day   sync.Mutex               // held by the one round that changes ingest keys
+	fault func(point string) error // tests: stops an act at a kill point
 }
 
 // New returns a custodian for this node. Run, or ChangeDay, makes it change
@@ -64,9 +78,10 @@ type lock struct {
 func New(ks *keys.Store, cat *catalog.Catalog, node string, now func() time.Time) *Custodian {
 	return &Custodian{
 		ks: ks, cat: cat, node: node, now: now, stock: newStock(),
-		records: make(map[uuid.UUID]*Records),
-		locks:   make(map[uuid.UUID]*lock),
-		fault:   func(string) error { return nil },
+		records:  make(map[uuid.UUID]*Records),
+		locks:    make(map[uuid.UUID]*Lock),
+		unlocked: make(map[uuid.UUID]*unlocked),
+		fault:    func(string) error { return nil },
 	}
 }
 
@@ -80,76 +95,29 @@ func (c *Custodian) accountKeys(account uuid.UUID) (*keys.Account, error) {
 	return k, err
 }
 
-// lockOf returns the current certificates and access keys of an account.
-func (c *Custodian) lockOf(ctx context.Context, account uuid.UUID) (*lock, error) {
-	c.mu.RLock()
-	l := c.locks[account]
-	c.mu.RUnlock()
-	if l != nil {
-		return l, nil
-	}
-	l = new(lock)
-	err := c.cat.View(ctx, func(tx *catalog.Tx) error { return l.load(tx, account) })
-	if err != nil {
-		return nil, err
-	}
-	if len(l.certificates) == 0 || len(l.accessKeys) == 0 {
-		return nil, fault.New(fault.Locked, "custody: new file", "the account has no certificate or no access key to seal files for")
-	}
+// change begins an act that changes an account's keys and returns what ends it.
+// Until then nothing that depends on the keys is remembered, so that whatever
+// was read in between is forgotten with the act.
+func (c *Custodian) change(account uuid.UUID) (done func()) {
+	c.keys.Lock()
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.locks[account] = l
-	return l, nil
+	c.changes++
+	c.mu.Unlock()
+	c.forget(account)
+	return func() {
+		c.forget(account)
+		c.mu.Lock()
+		c.changes--
+		c.mu.Unlock()
+		c.keys.Unlock()
+	}
 }
 
-func (l *lock) load(tx *catalog.Tx, account uuid.UUID) error {
-	certs, err := tx.Certificates(account)
-	if err != nil {
-		return err
-	}
-	for _, row := range certs {
-		if !row.Current || !row.RemovedAt.IsZero() {
-			continue
-		}
-		cert, err := x509.ParseCertificate(row.DER)
-		if err != nil {
-			return fault.Wrap(fault.Damaged, "custody: certificate", err)
-		}
-		l.certificates = append(l.certificates, cert)
-	}
-	access, err := tx.AccessKeys(account)
-	if err != nil {
-		return err
-	}
-	for _, row := range access {
-		if !row.Confirmed || !row.RemovedAt.IsZero() {
-			continue
-		}
-		public, err := hpke.MLKEM768X25519().NewPublicKey(row.Public)
-		if err != nil {
-			return fault.Wrap(fault.Damaged, "custody: access key", err)
-		}
-		l.accessKeys = append(l.accessKeys, public)
-	}
-	return nil
-}
-
-// wraps seals a file's two shares for everybody who opens kept files.
-func (l *lock) wraps(a, b seal.Share, binding seal.Binding) ([]seal.Wrap, error) {
-	wraps := make([]seal.Wrap, 0, len(l.certificates)+len(l.accessKeys))
-	for _, cert := range l.certificates {
-		w, err := seal.WrapForCertificate(a, cert, binding)
-		if err != nil {
-			return nil, err
-		}
-		wraps = append(wraps, w)
-	}
-	for _, public := range l.accessKeys {
-		w, err := seal.WrapForAccessKey(b, public, binding)
-		if err != nil {
-			return nil, err
-		}
-		wraps = append(wraps, w)
-	}
-	return wraps, nil
+// forget drops what depends on an account's keys, keys made ahead among it.
+func (c *Custodian) forget(account uuid.UUID) {
+	c.mu.Lock()
+	c.epoch++
+	delete(c.locks, account)
+	c.mu.Unlock()
+	c.stock.forget(account)
 }

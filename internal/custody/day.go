@@ -10,6 +10,7 @@ import (
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
+	"sealgate/internal/killpoint"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 )
@@ -19,8 +20,10 @@ const (
 	grantBatch = 200         // grants in one transaction, so that arrivals wait for milliseconds only
 )
 
-// Run keeps the ingest key one day old at most, and keys of new files ready. A
-// round that fails is tried again, with the old keys still there.
+// Run keeps the ingest key one day old at most, and keys of new files ready; it
+// finishes removals that could not be finished, and forgets access keys whose
+// loan is over. A round that fails is tried again, with the old keys still
+// there.
 func (c *Custodian) Run(ctx context.Context) error {
 	var ahead sync.WaitGroup
 	defer ahead.Wait()
@@ -31,6 +34,10 @@ func (c *Custodian) Run(ctx context.Context) error {
 		if err := c.ChangeDay(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "the ingest key was not changed; trying again", "err", err)
 		}
+		if err := c.finish(ctx); err != nil && ctx.Err() == nil {
+			slog.ErrorContext(ctx, "removals of keys could not be looked through; trying again", "err", err)
+		}
+		c.takeBack()
 		select {
 		case <-ctx.Done():
 			return nil
@@ -77,7 +84,8 @@ func (c *Custodian) today() (*keys.IngestKey, error) {
 		if k, err = c.ks.NewIngestKey(day); err != nil {
 			return nil, err
 		}
-		if err := c.fault("made"); err != nil {
+		killpoint.At("ingest-day.made")
+		if err := c.fault("ingest-day.made"); err != nil {
 			return nil, err
 		}
 	}
@@ -119,7 +127,8 @@ func (c *Custodian) retire(ctx context.Context, old, current *keys.IngestKey) er
 		if err != nil {
 			return err
 		}
-		if err := c.fault("rewrapped"); err != nil {
+		killpoint.At("ingest-day.rewrapped")
+		if err := c.fault("ingest-day.rewrapped"); err != nil {
 			return err
 		}
 		if n > 0 {
@@ -129,13 +138,15 @@ func (c *Custodian) retire(ctx context.Context, old, current *keys.IngestKey) er
 			return err
 		}
 	}
-	if err := c.fault("audited"); err != nil {
+	killpoint.At("ingest-day.audited")
+	if err := c.fault("ingest-day.audited"); err != nil {
 		return err
 	}
 	if err := c.ks.DestroyIngestKey(old.Fingerprint); err != nil {
 		return err
 	}
-	return c.fault("destroyed")
+	killpoint.At("ingest-day.destroyed")
+	return c.fault("ingest-day.destroyed")
 }
 
 // audited puts on record that old is about to be destroyed, unless a grant
@@ -173,7 +184,8 @@ func (c *Custodian) rewrap(ctx context.Context, old, current *keys.IngestKey) (i
 			return 0, err
 		}
 	}
-	if err := c.fault("wrapped"); err != nil {
+	killpoint.At("ingest-day.wrapped")
+	if err := c.fault("ingest-day.wrapped"); err != nil {
 		return 0, err
 	}
 	return len(files), c.cat.Update(ctx, func(tx *catalog.Tx) error {

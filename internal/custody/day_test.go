@@ -132,7 +132,7 @@ func TestMoreGrantsThanABatchAreAllWrappedAnew(t *testing.T) {
 
 func TestADayChangeCutAtAnyPointConverges(t *testing.T) {
 	crash := errors.New("crash")
-	for _, point := range []string{"made", "wrapped", "rewrapped", "audited", "destroyed"} {
+	for _, point := range []string{"ingest-day.made", "ingest-day.wrapped", "ingest-day.rewrapped", "ingest-day.audited", "ingest-day.destroyed"} {
 		t.Run(point, func(t *testing.T) {
 			w := newWorld(t)
 			_, f := w.file(w.account("acme", catalog.ContentDelete))
@@ -176,7 +176,7 @@ func TestAFailedCommitDestroysNothing(t *testing.T) {
 	fails("new grants")
 	w.opens(f)
 	w.FailAt(func(point string) error {
-		if point == "rewrapped" {
+		if point == "ingest-day.rewrapped" {
 			faults.FullNext()
 		}
 		return nil
@@ -198,11 +198,11 @@ func TestWhatHappensBetweenTheStepsOfAChangeIsSeen(t *testing.T) {
 	rounds := 0
 	w.FailAt(func(point string) error {
 		switch point {
-		case "wrapped": // it was indexed just now: its grant must not come back
+		case "ingest-day.wrapped": // it was indexed just now: its grant must not come back
 			if rounds == 0 {
 				w.update(func(tx *catalog.Tx) error { return tx.DeleteGrant(indexed.ID) })
 			}
-		case "rewrapped": // a row of the old key, when nothing seemed to be left
+		case "ingest-day.rewrapped": // a row of the old key, when nothing seemed to be left
 			if rounds++; rounds == 2 {
 				w.update(func(tx *catalog.Tx) error { return tx.PutGrant(late.ID, late.Grant) })
 			}

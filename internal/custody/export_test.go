@@ -3,8 +3,8 @@ package custody
 // FailAt makes the rounds of c end with err at a named point, as a crash would.
 func (c *Custodian) FailAt(fail func(point string) error) { c.fault = fail }
 
-// Ready returns how many files' keys are made ahead.
-func (c *Custodian) Ready() int {
+// MadeAhead returns how many files' keys are made ahead.
+func (c *Custodian) MadeAhead() int {
 	c.stock.mu.Lock()
 	defer c.stock.mu.Unlock()
 	n := 0

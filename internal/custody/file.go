@@ -2,6 +2,7 @@ package custody
 
 import (
 	"context"
+	"crypto/hpke"
 	"encoding/hex"
 
 	"github.com/google/uuid"
@@ -20,19 +21,34 @@ type Fresh struct {
 
 	binding   seal.Binding
 	custodian *Custodian
+	lock      *Lock           // the header's wraps; nil when it has none
 	ingest    *keys.IngestKey // the grant is for
 	grant     []byte
 }
 
 // NewFile draws the keys of a new file. When its content is to be kept, the
-// header wraps them for the account's certificates and access keys; otherwise
-// nothing but the grant opens the file.
+// header wraps them for the account's lock; otherwise nothing but the grant
+// opens the file. An account that cannot be sealed for is Locked, with a
+// sentence that says what is missing: see Ready.
 func (c *Custodian) NewFile(ctx context.Context, account *catalog.Account, keep bool) (*Fresh, error) {
-	name := shelfName{account.ID, keep}
-	if f := c.stock.take(name, c.now()); f != nil {
-		return f, nil
+	var now *Lock
+	if keep || account.Keys == catalog.KeysCustomer {
+		var err error
+		if now, err = c.lockOf(ctx, account.ID); err != nil {
+			return nil, fault.Wrap(fault.Internal, "custody: new file", err)
+		}
 	}
-	return c.draw(ctx, name)
+	name := shelfName{account.ID, keep}
+	for {
+		f := c.stock.take(name, c.now())
+		if f == nil {
+			return c.draw(ctx, name)
+		}
+		if !keep || f.lock.same(now) {
+			return f, nil
+		}
+		f.Key.Wipe() // made ahead for a year that is over
+	}
 }
 
 func (c *Custodian) draw(ctx context.Context, of shelfName) (*Fresh, error) {
@@ -50,11 +66,10 @@ func (c *Custodian) draw(ctx context.Context, of shelfName) (*Fresh, error) {
 	defer b.Wipe()
 	h := seal.Header{Binding: f.binding}
 	if of.keep {
-		l, err := c.lockOf(ctx, of.account)
-		if err != nil {
+		if f.lock, err = c.lockOf(ctx, of.account); err != nil {
 			return nil, fault.Wrap(fault.Internal, op, err)
 		}
-		if h.Wraps, err = l.wraps(a, b, f.binding); err != nil {
+		if h.Wraps, err = f.lock.wraps(a, b, f.binding); err != nil {
 			return nil, fault.Wrap(fault.Internal, op, err)
 		}
 	}
@@ -81,6 +96,17 @@ func (f *Fresh) Grant() (catalog.Grant, error) {
 		f.ingest = current
 	}
 	return catalog.Grant{Key: f.ingest.Fingerprint.String(), Data: f.grant}, nil
+}
+
+// LockID returns what the file is sealed under, for its row: 0 when its header
+// has no wraps. Like Grant it is called inside the transaction that inserts the
+// row, so that a removal of one of the keys counts the row, or LockID sees the
+// removal: it answers TryLater then, and the file begins anew.
+func (f *Fresh) LockID(tx *catalog.Tx) (int64, error) {
+	if f.lock == nil {
+		return 0, nil
+	}
+	return f.lock.ID(tx)
 }
 
 // FileKey returns the key of a file on record: by its grant when that opens,
@@ -149,17 +175,24 @@ func (c *Custodian) byGrant(g catalog.Grant, binding seal.Binding) (*seal.FileKe
 	return seal.OpenGrant(g.Data, k.Private, binding)
 }
 
-// byLock opens a kept file with the first certificate and the first access key
-// that are here and that its header names.
+// byLock opens a kept file by certificate and access key.
 func (c *Custodian) byLock(account uuid.UUID, h seal.Header) (*seal.FileKey, error) {
-	have, err := c.accountKeys(account)
+	cert, access, err := c.pair(account, h)
 	if err != nil {
 		return nil, err
 	}
-	locked := func(what string) error {
-		return fault.New(fault.Locked, "custody: open", "the %s that opens this file is not in the key store", what)
+	return h.FileKey(cert.Key, access)
+}
+
+// pair returns the first certificate and the first access key that are here, or
+// are unlocked, and that the header names.
+func (c *Custodian) pair(account uuid.UUID, h seal.Header) (*keys.Certificate, hpke.PrivateKey, error) {
+	have, err := c.accountKeys(account)
+	if err != nil {
+		return nil, nil, err
 	}
-	cert, access := (*keys.Certificate)(nil), (*keys.AccessKey)(nil)
+	lent := c.lent(account)
+	cert, access := (*keys.Certificate)(nil), hpke.PrivateKey(nil)
 	for _, w := range h.Wraps {
 		switch w.Kind {
 		case seal.KindCertificate:
@@ -167,18 +200,26 @@ func (c *Custodian) byLock(account uuid.UUID, h seal.Header) (*seal.FileKey, err
 				cert = k
 			}
 		case seal.KindAccessKey:
-			if k := have.AccessKey(w.Key); access == nil && k != nil && k.Private != nil {
-				access = k
+			if access != nil {
+				break
+			}
+			if k := have.AccessKey(w.Key); k != nil && k.Private != nil {
+				access = k.Private
+			} else {
+				access = lent[w.Key]
 			}
 		}
 	}
+	locked := func(what string) error {
+		return fault.New(fault.Locked, "custody: open", "the %s that opens this file is not in the key store", what)
+	}
 	switch {
 	case cert == nil:
-		return nil, locked("certificate key")
+		return nil, nil, locked("certificate key")
 	case access == nil:
-		return nil, locked("access key")
+		return nil, nil, locked("access key")
 	}
-	return h.FileKey(cert.Key, access.Private)
+	return cert, access, nil
 }
 
 func parseFingerprint(text string) (seal.Fingerprint, error) {

@@ -6,8 +6,11 @@ import (
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -23,19 +26,32 @@ import (
 // Records seals the columns of one account that would tell something to
 // somebody who reads the catalog: names, addresses, sums, texts. It is safe for
 // concurrent use.
+//
+// A sealed value begins with the id of its record key, 4 bytes that are derived
+// from it: what was sealed under a key that has been destroyed is told from what
+// is damaged.
 type Records struct {
+	mu   sync.RWMutex // guards what follows
+	id   [idSize]byte
 	aead cipher.AEAD
-	key  *[32]byte // by pointer: fmt finds an address only
-
-	mu   sync.RWMutex
+	key  *[32]byte         // by pointer: fmt finds an address only
 	macs map[string][]byte // keys by label
 }
+
+const idSize = 4
 
 // Format says what it is, under every verb, and nothing of the key.
 func (*Records) Format(f fmt.State, _ rune) { io.WriteString(f, "record key") }
 
 // newRecords takes over key.
 func newRecords(key *[32]byte) *Records {
+	r := new(Records)
+	r.use(key)
+	return r
+}
+
+// use takes up a key. The caller holds mu, or is the only one who knows r.
+func (r *Records) use(key *[32]byte) {
 	k := derive(key[:], "sealgate/v1 records")
 	defer clear(k)
 	block, err := aes.NewCipher(k)
@@ -46,7 +62,30 @@ func newRecords(key *[32]byte) *Records {
 	if err != nil {
 		panic(err) // cannot happen: an AES block
 	}
-	return &Records{aead: aead, key: key, macs: make(map[string][]byte)}
+	r.id = [idSize]byte(derive(key[:], "sealgate/v1 record key id"))
+	r.aead, r.key, r.macs = aead, key, make(map[string][]byte)
+}
+
+// destroy forgets the key: what it has sealed is Locked from now on, and what
+// somebody who still holds r seals with it opens for nobody.
+func (r *Records) destroy() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, _ = rand.Read(r.key[:]) // never fails
+	r.use(r.key)
+}
+
+// wrapFor wraps the record key for a certificate.
+func (r *Records) wrapFor(account uuid.UUID, cert *x509.Certificate) (*catalog.RecordKey, error) {
+	r.mu.RLock()
+	share := seal.Share(*r.key)
+	r.mu.RUnlock()
+	defer share.Wipe()
+	w, err := seal.WrapForCertificate(share, cert, recordBinding(account))
+	if err != nil {
+		return nil, err
+	}
+	return &catalog.RecordKey{Account: account, Fingerprint: w.Key.String(), Wrapped: append([]byte{byte(w.Alg)}, w.Data...)}, nil
 }
 
 func derive(key []byte, info string) []byte {
@@ -59,14 +98,26 @@ func derive(key []byte, info string) []byte {
 
 // Seal seals the value of one column of one row. It opens nowhere else.
 func (r *Records) Seal(table, column string, row uuid.UUID, plain []byte) []byte {
-	return r.aead.Seal(nil, nil, plain, place(table, column, row))
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.aead.Seal(r.id[:len(r.id):len(r.id)], nil, plain, place(table, column, row))
 }
 
-// Open opens what Seal sealed; Damaged when it was changed or moved.
+// Open opens what Seal sealed: Locked when it was sealed under another record
+// key, which was destroyed; Damaged when it was changed or moved.
 func (r *Records) Open(table, column string, row uuid.UUID, sealed []byte) ([]byte, error) {
-	plain, err := r.aead.Open(nil, nil, sealed, place(table, column, row))
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	op := "custody: open " + table + "." + column
+	if len(sealed) < idSize {
+		return nil, fault.Wrap(fault.Damaged, op, errors.New("it is too short"))
+	}
+	if [idSize]byte(sealed) != r.id {
+		return nil, fault.New(fault.Locked, op, "it was sealed under a record key that was destroyed")
+	}
+	plain, err := r.aead.Open(nil, nil, sealed[idSize:], place(table, column, row))
 	if err != nil {
-		return nil, fault.Wrap(fault.Damaged, "custody: open "+table+"."+column, err)
+		return nil, fault.Wrap(fault.Damaged, op, err)
 	}
 	return plain, nil
 }
@@ -113,7 +164,7 @@ func (r *Records) macKey(label string) []byte {
 func (c *Custodian) Records(ctx context.Context, account uuid.UUID) (*Records, error) {
 	const op = "custody: record key"
 	c.mu.RLock()
-	r := c.records[account]
+	r, epoch := c.records[account], c.epoch
 	c.mu.RUnlock()
 	if r != nil {
 		return r, nil
@@ -131,10 +182,13 @@ func (c *Custodian) Records(ctx context.Context, account uuid.UUID) (*Records, e
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.records[account] == nil {
+	switch {
+	case c.records[account] != nil:
+		return c.records[account], nil
+	case c.epoch == epoch && c.changes == 0:
 		c.records[account] = r
 	}
-	return c.records[account], nil
+	return r, nil
 }
 
 // unwrapRecords tries the wraps whose certificate key is here. One that does
@@ -166,21 +220,11 @@ func (c *Custodian) unwrapRecords(account uuid.UUID, wrapped []*catalog.RecordKe
 // bound to the account. The file is the zero id, which no file has.
 func recordBinding(account uuid.UUID) seal.Binding { return seal.Binding{Account: account} }
 
-// makeRecordKey draws a record key and wraps it for the certificate.
-func (k *AccountKeys) makeRecordKey(cert *keys.Certificate) error {
-	share, other := seal.NewShares()
-	defer share.Wipe()
-	defer other.Wipe()
-	w, err := seal.WrapForCertificate(share, cert.Cert, recordBinding(k.account))
-	if err != nil {
-		return err
-	}
-	k.recordKey = catalog.RecordKey{
-		Account: k.account, Fingerprint: w.Key.String(), Wrapped: append([]byte{byte(w.Alg)}, w.Data...),
-	}
-	key := [32]byte(share)
-	k.records = newRecords(&key)
-	return nil
+// newRecordKey draws a record key.
+func newRecordKey() *Records {
+	key := new([32]byte)
+	_, _ = rand.Read(key[:]) // never fails
+	return newRecords(key)
 }
 
 func unwrapRecordKey(row *catalog.RecordKey, cert *keys.Certificate) (seal.Share, error) {

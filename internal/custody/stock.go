@@ -107,6 +107,17 @@ func (s *stock) clear(before time.Time) {
 	}
 }
 
+// forget wipes the shelves of an account.
+func (s *stock) forget(account uuid.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name := range s.shelves {
+		if name.account == account {
+			s.drop(name)
+		}
+	}
+}
+
 // drop takes a shelf away. The caller holds mu.
 func (s *stock) drop(name shelfName) {
 	for _, f := range s.shelves[name].ready {

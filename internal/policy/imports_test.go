@@ -38,7 +38,7 @@ var arrows = []struct {
 	{"internal/store/accountdb/...", "store/accountdb durable audit payment fault"},
 	{"internal/store/vault/...", "store/vault durable fault"},
 	{"internal/backup", "store/... durable fault"},
-	{"internal/custody/...", "custody keys keys/keyfile seal store/catalog audit durable fault"},
+	{"internal/custody/...", "custody keys keys/keyfile seal store/catalog statement audit durable killpoint fault"},
 	{"internal/fileobject", "custody store/catalog payment fault"},
 	{"internal/account/...", "account custody keys keys/keyfile seal store/catalog audit fault logging metrics"},
 	{"internal/work", "store/catalog fault"},
@@ -60,12 +60,12 @@ var arrows = []struct {
 	{"internal/transfer/sftpd/...", "transfer/sftpd/packets transfer/vpath transfer/intake transfer/outbox account store/catalog fault logging metrics"},
 	{"internal/portal", "payment fault"},
 	{"internal/portal/client/...", "portal fault"},
-	{"internal/portal/api/...", "receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account custody keys keys/keyfile store/catalog store/accountdb audit payment fault logging"},
+	{"internal/portal/api/...", "statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account custody keys keys/keyfile store/catalog store/accountdb audit payment fault logging"},
 
 	// The command line.
 	{"internal/cli", "portal portal/client index/check config terminal payment fault"},
-	{"internal/cli/use", "cli portal portal/client index/check fileobject seal terminal payment fault"},
-	{"internal/cli/offline", "cli index index/check keys keys/keyfile seal seal/sealfile terminal payment fault"},
+	{"internal/cli/use", "cli portal portal/client index/check fileobject keys/keyfile seal terminal payment fault"},
+	{"internal/cli/offline", "cli statement index index/check keys keys/keyfile seal seal/sealfile terminal payment fault"},
 
 	{"internal/policy", ""},
 	{"internal/campaign", ""}, // tests of the whole gateway, from outside

@@ -1,0 +1,148 @@
+package custody
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/audit"
+	"sealgate/internal/fault"
+	"sealgate/internal/keys"
+	"sealgate/internal/statement"
+	"sealgate/internal/store/catalog"
+)
+
+// Converge makes catalog and key store agree about which keys were removed,
+// after a crash, and after one of the two was restored from before. A key that
+// either of them knows to be removed is removed: it is destroyed in the key
+// store, and marked so in the catalog. Removals that were cut short are
+// finished.
+//
+// An account whose keys cannot be read does not keep the others waiting: that is
+// logged, and what is left of its removals is tried again (Run).
+func (c *Custodian) Converge(ctx context.Context) error {
+	const op = "custody: converge"
+	var accounts []*catalog.Account
+	err := c.cat.View(ctx, func(tx *catalog.Tx) (err error) {
+		accounts, err = tx.Accounts()
+		return err
+	})
+	if err != nil {
+		return fault.Wrap(fault.Internal, op, err)
+	}
+	for _, acc := range accounts {
+		if err := ctx.Err(); err != nil {
+			return fault.Wrap(fault.Internal, op, err)
+		}
+		if err := c.agree(ctx, acc.ID); err != nil {
+			slog.ErrorContext(ctx, "the removals of an account's keys could not be looked through", "account", acc.ID, "err", err)
+		}
+	}
+	return fault.Wrap(fault.Internal, op, c.finish(ctx))
+}
+
+// finish carries out the removals that were cut short.
+func (c *Custodian) finish(ctx context.Context) error {
+	var cut []*catalog.Statement
+	err := c.cat.View(ctx, func(tx *catalog.Tx) (err error) {
+		cut, err = tx.UnsignedStatements()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, st := range cut {
+		if err := c.finishOne(ctx, st.ID, st.Account); err != nil {
+			slog.ErrorContext(ctx, "a removal of a key could not be finished; trying again", "account", st.Account, "statement", st.ID, "err", err)
+		}
+	}
+	return nil
+}
+
+func (c *Custodian) finishOne(ctx context.Context, id, account uuid.UUID) error {
+	defer c.change(account)()
+	var st *catalog.Statement
+	err := c.cat.View(ctx, func(tx *catalog.Tx) (err error) {
+		st, err = tx.Statement(id)
+		return err
+	})
+	if err != nil || st.Signed {
+		return err
+	}
+	_, err = c.carryOut(ctx, st)
+	return err
+}
+
+// agree compares what the key store and the catalog know about an account.
+func (c *Custodian) agree(ctx context.Context, account uuid.UUID) error {
+	have, err := c.held(account)
+	if err != nil {
+		return err
+	}
+	ring, err := c.keyring(ctx, account)
+	if err != nil {
+		return err
+	}
+	for _, gone := range have.Destroyed() {
+		t := Target{Account: account}
+		if gone.Kind == keys.KindCertificate {
+			t.Certificate = gone.Fingerprint.String()
+		} else {
+			t.AccessKey = gone.ID
+		}
+		if !ring.living(t) {
+			continue
+		}
+		slog.WarnContext(ctx, "the catalog is older than the key store: a key that it names was destroyed since", "account", account, "key", gone.Fingerprint)
+		if _, err := c.remove(ctx, audit.Gateway, t, causeRestored, gone.At); err != nil {
+			return err
+		}
+	}
+	return c.destroyAgain(account, have, ring)
+}
+
+// living reports whether a key is on record and not removed.
+func (k keyring) living(t Target) bool {
+	for _, row := range k.certificates {
+		if row.Fingerprint == t.Certificate {
+			return row.RemovedAt.IsZero()
+		}
+	}
+	for _, row := range k.accessKeys {
+		if row.ID == t.AccessKey {
+			return row.RemovedAt.IsZero()
+		}
+	}
+	return false
+}
+
+// destroyAgain destroys keys that were removed and are here all the same: the
+// key store was restored from a copy that an earlier removal did not reach.
+func (c *Custodian) destroyAgain(account uuid.UUID, have *keys.Account, ring keyring) error {
+	for _, row := range ring.certificates {
+		fp, err := parseFingerprint(row.Fingerprint)
+		if err != nil {
+			return err
+		}
+		if row.RemovedAt.IsZero() || have.Certificate(fp) == nil {
+			continue
+		}
+		if _, err := c.destroy(account, statement.KindCertificateRemoved, row.Fingerprint, row.RemovedAt); err != nil {
+			return err
+		}
+	}
+	for _, row := range ring.accessKeys {
+		fp, err := parseFingerprint(row.Fingerprint)
+		if err != nil {
+			return err
+		}
+		if row.RemovedAt.IsZero() || have.AccessKey(fp) == nil {
+			continue
+		}
+		if _, err := c.destroy(account, statement.KindAccessKeyRemoved, row.ID.String(), row.RemovedAt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
