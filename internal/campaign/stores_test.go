@@ -44,11 +44,11 @@ func checkStores(g *gateway) int {
 	}
 	for what, query := range map[string]string{
 		"jobs":                     `SELECT kind || ' ' || last_error FROM job WHERE kind <> 'outbox-expire'`,
-		"bodies of no file":        `SELECT b.file || ' ' || coalesce(f.state || ' ' || f.body_kind, '') FROM inline_body b LEFT JOIN file f ON f.id = b.file WHERE f.body_kind IS NOT 'inline'`,
-		"files without their body": `SELECT id FROM file WHERE body_kind = 'inline' AND id NOT IN (SELECT file FROM inline_body)`,
-		"grants of no file":        `SELECT file FROM file_grant WHERE file IS NOT NULL AND file NOT IN (SELECT id FROM file)`,
-		"grants at rest":           `SELECT file FROM file_grant WHERE file IN (SELECT id FROM file WHERE state IN ('kept', 'deleted', 'erased', 'delivered'))`,
-		"names of no file":         `SELECT id FROM entry WHERE file <> '' AND file NOT IN (SELECT id FROM file)`,
+		"bodies of no file":        `SELECT b.number || ' ' || coalesce(f.state || ' ' || f.body_kind, '') FROM inline_body b LEFT JOIN file f ON f.number = b.number WHERE f.body_kind IS NOT 'inline'`,
+		"files without their body": `SELECT hex(id) FROM file WHERE body_kind = 'inline' AND number NOT IN (SELECT number FROM inline_body)`,
+		"grants of no file":        `SELECT hex(file) FROM file_grant WHERE file IS NOT NULL AND file NOT IN (SELECT id FROM file)`,
+		"grants at rest":           `SELECT hex(file) FROM file_grant WHERE file IN (SELECT id FROM file WHERE state IN ('kept', 'deleted', 'erased', 'delivered'))`,
+		"names of no file":         `SELECT hex(id) FROM entry WHERE file IS NOT NULL AND file NOT IN (SELECT id FROM file)`,
 	} {
 		if left := column(g.t, db, query); len(left) > 0 {
 			g.t.Errorf("%d %s are left over: %s", len(left), what, strings.Join(left[:min(5, len(left))], ", "))

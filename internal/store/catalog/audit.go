@@ -3,6 +3,7 @@ package catalog
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,9 +22,16 @@ const selectAudit = `SELECT id, time, account, actor, action, object, detail FRO
 
 func readAudit(s scan) (*audit.Entry, error) {
 	e := new(audit.Entry)
-	err := s((*idCol)(&e.ID), (*timeCol)(&e.Time), (*idCol)(&e.Account), &e.Actor, &e.Action, &e.Object, (*detailCol)(&e.Detail))
+	err := s((*idCol)(&e.ID), (*timeCol)(&e.Time), (*refCol)(&e.Account), &e.Actor, &e.Action, &e.Object, (*detailCol)(&e.Detail))
 	return e, err
 }
+
+// An account's entries are in its index once they have a number; the few that
+// have none yet are all looked at.
+const (
+	auditRest      = `id < ? AND time >= ? ORDER BY id DESC LIMIT ?`
+	auditOfAccount = selectAudit + `WHERE number IS NOT NULL AND account = ? AND ` + auditRest
+)
 
 // Audit adds an entry to the log as part of this transaction. An entry without
 // ID or Time gets them. An entry that audit refuses fails the transaction.
@@ -43,24 +51,32 @@ func (tx *Tx) Audit(e audit.Entry) error {
 		return fault.Wrap(fault.Internal, op, err)
 	}
 	_, err := tx.exec(op, `INSERT INTO audit (id, time, account, actor, action, object, detail) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		idCol(e.ID), timeCol(e.Time), idCol(e.Account), e.Actor, e.Action, e.Object, detailCol(e.Detail))
+		idCol(e.ID), timeCol(e.Time), refCol(e.Account), e.Actor, e.Action, e.Object, detailCol(e.Detail))
 	return err
 }
 
 // AuditEntries returns the entries that filter selects, newest first.
 func (tx *Tx) AuditEntries(filter AuditFilter) ([]*audit.Entry, error) {
 	const op = "catalog: audit entries"
-	const rest = `id < ? AND time >= ? ORDER BY id DESC LIMIT ?`
-	before := filter.Before
+	before, limit := filter.Before, rowLimit(filter.Limit)
 	if before == uuid.Nil {
 		before = uuid.Max
 	}
-	if filter.Account != uuid.Nil {
-		return list(tx, op, readAudit, selectAudit+`WHERE account = ? AND `+rest,
-			idCol(filter.Account), idCol(before), timeCol(filter.Since), rowLimit(filter.Limit))
+	if filter.Account == uuid.Nil {
+		return list(tx, op, readAudit, selectAudit+`WHERE `+auditRest, idCol(before), timeCol(filter.Since), limit)
 	}
-	return list(tx, op, readAudit, selectAudit+`WHERE `+rest,
-		idCol(before), timeCol(filter.Since), rowLimit(filter.Limit))
+	of := []any{idCol(filter.Account), idCol(before), timeCol(filter.Since), limit}
+	numbered, err := list(tx, op, readAudit, auditOfAccount, of...)
+	if err != nil {
+		return nil, err
+	}
+	pending, err := list(tx, op, readAudit, selectAudit+`WHERE number IS NULL AND account = ? AND `+auditRest, of...)
+	if err != nil || len(pending) == 0 {
+		return numbered, err
+	}
+	all := append(pending, numbered...)
+	slices.SortFunc(all, func(a, b *audit.Entry) int { return bytes.Compare(b.ID[:], a.ID[:]) })
+	return all[:min(int64(len(all)), limit)], nil
 }
 
 // Run keeps the audit tree up to date, each second, until ctx ends.
@@ -109,7 +125,7 @@ func (c *Catalog) Sequence(ctx context.Context, signer note.Signer) (int, error)
 }
 
 func (tx *Tx) auditPending() (bool, error) {
-	ids, err := list(tx, "catalog: audit pending", value[string], `SELECT id FROM audit WHERE number IS NULL LIMIT 1`)
+	ids, err := list(tx, "catalog: audit pending", readID, `SELECT id FROM audit WHERE number IS NULL LIMIT 1`)
 	return len(ids) > 0, err
 }
 
@@ -193,7 +209,7 @@ type catalogLog struct{ c *Catalog }
 func (l catalogLog) Entries(ctx context.Context, from int64, limit int) (page []audit.Numbered, err error) {
 	read := func(s scan) (n audit.Numbered, err error) {
 		e := &n.Entry
-		err = s(&n.Number, (*idCol)(&e.ID), (*timeCol)(&e.Time), (*idCol)(&e.Account), &e.Actor, &e.Action, &e.Object, (*detailCol)(&e.Detail))
+		err = s(&n.Number, (*idCol)(&e.ID), (*timeCol)(&e.Time), (*refCol)(&e.Account), &e.Actor, &e.Action, &e.Object, (*detailCol)(&e.Detail))
 		return n, err
 	}
 	err = l.c.View(ctx, func(tx *Tx) (err error) {

@@ -14,39 +14,47 @@ func (tx *Tx) PutGrant(file uuid.UUID, g Grant) error {
 	if g.Key == "" {
 		return fault.New(fault.Invalid, op, "a grant needs an ingest key")
 	}
-	have, err := list(tx, op, readGrant, `SELECT ingest_key, data FROM file_grant WHERE file = ?`, idCol(file))
+	type slot struct {
+		seq int64 // 0 = it has no grant
+		Grant
+	}
+	read := func(s scan) (have slot, err error) {
+		return have, s(&have.seq, &have.Key, &have.Data)
+	}
+	have, err := one(tx, op, read, `SELECT COALESCE(g.seq, 0), COALESCE(g.ingest_key, ''), g.data
+		FROM file f LEFT JOIN file_grant g ON g.seq = f.grant_slot AND g.file = f.id WHERE f.id = ?`, idCol(file))
 	switch {
 	case err != nil:
 		return err
-	case len(have) == 0:
-		return tx.insertGrant(op, file, g)
-	case have[0].Key == g.Key && bytes.Equal(have[0].Data, g.Data):
+	case have.seq == 0:
+		seq, err := tx.fillSlot(op, file, g)
+		if err != nil {
+			return err
+		}
+		return tx.execOne(op, `UPDATE file SET grant_slot = ? WHERE id = ?`, seq, idCol(file))
+	case have.Key == g.Key && bytes.Equal(have.Data, g.Data):
 		return nil // the usual SaveFile
 	}
-	return tx.execOne(op, `UPDATE file_grant SET ingest_key = ?, data = ? WHERE file = ?`, g.Key, g.Data, idCol(file))
+	return tx.execOne(op, `UPDATE file_grant SET ingest_key = ?, data = ? WHERE seq = ?`, g.Key, g.Data, have.seq)
 }
 
-func readGrant(s scan) (g Grant, err error) {
-	err = s(&g.Key, &g.Data)
-	return g, err
-}
-
-// insertGrant stores the grant of a file that has none.
-func (tx *Tx) insertGrant(op string, file uuid.UUID, g Grant) error {
-	n, err := tx.exec(op, `UPDATE file_grant SET file = ?, ingest_key = ?, data = ?
-		WHERE seq = (SELECT MIN(seq) FROM file_grant WHERE file IS NULL)`, idCol(file), g.Key, g.Data)
-	if err != nil || n == 1 {
-		return err
+// fillSlot stores a file's grant in a free slot, or a new one, and returns it.
+func (tx *Tx) fillSlot(op string, file uuid.UUID, g Grant) (int64, error) {
+	seq, err := change(tx, op, value[int64], `UPDATE file_grant SET file = ?, ingest_key = ?, data = ?
+		WHERE seq = (SELECT MIN(seq) FROM file_grant WHERE ingest_key IS NULL) RETURNING seq`, idCol(file), g.Key, g.Data)
+	if !fault.Is(err, fault.NotFound) {
+		return seq, err
 	}
-	_, err = tx.exec(op, `INSERT INTO file_grant (file, ingest_key, data) VALUES (?, ?, ?)`, idCol(file), g.Key, g.Data)
-	return err
+	return change(tx, op, value[int64],
+		`INSERT INTO file_grant (file, ingest_key, data) VALUES (?, ?, ?) RETURNING seq`, idCol(file), g.Key, g.Data)
 }
 
 // DeleteGrant takes a file's grant away, if it has one: the bytes are
 // overwritten in the database now and in the log when that is cut.
 func (tx *Tx) DeleteGrant(file uuid.UUID) error {
 	_, err := tx.exec("catalog: delete grant",
-		`UPDATE file_grant SET file = NULL, ingest_key = NULL, data = NULL WHERE file = ?`, idCol(file))
+		`UPDATE file_grant SET file = NULL, ingest_key = NULL, data = NULL
+		WHERE seq = (SELECT grant_slot FROM file WHERE id = ?) AND file = ?`, idCol(file), idCol(file))
 	return err
 }
 
@@ -76,45 +84,37 @@ func (tx *Tx) GrantKeys() ([]string, error) {
 // PutInline stores a small sealed body beside its file.
 func (tx *Tx) PutInline(file uuid.UUID, body []byte) error {
 	const op = "catalog: put inline body"
-	if _, err := tx.exec(op, `INSERT INTO inline_body (file, size, body) VALUES (?, ?, ?)`,
-		idCol(file), int64(len(body)), append([]byte{}, body...)); err != nil { // never NULL
-		return err
+	if body == nil {
+		body = []byte{} // never NULL
 	}
-	return tx.countInline(op, int64(len(body)))
+	return tx.execOne(op, `INSERT INTO inline_body (number, size, body) SELECT number, ?, ? FROM file WHERE id = ?`,
+		int64(len(body)), body, idCol(file))
 }
 
 // Inline returns a file's inline body.
 func (tx *Tx) Inline(file uuid.UUID) ([]byte, error) {
-	return one(tx, "catalog: inline body", value[[]byte], `SELECT body FROM inline_body WHERE file = ?`, idCol(file))
+	return one(tx, "catalog: inline body", value[[]byte],
+		`SELECT body FROM inline_body WHERE number = (SELECT number FROM file WHERE id = ?)`, idCol(file))
 }
 
 // DeleteInline removes a file's inline body, if it has one.
 func (tx *Tx) DeleteInline(file uuid.UUID) error {
-	const op = "catalog: delete inline body"
-	sizes, err := list(tx, op, value[int64], `SELECT size FROM inline_body WHERE file = ?`, idCol(file))
-	if err != nil || len(sizes) == 0 {
-		return err
-	}
-	if err := tx.execOne(op, `DELETE FROM inline_body WHERE file = ?`, idCol(file)); err != nil {
-		return err
-	}
-	return tx.countInline(op, -sizes[0])
+	_, err := tx.exec("catalog: delete inline body",
+		`DELETE FROM inline_body WHERE number = (SELECT number FROM file WHERE id = ?)`, idCol(file))
+	return err
 }
 
-func (tx *Tx) countInline(op string, change int64) error {
-	return tx.execOne(op, `UPDATE counter SET value = value + ? WHERE name = 'inline-bytes'`, change)
-}
-
-// InlineBytes returns the length of all inline bodies together.
+// InlineBytes returns the length of all inline bodies together. It looks at
+// every one of them, though not at its bytes.
 func (tx *Tx) InlineBytes() (int64, error) {
-	return one(tx, "catalog: inline bytes", value[int64], `SELECT value FROM counter WHERE name = 'inline-bytes'`)
+	return one(tx, "catalog: inline bytes", value[int64], `SELECT COALESCE(SUM(size), 0) FROM inline_body`)
 }
 
 // InlineFiles returns up to limit files in a state that have an inline body,
 // oldest first.
 func (tx *Tx) InlineFiles(state State, limit int) ([]uuid.UUID, error) {
 	return list(tx, "catalog: inline files", readID,
-		`SELECT f.id FROM inline_body b JOIN file f ON f.id = b.file WHERE f.state = ? ORDER BY b.seq LIMIT ?`,
+		`SELECT f.id FROM inline_body b JOIN file f ON f.number = b.number WHERE f.state = ? ORDER BY b.number LIMIT ?`,
 		string(state), rowLimit(limit))
 }
 

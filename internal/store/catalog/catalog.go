@@ -35,6 +35,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/pressly/goose/v3"
 
 	"sealgate/internal/fault"
@@ -58,11 +59,11 @@ type Catalog struct {
 	now      func() time.Time
 	onCommit func(commit func() error) error
 
-	calls       chan *call          // Update -> writer
-	truncations chan chan<- cutDone // Checkpoint -> writer
-	writer      *session            // owned by the goroutine write
-	lastServed  map[string]string   // job kind -> account whose turn it was last; owned by write
-	readers     chan *session       // free places among the readers
+	calls       chan *call           // Update -> writer
+	truncations chan chan<- cutDone  // Checkpoint -> writer
+	writer      *session             // owned by the goroutine write
+	lastServed  map[string]uuid.UUID // job kind -> account whose turn it was last; owned by write
+	readers     chan *session        // free places among the readers
 	jobs        chan struct{}
 
 	stop       chan struct{} // closed by Close
@@ -84,7 +85,7 @@ func Open(ctx context.Context, path string, opt Options) (*Catalog, error) {
 	c := &Catalog{
 		path: path, now: opt.Now, onCommit: opt.OnCommit,
 		calls: make(chan *call), truncations: make(chan chan<- cutDone),
-		lastServed: map[string]string{},
+		lastServed: map[string]uuid.UUID{},
 		readers:    make(chan *session, maxReaders), jobs: make(chan struct{}, 64),
 		stop: make(chan struct{}), writerGone: make(chan struct{}), keeperGone: make(chan struct{}),
 		failed: make(chan struct{}),

@@ -13,28 +13,36 @@ import (
 // The types below are how Go values lie in columns, for both directions: a
 // pointer to one scans, a value of one is an argument.
 
-// idCol is a UUID as text; uuid.Nil is the empty text.
+// idCol is the 16 bytes of a UUID.
 type idCol uuid.UUID
 
-func (c idCol) Value() (driver.Value, error) {
-	if c == idCol(uuid.Nil) {
-		return "", nil
-	}
-	return uuid.UUID(c).String(), nil
-}
+func (c idCol) Value() (driver.Value, error) { return c[:], nil }
 
 func (c *idCol) Scan(src any) error {
-	s, ok := src.(string)
-	if !ok {
+	b, ok := src.([]byte)
+	if !ok || len(b) != len(c) {
 		return fmt.Errorf("id column holds %T", src)
 	}
-	*c = idCol(uuid.Nil)
-	if s == "" {
+	*c = idCol(b)
+	return nil
+}
+
+// refCol is an idCol that may refer to nothing: uuid.Nil is NULL.
+type refCol uuid.UUID
+
+func (c refCol) Value() (driver.Value, error) {
+	if c == refCol(uuid.Nil) {
+		return nil, nil
+	}
+	return c[:], nil
+}
+
+func (c *refCol) Scan(src any) error {
+	*c = refCol(uuid.Nil)
+	if src == nil {
 		return nil
 	}
-	id, err := uuid.Parse(s)
-	*c = idCol(id)
-	return err
+	return (*idCol)(c).Scan(src)
 }
 
 // timeCol is a time in microseconds since 1970 UTC; the zero time is 0.

@@ -97,26 +97,26 @@ type BodyOnRecord struct {
 // writes.
 func (s *Stored) Bodies(ctx context.Context, visit func(BodyOnRecord) error) error {
 	const op = "catalog: bodies"
-	step := func(after string) (page []BodyOnRecord, last string, err error) {
+	step := func(after uuid.UUID) (page []BodyOnRecord, last uuid.UUID, err error) {
 		rows, err := s.db.QueryContext(ctx, `SELECT id, body_ref, body_sealed, state FROM file
 			WHERE id > ? AND body_kind = ? AND state <> ? ORDER BY id LIMIT ?`,
-			after, string(VaultBody), string(Arriving), defaultLimit)
+			idCol(after), string(VaultBody), string(Arriving), defaultLimit)
 		if err != nil {
-			return nil, "", s.failed(ctx, op, err)
+			return nil, last, s.failed(ctx, op, err)
 		}
 		defer rows.Close()
 		for rows.Next() {
 			var b BodyOnRecord
 			var state State
-			if err := rows.Scan(&last, &b.Ref, &b.Size, (*string)(&state)); err != nil {
-				return nil, "", fault.Wrap(fault.Damaged, op, err)
+			if err := rows.Scan((*idCol)(&last), &b.Ref, &b.Size, (*string)(&state)); err != nil {
+				return nil, last, fault.Wrap(fault.Damaged, op, err)
 			}
 			b.Final = state != WaitingRename
 			page = append(page, b)
 		}
 		return page, last, s.failed(ctx, op, rows.Err())
 	}
-	for after := ""; ; {
+	for after := uuid.Nil; ; {
 		page, last, err := step(after)
 		if err != nil || len(page) == 0 {
 			return err

@@ -16,7 +16,7 @@ import (
 
 func TestCopyIsOneMomentOfABusyCatalog(t *testing.T) {
 	c := catalogtest.Open(t)
-	account := catalogtest.Account(t, c, "acme")
+	from := newSender(t, c)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	for range 4 {
@@ -27,13 +27,13 @@ func TestCopyIsOneMomentOfABusyCatalog(t *testing.T) {
 					return
 				default:
 				}
-				if err := c.Update(context.Background(), arrival(account, []byte("body"))); err != nil {
+				if err := c.Update(context.Background(), from.arrival()); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
-	known := newFile(account)
+	known := newFile(from.account)
 	catalogtest.Update(t, c, func(tx *catalog.Tx) error { return tx.InsertFile(known) })
 	path := filepath.Join(t.TempDir(), "copy.db")
 	if err := c.CopyTo(context.Background(), path); err != nil {
@@ -60,7 +60,7 @@ func TestCopyIsOneMomentOfABusyCatalog(t *testing.T) {
 		}
 		return err
 	})
-	catalogtest.Update(t, again, func(tx *catalog.Tx) error { return tx.InsertFile(newFile(account)) })
+	catalogtest.Update(t, again, func(tx *catalog.Tx) error { return tx.InsertFile(newFile(from.account)) })
 }
 
 func TestCopyOverwritesNothing(t *testing.T) {

@@ -11,7 +11,7 @@ const selectEntry = `SELECT id, login, parent, name_mac, name, dir, file, mtime,
 func readEntry(s scan) (*Entry, error) {
 	e := new(Entry)
 	err := s((*idCol)(&e.ID), (*idCol)(&e.Login), (*idCol)(&e.Parent), &e.NameMAC, &e.Name, (*boolCol)(&e.Dir),
-		(*idCol)(&e.File), (*timeCol)(&e.MTime), (*timeCol)(&e.CreatedAt), (*timeCol)(&e.Until))
+		(*refCol)(&e.File), (*timeCol)(&e.MTime), (*timeCol)(&e.CreatedAt), (*timeCol)(&e.Until))
 	return e, err
 }
 
@@ -22,7 +22,7 @@ func (tx *Tx) InsertEntry(e *Entry) error {
 		`INSERT INTO entry (id, login, parent, name_mac, name, dir, file, mtime, created_at, until)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		idCol(e.ID), idCol(e.Login), idCol(e.Parent), e.NameMAC, e.Name, boolCol(e.Dir),
-		idCol(e.File), timeCol(e.MTime), timeCol(e.CreatedAt), timeCol(e.Until))
+		refCol(e.File), timeCol(e.MTime), timeCol(e.CreatedAt), timeCol(e.Until))
 	return err
 }
 
@@ -30,7 +30,7 @@ func (tx *Tx) InsertEntry(e *Entry) error {
 func (tx *Tx) SaveEntry(e *Entry) error {
 	return tx.execOne("catalog: save entry",
 		`UPDATE entry SET parent = ?, name_mac = ?, name = ?, dir = ?, file = ?, mtime = ?, until = ? WHERE id = ?`,
-		idCol(e.Parent), e.NameMAC, e.Name, boolCol(e.Dir), idCol(e.File), timeCol(e.MTime), timeCol(e.Until), idCol(e.ID))
+		idCol(e.Parent), e.NameMAC, e.Name, boolCol(e.Dir), refCol(e.File), timeCol(e.MTime), timeCol(e.Until), idCol(e.ID))
 }
 
 // DeleteEntry removes a name. The names in a folder are the caller's business.
@@ -66,5 +66,5 @@ func (tx *Tx) Entries(login, parent uuid.UUID) ([]*Entry, error) {
 
 // EntriesOf returns the names that show a file.
 func (tx *Tx) EntriesOf(file uuid.UUID) ([]*Entry, error) {
-	return list(tx, "catalog: entries of a file", readEntry, selectEntry+`WHERE file = ? AND file <> '' ORDER BY id`, idCol(file))
+	return list(tx, "catalog: entries of a file", readEntry, selectEntry+`WHERE file = ? ORDER BY id`, idCol(file))
 }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"math"
 	"time"
 
@@ -15,11 +16,8 @@ const defaultLimit = 1000
 // NextNumber draws an arrival number. Numbers grow in the order of commits
 // and are never given twice.
 func (tx *Tx) NextNumber() (int64, error) {
-	const op = "catalog: next number"
-	if err := tx.execOne(op, `UPDATE counter SET value = value + 1 WHERE name = 'file-number'`); err != nil {
-		return 0, err
-	}
-	return one(tx, op, value[int64], `SELECT value FROM counter WHERE name = 'file-number'`)
+	return change(tx, "catalog: next number", value[int64],
+		`UPDATE counter SET value = value + 1 WHERE name = 'file-number' RETURNING value`)
 }
 
 // InsertFile adds a file, with its grant, and gives it a number when it has
@@ -33,31 +31,35 @@ func (tx *Tx) InsertFile(f *File) error {
 		}
 		f.Number = n
 	}
-	_, err := tx.exec(op, `INSERT INTO file (number, state, source, node, login, name, name_mac, reason,
+	var slot int64
+	if f.Grant.Key != "" {
+		var err error
+		if slot, err = tx.fillSlot(op, f.ID, f.Grant); err != nil {
+			return err
+		}
+	}
+	_, err := tx.exec(op, `INSERT INTO file (state, source, node, login, name, reason,
 		began_at, received_at, indexed_at, ended_at, size, sha256, content_mac, body_kind, body_ref, body_sealed,
-		delivery_mac, answered, resumed, format, variant, batch_count, payment_count, codes, summary, keep, fence, lock,
-		id, account, direction)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		append(f.changing(), idCol(f.ID), idCol(f.Account), string(f.Direction))...)
-	if err != nil {
-		return err
-	}
-	if f.Grant.Key == "" {
-		return nil
-	}
-	return tx.insertGrant(op, f.ID, f.Grant)
+		answered, resumed, format, variant, batch_count, payment_count, codes, summary, keep, fence, lock,
+		number, name_mac, delivery_mac, id, account, direction, grant_slot)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		append(f.changing(), f.Number, f.NameMAC, f.Delivery.MAC, idCol(f.ID), idCol(f.Account), string(f.Direction), slot)...)
+	return err
 }
 
 // SaveFile writes all of f but its ID, Account and Direction. An empty Grant
 // takes the grant away.
 func (tx *Tx) SaveFile(f *File) error {
 	const op = "catalog: save file"
-	err := tx.execOne(op, `UPDATE file SET number = ?, state = ?, source = ?, node = ?, login = ?, name = ?, name_mac = ?, reason = ?,
+	if err := tx.saveKeys(op, f); err != nil {
+		return err
+	}
+	err := tx.execOne(op, `UPDATE file SET state = ?, source = ?, node = ?, login = ?, name = ?, reason = ?,
 		began_at = ?, received_at = ?, indexed_at = ?, ended_at = ?, size = ?, sha256 = ?, content_mac = ?,
-		body_kind = ?, body_ref = ?, body_sealed = ?, delivery_mac = ?, answered = ?, resumed = ?, format = ?, variant = ?,
+		body_kind = ?, body_ref = ?, body_sealed = ?, answered = ?, resumed = ?, format = ?, variant = ?,
 		batch_count = ?, payment_count = ?, codes = ?, summary = ?, keep = ?, fence = ?, lock = ?
-		WHERE id = ?`,
-		append(f.changing(), idCol(f.ID))...)
+		WHERE number = ?`,
+		append(f.changing(), f.Number)...)
 	if err != nil {
 		return err
 	}
@@ -67,14 +69,40 @@ func (tx *Tx) SaveFile(f *File) error {
 	return tx.PutGrant(f.ID, f.Grant)
 }
 
-// changing returns the columns that SaveFile writes, in the order in which
-// both InsertFile and SaveFile name them.
+// saveKeys writes what files are found by, where it has changed. It is apart
+// from the rest of SaveFile because SQLite writes an index anew for every column
+// that a statement names, changed or not.
+func (tx *Tx) saveKeys(op string, f *File) error {
+	read := func(s scan) (was File, err error) {
+		return was, s(&was.Number, &was.NameMAC, &was.Delivery.MAC)
+	}
+	was, err := one(tx, op, read, `SELECT number, name_mac, delivery_mac FROM file WHERE id = ?`, idCol(f.ID))
+	if err != nil {
+		return err
+	}
+	if was.Number != f.Number {
+		if err := tx.execOne(op, `UPDATE file SET number = ? WHERE number = ?`, f.Number, was.Number); err != nil {
+			return err
+		}
+		if _, err := tx.exec(op, `UPDATE inline_body SET number = ? WHERE number = ?`, f.Number, was.Number); err != nil {
+			return err
+		}
+	}
+	if bytes.Equal(was.NameMAC, f.NameMAC) && bytes.Equal(was.Delivery.MAC, f.Delivery.MAC) {
+		return nil
+	}
+	return tx.execOne(op, `UPDATE file SET name_mac = ?, delivery_mac = ? WHERE number = ?`,
+		f.NameMAC, f.Delivery.MAC, f.Number)
+}
+
+// changing returns the columns that SaveFile always writes, in the order in
+// which both InsertFile and SaveFile name them.
 func (f *File) changing() []any {
 	return []any{
-		f.Number, string(f.State), f.Source, f.Node, idCol(f.Login), f.Name, f.NameMAC, f.Reason,
+		string(f.State), f.Source, f.Node, refCol(f.Login), f.Name, f.Reason,
 		timeCol(f.BeganAt), timeCol(f.ReceivedAt), timeCol(f.IndexedAt), timeCol(f.EndedAt),
 		f.Content.Size, f.Content.SHA256, f.Content.MAC, string(f.Body.Kind), f.Body.Ref, f.Body.Sealed,
-		f.Delivery.MAC, boolCol(f.Delivery.Answered), boolCol(f.Delivery.Resumed),
+		boolCol(f.Delivery.Answered), boolCol(f.Delivery.Resumed),
 		f.Result.Format, f.Result.Variant, f.Result.BatchCount, f.Result.PaymentCount,
 		listCol(f.Result.Codes), f.Result.Summary, boolCol(f.Keep), f.Fence, f.Lock,
 	}
@@ -87,12 +115,12 @@ const selectFile = `SELECT f.number, f.state, f.source, f.node, f.login, f.name,
 	f.body_kind, f.body_ref, f.body_sealed, f.delivery_mac, f.answered, f.resumed, f.format, f.variant,
 	f.batch_count, f.payment_count, f.codes, f.summary, f.keep, f.fence, f.lock, f.id, f.account, f.direction,
 	COALESCE(g.ingest_key, ''), g.data
-	FROM file f LEFT JOIN file_grant g ON g.file = f.id `
+	FROM file f LEFT JOIN file_grant g ON g.seq = f.grant_slot AND g.file = f.id `
 
 func readFile(s scan) (*File, error) {
 	f := new(File)
 	err := s(
-		&f.Number, (*string)(&f.State), &f.Source, &f.Node, (*idCol)(&f.Login), &f.Name, &f.NameMAC, &f.Reason,
+		&f.Number, (*string)(&f.State), &f.Source, &f.Node, (*refCol)(&f.Login), &f.Name, &f.NameMAC, &f.Reason,
 		(*timeCol)(&f.BeganAt), (*timeCol)(&f.ReceivedAt), (*timeCol)(&f.IndexedAt), (*timeCol)(&f.EndedAt),
 		&f.Content.Size, &f.Content.SHA256, &f.Content.MAC, (*string)(&f.Body.Kind), &f.Body.Ref, &f.Body.Sealed,
 		&f.Delivery.MAC, (*boolCol)(&f.Delivery.Answered), (*boolCol)(&f.Delivery.Resumed),
@@ -117,8 +145,8 @@ func (tx *Tx) FileByDelivery(account uuid.UUID, mac []byte, since time.Time) (*F
 		idCol(account), mac, timeCol(since))
 }
 
-// DeleteFile removes a file's row with its grant, inline body, jobs and names
-// in /in. Only an arrival that was never acknowledged goes like that.
+// DeleteFile removes a file's row with its grant, inline body and names in /in.
+// Only an arrival that was never acknowledged goes like that: it has no jobs.
 func (tx *Tx) DeleteFile(id uuid.UUID) error {
 	const op = "catalog: delete file"
 	if err := tx.DeleteGrant(id); err != nil {
@@ -127,10 +155,7 @@ func (tx *Tx) DeleteFile(id uuid.UUID) error {
 	if err := tx.DeleteInline(id); err != nil {
 		return err
 	}
-	if _, err := tx.exec(op, `DELETE FROM job WHERE file = ? AND file <> ''`, idCol(id)); err != nil {
-		return err
-	}
-	if _, err := tx.exec(op, `DELETE FROM entry WHERE file = ? AND file <> ''`, idCol(id)); err != nil {
+	if _, err := tx.exec(op, `DELETE FROM entry WHERE file = ?`, idCol(id)); err != nil {
 		return err
 	}
 	return tx.execOne(op, `DELETE FROM file WHERE id = ?`, idCol(id))
@@ -140,7 +165,7 @@ func (tx *Tx) DeleteFile(id uuid.UUID) error {
 // the filters that are only compared. The first predicate of filesByState is
 // that of the index file_state, word by word.
 const (
-	fileRest = `f.number < ? AND (? = '' OR f.account = ?) AND (? = '' OR f.state = ?) AND (? = '' OR f.source = ?)
+	fileRest = `f.number < ? AND (? IS NULL OR f.account = ?) AND (? = '' OR f.state = ?) AND (? = '' OR f.source = ?)
 		AND (? = '' OR f.direction = ?) AND (? = '' OR f.node = ?)
 		AND (f.received_at >= ? OR (f.received_at = 0 AND f.began_at >= ?))
 		ORDER BY f.number DESC LIMIT ?`
@@ -157,7 +182,7 @@ func (tx *Tx) Files(filter FileFilter) ([]*File, error) {
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	account, since := idCol(filter.Account), timeCol(filter.Since)
+	account, since := refCol(filter.Account), timeCol(filter.Since)
 	state, direction := string(filter.State), string(filter.Direction)
 	rest := []any{
 		before, account, account, state, state, filter.Source, filter.Source,

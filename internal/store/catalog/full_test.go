@@ -51,7 +51,7 @@ func TestFullInTheMiddleOfAGroup(t *testing.T) {
 				if err := tx.SetSetting(fmt.Sprint(i), "before"); err != nil {
 					return err
 				}
-				_ = tx.PutInline(uuid.New(), big) // no room, and not said
+				_ = tx.InsertStatement(&Statement{ID: uuid.New(), Text: big}) // no room, and not said
 				if err := tx.SetSetting(fmt.Sprint(i), "after"); err == nil {
 					t.Error("a statement ran after the transaction was lost")
 				}
@@ -79,7 +79,7 @@ func TestFullInTheMiddleOfAGroup(t *testing.T) {
 	}
 
 	limitPages(t, c, 1000)
-	if err := c.Update(context.Background(), func(tx *Tx) error { return tx.PutInline(uuid.New(), big) }); err != nil {
+	if err := c.Update(context.Background(), func(tx *Tx) error { return tx.InsertStatement(&Statement{ID: uuid.New(), Text: big}) }); err != nil {
 		t.Fatalf("with room again: %v", err)
 	}
 }

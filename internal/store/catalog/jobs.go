@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,9 +14,13 @@ import (
 
 const selectJob = `SELECT id, kind, account, file, run_at, attempt, lease_until, worker, last_error FROM job `
 
+// ofLease selects a job by its key while it is leased by this worker in this
+// attempt.
+const ofLease = `kind = ? AND account = ? AND id = ? AND state = 1 AND worker = ? AND attempt = ?`
+
 func readJob(s scan) (*Job, error) {
 	j := new(Job)
-	err := s((*idCol)(&j.ID), &j.Kind, (*idCol)(&j.Account), (*idCol)(&j.File), (*timeCol)(&j.RunAt),
+	err := s((*idCol)(&j.ID), &j.Kind, (*idCol)(&j.Account), (*refCol)(&j.File), (*timeCol)(&j.RunAt),
 		&j.Attempt, (*timeCol)(&j.LeaseUntil), &j.Worker, &j.LastError)
 	return j, err
 }
@@ -32,7 +37,7 @@ func (tx *Tx) AddJob(j *Job) error {
 	_, err := tx.exec("catalog: add job",
 		`INSERT INTO job (id, kind, account, file, state, run_at, attempt, lease_until, worker, last_error)
 		VALUES (?, ?, ?, ?, 0, ?, ?, 0, '', ?)`,
-		idCol(j.ID), j.Kind, idCol(j.Account), idCol(j.File), timeCol(j.RunAt), j.Attempt, j.LastError)
+		idCol(j.ID), j.Kind, idCol(j.Account), refCol(j.File), timeCol(j.RunAt), j.Attempt, j.LastError)
 	if err == nil {
 		tx.newJobs++
 	}
@@ -58,8 +63,8 @@ func (tx *Tx) LeaseJobs(kind, worker string, now time.Time, leaseFor time.Durati
 			break // one for each is enough
 		}
 		jobs, err := list(tx, op, readJob,
-			selectJob+`WHERE kind = ? AND account = ? AND state = 0 AND run_at <= ? ORDER BY seq LIMIT ?`,
-			kind, account, timeCol(now), int64(limit))
+			selectJob+`WHERE kind = ? AND account = ? AND state = 0 AND run_at <= ? ORDER BY id LIMIT ?`,
+			kind, idCol(account), timeCol(now), int64(limit))
 		if err != nil {
 			return nil, err
 		}
@@ -71,32 +76,33 @@ func (tx *Tx) LeaseJobs(kind, worker string, now time.Time, leaseFor time.Durati
 	for _, j := range leased {
 		j.Attempt++
 		j.LeaseUntil, j.Worker = now.Add(leaseFor), worker
-		if err := tx.execOne(op, `UPDATE job SET state = 1, attempt = ?, lease_until = ?, worker = ? WHERE id = ? AND state = 0`,
-			j.Attempt, timeCol(j.LeaseUntil), worker, idCol(j.ID)); err != nil {
+		if err := tx.execOne(op, `UPDATE job SET state = 1, attempt = ?, lease_until = ?, worker = ?
+			WHERE kind = ? AND account = ? AND id = ? AND state = 0`,
+			j.Attempt, timeCol(j.LeaseUntil), worker, j.Kind, idCol(j.Account), idCol(j.ID)); err != nil {
 			return nil, err
 		}
-		tx.c.lastServed[kind] = j.Account.String()
+		tx.c.lastServed[kind] = j.Account
 	}
 	return leased, nil
 }
 
-// accountsWithJobs returns the accounts that have ready jobs of a kind, those
-// after the one served last first. It steps through the index from account to
-// account, so a long queue of one of them costs nothing.
-func (tx *Tx) accountsWithJobs(op, kind string) ([]string, error) {
-	accounts, err := list(tx, op, value[string], `
+// accountsWithJobs returns the accounts that have jobs of a kind, those after
+// the one served last first. It steps through the table from account to account, so a long queue of one of them costs nothing.
+func (tx *Tx) accountsWithJobs(op, kind string) ([]uuid.UUID, error) {
+	accounts, err := list(tx, op, readID, `
 		WITH RECURSIVE waiting (account) AS (
-			SELECT MIN(account) FROM job WHERE kind = ? AND state = 0
+			SELECT MIN(account) FROM job WHERE kind = ?
 			UNION ALL
-			SELECT (SELECT MIN(account) FROM job WHERE kind = ? AND state = 0 AND account > w.account)
+			SELECT (SELECT MIN(account) FROM job WHERE kind = ? AND account > w.account)
 			FROM waiting w WHERE w.account IS NOT NULL
 		)
 		SELECT account FROM waiting WHERE account IS NOT NULL`, kind, kind)
 	if err != nil {
 		return nil, err
 	}
+	last := tx.c.lastServed[kind]
 	for i, account := range accounts {
-		if account > tx.c.lastServed[kind] {
+		if bytes.Compare(account[:], last[:]) > 0 {
 			return append(accounts[i:], accounts[:i]...), nil
 		}
 	}
@@ -131,8 +137,8 @@ func stale(op string, changed int64, err error) error {
 // ExtendJob moves the end of a lease.
 func (tx *Tx) ExtendJob(j *Job, until time.Time) error {
 	const op = "catalog: extend job"
-	n, err := tx.exec(op, `UPDATE job SET lease_until = ? WHERE id = ? AND state = 1 AND worker = ? AND attempt = ?`,
-		timeCol(until), idCol(j.ID), j.Worker, j.Attempt)
+	n, err := tx.exec(op, `UPDATE job SET lease_until = ? WHERE `+ofLease,
+		timeCol(until), j.Kind, idCol(j.Account), idCol(j.ID), j.Worker, j.Attempt)
 	if err = stale(op, n, err); err == nil {
 		j.LeaseUntil = until
 	}
@@ -143,8 +149,7 @@ func (tx *Tx) ExtendJob(j *Job, until time.Time) error {
 // error is fault.Exists: the worker's other changes must not be made either.
 func (tx *Tx) FinishJob(j *Job) error {
 	const op = "catalog: finish job"
-	n, err := tx.exec(op, `DELETE FROM job WHERE id = ? AND state = 1 AND worker = ? AND attempt = ?`,
-		idCol(j.ID), j.Worker, j.Attempt)
+	n, err := tx.exec(op, `DELETE FROM job WHERE `+ofLease, j.Kind, idCol(j.Account), idCol(j.ID), j.Worker, j.Attempt)
 	return stale(op, n, err)
 }
 
@@ -153,8 +158,7 @@ func (tx *Tx) FinishJob(j *Job) error {
 func (tx *Tx) RetryJob(j *Job, runAt time.Time, reason string) error {
 	const op = "catalog: retry job"
 	n, err := tx.exec(op, `UPDATE job SET state = 0, run_at = ?, lease_until = 0, worker = '', last_error = ?
-		WHERE id = ? AND state = 1 AND worker = ? AND attempt = ?`,
-		timeCol(runAt), reason, idCol(j.ID), j.Worker, j.Attempt)
+		WHERE `+ofLease, timeCol(runAt), reason, j.Kind, idCol(j.Account), idCol(j.ID), j.Worker, j.Attempt)
 	if err = stale(op, n, err); err == nil {
 		tx.newJobs++
 	}
@@ -185,8 +189,9 @@ func (tx *Tx) CountJobs(kind string) (int64, error) {
 	return one(tx, "catalog: count jobs", value[int64], `SELECT COUNT(*) FROM job WHERE kind = ?`, kind)
 }
 
-// JobsOf returns the jobs of a file.
+// JobsOf returns the jobs of a file, in no order. It looks through all jobs: what
+// is asked now and then pays, not each arrival with an index.
 func (tx *Tx) JobsOf(file uuid.UUID) ([]*Job, error) {
 	return list(tx, "catalog: jobs of a file", readJob,
-		selectJob+`WHERE file = ? AND file <> '' ORDER BY seq`, idCol(file))
+		selectJob+`WHERE file = ?`, idCol(file))
 }

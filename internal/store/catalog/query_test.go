@@ -58,12 +58,12 @@ func TestNoDynamicSQL(t *testing.T) {
 	// Where the text stands among the arguments; the last five belong to
 	// database/sql and are called in tx.go and sqlite.go only.
 	position := map[string]int{
-		"exec": 1, "execOne": 1, "list": 3, "one": 3, "control": 0,
+		"exec": 1, "execOne": 1, "list": 3, "one": 3, "change": 3, "control": 0,
 		"ExecContext": 1, "QueryContext": 1, "QueryRowContext": 1, "PrepareContext": 1,
 		"Exec": 0, "Query": 0, "QueryRow": 0, "Prepare": 0,
 	}
 	// The functions through which texts pass on their way to the driver.
-	passes := map[string]bool{"execOne": true, "one": true, "prepare": true, "control": true, "exec": true, "list": true}
+	passes := map[string]bool{"execOne": true, "one": true, "change": true, "prepare": true, "control": true, "exec": true, "list": true}
 	calls := 0
 	for _, f := range files {
 		for _, decl := range f.Decls {
@@ -122,20 +122,23 @@ func TestListsUseIndexes(t *testing.T) {
 		return strings.Join(steps, "; ")
 	}
 	for query, index := range map[string]string{
-		filesAll:       "file_number",
+		filesAll:       "INTEGER PRIMARY KEY",
 		filesByState:   "file_state",
 		filesByAccount: "file_account",
 		filesByName:    "file_name",
-		selectFile + `WHERE f.account = ? AND f.delivery_mac = ? AND f.began_at >= ? ORDER BY f.number DESC LIMIT 1`:                "file_delivery",
-		`SELECT seq FROM job WHERE kind = ? AND account = ? AND state = 0 AND run_at <= ? ORDER BY seq LIMIT ?`:                     "job_ready",
-		`SELECT MIN(account) FROM job WHERE kind = ? AND state = 0 AND account > ?`:                                                 "job_ready",
+		selectFile + `WHERE f.account = ? AND f.delivery_mac = ? AND f.began_at >= ? ORDER BY f.number DESC LIMIT 1`: "file_delivery",
+		selectJob + `WHERE kind = ? AND account = ? AND state = 0 AND run_at <= ? ORDER BY id LIMIT ?`:               "PRIMARY KEY (kind=? AND account=?)",
+		`SELECT MIN(account) FROM job WHERE kind = ? AND account > ?`:                                                "PRIMARY KEY (kind=? AND account>?)",
+		`DELETE FROM job WHERE ` + ofLease: "PRIMARY KEY (kind=? AND account=? AND id=?)",
 		`UPDATE job SET state = 0, lease_until = 0, worker = '', last_error = 'lease-ran-out' WHERE state = 1 AND lease_until <= ?`: "job_leased",
-		selectJob + `WHERE file = ? AND file <> '' ORDER BY seq`:                                                                    "job_file",
 		selectEntry + `WHERE login = ? AND parent = ? AND name_mac = ?`:                                                             "entry_name",
-		selectEntry + `WHERE file = ? AND file <> '' ORDER BY id`:                                                                   "entry_file",
-		filesUnder:   "file_sealed",
-		filesToErase: "file_kept",
-		sealedUnder:  "file_sealed",
+		selectEntry + `WHERE file = ? ORDER BY id`:                                                                                  "entry_file",
+		auditOfAccount: "audit_account",
+		selectAudit + `WHERE number IS NULL AND account = ? AND ` + auditRest: "audit_pending",
+		selectAudit + `WHERE ` + auditRest:                                    "PRIMARY KEY",
+		filesUnder:                                                            "file_sealed",
+		filesToErase:                                                          "file_kept",
+		sealedUnder:                                                           "file_sealed",
 		selectStatement + `WHERE account = ? ORDER BY seq DESC LIMIT ?`:                                    "statement_account",
 		selectStatement + `WHERE signed = 0 ORDER BY seq`:                                                  "statement_unsigned",
 		`SELECT seq FROM file_lock WHERE account = ? AND certificates = ? AND access_keys = ?`:             "sqlite_autoindex_file_lock_1",
@@ -144,7 +147,7 @@ func TestListsUseIndexes(t *testing.T) {
 		selectAudit + `WHERE number IS NULL ORDER BY id LIMIT ?`:                                           "audit_pending",
 		`SELECT file FROM file_grant WHERE ingest_key = ? ORDER BY seq LIMIT ?`:                            "file_grant_key",
 		`SELECT file FROM file_grant WHERE ingest_key < ? OR ingest_key > ? LIMIT ?`:                       "file_grant_key",
-		`SELECT MIN(seq) FROM file_grant WHERE file IS NULL`:                                               "sqlite_autoindex_file_grant_1",
+		`SELECT MIN(seq) FROM file_grant WHERE ingest_key IS NULL`:                                         "file_grant_key",
 		`SELECT id FROM entry WHERE until > 0 AND until < ? ORDER BY until LIMIT ?`:                        "entry_until",
 		`SELECT COUNT(*) FROM file WHERE state NOT IN ('deleted', 'kept', 'delivered') AND state = ?`:      "file_state",
 	} {

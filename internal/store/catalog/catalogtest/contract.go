@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t testing.TB) *catalog.Catalog) {
 		{"Links", testLinks},
 		{"Throttles", testThrottles},
 		{"FileRoundTrip", testFileRoundTrip},
+		{"FileGetsANewNumber", testNewNumber},
 		{"FileFilters", testFileFilters},
 		{"Deliveries", testDeliveries},
 		{"Grants", testGrants},

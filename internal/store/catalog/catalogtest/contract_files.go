@@ -54,6 +54,41 @@ func testFileRoundTrip(t *testing.T, c *catalog.Catalog) {
 	wantKind(t, fails(t, c, func(tx *catalog.Tx) error { return tx.InsertFile(f) }), fault.Exists)
 }
 
+// testNewNumber: a file gets its number when it begins and another one when it
+// is received, and keeps all that it has.
+func testNewNumber(t *testing.T, c *catalog.Catalog) {
+	f := addFile(t, c, catalog.File{
+		Account: ID(), State: catalog.Arriving, NameMAC: MAC(), Body: catalog.Body{Kind: catalog.InlineBody},
+		Grant: catalog.Grant{Key: "monday", Data: []byte{1}},
+	})
+	between := addFile(t, c, catalog.File{Account: f.Account, State: catalog.Arriving})
+	Update(t, c, func(tx *catalog.Tx) (err error) {
+		if err := tx.PutInline(f.ID, []byte("body")); err != nil {
+			return err
+		}
+		f.State, f.NameMAC, f.Delivery.MAC = catalog.Received, MAC(), MAC()
+		if f.Number, err = tx.NextNumber(); err != nil {
+			return err
+		}
+		return tx.SaveFile(f)
+	})
+	if f.Number <= between.Number {
+		t.Fatalf("number %d after %d", f.Number, between.Number)
+	}
+	wantSame(t, get(t, c, func(tx *catalog.Tx) ([]*catalog.File, error) { return tx.Files(catalog.FileFilter{}) }), []*catalog.File{f, between})
+	wantSame(t, get(t, c, func(tx *catalog.Tx) ([]*catalog.File, error) {
+		return tx.Files(catalog.FileFilter{Account: f.Account, NameMAC: f.NameMAC})
+	}), []*catalog.File{f})
+	wantSame(t, get(t, c, func(tx *catalog.Tx) (*catalog.File, error) {
+		return tx.FileByDelivery(f.Account, f.Delivery.MAC, time.Time{})
+	}), f)
+	if body := get(t, c, func(tx *catalog.Tx) ([]byte, error) { return tx.Inline(f.ID) }); string(body) != "body" {
+		t.Errorf("body %q", body)
+	}
+	f.Number = between.Number
+	wantKind(t, fails(t, c, func(tx *catalog.Tx) error { return tx.SaveFile(f) }), fault.Exists)
+}
+
 func testFileFilters(t *testing.T, c *catalog.Catalog) {
 	a, b, mac := ID(), ID(), MAC()
 	var all []*catalog.File // oldest first
@@ -154,7 +189,7 @@ func testGrants(t *testing.T, c *catalog.Catalog) {
 		wantSame(t, getFile(t, c, f.ID), f)
 	}
 	Update(t, c, func(tx *catalog.Tx) error {
-		return errors.Join(tx.DeleteGrant(y.ID), tx.DeleteGrant(z.ID), tx.DeleteGrant(ID()))
+		return errors.Join(tx.DeleteGrant(y.ID), tx.DeleteGrant(z.ID), tx.DeleteGrant(x.ID), tx.DeleteGrant(ID()))
 	})
 	if keys := get(t, c, (*catalog.Tx).GrantKeys); len(keys) > 0 {
 		t.Errorf("grants are left for %v", keys)
@@ -179,7 +214,9 @@ func testInline(t *testing.T, c *catalog.Catalog) {
 		}
 		return err
 	})
-	wantSame(t, get(t, c, func(tx *catalog.Tx) ([]uuid.UUID, error) { return tx.InlineFiles(catalog.Kept, 10) }), []uuid.UUID{y.ID, x.ID})
+	wantSame(t, get(t, c, func(tx *catalog.Tx) ([]uuid.UUID, error) { return tx.InlineFiles(catalog.Kept, 10) }), []uuid.UUID{x.ID, y.ID})
+	wantKind(t, fails(t, c, func(tx *catalog.Tx) error { return tx.PutInline(x.ID, nil) }), fault.Exists)
+	wantKind(t, fails(t, c, func(tx *catalog.Tx) error { return tx.PutInline(ID(), nil) }), fault.NotFound)
 	Update(t, c, func(tx *catalog.Tx) error { return errors.Join(tx.DeleteInline(x.ID), tx.DeleteInline(x.ID)) })
 	if n := get(t, c, (*catalog.Tx).InlineBytes); n != 1000 {
 		t.Errorf("%d bytes inline", n)
@@ -194,7 +231,7 @@ func testDeleteFile(t *testing.T, c *catalog.Catalog) {
 	l := addLogin(t, c, Account(t, c, "acme").ID)
 	f := addFile(t, c, catalog.File{Account: l.Account, Grant: catalog.Grant{Key: "k", Data: []byte{1}}})
 	Update(t, c, func(tx *catalog.Tx) error {
-		return errors.Join(tx.PutInline(f.ID, []byte{1}), tx.AddJob(&catalog.Job{Kind: "index", File: f.ID}),
+		return errors.Join(tx.PutInline(f.ID, []byte{1}),
 			tx.InsertEntry(&catalog.Entry{ID: ID(), Login: l.ID, NameMAC: MAC(), Name: []byte{1}, File: f.ID}),
 			tx.InsertEntry(&catalog.Entry{ID: ID(), Login: l.ID, NameMAC: MAC(), Name: []byte{1}, Dir: true}))
 	})
@@ -203,13 +240,12 @@ func testDeleteFile(t *testing.T, c *catalog.Catalog) {
 		_, err := tx.File(f.ID)
 		wantKind(t, err, fault.NotFound)
 		names, err1 := tx.Entries(l.ID, uuid.Nil)
-		jobs, err2 := tx.JobsOf(f.ID)
-		inline, err3 := tx.InlineBytes()
-		keys, err4 := tx.GrantKeys()
-		if len(names) != 1 || len(jobs) != 0 || inline != 0 || len(keys) != 0 {
-			t.Errorf("left behind: %d names, %d jobs, %d bytes, %d grants", len(names)-1, len(jobs), inline, len(keys))
+		inline, err2 := tx.InlineBytes()
+		keys, err3 := tx.GrantKeys()
+		if len(names) != 1 || inline != 0 || len(keys) != 0 {
+			t.Errorf("left behind: %d names, %d bytes, %d grants", len(names)-1, inline, len(keys))
 		}
-		return errors.Join(err1, err2, err3, err4)
+		return errors.Join(err1, err2, err3)
 	})
 }
 
@@ -282,12 +318,21 @@ func testAudit(t *testing.T, c *catalog.Catalog) {
 	if n, err := c.Sequence(context.Background(), signer); n != 5 || err != nil {
 		t.Fatalf("%d entries sequenced, %v", n, err)
 	}
+	// Those that have their place in the tree and those that wait are one list.
+	early := audit.Entry{ID: uuid.UUID{15: 1}, Time: noon, Account: a, Actor: audit.Gateway, Action: "file.sent"}
+	late := audit.Entry{ID: ID(), Time: noon, Account: a, Actor: audit.Gateway, Action: "file.sent"}
+	Update(t, c, func(tx *catalog.Tx) error { return errors.Join(tx.Audit(late), tx.Audit(early)) })
+	wantSame(t, entries(catalog.AuditFilter{Account: a, Limit: 4}), []*audit.Entry{&late, all[4], all[2], all[0]})
+	wantSame(t, entries(catalog.AuditFilter{Account: a, Before: all[2].ID}), []*audit.Entry{all[0], &early})
+	if n, err := c.Sequence(context.Background(), signer); n != 2 || err != nil {
+		t.Fatalf("%d entries sequenced, %v", n, err)
+	}
 	if n, err := c.Sequence(context.Background(), signer); n != 0 || err != nil {
 		t.Fatalf("%d entries sequenced twice, %v", n, err)
 	}
 	head := get(t, c, (*catalog.Tx).AuditHead)
 	report, err := c.VerifyAudit(context.Background(), verifier, head)
-	if err != nil || report.Entries != 5 || report.Heads != 1 {
+	if err != nil || report.Entries != 7 || report.Heads != 2 {
 		t.Fatalf("report %+v, %v", report, err)
 	}
 	// The change does not happen when its entry cannot be written.

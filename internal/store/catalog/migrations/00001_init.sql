@@ -1,9 +1,15 @@
 -- +goose Up
 
--- Conventions: ids are UUIDs as text, '' = none. Times are microseconds since
--- 1970 UTC, 0 = none. Durations are seconds. "sealed" columns are encrypted
--- under the account's record key before they get here. The integer primary
--- keys "seq" give order within this database and are never shown.
+-- Conventions: ids are the 16 bytes of a UUID, a reference to nothing is NULL.
+-- Times are microseconds since 1970 UTC, 0 = none. Durations are seconds.
+-- "sealed" columns are encrypted under the account's record key before they get
+-- here. The integer primary keys "seq" give order within this database and are
+-- never shown.
+--
+-- An arrival is one commit, and each tree that it touches is a page to write: so
+-- the tables of an arrival have the fewest trees that answer what is asked. Rows
+-- of some 200 bytes lie in the tree of their key (WITHOUT ROWID); larger ones
+-- do not, for their trees would be deep.
 
 CREATE TABLE setting (
     key   TEXT PRIMARY KEY,
@@ -14,10 +20,10 @@ CREATE TABLE counter (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 );
-INSERT INTO counter (name, value) VALUES ('file-number', 0), ('inline-bytes', 0), ('audit-size', 0);
+INSERT INTO counter (name, value) VALUES ('file-number', 0), ('audit-size', 0);
 
 CREATE TABLE account (
-    id               TEXT PRIMARY KEY,
+    id               BLOB PRIMARY KEY,
     name             TEXT NOT NULL UNIQUE,
     content          TEXT NOT NULL,
     keep_for         INTEGER NOT NULL,
@@ -37,7 +43,7 @@ CREATE TABLE account (
 
 -- Which node may open an account's database, and since which takeover.
 CREATE TABLE account_owner (
-    account     TEXT PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
+    account     BLOB PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
     node        TEXT NOT NULL,
     fence       INTEGER NOT NULL,
     lease_until INTEGER NOT NULL
@@ -45,7 +51,7 @@ CREATE TABLE account_owner (
 
 CREATE TABLE certificate (
     fingerprint TEXT PRIMARY KEY,
-    account     TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    account     BLOB NOT NULL REFERENCES account (id) ON DELETE CASCADE,
     der         BLOB NOT NULL,
     current     INTEGER NOT NULL,
     created_at  INTEGER NOT NULL,
@@ -56,15 +62,15 @@ CREATE INDEX certificate_account ON certificate (account, created_at);
 CREATE INDEX certificate_due ON certificate (remove_at) WHERE remove_at > 0 AND removed_at = 0;
 
 CREATE TABLE record_key (
-    account     TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    account     BLOB NOT NULL REFERENCES account (id) ON DELETE CASCADE,
     fingerprint TEXT NOT NULL,
     wrapped     BLOB NOT NULL,
     PRIMARY KEY (account, fingerprint)
 );
 
 CREATE TABLE access_key (
-    id              TEXT PRIMARY KEY,
-    account         TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    id              BLOB PRIMARY KEY,
+    account         BLOB NOT NULL REFERENCES account (id) ON DELETE CASCADE,
     fingerprint     TEXT NOT NULL,
     public          BLOB NOT NULL,
     held            TEXT NOT NULL,
@@ -83,7 +89,7 @@ CREATE INDEX access_key_due ON access_key (remove_at) WHERE remove_at > 0 AND re
 -- was ever used: a file names its own by number.
 CREATE TABLE file_lock (
     seq          INTEGER PRIMARY KEY,
-    account      TEXT NOT NULL,
+    account      BLOB NOT NULL,
     certificates TEXT NOT NULL, -- JSON lists of fingerprints, sorted
     access_keys  TEXT NOT NULL,
     UNIQUE (account, certificates, access_keys)
@@ -92,8 +98,8 @@ CREATE TABLE file_lock (
 -- Signed statements. One that is not signed yet is an act that was begun.
 CREATE TABLE statement (
     seq        INTEGER PRIMARY KEY,
-    id         TEXT NOT NULL UNIQUE,
-    account    TEXT NOT NULL,
+    id         BLOB NOT NULL UNIQUE,
+    account    BLOB NOT NULL,
     kind       TEXT NOT NULL,
     object     TEXT NOT NULL,
     created_at INTEGER NOT NULL,
@@ -104,8 +110,8 @@ CREATE INDEX statement_account ON statement (account, seq);
 CREATE INDEX statement_unsigned ON statement (seq) WHERE signed = 0;
 
 CREATE TABLE login (
-    id         TEXT PRIMARY KEY,
-    account    TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    id         BLOB PRIMARY KEY,
+    account    BLOB NOT NULL REFERENCES account (id) ON DELETE CASCADE,
     name       BLOB NOT NULL, -- sealed
     name_mac   BLOB,
     hash       TEXT NOT NULL,
@@ -121,7 +127,7 @@ CREATE UNIQUE INDEX login_name ON login (name_mac) WHERE name_mac IS NOT NULL;
 CREATE INDEX login_account ON login (account, created_at);
 
 CREATE TABLE login_key (
-    login       TEXT NOT NULL REFERENCES login (id) ON DELETE CASCADE,
+    login       BLOB NOT NULL REFERENCES login (id) ON DELETE CASCADE,
     fingerprint TEXT NOT NULL,
     blob        BLOB NOT NULL,
     PRIMARY KEY (login, fingerprint)
@@ -129,14 +135,14 @@ CREATE TABLE login_key (
 
 CREATE TABLE login_link (
     hash  BLOB PRIMARY KEY,
-    login TEXT NOT NULL REFERENCES login (id) ON DELETE CASCADE,
+    login BLOB NOT NULL REFERENCES login (id) ON DELETE CASCADE,
     kind  TEXT NOT NULL,
     until INTEGER NOT NULL
 );
 CREATE INDEX login_link_login ON login_link (login);
 
 CREATE TABLE login_source (
-    login        TEXT NOT NULL REFERENCES login (id) ON DELETE CASCADE,
+    login        BLOB NOT NULL REFERENCES login (id) ON DELETE CASCADE,
     prefix_mac   BLOB NOT NULL,
     last_success INTEGER NOT NULL,
     PRIMARY KEY (login, prefix_mac)
@@ -152,14 +158,14 @@ CREATE TABLE throttle (
 CREATE INDEX throttle_at ON throttle (at);
 
 CREATE TABLE file (
-    id             TEXT PRIMARY KEY,
-    account        TEXT NOT NULL,
-    number         INTEGER NOT NULL,
+    number         INTEGER PRIMARY KEY, -- arrival number; a new one when it is received
+    id             BLOB NOT NULL UNIQUE,
+    account        BLOB NOT NULL,
     direction      TEXT NOT NULL,
     state          TEXT NOT NULL,
     source         TEXT NOT NULL,
     node           TEXT NOT NULL,
-    login          TEXT NOT NULL,
+    login          BLOB,
     name           BLOB, -- sealed
     name_mac       BLOB,
     reason         TEXT NOT NULL,
@@ -184,9 +190,9 @@ CREATE TABLE file (
     summary        BLOB, -- sealed
     keep           INTEGER NOT NULL,
     fence          INTEGER NOT NULL,
-    lock           INTEGER NOT NULL -- 0 = its header holds no wraps
+    lock           INTEGER NOT NULL, -- 0 = its header holds no wraps
+    grant_slot     INTEGER NOT NULL  -- where its grant lies, or lay; 0 = it never had one
 );
-CREATE UNIQUE INDEX file_number ON file (number);
 CREATE INDEX file_account ON file (account, number);
 CREATE INDEX file_name ON file (account, name_mac, number) WHERE name_mac IS NOT NULL;
 CREATE INDEX file_delivery ON file (account, delivery_mac, number) WHERE delivery_mac IS NOT NULL;
@@ -202,68 +208,68 @@ CREATE INDEX file_sealed ON file (lock, id, size, received_at) WHERE lock > 0 AN
 -- again, never deleted and never moved. When SQLite balances a tree it leaves
 -- copies of the rows it moves in the unused part of pages, where secure_delete
 -- does not reach: a table clustered by a random id, or one whose rows grow,
--- kept 2 or 3 of 2,000 deleted grants.
+-- kept 2 or 3 of 2,000 deleted grants. A file names its slot and the slot names
+-- its file: only when both agree is it the file's.
 CREATE TABLE file_grant (
     seq        INTEGER PRIMARY KEY,
-    file       TEXT UNIQUE, -- NULL = a free slot
-    ingest_key TEXT,
+    file       BLOB,
+    ingest_key TEXT, -- NULL = a free slot
     data       BLOB
 );
-CREATE INDEX file_grant_key ON file_grant (ingest_key) WHERE ingest_key IS NOT NULL;
+CREATE INDEX file_grant_key ON file_grant (ingest_key);
 
 CREATE TABLE inline_body (
-    seq  INTEGER PRIMARY KEY,
-    file TEXT NOT NULL UNIQUE,
-    size INTEGER NOT NULL,
-    body BLOB NOT NULL
+    number INTEGER PRIMARY KEY, -- of the file
+    size   INTEGER NOT NULL,
+    body   BLOB NOT NULL
 );
 
 CREATE TABLE entry (
-    id         TEXT PRIMARY KEY,
-    login      TEXT NOT NULL REFERENCES login (id) ON DELETE CASCADE,
-    parent     TEXT NOT NULL,
+    id         BLOB PRIMARY KEY,
+    login      BLOB NOT NULL REFERENCES login (id) ON DELETE CASCADE,
+    parent     BLOB NOT NULL, -- 16 zeros = /in itself
     name_mac   BLOB NOT NULL,
     name       BLOB NOT NULL, -- sealed
     dir        INTEGER NOT NULL,
-    file       TEXT NOT NULL,
+    file       BLOB, -- NULL = a folder
     mtime      INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     until      INTEGER NOT NULL
-);
+) WITHOUT ROWID;
 CREATE UNIQUE INDEX entry_name ON entry (login, parent, name_mac);
-CREATE INDEX entry_file ON entry (file, id) WHERE file <> '';
+CREATE INDEX entry_file ON entry (file) WHERE file IS NOT NULL;
 CREATE INDEX entry_until ON entry (until) WHERE until > 0;
 
+-- In the order in which they are leased: ids grow with time.
 CREATE TABLE job (
-    seq         INTEGER PRIMARY KEY,
-    id          TEXT NOT NULL UNIQUE,
     kind        TEXT NOT NULL,
-    account     TEXT NOT NULL,
-    file        TEXT NOT NULL,
+    account     BLOB NOT NULL, -- 16 zeros = none
+    id          BLOB NOT NULL,
+    file        BLOB,
     state       INTEGER NOT NULL, -- 0 ready, 1 leased
     run_at      INTEGER NOT NULL,
     attempt     INTEGER NOT NULL,
     lease_until INTEGER NOT NULL,
     worker      TEXT NOT NULL,
-    last_error  TEXT NOT NULL
-);
-CREATE INDEX job_ready ON job (kind, account, seq) WHERE state = 0;
+    last_error  TEXT NOT NULL,
+    PRIMARY KEY (kind, account, id)
+) WITHOUT ROWID;
 CREATE INDEX job_leased ON job (lease_until) WHERE state = 1;
-CREATE INDEX job_file ON job (file) WHERE file <> '';
 
 CREATE TABLE audit (
-    id      TEXT PRIMARY KEY,
+    id      BLOB PRIMARY KEY,
     number  INTEGER, -- place in the tree; NULL until the sequencer gave it one
     time    INTEGER NOT NULL,
-    account TEXT NOT NULL,
+    account BLOB,
     actor   TEXT NOT NULL,
     action  TEXT NOT NULL,
     object  TEXT NOT NULL,
     detail  TEXT NOT NULL -- JSON object, keys sorted
-);
-CREATE UNIQUE INDEX audit_number ON audit (number) WHERE number IS NOT NULL;
+) WITHOUT ROWID;
 CREATE INDEX audit_pending ON audit (id) WHERE number IS NULL;
-CREATE INDEX audit_account ON audit (account, id);
+-- The sequencer puts many entries into these at once, a second later.
+CREATE UNIQUE INDEX audit_number ON audit (number) WHERE number IS NOT NULL;
+CREATE INDEX audit_account ON audit (account, id) WHERE number IS NOT NULL;
 
 -- The tree's hashes in tlog's stored order, and its signed heads.
 CREATE TABLE audit_hash (
