@@ -1,6 +1,10 @@
 // Package fileobject is the file object: what people, scripts and answers in
 // the outbox see of a file. Its JSON names are a stable interface
 // (docs/api.md).
+//
+// Names, sums and findings are sealed under the account's record key. When that
+// was destroyed, is not here, or does not open one of them, the object says null
+// there and all else that it can: one row never spoils a list.
 package fileobject
 
 import (
@@ -18,7 +22,7 @@ import (
 type Object struct {
 	ID        string     `json:"id"`
 	Account   string     `json:"account"`
-	Name      string     `json:"name"`
+	Name      *string    `json:"name"` // null: nobody can read it any more
 	Source    string     `json:"source"`
 	Reason    *string    `json:"reason"`
 	Direction string     `json:"direction"`
@@ -43,39 +47,59 @@ type Contents struct {
 	Findings     []payment.Finding `json:"findings"`
 }
 
-// Of opens what is sealed in the row with the account's records.
-func Of(rec *custody.Records, account string, f *catalog.File) (Object, error) {
+// Unreadable is what people see in place of a name that nobody can read.
+const Unreadable = "(unreadable)"
+
+// Shown returns the name for people.
+func (o Object) Shown() string {
+	if o.Name == nil {
+		return Unreadable
+	}
+	return *o.Name
+}
+
+// Of opens what is sealed in the row with the account's records, which may be nil.
+func Of(rec *custody.Records, account string, f *catalog.File) Object {
 	o := Object{
 		ID: f.ID.String(), Account: account, Source: f.Source, Direction: string(f.Direction),
 		State: string(f.State), Size: f.Content.Size, Resumed: f.Delivery.Resumed,
-		Received: moment(f.ReceivedAt), Indexed: moment(f.IndexedAt),
-		Contents: Contents{MessageIDs: []string{}, Sums: []payment.Sum{}, Findings: []payment.Finding{}},
+		Received: moment(f.ReceivedAt), Indexed: moment(f.IndexedAt), Contents: outline(f),
 	}
 	if f.Reason != "" {
 		o.Reason = &f.Reason
 	}
-	name, err := rec.Open("file", "name", f.ID, f.Name)
-	if err != nil {
-		return Object{}, err
+	if rec == nil {
+		return o
 	}
-	o.Name = string(name)
-	if len(f.Content.SHA256) > 0 {
-		sum, err := rec.Open("file", "sha256", f.ID, f.Content.SHA256)
-		if err != nil {
-			return Object{}, err
-		}
+	if name, err := rec.Open("file", "name", f.ID, f.Name); err == nil {
+		text := string(name)
+		o.Name = &text
+	}
+	if sum, err := rec.Open("file", "sha256", f.ID, f.Content.SHA256); err == nil && len(f.Content.SHA256) > 0 {
 		text := hex.EncodeToString(sum)
 		o.SHA256 = &text
 	}
-	if len(f.Result.Summary) == 0 {
-		return o, nil
+	if len(f.Result.Summary) > 0 {
+		if s, err := Summary(rec, f); err == nil {
+			o.Contents = contents(s)
+		}
 	}
-	s, err := Summary(rec, f)
-	if err != nil {
-		return Object{}, err
+	return o
+}
+
+// outline is what the row says of the contents without any key.
+func outline(f *catalog.File) Contents {
+	c := Contents{
+		BatchCount: f.Result.BatchCount, PaymentCount: f.Result.PaymentCount,
+		MessageIDs: []string{}, Sums: []payment.Sum{}, Findings: []payment.Finding{},
 	}
-	o.Contents = contents(s)
-	return o, nil
+	if f.Result.Format != "" {
+		c.Format = &f.Result.Format
+	}
+	if f.Result.Variant != "" {
+		c.Variant = &f.Result.Variant
+	}
+	return c
 }
 
 func contents(s payment.Summary) Contents {

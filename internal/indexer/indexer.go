@@ -18,6 +18,7 @@ package indexer
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"time"
@@ -52,8 +53,12 @@ const (
 	ReasonKey      = "key-missing"
 )
 
-// AnswerJob asks the outbox to answer a held or refused file.
-const AnswerJob = "answer"
+// Jobs that follow an index job: the answer to a held or refused file, and the
+// receipt of any file of an account that asks for receipts, in its outbox.
+const (
+	AnswerJob  = "answer"
+	ReceiptJob = "receipt"
+)
 
 // Options of an Indexer.
 type Options struct {
@@ -92,23 +97,30 @@ func (x *Indexer) subject(ctx context.Context, id uuid.UUID) (*subject, error) {
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	s.rec, err = x.keys.Records(ctx, s.file.Account)
 	return s, err
 }
 
+// contentError is an error of a file's content, or of the keys to it, and not of
+// the databases that the index goes into.
+type contentError struct{ error }
+
+func (e contentError) Unwrap() error { return e.error }
+
 // Handle is the work.Handler of index jobs.
 func (x *Indexer) Handle(ctx context.Context, job *catalog.Job) error {
 	s, err := x.subject(ctx, job.File)
-	if fault.Is(err, fault.NotFound) {
+	switch {
+	case fault.Is(err, fault.NotFound):
 		return x.finish(ctx, job)
-	}
-	if err != nil {
+	case err == nil && !indexable(s.file):
+		return x.finish(ctx, job)
+	case fault.Is(err, fault.Locked) && s.account != nil:
+		return x.locked(ctx, job, s, err)
+	case err != nil:
 		return err
-	}
-	if !indexable(s.file) {
-		return x.finish(ctx, job)
 	}
 	began := x.opt.Now()
 	summary, err := x.summary(ctx, s, job)
@@ -175,7 +187,7 @@ func (x *Indexer) summary(ctx context.Context, s *subject, job *catalog.Job) (pa
 func (x *Indexer) read(ctx context.Context, f *catalog.File, emit func(*payment.Payment) error) (payment.Summary, error) {
 	body, err := x.bodies.Open(ctx, f)
 	if err != nil {
-		return payment.Summary{}, err
+		return payment.Summary{}, contentError{err}
 	}
 	defer body.Close()
 	r, w := io.Pipe()
@@ -193,7 +205,7 @@ func (x *Indexer) read(ctx context.Context, f *catalog.File, emit func(*payment.
 	}
 	r.CloseWithError(err)
 	if damage := <-verified; fault.Is(damage, fault.Damaged) {
-		return payment.Summary{}, damage
+		return payment.Summary{}, contentError{damage}
 	}
 	return summary, err
 }
@@ -223,17 +235,24 @@ func (x *Indexer) settle(ctx context.Context, job *catalog.Job, s *subject, summ
 		if err != nil {
 			return err
 		}
-		if !indexable(f) {
-			return nil // a person decided meanwhile
-		}
 		account, err := tx.Account(f.Account)
 		if err != nil {
 			return err
 		}
 		f.Fence, f.IndexedAt = job.Attempt, x.opt.Now()
 		f.Result = result(summary, sealed)
-		if gone, err = x.next(tx, account, f, summary.Outcome); err != nil {
+		if err := note(tx, f, "gateway", "file.indexed", string(summary.Outcome)); err != nil {
 			return err
+		}
+		if indexable(f) { // else a person decided meanwhile; what was found stays on record
+			if gone, err = x.next(tx, account, f, summary.Outcome); err != nil {
+				return err
+			}
+		}
+		if account.Receipts && f.Direction == catalog.In {
+			if err := x.addJob(tx, ReceiptJob, f); err != nil {
+				return err
+			}
 		}
 		return tx.SaveFile(f)
 	})
@@ -260,9 +279,6 @@ func result(s payment.Summary, sealed []byte) catalog.Result {
 // next gives an indexed file its next state. It returns the body that is no
 // longer referred to.
 func (x *Indexer) next(tx *catalog.Tx, account *catalog.Account, f *catalog.File, outcome payment.Outcome) (gone catalog.Body, err error) {
-	if err := note(tx, f, "gateway", "file.indexed", string(outcome)); err != nil {
-		return gone, err
-	}
 	switch {
 	case f.Direction == catalog.Out, f.State == catalog.Kept:
 		return gone, nil // findings are recorded; where it rests does not change
@@ -275,7 +291,11 @@ func (x *Indexer) next(tx *catalog.Tx, account *catalog.Account, f *catalog.File
 		f.State = catalog.Refused
 	}
 	f.Reason = ""
-	return gone, tx.AddJob(&catalog.Job{Kind: AnswerJob, Account: f.Account, File: f.ID, RunAt: x.opt.Now()})
+	return gone, x.addJob(tx, AnswerJob, f)
+}
+
+func (x *Indexer) addJob(tx *catalog.Tx, kind string, f *catalog.File) error {
+	return tx.AddJob(&catalog.Job{Kind: kind, Account: f.Account, File: f.ID, RunAt: x.opt.Now()})
 }
 
 // rest brings a file to the rest that the account chose. What began as a file
@@ -287,19 +307,10 @@ func (x *Indexer) rest(tx *catalog.Tx, account *catalog.Account, f *catalog.File
 		return gone, note(tx, f, "gateway", "file.kept", "")
 	}
 	f.State = catalog.Deleted
-	if gone, err = dropBody(tx, f); err != nil {
+	if gone, err = bodies.Drop(tx, f); err != nil {
 		return gone, err
 	}
 	return gone, note(tx, f, "gateway", "file.deleted", "")
-}
-
-// dropBody takes the body off the row.
-func dropBody(tx *catalog.Tx, f *catalog.File) (gone catalog.Body, err error) {
-	if f.Body.Kind == catalog.InlineBody {
-		err = tx.DeleteInline(f.ID)
-	}
-	gone, f.Body = f.Body, catalog.Body{Kind: catalog.NoBody}
-	return gone, err
 }
 
 func note(tx *catalog.Tx, f *catalog.File, actor, action, detail string) error {
@@ -318,17 +329,18 @@ func (x *Indexer) removed(ctx context.Context, id uuid.UUID, gone catalog.Body) 
 	return nil
 }
 
-// unreadable decides about a file whose content cannot be had. Faults that may
-// pass are returned, so that the job is tried again.
+// unreadable decides about a file that was not indexed. Faults that may pass are
+// returned, so that the job is tried again; those of a database are no reason to
+// decide anything about the file.
 func (x *Indexer) unreadable(ctx context.Context, job *catalog.Job, s *subject, cause error) error {
+	if !errors.As(cause, new(contentError)) {
+		return cause
+	}
 	switch kind := fault.KindOf(cause); {
 	case kind == fault.Locked && !s.file.Keep: // no grant, or one whose ingest key is gone
 		return x.lost(ctx, job, s.file.ID)
 	case kind == fault.Locked:
-		if err := x.mark(ctx, job, s.file.ID, catalog.Locked, ReasonKey); err != nil {
-			return err
-		}
-		return cause
+		return x.locked(ctx, job, s, cause)
 	case (kind == fault.Damaged || kind == fault.NotFound) && job.Attempt-s.file.Fence >= damagedTries:
 		x.opt.Log.Error("a file's content is damaged", "file", s.file.ID, "err", cause)
 		return x.catalog.Update(ctx, func(tx *catalog.Tx) error {
@@ -337,6 +349,25 @@ func (x *Indexer) unreadable(ctx context.Context, job *catalog.Job, s *subject, 
 			}
 			return x.setState(tx, s.file.ID, catalog.Held, ReasonDamaged)
 		})
+	}
+	return cause
+}
+
+// locked lets a file wait for a key. A key that only its holder can bring, or that
+// was destroyed, is not waited for here: Unlocked queues the file again. A key
+// that the gateway should have may be back any time, as one in a token.
+func (x *Indexer) locked(ctx context.Context, job *catalog.Job, s *subject, cause error) error {
+	over := s.account.Keys == catalog.KeysCustomer || s.account.State == catalog.AccountClosed
+	err := x.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		if over {
+			if err := tx.FinishJob(job); err != nil {
+				return err
+			}
+		}
+		return x.setState(tx, s.file.ID, catalog.Locked, ReasonKey)
+	})
+	if err != nil || over {
+		return err
 	}
 	return cause
 }
@@ -350,18 +381,11 @@ func (x *Indexer) lost(ctx context.Context, job *catalog.Job, id uuid.UUID) erro
 			return err
 		}
 		f, err := tx.File(id)
-		if err != nil {
+		if err != nil || !indexable(f) {
 			return err
 		}
-		if gone, err = dropBody(tx, f); err != nil {
-			return err
-		}
-		f.Grant = catalog.Grant{}
-		f.State, f.Reason, f.EndedAt = catalog.Erased, ReasonLost, x.opt.Now()
-		if err := note(tx, f, "gateway", "file.erased", ReasonLost); err != nil {
-			return err
-		}
-		return tx.SaveFile(f)
+		gone, err = bodies.Erase(tx, f, "gateway", ReasonLost, x.opt.Now())
+		return err
 	})
 	if err != nil {
 		return err
@@ -369,15 +393,14 @@ func (x *Indexer) lost(ctx context.Context, job *catalog.Job, id uuid.UUID) erro
 	return x.removed(ctx, id, gone)
 }
 
-func (x *Indexer) mark(ctx context.Context, job *catalog.Job, id uuid.UUID, state catalog.State, reason string) error {
-	return x.catalog.Update(ctx, func(tx *catalog.Tx) error { return x.setState(tx, id, state, reason) })
-}
-
-// setState moves an inward file that has no result to a state with a reason.
+// setState moves an inward file that has content to a state with a reason.
 func (x *Indexer) setState(tx *catalog.Tx, id uuid.UUID, state catalog.State, reason string) error {
 	f, err := tx.File(id)
-	if err != nil || f.State == state || f.Direction == catalog.Out {
+	if err != nil || f.State == state || f.Direction == catalog.Out || !indexable(f) {
 		return err
+	}
+	if state == catalog.Locked && f.State != catalog.Received {
+		return nil // it is at rest, or waits for a person: it stays there
 	}
 	f.State, f.Reason = state, reason
 	if err := note(tx, f, "gateway", "file."+string(state), reason); err != nil {

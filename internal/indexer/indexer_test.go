@@ -121,11 +121,7 @@ func (w *world) object(a *catalog.Account, id uuid.UUID) fileobject.Object {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	o, err := fileobject.Of(rec, a.Name, w.File(id))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return o
+	return fileobject.Of(rec, a.Name, w.File(id))
 }
 
 const good = "pain001-v03/valid-01-suppliers-and-salaries.xml"

@@ -262,7 +262,7 @@ func TestFilesComePageByPage(t *testing.T) {
 		}
 		h.ask(ControlSocket, "GET", "/files"+query, "", &page)
 		for _, f := range page.Files {
-			names = append(names, f.Name)
+			names = append(names, f.Shown())
 		}
 		if page.Next == nil {
 			break
@@ -274,7 +274,7 @@ func TestFilesComePageByPage(t *testing.T) {
 	}
 	var page struct{ Files []fileobject.Object }
 	h.ask(ControlSocket, "GET", "/files?name=c", "", &page)
-	if len(page.Files) != 1 || page.Files[0].Name != "c" {
+	if len(page.Files) != 1 || page.Files[0].Shown() != "c" {
 		t.Errorf("by name: %+v", page.Files)
 	}
 }

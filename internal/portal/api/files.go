@@ -13,7 +13,6 @@ import (
 	"sealgate/internal/account"
 	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
-	"sealgate/internal/payment"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/inbox"
 )
@@ -207,31 +206,14 @@ func (s *shower) object(ctx context.Context, f *catalog.File) (fileobject.Object
 		s.accounts[f.Account] = acct
 	}
 	rec, err := s.api.Custody.Records(ctx, f.Account)
-	if fault.Is(err, fault.Locked) {
-		return unreadable(acct.Name, f), nil
-	}
-	if err != nil {
+	if err != nil && !fault.Is(err, fault.Locked) {
 		return fileobject.Object{}, err
 	}
-	o, err := fileobject.Of(rec, acct.Name, f)
-	if err == nil && acct.OperatorAccess != catalog.OperatorOn {
+	o := fileobject.Of(rec, acct.Name, f)
+	if acct.OperatorAccess != catalog.OperatorOn {
 		for i := range o.Findings {
 			o.Findings[i].Message = ""
 		}
 	}
-	return o, err
-}
-
-// unreadable is the object of a file whose name and findings nobody can open any
-// more.
-func unreadable(account string, f *catalog.File) fileobject.Object {
-	reason := "keys-missing"
-	return fileobject.Object{
-		ID: f.ID.String(), Account: account, Source: f.Source, Reason: &reason, Direction: string(f.Direction), State: string(f.State),
-		Size: f.Content.Size, Received: moment(f.ReceivedAt), Indexed: moment(f.IndexedAt),
-		Contents: fileobject.Contents{
-			BatchCount: f.Result.BatchCount, PaymentCount: f.Result.PaymentCount,
-			MessageIDs: []string{}, Sums: []payment.Sum{}, Findings: []payment.Finding{},
-		},
-	}
+	return o, nil
 }

@@ -106,3 +106,13 @@ func (tx *Tx) FilesToErase(account uuid.UUID, receivedBefore time.Time, limit in
 	return list(tx, "catalog: files to erase", readFile, filesToErase,
 		idCol(account), timeCol(receivedBefore), rowLimit(limit))
 }
+
+const firstKeptSince = `SELECT COALESCE(MIN(f.number), 0) FROM file f
+	WHERE f.state = 'kept' AND f.body_kind <> 'none' AND f.account = ? AND f.received_at >= ?`
+
+// FirstKeptSince returns the lowest arrival number among the kept files of an
+// account that still have a body and were received at or after a time; 0 when
+// there is none.
+func (tx *Tx) FirstKeptSince(account uuid.UUID, since time.Time) (int64, error) {
+	return one(tx, "catalog: first kept file", value[int64], firstKeptSince, idCol(account), timeCol(since))
+}

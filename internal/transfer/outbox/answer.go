@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
 	"sealgate/internal/store/catalog"
@@ -21,6 +22,19 @@ const AnswerSource = "gateway"
 // answered by a file NAME.ID.answer.json in the account's outbox, which holds
 // its file object.
 func (o *Outbox) Answer(ctx context.Context, job *catalog.Job) error {
+	return o.About(ctx, job, "answer", func(_ *custody.Records, _ *catalog.File, object fileobject.Object) ([]byte, error) {
+		text, err := json.MarshalIndent(object, "", "  ")
+		return append(text, '\n'), fault.Wrap(fault.Internal, "outbox: answer", err)
+	})
+}
+
+// About does a job that puts a file NAME.ID.KIND.json about another one into the
+// account's outbox: once for each time that one was indexed, whatever crashes in
+// between.
+func (o *Outbox) About(
+	ctx context.Context, job *catalog.Job, kind string,
+	text func(*custody.Records, *catalog.File, fileobject.Object) ([]byte, error),
+) error {
 	var f *catalog.File
 	var account *catalog.Account
 	err := o.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
@@ -29,29 +43,36 @@ func (o *Outbox) Answer(ctx context.Context, job *catalog.Job) error {
 		}
 		return err
 	})
+	if fault.Is(err, fault.NotFound) {
+		return o.finish(ctx, job) // the account was removed: nobody fetches it
+	}
 	if err != nil {
 		return err
 	}
 	rec, err := o.keys.Records(ctx, f.Account)
+	if fault.Is(err, fault.Locked) && account.State == catalog.AccountClosed {
+		return o.finish(ctx, job)
+	}
 	if err != nil {
 		return err
 	}
-	object, err := fileobject.Of(rec, account.Name, f)
-	if err != nil {
-		return err
-	}
-	name := answerName(object.Name, object.ID)
+	object := fileobject.Of(rec, account.Name, f)
+	name := nameAbout(object, kind)
 	if sent, err := o.wasAnswered(ctx, f, inbox.MAC(rec, name)); err != nil {
 		return err
 	} else if !sent {
-		text, err := json.MarshalIndent(object, "", "  ")
+		body, err := text(rec, f, object)
 		if err != nil {
-			return fault.Wrap(fault.Internal, "outbox: answer", err)
+			return err
 		}
-		if _, err := o.Send(ctx, f.Account, name, bytes.NewReader(append(text, '\n')), "gateway", AnswerSource); err != nil {
+		if _, err := o.Send(ctx, f.Account, name, bytes.NewReader(body), "gateway", AnswerSource); err != nil {
 			return err
 		}
 	}
+	return o.finish(ctx, job)
+}
+
+func (o *Outbox) finish(ctx context.Context, job *catalog.Job) error {
 	return o.catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.FinishJob(job) })
 }
 
@@ -66,9 +87,14 @@ func (o *Outbox) wasAnswered(ctx context.Context, f *catalog.File, nameMAC []byt
 	return len(files) > 0 && files[0].BeganAt.After(f.IndexedAt), err
 }
 
-// answerName is NAME.ID.answer.json, NAME cut where the whole would be too long.
-func answerName(name, id string) string {
-	suffix := "." + id + ".answer.json"
+// nameAbout is NAME.ID.KIND.json, NAME cut where the whole would be too long, and
+// left out when nobody can read it.
+func nameAbout(about fileobject.Object, kind string) string {
+	suffix := "." + about.ID + "." + kind + ".json"
+	if about.Name == nil {
+		return suffix[1:]
+	}
+	name := *about.Name
 	for len(name)+len(suffix) > vpath.MaxElement {
 		_, size := utf8.DecodeLastRuneInString(name)
 		name = name[:len(name)-size]

@@ -200,8 +200,9 @@ CREATE INDEX file_delivery ON file (account, delivery_mac, number) WHERE deliver
 -- workers, operators and start-up ask for the few others.
 CREATE INDEX file_state ON file (state, number) WHERE state NOT IN ('deleted', 'kept', 'delivered');
 -- What retention looks through, and what a key's removal concerns: only files
--- whose bodies are there. The second answers SealedUnder without the rows.
-CREATE INDEX file_kept ON file (account, received_at) WHERE state = 'kept' AND body_kind <> 'none';
+-- whose bodies are there. The first answers FirstKeptSince, and the second
+-- SealedUnder, without the rows.
+CREATE INDEX file_kept ON file (account, received_at, number) WHERE state = 'kept' AND body_kind <> 'none';
 CREATE INDEX file_sealed ON file (lock, id, size, received_at) WHERE lock > 0 AND body_kind <> 'none';
 
 -- Grants lie in slots of one size that are filled, wiped in place and used
