@@ -28,14 +28,15 @@ const writebackStep = 8 << 20
 //	catalog row with the grant  <  first byte of the vault object
 //	all slots, trailer  <  fsync object, fsync directory  <  catalog commit "received"  <  the door's OK
 type Arrival struct {
-	in     *Intake
-	spec   Spec
-	file   *catalog.File
-	waits  bool // its name says "not finished": Commit makes it wait for its rename
-	fresh  freshKeys
-	body   *seal.Body
-	header int // its length
-	board  *slots.Board
+	in      *Intake
+	spec    Spec
+	account *catalog.Account // as it was when this process began or resumed the arrival
+	file    *catalog.File
+	waits   bool // its name says "not finished": Commit makes it wait for its rename
+	fresh   freshKeys
+	body    *seal.Body
+	header  int // its length
+	board   *slots.Board
 
 	gate  sync.RWMutex // held for reading by writers, for writing by what ends or syncs
 	ended bool         // guarded by gate
@@ -56,8 +57,11 @@ type freshKeys struct{ *custody.Fresh }
 
 // fill gives a row what it has from its keys. It runs in the transaction that
 // inserts the row.
-func (k freshKeys) fill(f *catalog.File) (err error) {
-	f.Grant, err = k.Grant()
+func (k freshKeys) fill(tx *catalog.Tx, f *catalog.File) (err error) {
+	if f.Grant, err = k.Grant(); err != nil {
+		return err
+	}
+	f.Lock, err = k.LockID(tx)
 	return err
 }
 

@@ -7,6 +7,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"sealgate/internal/durable/durabletest"
 	"sealgate/internal/fault"
 	"sealgate/internal/seal"
@@ -270,6 +272,44 @@ func TestKeptBodiesMoveToTheVault(t *testing.T) {
 	}
 	if err := w.SweepObjects(t.Context()); err != nil || w.Objects() != 1 {
 		t.Error("the sweep took the moved body")
+	}
+}
+
+// More than one commit's worth, and one of them is decided about meanwhile.
+func TestManyKeptBodiesMove(t *testing.T) {
+	w, a := newWorld(t)
+	want := map[uuid.UUID][]byte{}
+	for i := range 40 {
+		data := content(400+i, uint64(i))
+		f, err := w.Put(intaketest.Spec(a, login, fmt.Sprintf("/%d.xml", i)), data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[f.ID] = data
+		w.Update(func(tx *catalog.Tx) error {
+			row, err := tx.File(f.ID)
+			if err != nil {
+				return err
+			}
+			if row.State = catalog.Kept; i == 20 {
+				row.State = catalog.Held
+			}
+			return tx.SaveFile(row)
+		})
+	}
+	w.Sweep(t.Context())
+	moved := 0
+	for id, data := range want {
+		row := w.File(id)
+		if row.Body.Kind == catalog.VaultBody {
+			moved++
+		}
+		if !bytes.Equal(w.Read(row), data) {
+			t.Error("other bytes came back")
+		}
+	}
+	if moved != 39 || w.Objects() != 39 {
+		t.Errorf("%d moved, %d objects", moved, w.Objects())
 	}
 }
 

@@ -18,6 +18,10 @@ import (
 // finish makes a complete arrival durable and puts it on record. Its tail is
 // sealed and its writers are shut out.
 func (in *Intake) finish(ctx context.Context, a *Arrival, sum [32]byte) (*catalog.File, error) {
+	// Its keys may have gone since it began.
+	if err := in.accepts(ctx, a.account, a.spec.Direction); err != nil {
+		return nil, err
+	}
 	rec, err := in.keys.Records(ctx, a.spec.Account)
 	if err != nil {
 		return nil, err
@@ -148,7 +152,7 @@ func (in *Intake) receive(tx *catalog.Tx, rec *custody.Records, c commitment) (s
 	if err != nil {
 		return nil, err
 	}
-	if err := accepts(account); err != nil { // closed since it began
+	if err := open(account); err != nil { // closed since it began
 		return nil, err
 	}
 	action := "file.received"
@@ -203,7 +207,7 @@ func writeRow(tx *catalog.Tx, f *catalog.File, was catalog.State, known bool, fr
 		f.Grant, f.Lock = now.Grant, now.Lock
 		return tx.SaveFile(f)
 	}
-	if err := fresh.fill(f); err != nil {
+	if err := fresh.fill(tx, f); err != nil {
 		return err
 	}
 	return tx.InsertFile(f)

@@ -83,6 +83,7 @@ type Intake struct {
 	confirmed confirmations
 	inline    inlineUse
 	renames   stripes
+	drafts    drafts
 	held      slots.Holding
 	active    atomic.Int64 // when a file last began or was received, Unix milliseconds
 }
@@ -175,7 +176,7 @@ func (l *Look) Begin(ctx context.Context) (*Arrival, error) {
 	obj := &memory{bytes: append(make([]byte, 0, len(fresh.Header)+memoryFirst), fresh.Header...)}
 	a := newArrival(in, spec, f, body, fresh.Header, obj)
 	a.fresh = freshKeys{fresh}
-	a.waits = waits(l.account, spec)
+	a.account, a.waits = l.account, waits(l.account, spec)
 	in.live.add(a)
 	return a, nil
 }

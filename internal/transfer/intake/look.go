@@ -38,8 +38,8 @@ func (in *Intake) Look(ctx context.Context, spec Spec) (*Look, error) {
 		if l.account, err = tx.Account(spec.Account); err != nil {
 			return err
 		}
-		if err := accepts(l.account); err != nil || spec.Direction == catalog.Out {
-			return err
+		if spec.Direction == catalog.Out {
+			return nil
 		}
 		e, err := inbox.In(tx, rec, spec.Login).Look(spec.Path)
 		if e != nil {
@@ -47,6 +47,11 @@ func (in *Intake) Look(ctx context.Context, spec Spec) (*Look, error) {
 		}
 		return err
 	})
+	if l.account != nil { // a refusal of the account says more than one of the path
+		if err := in.accepts(ctx, l.account, spec.Direction); err != nil {
+			return nil, err
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -54,10 +59,21 @@ func (in *Intake) Look(ctx context.Context, spec Spec) (*Look, error) {
 	return l, nil
 }
 
-// accepts returns why an account takes no files, if so.
-func accepts(a *catalog.Account) error {
+// accepts returns why an account takes no files, if so, as a sentence for who
+// sends: it is closed, or there is no key that its files could be sealed for.
+func (in *Intake) accepts(ctx context.Context, a *catalog.Account, d catalog.Direction) error {
+	if err := open(a); err != nil {
+		return err
+	}
+	if a.Content == catalog.ContentKeep || a.Keys == catalog.KeysCustomer || d == catalog.Out {
+		return in.keys.Ready(ctx, a.ID)
+	}
+	return nil
+}
+
+func open(a *catalog.Account) error {
 	if a.State != catalog.AccountOpen {
-		return fault.New(fault.Locked, "intake: accept", "the account is closed and takes no files; its operator can install a new certificate")
+		return fault.New(fault.Locked, "intake: accept", "the account is closed: nothing is accepted")
 	}
 	return nil
 }

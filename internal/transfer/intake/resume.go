@@ -83,9 +83,6 @@ func (in *Intake) unfinished(ctx context.Context, spec Spec) (*catalog.File, *ca
 		if account, err = tx.Account(spec.Account); err != nil {
 			return err
 		}
-		if err := accepts(account); err != nil {
-			return err
-		}
 		e, err := inbox.In(tx, rec, spec.Login).Find(spec.Path)
 		if err != nil {
 			return err
@@ -96,6 +93,9 @@ func (in *Intake) unfinished(ctx context.Context, spec Spec) (*catalog.File, *ca
 		f, err = tx.File(e.File)
 		return err
 	})
+	if err == nil {
+		err = in.accepts(ctx, account, spec.Direction)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -123,7 +123,7 @@ func (in *Intake) reopen(ctx context.Context, account *catalog.Account, spec Spe
 	row.Delivery.Resumed = true
 	a := newArrival(in, spec, &row, body, header, obj)
 	a.onRecord, a.resumedObject = true, true
-	a.waits = waits(account, spec)
+	a.account, a.waits = account, waits(account, spec)
 	a.board.Rediscover()
 	in.live.add(a)
 	return a, nil

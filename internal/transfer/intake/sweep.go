@@ -14,6 +14,7 @@ import (
 
 const (
 	sweepEvery = time.Minute
+	moveEvery  = 10 * time.Second
 	sweepBatch = 500
 
 	// gatherConfirmed is how long confirmations are gathered before they are
@@ -33,9 +34,10 @@ func (in *Intake) Run(ctx context.Context) error {
 	if err := in.SweepObjects(ctx); err != nil && ctx.Err() == nil {
 		in.log.Warn("sweep of the vault", "err", err)
 	}
-	tick := time.NewTicker(sweepEvery)
+	tick, move := time.NewTicker(sweepEvery), time.NewTicker(moveEvery)
 	defer tick.Stop()
-	in.Sweep(ctx)
+	defer move.Stop()
+	in.sweep(ctx)
 	var flush <-chan time.Time // nil = nothing is to be written
 	for {
 		select {
@@ -51,7 +53,11 @@ func (in *Intake) Run(ctx context.Context) error {
 				in.log.Warn("confirmations not written yet", "err", err)
 			}
 		case <-tick.C:
-			in.Sweep(ctx)
+			in.sweep(ctx)
+		case <-move.C:
+			if err := in.moveWhileQuiet(ctx); err != nil && ctx.Err() == nil {
+				in.log.Warn("kept bodies not moved to the vault yet", "err", err)
+			}
 		}
 	}
 }
@@ -80,8 +86,15 @@ func (in *Intake) flushConfirmed(ctx context.Context) error {
 	return nil
 }
 
-// Sweep does one round of what is due by the clock.
+// Sweep does one round of what is due by the clock, and moves what is at rest.
 func (in *Intake) Sweep(ctx context.Context) {
+	in.sweep(ctx)
+	if err := in.MoveKept(ctx); err != nil && ctx.Err() == nil {
+		in.log.Warn("sweep", "what", "kept bodies to the vault", "err", err)
+	}
+}
+
+func (in *Intake) sweep(ctx context.Context) {
 	for _, step := range []struct {
 		what string
 		do   func(context.Context) error
@@ -89,7 +102,6 @@ func (in *Intake) Sweep(ctx context.Context) {
 		{"expired names", in.sweepNames},
 		{"abandoned arrivals", in.sweepUnfinished},
 		{"files without their rename", in.tellOverdue},
-		{"kept bodies to the vault", in.MoveKept},
 		{"bodies in the catalog", in.countInline},
 	} {
 		if err := step.do(ctx); err != nil && ctx.Err() == nil {
@@ -179,12 +191,16 @@ func (in *Intake) countInline(ctx context.Context) error {
 
 // SweepObjects removes the vault objects that no row refers to: what a crash
 // left between a row's commit and its object's removal. A row is always
-// committed before its object is created, so an object without one is rubbish.
+// committed before its object is created, so an object without one is rubbish,
+// unless it is a draft of this process.
 func (in *Intake) SweepObjects(ctx context.Context) error {
 	return in.vault.Each(ctx, func(ref string) error {
 		id, ok := fileOf(ref)
 		if !ok {
 			return nil // not one of ours; doctor tells
+		}
+		if in.drafts.has(ref) {
+			return nil
 		}
 		used := false
 		err := in.catalog.View(ctx, func(tx *catalog.Tx) error {

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/crypto/ssh"
 
 	"sealgate/internal/account"
@@ -53,7 +52,7 @@ type signIn struct {
 	by        SignIn
 	source    netip.Addr
 	passwords int
-	half      uuid.UUID // who has shown the key, when the password is still to come
+	half      *account.Identity // who has shown the key, when the password is still to come
 }
 
 // configure returns the configuration of one connection.
@@ -89,7 +88,7 @@ func (s *signIn) verified(c ssh.ConnMetadata, key ssh.PublicKey, _ *ssh.Permissi
 		return nil, refusal(err)
 	}
 	if who.NeedsPassword {
-		s.half = who.Login
+		s.half = who
 		return nil, &ssh.PartialSuccessError{Next: ssh.ServerAuthCallbacks{PasswordCallback: s.password}}
 	}
 	return permit(who), nil
@@ -106,7 +105,7 @@ func (s *signIn) password(c ssh.ConnMetadata, password []byte) (*ssh.Permissions
 	if err != nil {
 		return nil, refusal(err)
 	}
-	if who.NeedsPassword || s.half != uuid.Nil && s.half != who.Login {
+	if who.NeedsPassword || s.half != nil && s.half.Login != who.Login {
 		return nil, errOtherLogin
 	}
 	return permit(who), nil

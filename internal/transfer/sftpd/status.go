@@ -26,7 +26,7 @@ var codes = map[fault.Kind]error{
 	fault.Internal: sftp.ErrSSHFxFailure,
 	fault.Invalid:  sftp.ErrSSHFxFailure,
 	fault.Denied:   sftp.ErrSSHFxPermissionDenied,
-	fault.Locked:   sftp.ErrSSHFxFailure,
+	fault.Locked:   sftp.ErrSSHFxPermissionDenied,
 	fault.NotFound: sftp.ErrSSHFxNoSuchFile,
 	fault.Exists:   sftp.ErrSSHFxFailure,
 	fault.TooLarge: sftp.ErrSSHFxFailure,
