@@ -46,8 +46,7 @@ type DB struct {
 	reader *sql.DB       // read-only
 	write  chan *session // the one that writes, when it is free
 	read   chan *session // those that read, when they are free; nil: not connected so far
-	ripe   int64         // young terms that are enough for a sorted run
-	batch  int           // payments in one transaction; so small that nobody waits long for the writer
+	steps
 
 	level durability // of the writing session, whose holder this belongs to
 
@@ -57,6 +56,12 @@ type DB struct {
 	young  atomic.Int64 // terms in the table young, about
 	untidy atomic.Bool  // there may be dropped loads to sweep
 	failed atomic.Bool  // the disk has failed under it: reopen before use
+}
+
+// steps bound what is stored at once.
+type steps struct {
+	batch int   // payments in one transaction; so small that nobody waits long for the writer
+	ripe  int64 // young terms that are enough for a sorted run
 }
 
 // readLimit ends a search that would keep old pages of the write-ahead log

@@ -35,7 +35,7 @@ func open(ctx context.Context, path string) (*DB, error) {
 	if err := create(path); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	db := &DB{batch: batchRows, ripe: youngTerms, write: make(chan *session, 1), read: make(chan *session, readers), loads: map[*Load]bool{}}
+	db := &DB{steps: steps{batch: batchRows, ripe: youngTerms}, write: make(chan *session, 1), read: make(chan *session, readers), loads: map[*Load]bool{}}
 	for range readers {
 		db.read <- nil
 	}

@@ -25,6 +25,8 @@ type Options struct {
 	// that is expected has been lost, and is not made anew without a word. Nil:
 	// none is expected.
 	Expected func(ctx context.Context, id uuid.UUID) (bool, error)
+
+	steps steps // of its databases; zero: the usual
 }
 
 // Pool opens account databases when they are needed and closes those that are
@@ -164,7 +166,11 @@ func (p *Pool) open(ctx context.Context, id uuid.UUID) (*DB, error) {
 			return nil, fault.New(fault.Damaged, op, "the payment index of this account is gone: %s.db is not there; it has to come back from a backup", id)
 		}
 	}
-	return open(ctx, p.path(id))
+	db, err := open(ctx, p.path(id))
+	if err == nil && p.opt.steps != (steps{}) {
+		db.steps = p.opt.steps
+	}
+	return db, err
 }
 
 func (p *Pool) path(id uuid.UUID) string { return filepath.Join(p.dir, id.String()+".db") }

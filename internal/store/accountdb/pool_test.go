@@ -174,15 +174,6 @@ func TestRemoveWaitsAndLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestAClosedPoolOpensNothing(t *testing.T) {
-	p := newPool(t, Options{})
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
-	_, _, err := p.Account(t.Context(), uuid.New())
-	wantKind(t, "an account of a closed pool", err, fault.TryLater)
-}
-
 // After its disk has failed a database takes no more work until it has been
 // opened again.
 func TestAFailedDatabaseIsReopened(t *testing.T) {

@@ -1,4 +1,4 @@
-package accountdb
+package accountdbtest
 
 import (
 	"testing"
@@ -7,19 +7,20 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb"
 )
 
 // The order of deliveries of formats/samples/sequence/scenario.json.
-func TestTheSequenceOfTheSamples(t *testing.T) {
-	a, b := newDB(t), newDB(t)
-	lb := func(number int64) FileMeta {
+func sequence(t *testing.T, pool *accountdb.Pool) {
+	a, b := database(t, pool), database(t, pool)
+	lb := func(number int64) accountdb.FileMeta {
 		m := meta(number, "lb valid-01", 1)
 		m.Summary.Format = ptr("bankgirot.lb")
 		return m
 	}
 	for i, step := range []struct {
-		db       *DB
-		meta     FileMeta
+		db       *accountdb.DB
+		meta     accountdb.FileMeta
 		outcome  payment.Outcome
 		findings string
 	}{
@@ -39,19 +40,19 @@ func TestTheSequenceOfTheSamples(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		held Held
+		held accountdb.Held
 		want int64
-	}{{WithoutHeld, 2}, {WithHeld, 5}, {OnlyHeld, 3}} {
-		if got := search(t, a, Query{Held: c.held}).Total; got != c.want {
+	}{{accountdb.WithoutHeld, 2}, {accountdb.WithHeld, 5}, {accountdb.OnlyHeld, 3}} {
+		if got := search(t, a, accountdb.Query{Held: c.held}).Total; got != c.want {
 			t.Errorf("held %v: %d payments, want %d", c.held, got, c.want)
 		}
 	}
 }
 
 // A file held for its own errors takes nothing; released, it does.
-func TestReleaseTakes(t *testing.T) {
-	db, first, second := newDB(t), uuid.New(), uuid.New()
-	wrong := func(number int64) FileMeta {
+func releaseTakes(t *testing.T, pool *accountdb.Pool) {
+	db, first, second := database(t, pool), uuid.New(), uuid.New()
+	wrong := func(number int64) accountdb.FileMeta {
 		m := meta(number, "wrong sum", 1, "M1")
 		m.Summary.Outcome = payment.Held
 		m.Summary.Findings = []payment.Finding{{Code: payment.ControlSumMismatch, Severity: payment.Error, Count: 1}}
@@ -65,7 +66,7 @@ func TestReleaseTakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantOutcome(t, "first, released", s, payment.Held, "control-sum-mismatch")
-	if n := search(t, db, Query{}).Total; n != 1 {
+	if n := search(t, db, accountdb.Query{}).Total; n != 1 {
 		t.Errorf("%d payments visible after the release", n)
 	}
 	if r, err := db.Result(t.Context(), first, 0); err != nil || !r.Released {
@@ -84,8 +85,8 @@ func TestReleaseTakes(t *testing.T) {
 	wantOutcome(t, "a third", publish(t, db, uuid.New(), 1, meta(3, "other", 1, "M1"), pay(1)), payment.Held, "duplicate-message-id")
 }
 
-func TestReleaseOfWhatCannotBe(t *testing.T) {
-	db, refused := newDB(t), uuid.New()
+func releaseOfNothing(t *testing.T, pool *accountdb.Pool) {
+	db, refused := database(t, pool), uuid.New()
 	m := meta(1, "x", 0)
 	m.Summary.Outcome = payment.Refused
 	m.Summary.Findings = []payment.Finding{{Code: payment.EmptyFile, Severity: payment.Fatal, Count: 1}}
@@ -96,8 +97,8 @@ func TestReleaseOfWhatCannotBe(t *testing.T) {
 	wantKind(t, "release of no file", err, fault.NotFound)
 }
 
-func TestARefusedFileTakesNothing(t *testing.T) {
-	db := newDB(t)
+func refusedTakesNothing(t *testing.T, pool *accountdb.Pool) {
+	db := database(t, pool)
 	m := meta(1, "x", 0, "M1")
 	m.Summary.Outcome = payment.Refused
 	m.Summary.Findings = []payment.Finding{{Code: payment.Truncated, Severity: payment.Fatal, Count: 1}}
@@ -108,8 +109,8 @@ func TestARefusedFileTakesNothing(t *testing.T) {
 
 // The first of two files stays the first when it is read again, whatever
 // happened to the second.
-func TestReadingTheFirstAgainMakesItNoDuplicate(t *testing.T) {
-	db, first, second := newDB(t), uuid.New(), uuid.New()
+func firstStaysFirst(t *testing.T, pool *accountdb.Pool) {
+	db, first, second := database(t, pool), uuid.New(), uuid.New()
 	publish(t, db, first, 1, meta(1, "x", 1, "M1"), pay(1))
 	publish(t, db, second, 1, meta(2, "x", 1, "M1"), pay(1))
 	if _, err := db.Release(t.Context(), second); err != nil {
@@ -117,13 +118,13 @@ func TestReadingTheFirstAgainMakesItNoDuplicate(t *testing.T) {
 	}
 	wantOutcome(t, "the first again", publish(t, db, first, 2, meta(1, "x", 1, "M1"), pay(1)), payment.Indexed, "")
 	wantOutcome(t, "the second again", publish(t, db, second, 2, meta(2, "x", 1, "M1"), pay(1)), payment.Held, "duplicate-file")
-	if n := search(t, db, Query{}).Total; n != 2 {
+	if n := search(t, db, accountdb.Query{}).Total; n != 2 {
 		t.Errorf("%d payments visible: a release does not outlive a new reading", n)
 	}
 }
 
-func TestAHeldFileIsJudgedAgainWhenItIsReadAgain(t *testing.T) {
-	db, first, second := newDB(t), uuid.New(), uuid.New()
+func judgedAgain(t *testing.T, pool *accountdb.Pool) {
+	db, first, second := database(t, pool), uuid.New(), uuid.New()
 	publish(t, db, first, 1, meta(1, "x", 1), pay(1))
 	wantOutcome(t, "second", publish(t, db, second, 1, meta(2, "x", 1), pay(1)), payment.Held, "duplicate-file")
 	if err := db.Forget(t.Context(), first); err != nil {
@@ -132,14 +133,14 @@ func TestAHeldFileIsJudgedAgainWhenItIsReadAgain(t *testing.T) {
 	wantOutcome(t, "second, after the first was forgotten", publish(t, db, second, 2, meta(2, "x", 1), pay(1)), payment.Indexed, "")
 }
 
-func TestOutwardFilesAreJudgedByNobody(t *testing.T) {
-	db := newDB(t)
+func outward(t *testing.T, pool *accountdb.Pool) {
+	db := database(t, pool)
 	out := meta(1, "x", 1, "M1")
 	out.Outward = true
 	out.Summary.Outcome = payment.Held
 	out.Summary.Findings = []payment.Finding{{Code: payment.BadCheckDigit, Severity: payment.Error, Count: 1}}
 	wantOutcome(t, "an outward file with an error", publish(t, db, uuid.New(), 1, out, pay(1)), payment.Held, string(payment.BadCheckDigit))
-	if n := search(t, db, Query{}).Total; n != 1 {
+	if n := search(t, db, accountdb.Query{}).Total; n != 1 {
 		t.Errorf("%d payments visible, want those of the outward file", n)
 	}
 	wantOutcome(t, "the same bytes inward", publish(t, db, uuid.New(), 1, meta(2, "x", 1, "M1"), pay(1)), payment.Indexed, "")
@@ -148,8 +149,8 @@ func TestOutwardFilesAreJudgedByNobody(t *testing.T) {
 	wantOutcome(t, "and outward again", publish(t, db, uuid.New(), 1, again, pay(1)), payment.Indexed, "")
 }
 
-func TestEveryTakenMessageIDIsCounted(t *testing.T) {
-	db := newDB(t)
+func messageIDs(t *testing.T, pool *accountdb.Pool) {
+	db := database(t, pool)
 	publish(t, db, uuid.New(), 1, meta(1, "x", 1, "A", "B", "C"), pay(1))
 	s := publish(t, db, uuid.New(), 1, meta(2, "y", 1, "C", "D", "B", "B"), pay(1))
 	wantOutcome(t, "two ids of four", s, payment.Held, "duplicate-message-id")
@@ -161,41 +162,34 @@ func TestEveryTakenMessageIDIsCounted(t *testing.T) {
 	wantOutcome(t, "the same id in another format", publish(t, db, uuid.New(), 1, other, pay(1)), payment.Indexed, "")
 }
 
-func TestForgetTakesEverythingAway(t *testing.T) {
-	db, file := newDB(t), uuid.New()
+func forget(t *testing.T, pool *accountdb.Pool) {
+	db, file := database(t, pool), uuid.New()
 	publish(t, db, file, 1, meta(1, "x", 2, "M1"), pay(1), pay(2))
 	for range 2 {
 		if err := db.Forget(t.Context(), file); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := search(t, db, Query{Held: WithHeld}).Total; n != 0 {
-		t.Errorf("%d payments of a forgotten file", n)
-	}
+	wantTotal(t, "a forgotten file", db, 0)
 	_, err := db.Result(t.Context(), file, 0)
 	wantKind(t, "result of a forgotten file", err, fault.NotFound)
-	sweepAll(t, db)
-	for _, table := range []string{"file", "load", "message", "payment", "term", "young"} {
-		if n := count(t, db, "SELECT count(*) FROM "+table); n != 0 {
-			t.Errorf("%d rows left in %s", n, table)
-		}
-	}
 	wantOutcome(t, "the same bytes after that", publish(t, db, uuid.New(), 1, meta(2, "x", 1, "M1"), pay(1)), payment.Indexed, "")
 }
 
 // What is read of a file while it is being forgotten does not come back.
-func TestForgetEndsALoadThatHasStoredNothing(t *testing.T) {
-	db, file := newDB(t), uuid.New()
-	l := begin(t, db, file, 1, pay(1))
-	if err := db.Forget(t.Context(), file); err != nil {
-		t.Fatal(err)
+func forgetUnderWay(t *testing.T, pool *accountdb.Pool) {
+	db := database(t, pool)
+	for _, n := range []int64{1, manyPayments} {
+		file := uuid.New()
+		l := begin(t, db, file, 1, pays(n)...)
+		if err := db.Forget(t.Context(), file); err != nil {
+			t.Fatal(err)
+		}
+		_, err := l.Publish(t.Context(), meta(1, "x", n))
+		wantKind(t, "publish of a forgotten file", err, fault.Exists)
+		if err := l.Drop(t.Context()); err != nil {
+			t.Error(err)
+		}
 	}
-	_, err := l.Publish(t.Context(), meta(1, "x", 1))
-	wantKind(t, "publish of a forgotten file", err, fault.Exists)
-	if n := search(t, db, Query{}).Total; n != 0 {
-		t.Errorf("%d payments of a forgotten file", n)
-	}
-	if err := l.Drop(t.Context()); err != nil || len(db.loads) != 0 {
-		t.Errorf("%d loads left in memory, %v", len(db.loads), err)
-	}
+	wantTotal(t, "forgotten files", db, 0)
 }
