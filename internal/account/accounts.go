@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"crypto/hpke"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
+	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/store/catalog"
 )
 
@@ -24,9 +26,15 @@ type Account struct {
 	CreatedAt time.Time
 }
 
-// KeyOptions say where a new account's certificate comes from.
+// KeyOptions say where a new account's keys come from.
 type KeyOptions struct {
 	Certificate *keys.Certificate // nil: the gateway makes one
+
+	// The access key of an account whose customer holds the keys: its public
+	// half, and, if he leaves it here under his passphrase, the private one. It
+	// may be added later. Until it is confirmed nothing is accepted.
+	AccessKey hpke.PublicKey
+	Encrypted *keyfile.EncryptedAccessKey
 }
 
 // EnsureSystem makes the built-in account that owns the operators, when it is
@@ -54,8 +62,11 @@ func (s *Service) AddAccount(ctx context.Context, actor, name string, set Settin
 	if err := set.Check(); err != nil {
 		return nil, err
 	}
-	if set.Keys == catalog.KeysCustomer || set.ProtectDatabase {
-		return nil, fault.New(fault.Invalid, op, "customer-held keys and protected databases are not in this version")
+	if set.ProtectDatabase {
+		return nil, fault.New(fault.Invalid, op, "protected databases are not in this version")
+	}
+	if set.Keys != catalog.KeysCustomer && (k.AccessKey != nil || k.Encrypted != nil) {
+		return nil, fault.New(fault.Invalid, op, "an access key is brought to an account whose keys the customer holds; this one's are the gateway's")
 	}
 	return s.addAccount(ctx, actor, name, set, k)
 }
@@ -69,7 +80,10 @@ func (s *Service) addAccount(ctx context.Context, actor, name string, set Settin
 	if err := s.nameIsFree(ctx, name); err != nil {
 		return nil, err
 	}
-	made, err := s.keys.NewAccountKeys(ctx, custody.NewAccount{ID: id, Name: name, Certificate: k.Certificate, Keys: set.Keys})
+	made, err := s.keys.NewAccountKeys(ctx, custody.NewAccount{
+		ID: id, Name: name, Certificate: k.Certificate, Keys: set.Keys, KeyPeriod: set.KeyPeriod,
+		Access: custody.NewKey{Public: k.AccessKey, Encrypted: k.Encrypted},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -147,11 +161,11 @@ func (s *Service) Accounts(ctx context.Context) ([]*Account, error) {
 	return all, nil
 }
 
-// open opens the sealed columns of a row. Those of a closed account stay shut
-// when its key is gone.
+// open opens the sealed columns of a row. They stay shut when the account's
+// key is not here.
 func (s *Service) open(ctx context.Context, row *catalog.Account) (*Account, error) {
 	rec, err := s.keys.Records(ctx, row.ID)
-	if err != nil && (row.State == catalog.AccountOpen || !fault.Is(err, fault.Locked)) {
+	if err != nil && !fault.Is(err, fault.Locked) {
 		return nil, err
 	}
 	set, err := settingsOf(row, rec)

@@ -39,9 +39,12 @@ type Attempt struct {
 	Source   netip.Addr // where the connection comes from
 	Door     Door
 	// Half is who has shown the key already, when the account wants a key and
-	// a password; uuid.Nil otherwise.
-	Half uuid.UUID
+	// a password: what VerifiedKey returned; nil otherwise.
+	Half *Identity
 }
+
+// shownKeyOf reports whether the attempt has shown a key of this login.
+func (a Attempt) shownKeyOf(login uuid.UUID) bool { return a.Half != nil && a.Half.Login == login }
 
 // Identity is who has signed in, read from the catalog after the proof.
 type Identity struct {
@@ -52,6 +55,8 @@ type Identity struct {
 	// password besides the key. It is never set by Password.
 	NeedsPassword bool
 
-	door  Door
-	proof string // the password hash or key fingerprint that let it in
+	door   Door
+	source netip.Addr
+	hash   string // the password hash that let it in; empty = none did
+	key    string // the fingerprint of the key that was shown; empty = none was
 }

@@ -17,18 +17,19 @@ import (
 
 // Login is a person or robot of an account, with its username open.
 type Login struct {
-	ID        uuid.UUID
-	Account   uuid.UUID
-	Username  string
-	Password  bool // it has one
-	Generated bool // and the gateway made it
-	Keys      []Key
-	AllowFrom []netip.Prefix
-	SFTP      bool
-	Portal    bool
-	Role      Role
-	CreatedAt time.Time
-	LastSeen  time.Time
+	ID         uuid.UUID
+	Account    uuid.UUID
+	Username   string
+	Unreadable bool // the username is sealed under a record key that is not here: it is empty
+	Password   bool // it has one
+	Generated  bool // and the gateway made it
+	Keys       []Key
+	AllowFrom  []netip.Prefix
+	SFTP       bool
+	Portal     bool
+	Role       Role
+	CreatedAt  time.Time
+	LastSeen   time.Time
 }
 
 // NewLogin says what login to make. Without a password and keys, a password is
@@ -183,20 +184,33 @@ func closedOr(err error) error {
 	return fault.New(fault.Locked, "account: open", "the account is closed")
 }
 
+// loginOf opens a row; rec is nil when the account's record key is not here.
 func loginOf(row *catalog.Login, keys []*catalog.LoginKey, rec *custody.Records) (*Login, error) {
-	name, err := rec.Open("login", "name", row.ID, row.Name)
-	if err != nil {
-		return nil, err
-	}
 	l := &Login{
-		ID: row.ID, Account: row.Account, Username: string(name), Password: row.Hash != "", Generated: row.Generated,
+		ID: row.ID, Account: row.Account, Password: row.Hash != "", Generated: row.Generated,
 		SFTP: row.SFTP, Portal: row.Portal, Role: Role(row.Role), CreatedAt: row.CreatedAt, LastSeen: row.LastSeen,
 	}
 	for _, k := range keys {
 		l.Keys = append(l.Keys, keyOf(k))
 	}
-	l.AllowFrom, err = openNetworks(rec, "login", row.ID, row.AllowFrom)
+	err := l.open(row, rec)
+	if rec == nil || fault.Is(err, fault.Locked) {
+		l.Unreadable, err = true, nil
+	}
 	return l, err
+}
+
+func (l *Login) open(row *catalog.Login, rec *custody.Records) error {
+	if rec == nil {
+		return nil
+	}
+	name, err := rec.Open("login", "name", row.ID, row.Name)
+	if err != nil {
+		return err
+	}
+	l.Username = string(name)
+	l.AllowFrom, err = openNetworks(rec, "login", row.ID, row.AllowFrom)
+	return err
 }
 
 // Logins returns the logins of an account, by username.
@@ -206,7 +220,7 @@ func (s *Service) Logins(ctx context.Context, account string) ([]*Login, error) 
 		return nil, err
 	}
 	rec, err := s.keys.Records(ctx, acc.ID)
-	if err != nil {
+	if err != nil && !fault.Is(err, fault.Locked) {
 		return nil, err
 	}
 	var all []*Login

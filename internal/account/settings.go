@@ -23,6 +23,11 @@ type Settings struct {
 	TempNames       []string // patterns of names that wait for their rename; nil = the usual ones
 	RequireBoth     bool     // a key and a password
 	AllowFrom       []netip.Prefix
+	KeyPeriod       string // catalog.PeriodYear: each year has its own access keys; "" = one for all times
+	Receipts        bool   // receipts are put into the outbox
+	// Unreadable says that AllowFrom is on record, under a record key that was
+	// destroyed: nobody signs in until it is set anew.
+	Unreadable bool
 }
 
 const day = 24 * time.Hour
@@ -46,6 +51,8 @@ type Change struct {
 	TempNames       *[]string
 	RequireBoth     *bool
 	AllowFrom       *[]netip.Prefix
+	KeyPeriod       *string
+	Receipts        *bool
 }
 
 func (c Change) apply(s *Settings) {
@@ -58,6 +65,9 @@ func (c Change) apply(s *Settings) {
 	set(&s.TempNames, c.TempNames)
 	set(&s.RequireBoth, c.RequireBoth)
 	set(&s.AllowFrom, c.AllowFrom)
+	set(&s.KeyPeriod, c.KeyPeriod)
+	set(&s.Receipts, c.Receipts)
+	s.Unreadable = s.Unreadable && c.AllowFrom == nil
 }
 
 func set[T any](to, from *T) {
@@ -76,6 +86,8 @@ func (s Settings) Check() error {
 		return fault.New(fault.Invalid, op, "keys are held by the gateway or the customer, not %q", s.Keys)
 	case s.OperatorAccess != catalog.OperatorOn && s.OperatorAccess != catalog.OperatorAsked && s.OperatorAccess != catalog.OperatorOff:
 		return fault.New(fault.Invalid, op, "operator-access is on, asked or off, not %q", s.OperatorAccess)
+	case s.KeyPeriod != "" && s.KeyPeriod != catalog.PeriodYear:
+		return fault.New(fault.Invalid, op, "key-period is year, or nothing for keys of all times, not %q", s.KeyPeriod)
 	case s.KeepFor < day:
 		return fault.New(fault.Invalid, op, "keep-for is at least a day")
 	case s.InShowFor < time.Hour || s.InShowFor > 366*day:
@@ -105,25 +117,37 @@ func checkAccountName(name string) error {
 	return nil
 }
 
-// fill writes the settings into a row.
+// fill writes the settings into a row. A list of networks that cannot be read
+// stays as it is.
 func (s Settings) fill(a *catalog.Account, rec *custody.Records) error {
 	a.Content, a.KeepFor, a.Keys, a.ProtectDatabase = s.Content, s.KeepFor, s.Keys, s.ProtectDatabase
 	a.OperatorAccess, a.InShowFor, a.OutboxKeepFor = s.OperatorAccess, s.InShowFor, s.OutboxKeepFor
 	a.TempNames, a.RequireBoth = s.TempNames, s.RequireBoth
+	a.KeyPeriod, a.Receipts = s.KeyPeriod, s.Receipts
+	if s.Unreadable {
+		return nil
+	}
 	var err error
 	a.AllowFrom, err = sealNetworks(rec, "account", a.ID, s.AllowFrom)
 	return err
 }
 
+// settingsOf reads the settings of a row; rec is nil when the account's record
+// key is not here.
 func settingsOf(a *catalog.Account, rec *custody.Records) (Settings, error) {
 	s := Settings{
 		Content: a.Content, KeepFor: a.KeepFor, Keys: a.Keys, ProtectDatabase: a.ProtectDatabase,
 		OperatorAccess: a.OperatorAccess, InShowFor: a.InShowFor, OutboxKeepFor: a.OutboxKeepFor,
-		TempNames: a.TempNames, RequireBoth: a.RequireBoth,
+		TempNames: a.TempNames, RequireBoth: a.RequireBoth, KeyPeriod: a.KeyPeriod, Receipts: a.Receipts,
+	}
+	if rec == nil {
+		s.Unreadable = a.AllowFrom != nil
+		return s, nil
 	}
 	var err error
-	if rec != nil {
-		s.AllowFrom, err = openNetworks(rec, "account", a.ID, a.AllowFrom)
+	s.AllowFrom, err = openNetworks(rec, "account", a.ID, a.AllowFrom)
+	if fault.Is(err, fault.Locked) {
+		s.Unreadable, err = true, nil
 	}
 	return s, err
 }

@@ -3,6 +3,7 @@ package account
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -72,7 +73,8 @@ func (s *Service) look(ctx context.Context, a Attempt) (*found, error) {
 	return f, err
 }
 
-// allowed checks the door and the network, for every method alike.
+// allowed checks the door and the network, for every method alike. A list of
+// networks that was sealed under a record key that is gone lets nobody in.
 func (s *Service) allowed(ctx context.Context, a Attempt, f *found) (bool, error) {
 	if a.Door == SFTP && !f.login.SFTP || a.Door == Portal && !f.login.Portal {
 		return false, nil
@@ -85,10 +87,10 @@ func (s *Service) allowed(ctx context.Context, a Attempt, f *found) (bool, error
 	if err == nil && f.login.AllowFrom == nil {
 		list, err = openNetworks(rec, "account", f.account.ID, f.account.AllowFrom)
 	}
-	if err != nil {
-		return false, err
+	if fault.Is(err, fault.Locked) {
+		return false, nil
 	}
-	return len(list) == 0 || contains(list, a.Source), nil
+	return err == nil && (len(list) == 0 || contains(list, a.Source)), err
 }
 
 // holds reports whether the login has this very key.
@@ -101,10 +103,8 @@ func (f *found) holds(key []byte) (fingerprint string, ok bool) {
 	return "", false
 }
 
-func (f *found) identity(door Door, proof string) *Identity {
-	return &Identity{
-		Login: f.login.ID, Account: f.account.ID, Role: Role(f.login.Role), door: door, proof: proof,
-	}
+func (f *found) identity(a Attempt) *Identity {
+	return &Identity{Login: f.login.ID, Account: f.account.ID, Role: Role(f.login.Role), door: a.Door, source: a.Source}
 }
 
 // OfferKey reports whether a sign-in with this key (SSH wire format) would
@@ -133,7 +133,8 @@ func (s *Service) VerifiedKey(ctx context.Context, a Attempt, key []byte) (*Iden
 		s.metrics.SignIn(string(a.Door), "key", "refused")
 		return nil, errRefused
 	}
-	who := f.identity(a.Door, fingerprint)
+	who := f.identity(a)
+	who.key = fingerprint
 	if f.account.RequireBoth {
 		who.NeedsPassword = true
 		s.metrics.SignIn(string(a.Door), "key", "half")
@@ -157,7 +158,12 @@ func (s *Service) Password(ctx context.Context, a Attempt, password []byte) (*Id
 		}
 		return nil, err
 	}
-	return f.identity(a.Door, f.login.Hash), nil
+	who := f.identity(a)
+	who.hash = f.login.Hash
+	if a.shownKeyOf(f.login.ID) {
+		who.key = a.Half.key
+	}
+	return who, nil
 }
 
 func (s *Service) password(ctx context.Context, a Attempt, password []byte) (_ *found, outcome string, _ error) {
@@ -170,7 +176,7 @@ func (s *Service) password(ctx context.Context, a Attempt, password []byte) (_ *
 		stored = f.login.Hash
 	}
 	complete := f.login != nil && f.allowed && stored != "" &&
-		(a.Half == f.login.ID || a.Half == uuid.Nil && !f.account.RequireBoth)
+		(a.shownKeyOf(f.login.ID) || a.Half == nil && !f.account.RequireBoth)
 	pay := s.budgets(a, f)
 	if ok, err := s.peek(ctx, pay); err != nil || !ok {
 		return nil, "throttled", refusedOr(err)
@@ -179,7 +185,7 @@ func (s *Service) password(ctx context.Context, a Attempt, password []byte) (_ *
 		s.succeeded(ctx, a, f, "password", nil)
 		return f, "ok", nil
 	}
-	if err := s.hashing.enter(ctx, f.known || f.login != nil && a.Half == f.login.ID); err != nil {
+	if err := s.hashing.enter(ctx, f.known || f.login != nil && a.shownKeyOf(f.login.ID)); err != nil {
 		return nil, "busy", err
 	}
 	defer s.hashing.leave()
@@ -229,31 +235,44 @@ func (s *Service) peek(ctx context.Context, pay []budget) (ok bool, err error) {
 }
 
 // StillValid reports whether somebody who is signed in would still be let in:
-// the account is open, and the login, its door and the password or key that
-// opened it are there.
+// the account is open, the login, its door and the password or key that opened
+// it are there, both of them when the account asks for both, and the address is
+// one to sign in from.
 func (s *Service) StillValid(ctx context.Context, who *Identity) bool {
-	valid := false
-	err := s.catalog.View(ctx, func(tx *catalog.Tx) error {
-		l, err := tx.Login(who.Login)
-		if err != nil {
+	f, err := s.signedIn(ctx, who)
+	if err == nil && f != nil {
+		f.allowed, err = s.allowed(ctx, Attempt{Source: who.source, Door: who.door}, f)
+	}
+	if err != nil {
+		// When the gateway cannot tell, nobody is thrown out for it; when the
+		// account's keys are gone, it can.
+		return !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Locked)
+	}
+	return f != nil && f.allowed
+}
+
+// signedIn reads who is signed in, nil when what let him in does not any more.
+func (s *Service) signedIn(ctx context.Context, who *Identity) (*found, error) {
+	f := new(found)
+	err := s.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+		if f.login, err = tx.Login(who.Login); err != nil {
 			return err
 		}
-		acc, err := tx.Account(l.Account)
-		if err != nil {
+		if f.account, err = tx.Account(f.login.Account); err != nil {
 			return err
 		}
-		keys, err := tx.LoginKeys(l.ID)
-		if err != nil {
-			return err
-		}
-		shown := l.Hash != "" && l.Hash == who.proof
-		for _, k := range keys {
-			shown = shown || k.Fingerprint == who.proof
-		}
-		door := who.door == SFTP && l.SFTP || who.door == Portal && l.Portal
-		valid = shown && door && acc.State == catalog.AccountOpen && Role(l.Role) == who.Role
-		return nil
+		f.keys, err = tx.LoginKeys(f.login.ID)
+		return err
 	})
-	// When the catalog cannot answer, nobody is thrown out for it.
-	return valid || err != nil && !fault.Is(err, fault.NotFound)
+	if err != nil {
+		return nil, err
+	}
+	password := who.hash != "" && who.hash == f.login.Hash
+	key := who.key != "" && slices.ContainsFunc(f.keys, func(k *catalog.LoginKey) bool { return k.Fingerprint == who.key })
+	stands := (password || who.hash == "") && (key || who.key == "") && (password || key)
+	if !stands || f.account.RequireBoth && !(password && key) ||
+		f.account.State != catalog.AccountOpen || Role(f.login.Role) != who.Role {
+		return nil, nil
+	}
+	return f, nil
 }

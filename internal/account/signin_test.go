@@ -197,22 +197,27 @@ func TestBothMeansKeyThenPassword(t *testing.T) {
 	if _, err := o.SetAccount(ctx, "test", "acme", Change{RequireBoth: &yes}); err != nil {
 		t.Fatal(err)
 	}
-	password := "åtta tecken!"
+	password, otherPassword := "åtta tecken!", "andra tecken!"
 	l, _ := o.add(NewLogin{Username: "eva", SSHKeys: []string{line}, Password: []byte(password)})
-	other, otherPassword := o.add(NewLogin{Username: "bo"})
+	otherLine, otherBlob := newKey(t)
+	o.add(NewLogin{Username: "bo", SSHKeys: []string{otherLine}, Password: []byte(otherPassword)})
 	a := Attempt{Username: "eva", Source: home, Door: SFTP}
 	who, err := o.VerifiedKey(ctx, a, blob)
 	if err != nil || !who.NeedsPassword {
 		t.Fatalf("%+v %v", who, err)
 	}
 	wantKind(t, o.try("eva", password, home), fault.Denied) // a password alone, though right
-	a.Half = other.ID
+	other, err := o.VerifiedKey(ctx, Attempt{Username: "bo", Source: home, Door: SFTP}, otherBlob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Half = other
 	_, err = o.Password(ctx, a, []byte(password))
 	wantKind(t, err, fault.Denied) // somebody else's half
-	a.Half = l.ID
-	_, err = o.Password(ctx, Attempt{Username: "bo", Source: home, Door: SFTP, Half: l.ID}, []byte(otherPassword))
+	a.Half = who
+	_, err = o.Password(ctx, Attempt{Username: "bo", Source: home, Door: SFTP, Half: who}, []byte(otherPassword))
 	wantKind(t, err, fault.Denied)
-	if who, err = o.Password(ctx, a, []byte(password)); err != nil || who.Login != l.ID || who.NeedsPassword {
+	if who, err = o.Password(ctx, a, []byte(password)); err != nil || who.Login != l.ID || who.NeedsPassword || !o.StillValid(ctx, who) {
 		t.Fatalf("%+v %v", who, err)
 	}
 	// Strangers who try passwords do not reach the budget behind the key.

@@ -83,7 +83,7 @@ func (s *Service) strangersBudget(l *catalog.Login) budget {
 func (s *Service) budgets(a Attempt, f *found) []budget {
 	source := s.sourceMAC(a.Source)
 	switch {
-	case f.login != nil && a.Half == f.login.ID:
+	case f.login != nil && a.shownKeyOf(f.login.ID):
 		return []budget{{mac(s.throttle, "after key", f.login.ID[:]), afterKey, false}}
 	case f.known:
 		return []budget{{mac(s.throttle, "known", f.login.ID[:], source), perKnown, false}}
