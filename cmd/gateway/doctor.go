@@ -27,19 +27,19 @@ import (
 	"sealgate/internal/terminal"
 )
 
-// finding is what doctor has to say about one thing.
+// finding is a portal.Finding, made here.
 type finding struct {
 	Check  string `json:"check"`
-	Status string `json:"status"` // ok, warning or failed
+	Status string `json:"status"`
 	Found  string `json:"found"`
-	Do     string `json:"do,omitempty"` // what to do about it
+	Do     string `json:"do,omitempty"`
 }
 
 // The states of a finding.
 const (
-	fine    = "ok"
-	warning = "warning"
-	failed  = "failed"
+	fine    = portal.Fine
+	warning = portal.Warned
+	failed  = portal.Failing
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -48,7 +48,9 @@ func (a *app) doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Check the machine and the data directory; says what to do",
 		Long: "Check disk sync, permissions, room, clock, keys, listeners and algorithms, of a running or a\n" +
-			"stopped gateway. Exit code 1: something has to be done.",
+			"stopped gateway: certificates that end soon, keys that are missing for the year or not confirmed,\n" +
+			"tokens that do not answer, a copy of the keys that is too old. Exit code 1: something has to be\n" +
+			"done at once; warnings alone give 0.",
 		Example: cli.Examples("doctor", "doctor --data /var/lib/sealgate --json"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -198,23 +200,19 @@ func checkCPU() finding {
 
 // checkGateway asks the running gateway, or opens what a stopped one left.
 func (a *app) checkGateway(ctx context.Context, cfg *config.Config) []finding {
-	var k portal.KeyStore
 	c := client.New(cfg.Data)
-	err := c.Get(ctx, "/keys", nil, &k)
+	list, err := askGateway(ctx, c)
 	switch {
 	case err == nil:
-		return []finding{
-			{"gateway", fine, "it is running", ""},
-			{"keys", fine, fmt.Sprintf("open; keys of %d accounts, generation %d", k.Accounts, k.Generation), ""},
-		}
+		return list
 	case !errors.Is(err, client.ErrNoAnswer):
 		return []finding{{"gateway", failed, cli.Sentence(err), "see its log"}}
 	}
-	list := []finding{{"gateway", fine, "it is not running", ""}}
+	list = []finding{{"gateway", fine, "it is not running", ""}}
 	if _, err := os.Stat(filepath.Join(cfg.Data, backup.Catalog)); err != nil {
 		return append(list, finding{"data", failed, "there is no gateway in " + cfg.Data, "gateway init"})
 	}
-	list = append(list, a.checkStores(ctx, cfg))
+	list = append(list, a.checkStores(ctx, cfg)...)
 	list = append(list, checkListen("sftp.listen", cfg.SFTP.Listen))
 	if cfg.Metrics.Listen != "" {
 		list = append(list, checkListen("metrics.listen", cfg.Metrics.Listen))
@@ -222,21 +220,49 @@ func (a *app) checkGateway(ctx context.Context, cfg *config.Config) []finding {
 	return list
 }
 
-func (a *app) checkStores(ctx context.Context, cfg *config.Config) finding {
+func askGateway(ctx context.Context, c *client.Client) ([]finding, error) {
+	var k portal.KeyStore
+	if err := c.Get(ctx, "/keys", nil, &k); err != nil {
+		return nil, err
+	}
+	var found []portal.Finding
+	if err := c.Get(ctx, "/doctor", nil, &found); err != nil {
+		return nil, err
+	}
+	return append([]finding{{"gateway", fine, "it is running", ""}, openKeys(&k)}, findings(found)...), nil
+}
+
+func openKeys(k *portal.KeyStore) finding {
+	return finding{"keys", fine, fmt.Sprintf("open; keys of %d accounts, generation %d", k.Accounts, k.Generation), ""}
+}
+
+func findings(found []portal.Finding) []finding {
+	list := make([]finding, 0, len(found))
+	for _, f := range found {
+		list = append(list, finding(f))
+	}
+	return list
+}
+
+func (a *app) checkStores(ctx context.Context, cfg *config.Config) []finding {
 	s, err := a.openStores(ctx, cfg, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		do := "see gateway keys restore"
 		if !fault.Is(err, fault.Locked) {
 			do = "see gateway restore"
 		}
-		return finding{"keys", failed, cli.Sentence(err), do}
+		return []finding{{"keys", failed, cli.Sentence(err), do}}
 	}
 	defer s.close()
 	k, err := api.KeyStore(s.keys)
 	if err != nil {
-		return finding{"keys", failed, cli.Sentence(err), "see gateway keys restore"}
+		return []finding{{"keys", failed, cli.Sentence(err), "see gateway keys restore"}}
 	}
-	return finding{"keys", fine, fmt.Sprintf("open; keys of %d accounts, generation %d", k.Accounts, k.Generation), ""}
+	found, err := api.KeyHealth(ctx, s.accounts, s.custody, s.keys)
+	if err != nil {
+		return []finding{openKeys(k), {"keys", failed, cli.Sentence(err), "see gateway keys restore"}}
+	}
+	return append([]finding{openKeys(k)}, findings(found)...)
 }
 
 func checkListen(setting, addr string) finding {

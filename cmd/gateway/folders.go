@@ -52,8 +52,16 @@ func (f outFolder) Remove(ctx context.Context, account, login uuid.UUID, ref sft
 // keptFolder is an account's kept files as the SFTP server shows them under /kept.
 type keptFolder struct{ box *outbox.Outbox }
 
-func (f keptFolder) List(ctx context.Context, account uuid.UUID) ([]sftpd.Item, error) {
-	found, err := f.box.Kept(ctx, account)
+func (f keptFolder) Pages(ctx context.Context, account uuid.UUID) (sftpd.Pages, error) {
+	pages, err := f.box.KeptPages(ctx, account)
+	return keptPages{pages}, err
+}
+
+// keptPages is the list of them.
+type keptPages struct{ *outbox.Pages }
+
+func (p keptPages) Next(ctx context.Context) ([]sftpd.Item, error) {
+	found, err := p.Pages.Next(ctx)
 	return items(found), err
 }
 

@@ -79,7 +79,7 @@ func (a *app) init(ctx context.Context, cfg *config.Config, operator string) err
 			return err
 		}
 	}
-	m := made{Data: cfg.Data, Keys: a.keyDir(cfg), Master: a.master(cfg).String(), Operator: operator, MoveIt: masterInside(cfg)}
+	m := made{Data: cfg.Data, Keys: a.keyDir(cfg), Master: s.keys.MasterSource(), Operator: operator, MoveIt: masterInside(cfg)}
 	return a.Print(m, func(w io.Writer) error { return a.welcome(w, m) })
 }
 
@@ -139,7 +139,7 @@ func (a *app) makeKeys(ctx context.Context, cfg *config.Config) error {
 	if !a.JSON && terminal.IsTerminal(a.Err) {
 		a.Say("Making keys; the RSA host key takes a moment.")
 	}
-	store, err := keys.Create(ctx, dir, a.master(cfg), keys.Options{})
+	store, err := keys.Create(ctx, dir, a.newMaster(cfg.Keys.Master), keys.Options{})
 	if fault.Is(err, fault.Exists) {
 		return nil
 	}

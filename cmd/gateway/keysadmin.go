@@ -11,9 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
-	"sealgate/internal/config"
 	"sealgate/internal/durable"
-	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/api"
@@ -69,15 +67,23 @@ func writeKeyStore(w io.Writer, k portal.KeyStore) error {
 	t := terminal.NewTable("KEY STORE", k.Dir)
 	t.Row("master key", k.Master)
 	t.Row("generation", fmt.Sprint(k.Generation))
-	t.Row("identity", k.Identity)
+	t.Row("identity", k.Signs)
 	for _, h := range k.HostKeys {
 		t.Row("host key", h.Fingerprint+" "+h.Type)
 	}
 	t.Row("accounts", fmt.Sprint(k.Accounts))
+	t.Row("copy", orNone(k.Copy))
 	for _, i := range k.IngestKeys {
 		t.Row("ingest key", i.Day+" "+i.Fingerprint)
 	}
 	return cli.WriteTable(w, t)
+}
+
+func orNone(s *string) string {
+	if s == nil {
+		return "none was ever made"
+	}
+	return *s
 }
 
 func (a *app) keysBackup() *cobra.Command {
@@ -85,8 +91,9 @@ func (a *app) keysBackup() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Write the key store to a file",
 		Long: "Write the key store, wrapped by its master key, to a file of mode 0600, replacing an earlier\n" +
-			"copy. Ingest keys and the master key are not in it. Keep it apart from data backups.\n" +
-			"Works on a running and on a stopped gateway.",
+			"copy. Ingest keys and the master key are not in it. Keep it apart from data backups. The place is\n" +
+			"remembered: a key that is removed later is taken out of this copy, too, when it can be\n" +
+			"reached. Works on a running and on a stopped gateway.",
 		Example: cli.Examples("keys backup /media/safe/sealgate-keys.json"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -142,7 +149,8 @@ func (a *app) keysRestore() *cobra.Command {
 				return err
 			}
 			defer lock.Unlock() //nolint:errcheck // the end of the process unlocks, too
-			store, err := keys.Restore(cmd.Context(), args[0], a.keyDir(cfg), a.master(cfg), keys.Options{})
+			defer a.forget()
+			store, err := keys.Restore(cmd.Context(), args[0], a.keyDir(cfg), a.master(cfg.Keys.Master), keys.Options{})
 			if err != nil {
 				return cli.Local(args[0], err)
 			}
@@ -150,63 +158,4 @@ func (a *app) keysRestore() *cobra.Command {
 			return a.Done("restored " + a.keyDir(cfg))
 		},
 	}
-}
-
-func (a *app) keysRotate() *cobra.Command {
-	return &cobra.Command{
-		Use:   "rotate-master",
-		Short: "Wrap the key store anew under a new master key",
-		Long: "Wrap the key store anew under a new master key, which makes every older copy of the wrapped\n" +
-			"keys dead to who gets the new one. A master key in a file is replaced there; a new\n" +
-			"passphrase is asked for. Copies made by keys backup stay under the old master key: make a\n" +
-			"new one.",
-		Example: cli.Examples("keys rotate-master"),
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.settings("", nil)
-			if err != nil {
-				return err
-			}
-			c, err := a.Gateway()
-			if err != nil {
-				return err
-			}
-			in := map[string]string{}
-			// Ask for the new passphrase only when there is a gateway to give it to;
-			// on a stopped one the old passphrase comes first.
-			if cfg.Keys.Master.Kind == config.MasterPassphrase && c.Get(cmd.Context(), "/keys", nil, nil) == nil {
-				text, err := a.Passphrase("New passphrase: ")
-				if err != nil {
-					return err
-				}
-				in["passphrase"] = string(text)
-			}
-			err = a.either(
-				cmd.Context(),
-				func(c *client.Client) error { return c.Post(cmd.Context(), "/keys/rotate-master", in, nil) },
-				func(s *stores) error {
-					return rotateMaster(cmd.Context(), s, func() ([]byte, error) { return a.Passphrase("New passphrase: ") })
-				},
-			)
-			if err != nil {
-				return err
-			}
-			return a.Done("the key store is under a new master key; make a new keys backup")
-		},
-	}
-}
-
-// rotateMaster replaces the master key where the configuration says it is.
-func rotateMaster(ctx context.Context, s *stores, passphrase func() ([]byte, error)) error {
-	switch m := s.cfg.Keys.Master; m.Kind {
-	case config.MasterFile:
-		to, install, err := keys.ReplaceMasterFile(m.Name)
-		if err != nil {
-			return err
-		}
-		return s.keys.RotateMaster(ctx, to, install)
-	case config.MasterPassphrase:
-		return s.keys.RotateMaster(ctx, keys.MasterPassphrase(passphrase), nil)
-	}
-	return fault.New(fault.Invalid, "keys: rotate", "the master key is a credential that somebody else keeps: set keys.master to a file or a passphrase first")
 }

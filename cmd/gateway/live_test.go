@@ -26,8 +26,9 @@ type running struct {
 	done chan error
 }
 
-// serve [FLAG...] starts a gateway on $SEALGATE_DATA and waits for its ready line.
-// What it printed is in the file serve.out; $SFTP is its address.
+// serve [FILE] starts a gateway on $SEALGATE_DATA, with the file as its standard
+// input, and waits for its ready line. What it printed is in the file serve.out;
+// $SFTP is its address.
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	program := ""
 	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
@@ -36,9 +37,14 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 			break
 		}
 	}
-	cmd := exec.Command(program, append([]string{"serve", "--sftp-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"}, args...)...)
+	cmd := exec.Command(program, "serve", "--sftp-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = []string{"SEALGATE_DATA=" + ts.Getenv("SEALGATE_DATA"), "PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "SEALGATE_KEYS_MASTER=" + ts.Getenv("SEALGATE_KEYS_MASTER"), "SEALGATE_KEYS_EXPORT=" + ts.Getenv("SEALGATE_KEYS_EXPORT"), "XDG_RUNTIME_DIR=" + ts.Getenv("XDG_RUNTIME_DIR")}
+	for _, name := range []string{"SEALGATE_DATA", "SEALGATE_KEYS_MASTER", "SEALGATE_KEYS_EXPORT", "CREDENTIALS_DIRECTORY", "XDG_RUNTIME_DIR", "PATH", "HOME"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	if len(args) > 0 {
+		cmd.Stdin = strings.NewReader(ts.ReadFile(args[0]))
+	}
 	errors, err := os.Create(ts.MkAbs("serve.err"))
 	ts.Check(err)
 	cmd.Stderr = errors
@@ -88,31 +94,42 @@ func stop(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 // put LOGIN.json LOCAL REMOTE uploads a file by SFTP with the password in the JSON
-// that login add printed.
+// that login add printed. Negated, it wants the sign-in or the file refused.
 func put(ts *testscript.TestScript, neg bool, args []string) {
 	var login struct{ Username, Password string }
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &login))
-	conn, err := ssh.Dial("tcp", ts.Getenv("SFTP"), &ssh.ClientConfig{
-		User: login.Username, Auth: []ssh.AuthMethod{ssh.Password(login.Password)},
+	err := upload(ts.Getenv("SFTP"), login.Username, login.Password, args[2], ts.ReadFile(args[1]))
+	if neg && err == nil {
+		ts.Fatalf("the file was taken")
+	}
+	if !neg {
+		ts.Check(err)
+	}
+}
+
+func upload(addr, user, password, name, content string) error {
+	conn, err := ssh.Dial("tcp", addr, &ssh.ClientConfig{
+		User: user, Auth: []ssh.AuthMethod{ssh.Password(password)},
 		HostKeyCallback: ssh.InsecureIgnoreHostKey(), //nolint:gosec // the gateway of this test
 		Timeout:         30 * time.Second,
 	})
-	if neg {
-		if err == nil {
-			ts.Fatalf("signed in")
-		}
-		return
+	if err != nil {
+		return err
 	}
-	ts.Check(err)
 	defer conn.Close()
 	client, err := sftp.NewClient(conn)
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	defer client.Close()
-	f, err := client.Create(args[2])
-	ts.Check(err)
-	_, err = io.Copy(f, strings.NewReader(ts.ReadFile(args[1])))
-	ts.Check(err)
-	ts.Check(f.Close())
+	f, err := client.Create(name)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(f, strings.NewReader(content)); err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // value NAME FILE PATH puts a value of a JSON file into the environment.

@@ -23,7 +23,7 @@ var version = "unknown"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // who asks a second time does not wait for anything
-	a := &app{&cli.App{
+	a := &app{App: &cli.App{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Getenv: os.Getenv, Environ: os.Environ, Now: time.Now,
 		Locale: terminal.LocaleOf(os.Getenv),
@@ -34,4 +34,7 @@ func main() {
 }
 
 // app is one run of the program; the commands of this package are its methods.
-type app struct{ *cli.App }
+type app struct {
+	*cli.App
+	typed []byte // the master key's passphrase, between the question and its last use
+}

@@ -36,6 +36,8 @@ func (a *app) root() *cobra.Command {
 	for _, cmd := range append(
 		use.Commands(a.App),
 		cli.Group("access-key", "The second half of the lock", accessKey...),
+		cli.Group("statement", "Signed statements about keys and files that were destroyed", append(use.Statements(a.App), offline.VerifyReceipt(a.App))...),
+		cli.Group("receipt", "Signed receipts of files", use.Receipt(a.App), offline.VerifyReceipt(a.App)),
 		cli.Group("audit", "What happened, and the proof that nobody changed the record", use.Audit(a.App), a.auditVerify()),
 	) {
 		root.AddCommand(cli.InGroup("use", cmd))

@@ -15,18 +15,12 @@ import (
 	"sealgate/internal/cli"
 	"sealgate/internal/config"
 	"sealgate/internal/fault"
-	"sealgate/internal/indexer"
 	"sealgate/internal/keys"
 	"sealgate/internal/logging"
 	"sealgate/internal/metrics"
-	"sealgate/internal/payment"
 	"sealgate/internal/portal/api"
 	"sealgate/internal/store/catalog"
-	"sealgate/internal/transfer/bodies"
-	"sealgate/internal/transfer/intake"
-	"sealgate/internal/transfer/outbox"
 	"sealgate/internal/transfer/sftpd"
-	"sealgate/internal/work"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -59,8 +53,7 @@ func (a *app) serveCommand() *cobra.Command {
 	return cmd
 }
 
-// serve builds a gateway in the order of a file's journey, and runs it until ctx
-// ends.
+// serve builds a gateway on its stores, and runs it until ctx ends.
 func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 	log := logging.New(a.Err, cfg.Log.Level, cfg.Log.JSON)
 	slog.SetDefault(log)
@@ -81,44 +74,19 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 	if err := s.accounts.EnsureSystem(ctx); err != nil {
 		return err
 	}
-	if err := s.custody.ChangeDay(ctx); err != nil {
+
+	j := a.journey(s, log, counts)
+	if err := j.settle(ctx); err != nil {
 		return err
 	}
-
-	// How files come in, are opened, wait to be fetched, and are indexed.
-	room := func() (free, total int64, err error) { return diskSpace(cfg.Data) }
-	in := intake.New(s.catalog, s.vault, s.custody, intake.Options{Node: s.node, Now: a.Now, Log: log, Space: room, Observe: counts.Arrival})
-	contents := bodies.New(s.catalog, s.vault, s.custody)
-	out := outbox.New(s.catalog, contents, s.custody, in, a.Now)
-	reader := indexer.New(s.catalog, s.databases, contents, s.custody, indexer.Options{
-		Now: a.Now, Log: log,
-		Observe: func(s payment.Summary, took time.Duration) {
-			format := "unknown"
-			if s.Format != nil {
-				format = *s.Format
-			}
-			counts.Indexed(format, string(s.Outcome), took)
-		},
-	})
-	jobs := work.NewRunner(s.catalog, map[string]work.Handler{
-		catalog.IndexJob:  reader.Handle,
-		indexer.AnswerJob: out.Answer,
-		outbox.ExpireJob:  out.Expire,
-	}, work.Options{Worker: s.node, Workers: workers(), Lease: 5 * time.Minute, Now: a.Now, Log: log, Busy: in.Busy})
-
-	// The doors.
 	door, err := sftpd.New(sftpd.Options{
-		HostKeys: s.keys.HostKeys(), SignIn: s.accounts, Intake: in, Outbox: outFolder{out}, Kept: keptFolder{out},
-		Space: room, Now: a.Now, Log: log, Metrics: counts, IdleTimeout: cfg.SFTP.IdleTimeout,
+		HostKeys: s.keys.HostKeys(), SignIn: s.accounts, Intake: j.in, Outbox: outFolder{j.out}, Kept: keptFolder{j.out},
+		Space: s.room, Now: a.Now, Log: log, Metrics: counts, IdleTimeout: cfg.SFTP.IdleTimeout,
 	})
 	if err != nil {
 		return err
 	}
-	control := api.New(api.Services{
-		Accounts: s.accounts, Catalog: s.catalog, Custody: s.custody, Keys: s.keys, Databases: s.databases,
-		Bodies: contents, Indexer: reader, Intake: in, Outbox: out, Machine: machine{a, s}, Now: a.Now, Log: log,
-		ExportKeys: cfg.Keys.Export, Version: version,
-	})
+	control := api.New(j.services(machine{a, s}))
 	signer, err := audit.NewSigner(s.keys.Identity())
 	if err != nil {
 		return fault.Wrap(fault.Internal, "serve", err)
@@ -130,15 +98,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	defer ls.close()
-	behind := []part{
-		{"keys of the day", s.custody.Run},
-		{"audit", func(ctx context.Context) error { return s.catalog.Run(ctx, signer) }},
-		{"account databases", s.databases.Run},
-		{"accounts", s.accounts.Run},
-		{"intake", in.Run},
-		{"jobs", jobs.Run},
-		{"catalog", s.watch},
-	}
+	behind := append(j.parts(), part{"audit", func(ctx context.Context) error { return s.catalog.Run(ctx, signer) }})
 	front := []part{
 		{"sftp", func(ctx context.Context) error { return door.Run(ctx, ls.sftp) }},
 		{"control socket", func(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -54,7 +55,9 @@ func (a *app) openStores(ctx context.Context, cfg *config.Config, log *slog.Logg
 	if s.lock, err = lockData(cfg.Data); err != nil {
 		return nil, err
 	}
-	if s.keys, err = keys.Open(ctx, a.keyDir(cfg), a.master(cfg), keys.Options{}); err != nil {
+	s.keys, err = keys.Open(ctx, a.keyDir(cfg), a.master(cfg.Keys.Master), keys.Options{})
+	a.forget()
+	if err != nil {
 		return nil, err
 	}
 	if s.catalog, err = catalog.Open(ctx, filepath.Join(cfg.Data, backup.Catalog), catalog.Options{Now: a.Now}); err != nil {
@@ -102,6 +105,9 @@ func (s *stores) close() {
 	}
 }
 
+// room is how much of the data directory's disk is free.
+func (s *stores) room() (free, total int64, err error) { return diskSpace(s.cfg.Data) }
+
 func (a *app) keyDir(cfg *config.Config) string { return filepath.Join(cfg.Data, backup.Keys) }
 
 const nodeSetting = "node"
@@ -119,16 +125,38 @@ func nodeName(ctx context.Context, cat *catalog.Catalog) (name string, err error
 	return name, err
 }
 
-// master is where the configuration says that the master key is.
-func (a *app) master(cfg *config.Config) keys.Master {
-	switch m := cfg.Keys.Master; m.Kind {
+// master is where a master key lies, as the configuration names it. A passphrase is
+// asked for once, whatever of the store has to be tried with it, until forget.
+func (a *app) master(m config.Master) keys.Master {
+	return a.masterBy(m, func() ([]byte, error) { return a.Passphrase("Passphrase of the master key: ") })
+}
+
+// newMaster is a source for a master key that is used from now on: a passphrase is
+// asked for twice.
+func (a *app) newMaster(m config.Master) keys.Master {
+	return a.masterBy(m, func() ([]byte, error) { return a.NewPassphrase("New passphrase of the master key: ") })
+}
+
+func (a *app) masterBy(m config.Master, ask func() ([]byte, error)) keys.Master {
+	switch m.Kind {
 	case config.MasterCredential:
 		return keys.MasterCredential(m.Name)
 	case config.MasterPassphrase:
-		return keys.MasterPassphrase(func() ([]byte, error) { return a.Passphrase("Passphrase of the master key: ") })
+		return keys.MasterPassphrase(func() (_ []byte, err error) {
+			if a.typed == nil {
+				a.typed, err = ask()
+			}
+			return bytes.Clone(a.typed), err
+		})
 	default:
 		return keys.MasterFile(m.Name)
 	}
+}
+
+// forget wipes the passphrase that was typed.
+func (a *app) forget() {
+	clear(a.typed)
+	a.typed = nil
 }
 
 // stopped runs act on the stores of a gateway that is not running.

@@ -32,7 +32,7 @@ func TestUnitIsOneThatStarts(t *testing.T) {
 	}
 
 	command := strings.Fields(strings.Join(unit["ExecStart"], " "))
-	a := &app{&cli.App{Locale: terminal.Plain}}
+	a := &app{App: &cli.App{Locale: terminal.Plain}}
 	root := a.root()
 	cmd, rest, err := root.Find(command[1:])
 	if err != nil || cmd.Name() != "serve" {

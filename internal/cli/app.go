@@ -11,6 +11,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -83,23 +84,30 @@ func (a *App) Done(text string) error {
 	})
 }
 
-// ReadSecret reads a secret from standard input: its first line, or all of it.
+// ReadSecret reads the next line of standard input, and nothing after it: a
+// command may ask for two.
 func (a *App) ReadSecret() (string, error) {
-	text, err := io.ReadAll(io.LimitReader(a.In, maxKeyFile))
-	if err != nil {
-		return "", fault.Wrap(fault.Internal, "read secret", err)
-	}
-	for i, b := range text {
-		if b == '\n' || b == '\r' {
-			text = text[:i]
+	var text []byte
+	b := make([]byte, 1)
+	for len(text) < maxSecret {
+		n, err := a.In.Read(b)
+		if n == 0 && err == io.EOF || n == 1 && b[0] == '\n' {
 			break
 		}
+		if n == 0 && err != nil {
+			return "", fault.Wrap(fault.Internal, "read secret", err)
+		}
+		text = append(text, b[:n]...)
 	}
+	text = bytes.TrimRight(text, "\r")
 	if len(text) == 0 {
 		return "", Usage(fmt.Errorf("nothing came on standard input"))
 	}
 	return string(text), nil
 }
+
+// maxSecret bounds a line with a secret.
+const maxSecret = 4096
 
 // Print writes a command's data: v as one JSON value with --json, else what
 // human writes.
@@ -151,4 +159,26 @@ func (a *App) Passphrase(prompt string) ([]byte, error) {
 	}
 	text, err := a.ReadSecret()
 	return []byte(text), err
+}
+
+// NewPassphrase asks for a passphrase that is to be remembered: on the terminal
+// twice.
+func (a *App) NewPassphrase(prompt string) ([]byte, error) {
+	first, err := a.Passphrase(prompt)
+	if err != nil {
+		return nil, err
+	}
+	if in, ok := a.In.(*os.File); !ok || !terminal.IsTerminal(in) {
+		return first, nil
+	}
+	again, err := a.Passphrase("The same again: ")
+	defer clear(again)
+	if err == nil && !bytes.Equal(first, again) {
+		err = Usage(fmt.Errorf("the two are not the same; nothing was done"))
+	}
+	if err != nil {
+		clear(first)
+		return nil, err
+	}
+	return first, nil
 }

@@ -42,6 +42,20 @@ func ReadText(name string) (string, error) {
 	return ReadKey(name, func(text []byte) (string, error) { return string(text), nil })
 }
 
+// ReadLimited reads a file of at most this many bytes.
+func ReadLimited(name string, limit int64) ([]byte, error) {
+	f, _, err := OpenLocal(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = fault.New(fault.TooLarge, "read", "%s is larger than %d bytes", name, limit)
+	}
+	return text, Local(name, err)
+}
+
 // maxKeyFile bounds a key file: none of ours comes near.
 const maxKeyFile = 1 << 20
 

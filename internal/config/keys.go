@@ -103,6 +103,14 @@ func oneOf(dst *string, v string, words ...string) error {
 	return nil
 }
 
+// ParseMaster reads the source of a master key as it is written in keys.master.
+func ParseMaster(text string) (m Master, err error) {
+	if err := master(&m, text, ""); err != nil {
+		return m, fault.New(fault.Invalid, "config: master key", "%v", err)
+	}
+	return m, nil
+}
+
 func master(dst *Master, v, base string) error {
 	kind, name, _ := strings.Cut(v, ":")
 	switch {

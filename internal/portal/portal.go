@@ -21,7 +21,12 @@ type Account struct {
 	OperatorAccess  string    `json:"operator_access" enum:"on,asked,off"`
 	InShowFor       Duration  `json:"in_show_for"`
 	OutboxKeepFor   Duration  `json:"outbox_keep_for"`
+	KeyPeriod       string    `json:"key_period" enum:"none,year"`
+	Receipts        bool      `json:"receipts" doc:"a signed receipt of each file is put in the outbox"`
 	CreatedAt       time.Time `json:"created_at"`
+	// Of one account only, not in lists.
+	UnlockedUntil *time.Time `json:"unlocked_until,omitempty" doc:"the customer's access key is in the gateway's memory until then"`
+	Warnings      []Warning  `json:"warnings,omitempty"`
 }
 
 // AccountChange is what may be set of an account; what is absent stays.
@@ -31,13 +36,17 @@ type AccountChange struct {
 	OperatorAccess *string   `json:"operator_access,omitempty" enum:"on,asked,off"`
 	InShowFor      *Duration `json:"in_show_for,omitempty"`
 	OutboxKeepFor  *Duration `json:"outbox_keep_for,omitempty"`
+	KeyPeriod      *string   `json:"key_period,omitempty" enum:"none,year"`
+	Receipts       *bool     `json:"receipts,omitempty"`
 }
 
 // NewAccount asks for an account. Without a certificate the gateway makes one.
 type NewAccount struct {
 	Name           string `json:"name"`
 	Certificate    string `json:"certificate,omitempty" doc:"PEM"`
-	CertificateKey string `json:"certificate_key,omitempty" doc:"PKCS#8 PEM"`
+	CertificateKey string `json:"certificate_key,omitempty" doc:"PKCS#8 PEM, or the pkcs11: URI of a key in a token"`
+	Keys           string `json:"keys,omitempty" enum:"gateway,customer"`
+	AccessKey      string `json:"access_key,omitempty" doc:"public half of the customer's first access key, PEM"`
 	AccountChange
 }
 
@@ -108,42 +117,14 @@ type Link struct {
 	Until time.Time `json:"until"`
 }
 
-// Certificate is one certificate of an account.
-type Certificate struct {
-	Fingerprint string     `json:"fingerprint"`
-	Current     bool       `json:"current"`
-	KeyHere     bool       `json:"key_here"`
-	Subject     string     `json:"subject"`
-	Algorithm   string     `json:"algorithm"`
-	NotBefore   time.Time  `json:"not_before"`
-	NotAfter    time.Time  `json:"not_after"`
-	CreatedAt   time.Time  `json:"created_at"`
-	RemovedAt   *time.Time `json:"removed_at"`
-	PEM         string     `json:"pem"`
-}
-
-// AccessKey is one access key of an account.
-type AccessKey struct {
-	ID          string     `json:"id"`
-	Fingerprint string     `json:"fingerprint"`
-	Held        string     `json:"held" enum:"gateway,customer"`
-	Confirmed   bool       `json:"confirmed"`
-	CreatedAt   time.Time  `json:"created_at"`
-	RemovedAt   *time.Time `json:"removed_at"`
-}
-
-// Export is key material on its way out.
-type Export struct {
-	PEM    string `json:"pem"`
-	Public string `json:"public,omitempty"`
-}
-
 // KeyStore says what is in the key store, no secret.
 type KeyStore struct {
 	Dir        string      `json:"dir"`
 	Master     string      `json:"master" doc:"where the master key comes from"`
 	Generation int         `json:"generation" doc:"how many master keys the store has had"`
 	Identity   string      `json:"identity" doc:"public key of the gateway, Ed25519, hex"`
+	Signs      string      `json:"identity_fingerprint" doc:"SHA256:… of that key, by which receipts and statements name who signed"`
+	Copy       *string     `json:"copy" doc:"where keys backup wrote last"`
 	HostKeys   []SSHKey    `json:"host_keys"`
 	Accounts   int         `json:"accounts" doc:"that have keys here"`
 	IngestKeys []IngestKey `json:"ingest_keys"`

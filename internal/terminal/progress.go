@@ -41,6 +41,22 @@ func Meter(w io.Writer, what string) (step func(done, total int64), done func())
 	}, func() { _ = bar.Finish() }
 }
 
+// Counter shows a bar on w for work that is counted in things, not bytes; step does
+// nothing when nobody is looking. done clears the bar.
+func Counter(w io.Writer, what string) (step func(done, total int64), done func()) {
+	if !IsTerminal(w) {
+		return func(int64, int64) {}, func() {}
+	}
+	bar := progressbar.NewOptions64(-1,
+		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(Clean(what)), progressbar.OptionShowCount(),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
+	)
+	return func(done, total int64) {
+		bar.ChangeMax64(total)
+		_ = bar.Set64(done)
+	}, func() { _ = bar.Finish() }
+}
+
 func newBar(w io.Writer, size int64, what string) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(size,
 		progressbar.OptionSetWriter(w),

@@ -19,14 +19,43 @@ func (a *app) accessKeyList() *cobra.Command {
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return get(cmd.Context(), a, accountPath(args[0], "access-keys"), func(w io.Writer, list []portal.AccessKey) error {
-				t := terminal.NewTable("ID", "FINGERPRINT", "HELD BY", "CONFIRMED", "CREATED")
+				t := terminal.NewTable("ID", "PERIOD", "HELD BY", "STATE", ">FILES", "FINGERPRINT", "CREATED")
 				for _, k := range list {
-					t.Row(k.ID, k.Fingerprint, k.Held, cli.Yes(k.Confirmed), terminal.Time(k.CreatedAt))
+					t.Row(k.ID, orAll(k.Period), holder(k.Held), accessKeyState(k), a.Locale.Count(k.Files), k.Fingerprint, terminal.Time(k.CreatedAt))
 				}
 				return cli.WriteTable(w, t)
 			})
 		},
 	}
+}
+
+func orAll(period string) string {
+	if period == "" {
+		return "all"
+	}
+	return period
+}
+
+// holder says in words who holds an access key.
+func holder(held string) string {
+	if held == "passphrase" {
+		return "customer (passphrase)"
+	}
+	return held
+}
+
+func accessKeyState(k portal.AccessKey) string {
+	switch {
+	case k.RemovedAt != nil:
+		return "removed " + terminal.Time(*k.RemovedAt)
+	case k.RemoveAt != nil:
+		return "to be removed " + terminal.Time(*k.RemoveAt)
+	case !k.Confirmed:
+		return "not confirmed"
+	case k.UnlockedUntil != nil:
+		return "unlocked until " + terminal.Time(*k.UnlockedUntil)
+	}
+	return "in use"
 }
 
 func (a *app) accessKeyExport() *cobra.Command {

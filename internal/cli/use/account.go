@@ -14,18 +14,21 @@ import (
 
 func (a *app) accountCommand() *cobra.Command {
 	return cli.Group("account", "Customers and their policies",
-		a.accountAdd(), a.accountList(), a.accountShow(), a.accountSet(), a.accountRemove())
+		a.accountAdd(), a.accountList(), a.accountShow(), a.accountSet(), a.accountUnlock(), a.accountLock(), a.accountReseal(), a.accountRemove())
 }
 
 // policy are the flags of an account's policy.
 type policy struct {
-	content, operatorAccess           string
-	keepFor, inShowFor, outboxKeepFor portal.Duration
+	content, operatorAccess, keyPeriod string
+	keepFor, inShowFor, outboxKeepFor  portal.Duration
+	receipts                           bool
 }
 
 func (p *policy) flags(f *pflag.FlagSet) {
 	f.StringVar(&p.content, "content", "", "what happens to content after indexing: keep (default) or delete")
 	f.Var(&p.keepFor, "keep-for", "how long kept content is kept (default 400d)")
+	f.StringVar(&p.keyPeriod, "key-period", "", "none (default), or year: each year's files have access keys of their own, and go with them")
+	f.BoolVar(&p.receipts, "receipts", false, "put a signed receipt of each file into the outbox")
 	f.StringVar(&p.operatorAccess, "operator-access", "", "whether operators may see contents: on (default), asked or off")
 	f.Var(&p.inShowFor, "in-show-for", "how long /in shows what was uploaded (default 7d)")
 	f.Var(&p.outboxKeepFor, "outbox-keep-for", "how long the body of a delivered file is kept (default 30d)")
@@ -39,6 +42,8 @@ func (p *policy) change(f *pflag.FlagSet) portal.AccountChange {
 	given(f, "operator-access", &c.OperatorAccess, &p.operatorAccess)
 	given(f, "in-show-for", &c.InShowFor, &p.inShowFor)
 	given(f, "outbox-keep-for", &c.OutboxKeepFor, &p.outboxKeepFor)
+	given(f, "key-period", &c.KeyPeriod, &p.keyPeriod)
+	given(f, "receipts", &c.Receipts, &p.receipts)
 	return c
 }
 
@@ -51,22 +56,30 @@ func given[T any](f *pflag.FlagSet, name string, dst **T, value *T) {
 
 func (a *app) accountAdd() *cobra.Command {
 	var p policy
-	var cert, key string
+	var cert, key, held, accessKey string
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Make an account with its keys",
 		Long: "Make an account. The gateway makes its certificate and its access key, unless the customer\n" +
-			"brings a certificate with its key.",
-		Example: cli.Examples("account add acme", "account add acme --content delete", "account add acme --certificate acme.pem --certificate-key acme.key.pem"),
-		Args:    cobra.ExactArgs(1),
+			"brings a certificate with its key (see gateway certificate import). With --keys customer the access key\n" +
+			"stays with the customer: the gateway reads a file once, to index it, and never again. Nothing is\n" +
+			"accepted until he has confirmed his key (see gateway access-key add).",
+		Example: cli.Examples("account add acme", "account add acme --content delete", "account add acme --certificate acme.pem --certificate-key acme.key.pem",
+			"account add acme --keys customer --access-key acme.key.pub", "account add acme --key-period year --receipts"),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := portal.NewAccount{Name: args[0], AccountChange: p.change(cmd.Flags())}
+			in := portal.NewAccount{Name: args[0], Keys: held, AccountChange: p.change(cmd.Flags())}
 			var err error
+			if accessKey != "" {
+				if in.AccessKey, err = cli.ReadText(accessKey); err != nil {
+					return err
+				}
+			}
 			if cert != "" {
 				if in.Certificate, err = cli.ReadText(cert); err != nil {
 					return err
 				}
-				if in.CertificateKey, err = cli.ReadText(key); err != nil {
+				if in.CertificateKey, err = readKeyOrToken(key); err != nil {
 					return err
 				}
 			}
@@ -74,8 +87,10 @@ func (a *app) accountAdd() *cobra.Command {
 		},
 	}
 	p.flags(cmd.Flags())
+	cmd.Flags().StringVar(&held, "keys", "", "who holds the access key: gateway (default) or customer; it cannot be changed later")
+	cmd.Flags().StringVar(&accessKey, "access-key", "", "public half of the customer's access key (with --keys customer)")
 	cmd.Flags().StringVar(&cert, "certificate", "", "the customer's certificate, PEM")
-	cmd.Flags().StringVar(&key, "certificate-key", "", "its private key, PKCS#8 PEM")
+	cmd.Flags().StringVar(&key, "certificate-key", "", "its private key: PKCS#8 PEM file, or pkcs11: URI")
 	cmd.MarkFlagsRequiredTogether("certificate", "certificate-key")
 	return cmd
 }
@@ -163,10 +178,26 @@ func (a *app) writeAccount(w io.Writer, acct portal.Account) error {
 		content += " for " + acct.KeepFor.String()
 	}
 	t.Row("content", content)
-	t.Row("keys", acct.Keys)
+	keys := acct.Keys
+	if acct.KeyPeriod == "year" {
+		keys += ", other ones each year"
+	}
+	t.Row("access keys", keys)
+	if acct.UnlockedUntil != nil {
+		t.Row("unlocked until", terminal.Time(*acct.UnlockedUntil))
+	}
+	t.Row("receipts", cli.Yes(acct.Receipts))
 	t.Row("operator access", acct.OperatorAccess)
 	t.Row("in shows for", acct.InShowFor.String())
 	t.Row("outbox keeps for", acct.OutboxKeepFor.String())
 	t.Row("created", terminal.Time(acct.CreatedAt))
-	return cli.WriteTable(w, t)
+	if err := cli.WriteTable(w, t); err != nil {
+		return err
+	}
+	for _, warn := range acct.Warnings {
+		if _, err := fmt.Fprintln(w, "warning: "+terminal.Clean(warn.Message)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

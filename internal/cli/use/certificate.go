@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,26 +15,48 @@ import (
 )
 
 func (a *app) certificateCommand() *cobra.Command {
-	return cli.Group("certificate", "The first half of the lock", a.certificateList(), a.certificateShow(), a.certificateExport())
+	return cli.Group("certificate", "The first half of the lock",
+		a.certificateList(), a.certificateShow(), a.certificateRenew(), a.certificateImport(), a.certificateExport(), a.certificateRemove())
 }
 
 func (a *app) certificateList() *cobra.Command {
 	return &cobra.Command{
 		Use:               "ls ACCOUNT",
 		Short:             "List the certificates of an account",
+		Long:              "List the certificates of an account, with the number of files that are sealed under each.",
 		Example:           cli.Examples("certificate ls acme"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return get(cmd.Context(), a, accountPath(args[0], "certificates"), func(w io.Writer, list []portal.Certificate) error {
-				t := terminal.NewTable("FINGERPRINT", "CURRENT", "ALGORITHM", "SUBJECT", "VALID UNTIL", "KEY HERE")
+				t := terminal.NewTable("FINGERPRINT", "STATE", "ALGORITHM", "SUBJECT", "VALID UNTIL", ">FILES", "KEY HERE")
 				for _, c := range list {
-					t.Row(c.Fingerprint, cli.Yes(c.Current), c.Algorithm, c.Subject, terminal.Time(c.NotAfter), cli.Yes(c.KeyHere))
+					t.Row(c.Fingerprint, certificateState(c), c.Algorithm, c.Subject, terminal.Time(c.NotAfter), a.Locale.Count(c.Files), keyPlace(c))
 				}
 				return cli.WriteTable(w, t)
 			})
 		},
 	}
+}
+
+// certificateState says what a certificate is used for.
+func certificateState(c portal.Certificate) string {
+	switch {
+	case c.RemovedAt != nil:
+		return "removed " + terminal.Time(*c.RemovedAt)
+	case c.RemoveAt != nil:
+		return "to be removed " + terminal.Time(*c.RemoveAt)
+	case c.Current:
+		return "current"
+	}
+	return "old files"
+}
+
+func keyPlace(c portal.Certificate) string {
+	if c.Token != "" {
+		return "in a token"
+	}
+	return cli.Yes(c.KeyHere)
 }
 
 func (a *app) certificateShow() *cobra.Command {
@@ -65,10 +88,12 @@ func (a *app) showCertificate(ctx context.Context, account string) error {
 		return a.Print(c, func(w io.Writer) error {
 			t := terminal.NewTable("FINGERPRINT", c.Fingerprint)
 			t.Row("subject", c.Subject)
+			t.Row("state", certificateState(c))
+			t.Row("files", a.Locale.Count(c.Files))
 			t.Row("algorithm", c.Algorithm)
 			t.Row("valid from", terminal.Time(c.NotBefore))
 			t.Row("valid until", terminal.Time(c.NotAfter))
-			t.Row("key here", cli.Yes(c.KeyHere))
+			t.Row("key here", keyPlace(c))
 			if err := cli.WriteTable(w, t); err != nil {
 				return err
 			}
@@ -77,6 +102,99 @@ func (a *app) showCertificate(ctx context.Context, account string) error {
 		})
 	}
 	return fault.New(fault.NotFound, "certificate", "the account %s has no certificate", account)
+}
+
+func (a *app) certificateRenew() *cobra.Command {
+	return &cobra.Command{
+		Use:   "renew ACCOUNT",
+		Short: "Make a new certificate for new files; old ones still open",
+		Long: "Make a new certificate (EC P-256) for an account. New files are sealed under it. The older ones\n" +
+			"stay, because older files need them: certificate ls says how many. gateway account reseal\n" +
+			"seals these for the new certificate, too. A closed account is open again afterwards; what was\n" +
+			"lost when it was closed stays lost.",
+		Example:           cli.Examples("certificate renew acme"),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return post(cmd.Context(), a, accountPath(args[0], "certificates", "renew"), nil, writeNewCertificate)
+		},
+	}
+}
+
+func (a *app) certificateImport() *cobra.Command {
+	var in portal.NewCertificate
+	var cert, key string
+	cmd := &cobra.Command{
+		Use:   "import ACCOUNT",
+		Short: "Bring a certificate with its key for new files",
+		Long: "Bring a certificate: RSA of 3072 bits or more, EC P-256 or P-384, valid now, not forbidden to\n" +
+			"encipher keys; intermediates in the same file are checked. Its key is PKCS#8 PEM, not encrypted,\n" +
+			"or the pkcs11: URI (RFC 7512) of a key in a token, when the gateway was built for that. It is\n" +
+			"accepted once it has opened something sealed for it. New files are then sealed under it; with\n" +
+			"--also under the present one as well, so that either of the two keys opens them.",
+		Example: cli.Examples("certificate import acme --certificate acme.pem --certificate-key acme.key.pem",
+			"certificate import acme --certificate escrow.pem --certificate-key escrow.key.pem --also",
+			"certificate import acme --certificate acme.pem --certificate-key 'pkcs11:token=acme;object=files?pin-source=file:/etc/sealgate/pin'"),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if in.Certificate, err = cli.ReadText(cert); err != nil {
+				return err
+			}
+			if in.Key, err = readKeyOrToken(key); err != nil {
+				return err
+			}
+			return post(cmd.Context(), a, accountPath(args[0], "certificates"), in, writeNewCertificate)
+		},
+	}
+	cmd.Flags().StringVar(&cert, "certificate", "", "the certificate, PEM")
+	cmd.Flags().StringVar(&key, "certificate-key", "", "its private key: PKCS#8 PEM file, or pkcs11: URI")
+	cmd.Flags().BoolVar(&in.Also, "also", false, "beside the present certificate, not in its place")
+	cli.Required(cmd, "certificate", "certificate-key")
+	return cmd
+}
+
+// readKeyOrToken reads a key file; the URI of a key in a token stands for itself.
+func readKeyOrToken(name string) (string, error) {
+	if strings.HasPrefix(name, "pkcs11:") {
+		return name, nil
+	}
+	return cli.ReadText(name)
+}
+
+func writeNewCertificate(w io.Writer, c portal.Certificate) error {
+	t := terminal.NewTable("FINGERPRINT", c.Fingerprint)
+	t.Row("state", certificateState(c))
+	t.Row("subject", c.Subject)
+	t.Row("algorithm", c.Algorithm)
+	t.Row("valid until", terminal.Time(c.NotAfter))
+	t.Row("key here", keyPlace(c))
+	if err := cli.WriteTable(w, t); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, "\nThe key is in one place only: make a new gateway keys backup.")
+	return err
+}
+
+func (a *app) certificateRemove() *cobra.Command {
+	var r removal
+	cmd := &cobra.Command{
+		Use:   "rm ACCOUNT FINGERPRINT",
+		Short: "Destroy a certificate's key: what is sealed under it alone is lost for ever",
+		Long: "Destroy a certificate's key. Files that no other certificate of the account opens can never be\n" +
+			"read again, here and in every backup. Without its last certificate the account is closed: its\n" +
+			"file names and usernames are lost as well." + removalHelp,
+		Example: cli.Examples("certificate rm acme 3f2a91c4", "certificate rm acme 3f2a91c4 --confirm acme -o removed.statement",
+			"certificate rm acme 3f2a91c4 --confirm acme --after 14d", "certificate rm acme 3f2a91c4 --cancel"),
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: a.completeAccount,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.run(cmd.Context(), a, args[0], "certificate", args[1])
+		},
+	}
+	r.flags(cmd)
+	return cmd
 }
 
 func (a *app) certificateExport() *cobra.Command {

@@ -14,6 +14,7 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/fileobject"
+	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
@@ -121,7 +122,7 @@ func (a *app) allFiles(ctx context.Context, query url.Values, limit int) ([]file
 func (a *app) writeFiles(w io.Writer, files []fileobject.Object) error {
 	t := terminal.NewTable("ID", "ACCOUNT", "NAME", "STATE", ">SIZE", ">PAYMENTS", "SUMS", "FINDINGS", "RECEIVED")
 	for _, o := range files {
-		t.Row(o.ID, o.Account, o.Name, o.State, terminal.Size(o.Size), a.Locale.Count(o.PaymentCount), a.Sums(o.Sums), codes(o), cli.Moment(o.Received))
+		t.Row(o.ID, o.Account, o.Shown(), o.State, terminal.Size(o.Size), a.Locale.Count(o.PaymentCount), a.Sums(o.Sums), codes(o), cli.Moment(o.Received))
 	}
 	return cli.WriteTable(w, t)
 }
@@ -156,7 +157,7 @@ func filePath(id string, below ...string) string {
 func (a *app) writeFile(w io.Writer, o fileobject.Object) error {
 	t := terminal.NewTable("FILE", o.ID)
 	t.Row("account", o.Account)
-	t.Row("name", o.Name)
+	t.Row("name", o.Shown())
 	state := o.State
 	if o.Reason != nil {
 		state += " (" + *o.Reason + ")"
@@ -183,7 +184,7 @@ func (a *app) writeFile(w io.Writer, o fileobject.Object) error {
 	if err := cli.WriteTable(w, t); err != nil {
 		return err
 	}
-	for _, line := range cli.Findings(o.Name, o.Findings) {
+	for _, line := range cli.Findings(o.Shown(), o.Findings) {
 		if _, err := fmt.Fprintln(w, terminal.Clean(line)); err != nil {
 			return err
 		}
@@ -251,20 +252,43 @@ func (a *app) fileDecide(act, short, long string) *cobra.Command {
 }
 
 func (a *app) fileErase() *cobra.Command {
-	var confirm string
+	var confirm, out string
 	cmd := &cobra.Command{
-		Use:     "erase ID",
-		Short:   "Erase a file's content; its record stays",
-		Example: cli.Examples("file erase 0197c2f0-... --confirm 0197c2f0-..."),
+		Use:   "erase ID",
+		Short: "Erase a file's content; its record stays",
+		Long: "Erase a file's content for ever. Its record and its payments stay. Without --confirm nothing is\n" +
+			"done (exit code 2). A copy in an older backup opens until that backup is gone or one of the\n" +
+			"account's two keys is destroyed; the signed statement says so.",
+		Example: cli.Examples("file erase 0197c2f0-... --confirm 0197c2f0-...", "file erase 0197c2f0-... --confirm 0197c2f0-... -o erased.statement"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := cli.Confirmed(confirm, args[0], "the content"); err != nil {
+			c, err := a.Gateway()
+			if err != nil {
 				return err
 			}
-			return a.remove(cmd.Context(), filePath(args[0]), confirm, "erased "+args[0])
+			if out != "" {
+				if err := cli.Absent(out); err != nil {
+					return err
+				}
+			}
+			var done portal.Erased
+			if err := c.Delete(cmd.Context(), filePath(args[0]), url.Values{"confirm": {confirm}}, &done); err != nil {
+				return unconfirmed(err, confirm, args[0])
+			}
+			if out != "" {
+				if err := cli.WriteSecret(out, []byte(done.Text)); err != nil {
+					a.Say("%s is erased; its statement could not be written here, but the gateway has it:\n  gateway statement get %s -o FILE", done.ID, done.Statement)
+					return err
+				}
+			}
+			return a.Print(done, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "erased %s\n%s\nThe statement stays at the gateway: gateway statement get %s\n", done.ID, terminal.Clean(done.Sentence), done.Statement)
+				return err
+			})
 		},
 	}
 	cmd.Flags().StringVar(&confirm, "confirm", "", "the file's id, again")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "file for the signed statement")
 	return cmd
 }
 

@@ -19,10 +19,12 @@ func Commands(c *cli.App) []*cobra.Command {
 	}
 }
 
-// AccessKeys are access-key ls and export.
+// AccessKeys are the commands of access-key that talk to a gateway.
 func AccessKeys(c *cli.App) []*cobra.Command {
 	a := &app{c}
-	return []*cobra.Command{a.accessKeyList(), a.accessKeyExport()}
+	return []*cobra.Command{
+		a.accessKeyList(), a.accessKeyAdd(), a.accessKeyChallenge(), a.accessKeyConfirm(), a.accessKeyExport(), a.accessKeyRemove(),
+	}
 }
 
 // Audit is audit ls.

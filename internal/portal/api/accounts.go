@@ -1,14 +1,16 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
 
 	"sealgate/internal/account"
 	"sealgate/internal/fault"
-	"sealgate/internal/keys"
+	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/portal"
+	"sealgate/internal/store/catalog"
 )
 
 // ByName, ByLogin, ByID and ByEmail are the parts of paths. They are exported because
@@ -38,22 +40,38 @@ func (a *API) listAccounts(ctx context.Context, _ *none) (*out[[]portal.Account]
 }
 
 func (a *API) addAccount(ctx context.Context, in *struct{ Body portal.NewAccount }) (*out[portal.Account], error) {
-	var k account.KeyOptions
-	if in.Body.Certificate != "" || in.Body.CertificateKey != "" {
-		if in.Body.Certificate == "" || in.Body.CertificateKey == "" {
-			return nil, fault.New(fault.Invalid, "api: account", "a certificate comes with its key")
-		}
-		cert, err := keys.ImportCertificate([]byte(in.Body.Certificate), []byte(in.Body.CertificateKey), a.Now())
-		if err != nil {
-			return nil, err
-		}
-		k.Certificate = cert
-	}
-	acct, err := a.Accounts.AddAccount(ctx, caller(ctx).Actor, in.Body.Name, settings(in.Body.AccountChange), k)
+	k, err := a.keyOptions(ctx, in.Body)
 	if err != nil {
 		return nil, err
 	}
-	return &out[portal.Account]{accountOf(acct)}, nil
+	s := settings(in.Body.AccountChange)
+	if in.Body.Keys != "" {
+		s.Keys = in.Body.Keys
+	}
+	acct, err := a.Accounts.AddAccount(ctx, caller(ctx).Actor, in.Body.Name, s, k)
+	if err != nil {
+		return nil, err
+	}
+	return a.shownAccount(ctx, acct)
+}
+
+// keyOptions are the keys that a customer brings.
+func (a *API) keyOptions(ctx context.Context, in portal.NewAccount) (k account.KeyOptions, err error) {
+	if (in.Certificate == "") != (in.CertificateKey == "") {
+		return k, fault.New(fault.Invalid, "api: account", "a certificate comes with its key")
+	}
+	if in.Certificate != "" {
+		if k.Certificate, err = a.brought(ctx, in.Certificate, in.CertificateKey); err != nil {
+			return k, err
+		}
+	}
+	if in.AccessKey != "" {
+		if in.Keys != catalog.KeysCustomer {
+			return k, fault.New(fault.Invalid, "api: account", "a customer who brings an access key holds his keys himself: keys must be customer")
+		}
+		k.AccessKey, err = keyfile.ParseAccessPublicKey([]byte(in.AccessKey))
+	}
+	return k, err
 }
 
 func (a *API) getAccount(ctx context.Context, in *ByName) (*out[portal.Account], error) {
@@ -61,7 +79,25 @@ func (a *API) getAccount(ctx context.Context, in *ByName) (*out[portal.Account],
 	if err != nil {
 		return nil, err
 	}
-	return &out[portal.Account]{accountOf(acct)}, nil
+	return a.shownAccount(ctx, acct)
+}
+
+// shownAccount is one account with what a person should see to.
+func (a *API) shownAccount(ctx context.Context, acct *account.Account) (*out[portal.Account], error) {
+	o := accountOf(acct)
+	if until, ok := a.Custody.Unlocked(acct.ID); ok {
+		o.UnlockedUntil = moment(until)
+	}
+	all, err := a.Custody.Warnings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range all {
+		if w.Account == acct.ID {
+			o.Warnings = append(o.Warnings, portal.Warning{Code: w.Code, Object: w.Object, At: moment(w.At), Message: w.Message})
+		}
+	}
+	return &out[portal.Account]{o}, nil
 }
 
 func (a *API) setAccount(ctx context.Context, in *struct {
@@ -73,7 +109,7 @@ func (a *API) setAccount(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &out[portal.Account]{accountOf(acct)}, nil
+	return a.shownAccount(ctx, acct)
 }
 
 func (a *API) removeAccount(ctx context.Context, in *struct {
@@ -91,7 +127,8 @@ func accountOf(a *account.Account) portal.Account {
 	return portal.Account{
 		ID: a.ID.String(), Name: a.Name, State: a.State, Content: a.Content, KeepFor: portal.Duration(a.KeepFor),
 		Keys: a.Keys, ProtectDatabase: a.ProtectDatabase, OperatorAccess: a.OperatorAccess,
-		InShowFor: portal.Duration(a.InShowFor), OutboxKeepFor: portal.Duration(a.OutboxKeepFor), CreatedAt: a.CreatedAt.UTC(),
+		InShowFor: portal.Duration(a.InShowFor), OutboxKeepFor: portal.Duration(a.OutboxKeepFor),
+		KeyPeriod: cmp.Or(a.KeyPeriod, noPeriod), Receipts: a.Receipts, CreatedAt: a.CreatedAt.UTC(),
 	}
 }
 
@@ -103,11 +140,24 @@ func settings(c portal.AccountChange) account.Settings {
 	setDuration(&s.KeepFor, c.KeepFor)
 	setDuration(&s.InShowFor, c.InShowFor)
 	setDuration(&s.OutboxKeepFor, c.OutboxKeepFor)
+	set(&s.KeyPeriod, period(c.KeyPeriod))
+	set(&s.Receipts, c.Receipts)
 	return s
+}
+
+// noPeriod is how the API says that an account's access keys are for all times.
+const noPeriod = "none"
+
+func period(p *string) *string {
+	if p != nil && *p == noPeriod {
+		return new(string)
+	}
+	return p
 }
 
 func change(c portal.AccountChange) account.Change {
 	return account.Change{
+		KeyPeriod: period(c.KeyPeriod), Receipts: c.Receipts,
 		Content: c.Content, OperatorAccess: c.OperatorAccess,
 		KeepFor: (*time.Duration)(c.KeepFor), InShowFor: (*time.Duration)(c.InShowFor), OutboxKeepFor: (*time.Duration)(c.OutboxKeepFor),
 	}

@@ -31,6 +31,9 @@ import (
 	"sealgate/internal/keys"
 	"sealgate/internal/logging"
 	"sealgate/internal/portal"
+	"sealgate/internal/receipt"
+	"sealgate/internal/reseal"
+	"sealgate/internal/retention"
 	"sealgate/internal/store/accountdb"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/bodies"
@@ -52,6 +55,9 @@ type Services struct {
 	Indexer   *indexer.Indexer
 	Intake    *intake.Intake
 	Outbox    *outbox.Outbox
+	Receipts  *receipt.Office
+	Resealer  *reseal.Resealer
+	Clock     *retention.Clock
 	Machine   Machine
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -116,6 +122,7 @@ func New(s Services) *API {
 	a.payments()
 	a.custody()
 	a.gateway()
+	a.health()
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		a.refuse(r.Context(), w, fault.New(fault.NotFound, "api", "there is nothing at %s %s", r.Method, r.URL.Path))
 	})

@@ -8,19 +8,35 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http"
-
-	"github.com/google/uuid"
+	"strings"
 
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
+	"sealgate/internal/keys"
 	"sealgate/internal/portal"
 )
 
 func (a *API) custody() {
-	register(a, http.MethodGet, "/accounts/{name}/certificates", "list-certificates", "The certificates of an account, newest first", a.listCertificates)
-	register(a, http.MethodPost, "/accounts/{name}/certificates/export", "export-certificate", "A certificate, with its key when asked for (audited)", a.exportCertificate)
-	register(a, http.MethodGet, "/accounts/{name}/access-keys", "list-access-keys", "The access keys of an account, newest first", a.listAccessKeys)
-	register(a, http.MethodPost, "/accounts/{name}/access-keys/export", "export-access-key", "A gateway-held access key (audited)", a.exportAccessKey)
+	const certs, access = "/accounts/{name}/certificates", "/accounts/{name}/access-keys"
+	register(a, http.MethodGet, certs, "list-certificates", "The certificates of an account, newest first, with how many files need each", a.listCertificates)
+	register(a, http.MethodPost, certs, "import-certificate", "Bring a certificate with its key: new files are sealed under it", a.importCertificate)
+	register(a, http.MethodPost, certs+"/renew", "renew-certificate", "Make a new certificate: new files are sealed under it, old ones still open", a.renewCertificate)
+	register(a, http.MethodPost, certs+"/export", "export-certificate", "A certificate, with its key when asked for (audited)", a.exportCertificate)
+	a.removals(certs, "certificate", a.certificate)
+	register(a, http.MethodGet, access, "list-access-keys", "The access keys of an account, newest first, with how many files need each", a.listAccessKeys)
+	register(a, http.MethodPost, access, "add-access-key", "Add an access key: made here, or of the customer", a.addAccessKey)
+	register(a, http.MethodPost, access+"/export", "export-access-key", "A gateway-held access key (audited)", a.exportAccessKey)
+	register(a, http.MethodPost, access+"/{key}/challenge", "challenge-access-key", "Something that only the holder of the access key can answer", a.challenge)
+	register(a, http.MethodPost, access+"/{key}/confirm", "confirm-access-key", "Take the answer: the access key is used from then on", a.confirm)
+	register(a, http.MethodGet, access+"/{key}/encrypted", "get-encrypted-access-key", "The private half that is kept under the customer's passphrase, as it is kept", a.encryptedKey)
+	a.removals(access, "access-key", a.accessKey)
+	register(a, http.MethodPost, "/accounts/{name}/unlock", "unlock-account", "Lend the gateway the customer's access key, in memory and for some hours", a.unlock)
+	register(a, http.MethodPost, "/accounts/{name}/lock", "lock-account", "Forget the access key that was lent", a.lock)
+	register(a, http.MethodPost, "/accounts/{name}/reseal", "reseal-account", "Seal existing files for the account's present keys, in the background", a.reseal)
+	register(a, http.MethodGet, "/accounts/{name}/reseal", "reseal-progress", "How far that is", a.resealProgress)
+	register(a, http.MethodGet, "/accounts/{name}/statements", "list-statements", "Signed statements about what was destroyed, newest first", a.listStatements)
+	register(a, http.MethodGet, "/statements/{id}", "get-statement", "One signed statement", a.getStatement)
+	register(a, http.MethodGet, "/files/{id}/receipt", "get-receipt", "The signed receipt of a file", a.getReceipt)
 }
 
 func (a *API) listCertificates(ctx context.Context, in *ByName) (*out[[]portal.Certificate], error) {
@@ -41,8 +57,10 @@ func (a *API) listCertificates(ctx context.Context, in *ByName) (*out[[]portal.C
 
 func certificateOf(c custody.CertificateInfo) portal.Certificate {
 	return portal.Certificate{
-		Fingerprint: c.Fingerprint, Current: c.Current, KeyHere: c.Here, Subject: c.Cert.Subject.String(), Algorithm: algorithm(c.Cert),
-		NotBefore: c.Cert.NotBefore.UTC(), NotAfter: c.Cert.NotAfter.UTC(), CreatedAt: c.CreatedAt.UTC(), RemovedAt: moment(c.RemovedAt),
+		Fingerprint: c.Fingerprint, Current: c.Current, KeyHere: c.Here, Token: c.Token, Files: c.Files,
+		Subject: c.Cert.Subject.String(), Algorithm: algorithm(c.Cert),
+		NotBefore: c.Cert.NotBefore.UTC(), NotAfter: c.Cert.NotAfter.UTC(), CreatedAt: c.CreatedAt.UTC(),
+		RemoveAt: moment(c.RemoveAt), RemovedAt: moment(c.RemovedAt),
 		PEM: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Cert.Raw})),
 	}
 }
@@ -55,6 +73,50 @@ func algorithm(cert *x509.Certificate) string {
 		return "EC " + key.Curve.Params().Name
 	}
 	return cert.PublicKeyAlgorithm.String()
+}
+
+func (a *API) renewCertificate(ctx context.Context, in *ByName) (*out[portal.Certificate], error) {
+	acct, err := a.Accounts.Account(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.Custody.RenewCertificate(ctx, caller(ctx).Actor, acct.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &out[portal.Certificate]{certificateOf(*c)}, nil
+}
+
+func (a *API) importCertificate(ctx context.Context, in *struct {
+	ByName
+	Body portal.NewCertificate
+},
+) (*out[portal.Certificate], error) {
+	acct, err := a.Accounts.Account(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := a.brought(ctx, in.Body.Certificate, in.Body.Key)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.Custody.ImportCertificate(ctx, caller(ctx).Actor, acct.ID, cert, in.Body.Also)
+	if err != nil {
+		return nil, err
+	}
+	return &out[portal.Certificate]{certificateOf(*c)}, nil
+}
+
+// brought checks a certificate that somebody brings with its key. The URI of a key
+// in a token may name a library that is loaded into this process: only people of
+// this machine may give one.
+func (a *API) brought(ctx context.Context, cert, key string) (*keys.Certificate, error) {
+	if strings.HasPrefix(strings.TrimSpace(key), "pkcs11:") {
+		if err := local(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return keys.ImportCertificate([]byte(cert), []byte(key), a.Now())
 }
 
 func (a *API) exportCertificate(ctx context.Context, in *struct {
@@ -80,52 +142,6 @@ func (a *API) exportCertificate(ctx context.Context, in *struct {
 	}
 	defer clear(text)
 	return &out[portal.Export]{portal.Export{PEM: string(text)}}, nil
-}
-
-func (a *API) listAccessKeys(ctx context.Context, in *ByName) (*out[[]portal.AccessKey], error) {
-	acct, err := a.Accounts.Account(ctx, in.Name)
-	if err != nil {
-		return nil, err
-	}
-	all, err := a.Custody.AccessKeys(ctx, acct.ID)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]portal.AccessKey, 0, len(all))
-	for _, k := range all {
-		list = append(list, portal.AccessKey{
-			ID: k.ID.String(), Fingerprint: k.Fingerprint, Held: k.Held, Confirmed: k.Confirmed, CreatedAt: k.CreatedAt.UTC(), RemovedAt: moment(k.RemovedAt),
-		})
-	}
-	return &out[[]portal.AccessKey]{list}, nil
-}
-
-func (a *API) exportAccessKey(ctx context.Context, in *struct {
-	ByName
-	Body struct {
-		ID string `json:"id,omitempty" doc:"none = the newest"`
-	}
-},
-) (*out[portal.Export], error) {
-	acct, err := a.Accounts.Account(ctx, in.Name)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.mayExport(); err != nil {
-		return nil, err
-	}
-	id := uuid.Nil
-	if in.Body.ID != "" {
-		if id, err = uuid.Parse(in.Body.ID); err != nil {
-			return nil, fault.New(fault.NotFound, "api: export", "the account has no access key %q", in.Body.ID)
-		}
-	}
-	private, public, err := a.Custody.ExportAccessKey(ctx, caller(ctx).Actor, acct.ID, id)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(private)
-	return &out[portal.Export]{portal.Export{PEM: string(private), Public: string(public)}}, nil
 }
 
 func (a *API) mayExport() error {

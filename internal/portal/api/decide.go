@@ -5,6 +5,8 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
+	"sealgate/internal/portal"
+	"sealgate/internal/statement"
 	"sealgate/internal/store/catalog"
 )
 
@@ -29,17 +31,43 @@ func (a *API) decide(what func(*deciders, context.Context, *catalog.File, string
 	}
 }
 
+// eraseFile erases a file's content and answers with the statement about it: what
+// still opens a copy in a backup is the part that people forget.
 func (a *API) eraseFile(ctx context.Context, in *struct {
 	ByID
 	Confirm string `query:"confirm" doc:"the file's id, again"`
 },
-) (*out[fileobject.Object], error) {
-	if in.Confirm != in.ID {
-		return nil, fault.New(fault.Invalid, "api: erase", "to erase a file, confirm with its id")
+) (*out[portal.Erased], error) {
+	f, err := a.file(ctx, in.ID)
+	if err != nil {
+		return nil, err
 	}
-	return a.after(ctx, in.ID, func(f *catalog.File) error {
-		return a.Indexer.Erase(ctx, f.ID, caller(ctx).Actor, "erased-by-operator")
-	})
+	if in.Confirm != f.ID.String() {
+		acct, err := a.Accounts.AccountByID(ctx, f.Account)
+		if err != nil {
+			return nil, err
+		}
+		return nil, fault.New(fault.Invalid, "api: erase",
+			"the content of 1 file of %s (%d bytes) is lost for ever; its record and its payments stay. Nothing was done: confirm it with the file's id.", acct.Name, f.Content.Size)
+	}
+	actor := caller(ctx).Actor
+	if err := a.Indexer.Erase(ctx, f.ID, actor, "erased-by-operator"); err != nil {
+		return nil, err
+	}
+	s, err := a.Receipts.Erasure(ctx, actor, f.ID)
+	if err != nil {
+		return nil, err
+	}
+	d, err := statement.Verify(s.Text, "")
+	if err != nil {
+		return nil, err
+	}
+	if f, err = a.file(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return &out[portal.Erased]{portal.Erased{
+		ID: f.ID.String(), State: string(f.State), Sentence: d.Erasure.Sentence, Statement: s.ID.String(), Text: string(s.Text),
+	}}, nil
 }
 
 // after acts on a file and answers with what became of it.

@@ -15,6 +15,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/portal"
+	"sealgate/internal/statement"
 	"sealgate/internal/store/catalog"
 )
 
@@ -44,8 +45,11 @@ func KeyStore(store *keys.Store) (*portal.KeyStore, error) {
 		return nil, err
 	}
 	shown := &portal.KeyStore{
-		Dir: s.Dir, Master: s.Master, Generation: s.Generation, Identity: hex.EncodeToString(s.Identity),
+		Dir: s.Dir, Master: s.Master, Generation: s.Generation, Identity: hex.EncodeToString(s.Identity), Signs: statement.Fingerprint(s.Identity),
 		Accounts: s.Accounts, HostKeys: []portal.SSHKey{}, IngestKeys: []portal.IngestKey{},
+	}
+	if s.Copy != "" {
+		shown.Copy = &s.Copy
 	}
 	for _, key := range store.HostKeys() {
 		public, err := ssh.NewPublicKey(key.Public())

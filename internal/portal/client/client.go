@@ -83,8 +83,8 @@ func (c *Client) Patch(ctx context.Context, path string, in, out any) error {
 }
 
 // Delete removes what is at path; query carries its confirmation.
-func (c *Client) Delete(ctx context.Context, path string, query url.Values) error {
-	return c.do(ctx, http.MethodDelete, path, query, nil, nil)
+func (c *Client) Delete(ctx context.Context, path string, query url.Values, out any) error {
+	return c.do(ctx, http.MethodDelete, path, query, nil, out)
 }
 
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, in, out any) error {

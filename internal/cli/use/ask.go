@@ -69,7 +69,7 @@ func (a *app) remove(ctx context.Context, path, confirm, done string) error {
 	if confirm != "" {
 		query.Set("confirm", confirm)
 	}
-	if err := c.Delete(ctx, path, query); err != nil {
+	if err := c.Delete(ctx, path, query, nil); err != nil {
 		return err
 	}
 	return a.Done(done)

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"sealgate/internal/indexer"
+	"sealgate/internal/metrics"
+	"sealgate/internal/payment"
+	"sealgate/internal/portal/api"
+	"sealgate/internal/receipt"
+	"sealgate/internal/reseal"
+	"sealgate/internal/retention"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/bodies"
+	"sealgate/internal/transfer/intake"
+	"sealgate/internal/transfer/outbox"
+	"sealgate/internal/work"
+)
+
+// journey is what happens to a file between the doors, in its order: it comes in,
+// is opened and indexed, waits to be fetched, is acknowledged in writing, is sealed
+// for newer keys, and ends when its time is over.
+type journey struct {
+	app *app
+	*stores
+	log *slog.Logger
+
+	in        *intake.Intake
+	contents  *bodies.Bodies
+	out       *outbox.Outbox
+	reader    *indexer.Indexer
+	receipts  *receipt.Office
+	jobs      *work.Runner
+	resealer  *reseal.Resealer
+	clock     *retention.Clock
+	retention *retention.Retention
+}
+
+func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set) *journey {
+	j := &journey{app: a, stores: s, log: log}
+	j.in = intake.New(s.catalog, s.vault, s.custody, intake.Options{Node: s.node, Now: a.Now, Log: log, Space: s.room, Observe: counts.Arrival})
+	j.contents = bodies.New(s.catalog, s.vault, s.custody)
+	j.out = outbox.New(s.catalog, j.contents, s.custody, j.in, a.Now)
+	j.reader = indexer.New(s.catalog, s.databases, j.contents, s.custody, indexer.Options{
+		Now: a.Now, Log: log,
+		Observe: func(s payment.Summary, took time.Duration) {
+			format := "unknown"
+			if s.Format != nil {
+				format = *s.Format
+			}
+			counts.Indexed(format, string(s.Outcome), took)
+		},
+	})
+	j.receipts = receipt.New(s.catalog, s.custody, s.keys.Identity(), a.Now)
+
+	// What time does is done by a clock that is believed only after a while.
+	began := time.Now()
+	j.clock = retention.NewClock(s.catalog, a.Now, func() time.Duration { return time.Since(began) }, log)
+	j.retention = retention.New(s.catalog, j.contents, s.custody, j.clock, log)
+	j.resealer = reseal.New(reseal.Stores{Catalog: s.catalog, Intake: j.in, Bodies: j.contents, Custody: s.custody},
+		reseal.Options{Worker: s.node, Now: a.Now, Log: log})
+
+	j.jobs = work.NewRunner(s.catalog, map[string]work.Handler{
+		catalog.IndexJob:   j.reader.Handle,
+		indexer.AnswerJob:  j.out.Answer,
+		indexer.ReceiptJob: j.receipts.Put(j.out),
+		outbox.ExpireJob:   j.clock.Guard(j.out.Expire),
+	}, work.Options{Worker: s.node, Workers: workers(), Lease: 5 * time.Minute, Now: a.Now, Log: log, Busy: j.in.Busy})
+	return j
+}
+
+// settle finishes what an earlier run left half done, before anybody comes in: the
+// day's key, removals of keys, files that can be opened again.
+func (j *journey) settle(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		j.custody.ChangeDay, j.custody.Converge, j.clock.Open, j.reader.Requeue,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parts are the long-running ones.
+func (j *journey) parts() []part {
+	return []part{
+		{"keys of the day", j.custody.Run},
+		{"account databases", j.databases.Run},
+		{"accounts", j.accounts.Run},
+		{"intake", j.in.Run},
+		{"jobs", j.jobs.Run},
+		{"clock", j.clock.Run},
+		{"retention", j.retention.Run},
+		{"reseal", j.resealer.Run},
+		{"catalog", j.watch},
+	}
+}
+
+// services are the parts that the API speaks for.
+func (j *journey) services(m api.Machine) api.Services {
+	return api.Services{
+		Accounts: j.accounts, Catalog: j.catalog, Custody: j.custody, Keys: j.keys, Databases: j.databases,
+		Bodies: j.contents, Indexer: j.reader, Intake: j.in, Outbox: j.out, Receipts: j.receipts, Resealer: j.resealer, Clock: j.clock,
+		Machine: m, Now: j.app.Now, Log: j.log, ExportKeys: j.cfg.Keys.Export, Version: version,
+	}
+}
