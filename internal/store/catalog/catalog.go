@@ -62,6 +62,7 @@ type Catalog struct {
 	calls       chan *call           // Update -> writer
 	truncations chan chan<- cutDone  // Checkpoint -> writer
 	writer      *session             // owned by the goroutine write
+	drainer     *session             // owned by the goroutine keepLogShort
 	lastServed  map[string]uuid.UUID // job kind -> account whose turn it was last; owned by write
 	readers     chan *session        // free places among the readers
 	jobs        chan struct{}
@@ -74,8 +75,6 @@ type Catalog struct {
 
 	failed    chan struct{} // closed by fail
 	failCause atomic.Pointer[error]
-
-	writePool, readPool *sql.DB
 }
 
 // Open opens the catalog in the file at path, makes it when it is not there,
@@ -109,17 +108,17 @@ func Open(ctx context.Context, path string, opt Options) (*Catalog, error) {
 
 func (c *Catalog) connect(ctx context.Context) error {
 	var err error
-	if c.writePool, err = openPool(c.path, false); err != nil {
+	if c.writer, err = newSession(c.path, false); err != nil {
 		return err
 	}
-	if err := migrate(ctx, c.writePool); err != nil {
+	if c.drainer, err = newSession(c.path, false); err != nil {
 		return err
 	}
-	if c.readPool, err = openPool(c.path, true); err != nil {
+	db, err := sql.Open("sqlite", dsn(c.path, false)) // as goose wants it
+	if err != nil {
 		return err
 	}
-	c.writer, err = newSession(ctx, c.writePool)
-	return err
+	return errors.Join(migrate(ctx, db), db.Close())
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {
@@ -156,7 +155,7 @@ func (c *Catalog) Close() error {
 			}
 		}
 		if c.failure("") == nil {
-			_, err := truncateWAL(context.Background(), c.writer.conn)
+			_, err := truncateWAL(c.writer)
 			c.closeErr = errors.Join(c.closeErr, err)
 		}
 		c.closeErr = errors.Join(c.closeErr, c.disconnect())
@@ -166,14 +165,10 @@ func (c *Catalog) Close() error {
 
 func (c *Catalog) disconnect() error {
 	var errs []error
-	if c.writer != nil {
-		errs = append(errs, c.writer.close())
-	}
-	if c.readPool != nil {
-		errs = append(errs, c.readPool.Close())
-	}
-	if c.writePool != nil {
-		errs = append(errs, c.writePool.Close())
+	for _, s := range []*session{c.drainer, c.writer} {
+		if s != nil {
+			errs = append(errs, s.close())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -58,7 +58,7 @@ func (c *Catalog) truncateLog() cutDone {
 	if err := c.failure("catalog: checkpoint"); err != nil {
 		return cutDone{err: err}
 	}
-	done, err := truncateWAL(context.Background(), c.writer.conn)
+	done, err := truncateWAL(c.writer)
 	return cutDone{done, err}
 }
 
@@ -83,7 +83,7 @@ func (c *Catalog) keepLogShort() {
 			continue
 		}
 		if size >= drainAt {
-			_ = c.drainLog()
+			_ = drainWAL(c.drainer)
 		}
 		if size >= cutAt || time.Since(lastCut) >= cutEvery {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -93,14 +93,4 @@ func (c *Catalog) keepLogShort() {
 			cancel()
 		}
 	}
-}
-
-func (c *Catalog) drainLog() error {
-	ctx := context.Background()
-	conn, err := c.writePool.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }() // goes back to the pool
-	return drainWAL(ctx, conn)
 }

@@ -140,10 +140,14 @@ func (tx *Tx) File(id uuid.UUID) (*File, error) {
 // FileByDelivery returns the newest file of an account with this delivery id
 // that began at or after since.
 func (tx *Tx) FileByDelivery(account uuid.UUID, mac []byte, since time.Time) (*File, error) {
-	return one(tx, "catalog: file by delivery", readFile,
-		selectFile+`WHERE f.account = ? AND f.delivery_mac = ? AND f.began_at >= ? ORDER BY f.number DESC LIMIT 1`,
-		idCol(account), mac, timeCol(since))
+	id, err := one(tx, "catalog: file by delivery", readID, fileByDelivery, idCol(account), mac, timeCol(since))
+	if err != nil { // nearly always: then the many columns of a file are not even named
+		return nil, err
+	}
+	return tx.File(id)
 }
+
+const fileByDelivery = `SELECT id FROM file WHERE account = ? AND delivery_mac = ? AND began_at >= ? ORDER BY number DESC LIMIT 1`
 
 // DeleteFile removes a file's row with its grant, inline body and names in /in.
 // Only an arrival that was never acknowledged goes like that: it has no jobs.

@@ -15,12 +15,11 @@ import (
 func limitPages(t *testing.T, c *Catalog, more int) {
 	t.Helper()
 	err := c.Update(t.Context(), func(tx *Tx) error {
-		var have int
-		if err := tx.s.conn.QueryRowContext(t.Context(), "PRAGMA page_count").Scan(&have); err != nil {
+		have, err := one(tx, "pages", value[int64], "PRAGMA page_count")
+		if err != nil {
 			return err
 		}
-		_, err := tx.s.conn.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count(%d)", have+more))
-		return err
+		return tx.s.control(fmt.Sprintf("PRAGMA max_page_count(%d)", have+int64(more)))
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -2,8 +2,6 @@ package catalog
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"time"
 
 	"sealgate/internal/fault"
@@ -29,22 +27,31 @@ func (c *Catalog) View(ctx context.Context, fn func(*Tx) error) error {
 	if err != nil {
 		return fault.Wrap(kindOf(err), op, err)
 	}
-	fine := false
-	defer func() { c.returnReader(s, fine) }()
-
-	// database/sql rolls this back when ctx ends, even while fn does something
-	// else; the session's statements run on the same connection and so in it.
-	snapshot, err := s.conn.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
+	if err := s.control("BEGIN"); err != nil {
+		c.returnReader(s, false)
 		return fault.Wrap(kindOf(err), op, err)
 	}
-	defer func() {
-		err := snapshot.Rollback()
-		fine = err == nil || errors.Is(err, sql.ErrTxDone)
-	}()
 	tx := &Tx{c: c, ctx: ctx, s: s}
-	defer func() { tx.broken = errTxEnded }()
+	// When the time is over the snapshot goes, even while fn does something else.
+	stop := context.AfterFunc(ctx, func() { _ = tx.endView(fault.Wrap(fault.TryLater, op, ctx.Err())) })
+	defer func() {
+		stop()
+		c.returnReader(s, tx.endView(errTxEnded) == nil)
+	}()
 	return fn(tx)
+}
+
+// endView lets go of the snapshot, once; why is what fn hears from then on.
+func (tx *Tx) endView(why error) error {
+	tx.s.mu.Lock()
+	defer tx.s.mu.Unlock()
+	if !tx.over {
+		tx.over, tx.overErr = true, tx.s.control("ROLLBACK")
+	}
+	if tx.broken == nil {
+		tx.broken = why
+	}
+	return tx.overErr
 }
 
 // takeReader waits for a free place among the readers. A place without a
@@ -55,7 +62,7 @@ func (c *Catalog) takeReader(ctx context.Context) (*session, error) {
 		if s != nil {
 			return s, nil
 		}
-		s, err := newSession(ctx, c.readPool)
+		s, err := newSession(c.path, true)
 		if err != nil {
 			c.readers <- nil
 			return nil, err

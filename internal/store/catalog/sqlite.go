@@ -2,7 +2,7 @@ package catalog
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"io/fs"
 	"net/url"
@@ -60,16 +60,17 @@ func dsn(path string, readOnly bool) string {
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
 }
 
-// openPool opens the database at path. The file is made beforehand, so that
-// it and the log and index beside it, which take over its mode, are private.
-func openPool(path string, readOnly bool) (*sql.DB, error) {
+// connect opens a connection to the database at path. The file is made
+// beforehand, so that it and the log and index beside it, which take over its
+// mode, are private.
+func connect(path string, readOnly bool) (driver.Conn, error) {
 	lockByDescriptor()
 	if !readOnly {
 		if err := create(path); err != nil {
 			return nil, err
 		}
 	}
-	return sql.Open("sqlite", dsn(path, readOnly))
+	return new(sqlite.Driver).Open(dsn(path, readOnly))
 }
 
 // create makes the file at path when it is not there.
@@ -155,23 +156,22 @@ func walSize(path string) (int64, error) {
 }
 
 // drainWAL copies what it can of the log into the database. It holds up
-// neither readers nor the writer; conn is not the writer's.
-func drainWAL(ctx context.Context, conn *sql.Conn) error {
-	var busy, frames, done int64
-	return conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &frames, &done)
+// neither readers nor the writer; s is not the writer's.
+func drainWAL(s *session) error {
+	return s.query(context.Background(), func(scan) error { return nil }, "PRAGMA wal_checkpoint(PASSIVE)")
 }
 
 // truncateWAL copies the log into the database and cuts it to nothing, so that
 // what was overwritten in the database is nowhere else either. It reports
 // false when a reader still needs the log. It runs on the writer's connection
 // and holds up the writer, so it waits for readers only a moment.
-func truncateWAL(ctx context.Context, conn *sql.Conn) (done bool, err error) {
-	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout(50)"); err != nil {
+func truncateWAL(s *session) (done bool, err error) {
+	if err := s.control("PRAGMA busy_timeout(50)"); err != nil {
 		return false, err
 	}
 	var busy, frames, moved int64
-	err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
-	if _, e := conn.ExecContext(ctx, "PRAGMA busy_timeout(5000)"); err == nil {
+	err = s.query(context.Background(), func(row scan) error { return row(&busy, &frames, &moved) }, "PRAGMA wal_checkpoint(TRUNCATE)")
+	if e := s.control("PRAGMA busy_timeout(5000)"); err == nil {
 		err = e
 	}
 	return busy == 0, err

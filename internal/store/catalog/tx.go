@@ -2,57 +2,10 @@ package catalog
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"sealgate/internal/fault"
 )
-
-// session is one connection with its prepared statements. One goroutine uses
-// it at a time.
-type session struct {
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt // by query text; queries are constants, so it stays small
-}
-
-func newSession(ctx context.Context, pool *sql.DB) (*session, error) {
-	conn, err := pool.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &session{conn: conn, stmts: map[string]*sql.Stmt{}}, nil
-}
-
-func (s *session) prepare(query string) (*sql.Stmt, error) {
-	if stmt := s.stmts[query]; stmt != nil {
-		return stmt, nil
-	}
-	// Not the caller's context: the statement outlives his call.
-	stmt, err := s.conn.PrepareContext(context.Background(), query)
-	if err != nil {
-		return nil, err
-	}
-	s.stmts[query] = stmt
-	return stmt, nil
-}
-
-// control runs a statement that steers transactions.
-func (s *session) control(query string) error {
-	stmt, err := s.prepare(query)
-	if err != nil {
-		return err
-	}
-	_, err = stmt.ExecContext(context.Background())
-	return err
-}
-
-func (s *session) close() error {
-	var errs []error
-	for _, stmt := range s.stmts {
-		errs = append(errs, stmt.Close())
-	}
-	return errors.Join(append(errs, s.conn.Close())...)
-}
 
 var (
 	errViewWrites = errors.New("a write in a View")
@@ -68,20 +21,23 @@ type Tx struct {
 	writes  bool
 	broken  error // the database gave up the transaction; nothing runs after it
 	newJobs int   // jobs that became ready; told to workers after the commit
+
+	over    bool  // a View's snapshot has been let go of
+	overErr error // what came of that
 }
 
 // exec runs a statement that returns no rows and reports how many it changed.
 func (tx *Tx) exec(op, query string, args ...any) (int64, error) {
-	stmt, err := tx.ready(query, true)
-	if err != nil {
+	tx.s.mu.Lock()
+	defer tx.s.mu.Unlock()
+	if err := tx.ready(true); err != nil {
 		return 0, fault.Wrap(fault.Internal, op, err)
 	}
-	res, err := stmt.ExecContext(tx.ctx, args...)
+	n, err := tx.s.exec(query, args...)
 	if err != nil {
 		return 0, tx.failed(op, err)
 	}
-	n, err := res.RowsAffected()
-	return n, fault.Wrap(fault.Internal, op, err)
+	return n, nil
 }
 
 // execOne is exec for statements that must change exactly one row.
@@ -95,9 +51,6 @@ func (tx *Tx) execOne(op, query string, args ...any) error {
 	}
 	return nil
 }
-
-// scan reads the columns of one row.
-type scan func(dest ...any) error
 
 // one returns the row that a query selects; no row is fault.NotFound.
 func one[T any](tx *Tx, op string, read func(scan) (T, error), query string, args ...any) (T, error) {
@@ -123,24 +76,21 @@ func change[T any](tx *Tx, op string, read func(scan) (T, error), query string, 
 
 // list returns the rows that a query selects.
 func list[T any](tx *Tx, op string, read func(scan) (T, error), query string, args ...any) ([]T, error) {
-	stmt, err := tx.ready(query, false)
-	if err != nil {
+	tx.s.mu.Lock()
+	defer tx.s.mu.Unlock()
+	if err := tx.ready(false); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	rows, err := stmt.QueryContext(tx.ctx, args...)
-	if err != nil {
-		return nil, tx.failed(op, err)
-	}
-	defer func() { _ = rows.Close() }() // after a full read there is nothing left to fail
 	var all []T
-	for rows.Next() {
-		v, err := read(rows.Scan)
+	err := tx.s.query(tx.ctx, func(row scan) error {
+		v, err := read(row)
 		if err != nil {
-			return nil, fault.Wrap(fault.Damaged, op, err)
+			return fault.Wrap(fault.Damaged, op, err)
 		}
 		all = append(all, v)
-	}
-	if err := rows.Err(); err != nil {
+		return nil
+	}, query, args...)
+	if err != nil {
 		return nil, tx.failed(op, err)
 	}
 	return all, nil
@@ -152,14 +102,14 @@ func value[T any](s scan) (v T, err error) {
 	return v, err
 }
 
-func (tx *Tx) ready(query string, write bool) (*sql.Stmt, error) {
+func (tx *Tx) ready(write bool) error {
 	if tx.broken != nil {
-		return nil, tx.broken
+		return tx.broken
 	}
 	if write && !tx.writes {
-		return nil, errViewWrites
+		return errViewWrites
 	}
-	return tx.s.prepare(query)
+	return nil
 }
 
 // failed gives a driver's error its kind and, where the database may have
