@@ -279,6 +279,23 @@ func (s *shelfFake) List(context.Context, uuid.UUID) ([]Item, error) {
 }
 
 // idOf is the id of the file of that name: here names do not move on.
+// Pages lists them one by one.
+func (s *shelfFake) Pages(ctx context.Context, account uuid.UUID) (Pages, error) {
+	all, err := s.List(ctx, account)
+	return &onePerPage{all}, err
+}
+
+type onePerPage struct{ left []Item }
+
+func (p *onePerPage) Next(context.Context) ([]Item, error) {
+	if len(p.left) == 0 {
+		return nil, io.EOF
+	}
+	next := p.left[:1]
+	p.left = p.left[1:]
+	return next, nil
+}
+
 func idOf(name string) uuid.UUID { return uuid.NewSHA1(uuid.Nil, []byte(name)) }
 
 func (s *shelfFake) Stat(_ context.Context, _ uuid.UUID, file Ref) (Item, error) {

@@ -37,7 +37,6 @@ type Ref struct {
 
 // shelf is what /out and /kept have in common.
 type shelf interface {
-	List(ctx context.Context, account uuid.UUID) ([]Item, error)
 	Stat(ctx context.Context, account uuid.UUID, file Ref) (Item, error)
 	Open(ctx context.Context, account, login uuid.UUID, file Ref) (Content, error)
 }
@@ -45,6 +44,7 @@ type shelf interface {
 // Outbox is what lies behind /out: files that wait for the account.
 type Outbox interface {
 	shelf
+	List(ctx context.Context, account uuid.UUID) ([]Item, error)
 	// Remove says that the account has the file: it is delivered. Saying so
 	// again of a file named by its id changes nothing.
 	Remove(ctx context.Context, account, login uuid.UUID, file Ref) error
@@ -52,7 +52,18 @@ type Outbox interface {
 
 // Kept is what lies behind /kept: kept files of an account that may read them
 // here. For other accounts it is empty.
-type Kept interface{ shelf }
+type Kept interface {
+	shelf
+	// Pages begins to list the files. There may be a million, and a client may
+	// have a great many folders open.
+	Pages(ctx context.Context, account uuid.UUID) (Pages, error)
+}
+
+// Pages is a list that is read piece by piece.
+type Pages interface {
+	// Next returns some more, and io.EOF when there is nothing more.
+	Next(ctx context.Context) ([]Item, error)
+}
 
 // Space tells how much room there is, in bytes.
 type Space func() (free, total int64, err error)
@@ -115,25 +126,39 @@ func fromInbox(i intake.Info) entry { return entry{i.Name, i.Size, i.ModTime, i.
 func fromItem(i Item) entry         { return entry{name: i.Name, size: i.Size, time: i.ModTime} }
 
 // entries is a listing; it keeps one of the session's handles until closed.
+// pkg/sftp reads it from its beginning to its end, one READDIR after the other.
 type entries struct {
-	all   []entry
+	page  []entry
+	more  func() ([]entry, error) // the next page, io.EOF after the last; nil = there is one only
 	close func()
 }
 
 // ListAt implements sftp.ListerAt.
-func (l *entries) ListAt(to []fs.FileInfo, at int64) (int, error) {
-	if at < 0 || at >= int64(len(l.all)) {
-		return 0, io.EOF
-	}
+func (l *entries) ListAt(to []fs.FileInfo, _ int64) (int, error) {
 	n := 0
-	for _, e := range l.all[at:] {
-		if n == len(to) {
-			return n, nil
+	for n < len(to) {
+		if len(l.page) == 0 {
+			if l.more == nil {
+				return n, io.EOF
+			}
+			page, err := l.more()
+			if err == io.EOF {
+				l.more = nil
+				return n, io.EOF
+			}
+			if err != nil && n > 0 {
+				return n, nil // the next READDIR meets it again
+			}
+			if err != nil {
+				return 0, err
+			}
+			l.page = page
+			continue
 		}
-		to[n] = e
+		to[n], l.page = l.page[0], l.page[1:]
 		n++
 	}
-	return n, io.EOF
+	return n, nil
 }
 
 // Close gives the handle back.
@@ -156,18 +181,19 @@ func (s *session) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
 		if err := s.takeHandle(); err != nil {
 			return nil, s.told("list", err)
 		}
-		all, err := s.list(at, p)
+		l, err := s.list(at, p)
 		if err != nil {
 			s.freeHandle()
 			return nil, s.told("list", err)
 		}
-		return &entries{all, s.freeHandle}, nil
+		l.close = s.freeHandle
+		return l, nil
 	case "Stat", "Lstat":
 		e, err := s.stat(at, p)
 		if err != nil {
 			return nil, s.told("stat", err)
 		}
-		return &entries{all: []entry{e}}, nil
+		return &entries{page: []entry{e}}, nil
 	}
 	return nil, errUnsupported
 }
@@ -176,42 +202,51 @@ func (s *session) folder(name string) entry {
 	return entry{name: name, time: s.srv.born, dir: true}
 }
 
-func (s *session) list(at area, p vpath.Path) ([]entry, error) {
-	switch at {
-	case atRoot:
-		var all []entry
+func (s *session) list(at area, p vpath.Path) (*entries, error) {
+	switch {
+	case at == atRoot:
+		l := new(entries)
 		for _, name := range areaNames[inIn:] {
-			all = append(all, s.folder(name))
+			l.page = append(l.page, s.folder(name))
 		}
-		return all, nil
-	case inIn:
+		return l, nil
+	case at == inIn:
 		infos, err := s.inbox.List(s.ctx, p)
-		return convert(infos, fromInbox), err
-	case inOut:
-		return s.waiting(p)
+		return &entries{page: convert(infos, fromInbox)}, err
+	case !p.IsRoot():
+		return nil, refuse(fault.NotFound, "there is no such folder")
+	case at == inOut:
+		return s.waiting()
 	default:
-		items, err := s.items(s.srv.opt.Kept, p)
-		return convert(items, fromItem), err
+		return s.kept()
 	}
 }
 
 // waiting lists /out and remembers what it showed.
-func (s *session) waiting(p vpath.Path) ([]entry, error) {
-	items, err := s.items(s.srv.opt.Outbox, p)
+func (s *session) waiting() (*entries, error) {
+	if s.srv.opt.Outbox == nil {
+		return new(entries), nil
+	}
+	items, err := s.srv.opt.Outbox.List(s.ctx, s.who.Account)
 	for _, i := range items {
 		s.show(i.Name, i.ID)
 	}
-	return convert(items, fromItem), err
+	return &entries{page: convert(items, fromItem)}, err
 }
 
-func (s *session) items(from shelf, p vpath.Path) ([]Item, error) {
-	if !p.IsRoot() {
-		return nil, refuse(fault.NotFound, "there is no such folder")
+// kept lists /kept page by page.
+func (s *session) kept() (*entries, error) {
+	if s.srv.opt.Kept == nil {
+		return new(entries), nil
 	}
-	if from == nil {
-		return nil, nil
+	pages, err := s.srv.opt.Kept.Pages(s.ctx, s.who.Account)
+	if err != nil {
+		return nil, err
 	}
-	return from.List(s.ctx, s.who.Account)
+	return &entries{more: func() ([]entry, error) {
+		items, err := pages.Next(s.ctx)
+		return convert(items, fromItem), s.told("list", err)
+	}}, nil
 }
 
 func convert[T any](from []T, f func(T) entry) []entry {

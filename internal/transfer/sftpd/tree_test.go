@@ -3,7 +3,9 @@ package sftpd
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -353,6 +355,48 @@ func TestOutAndKept(t *testing.T) {
 	}
 	if got := names(t, c, "/out"); len(got) != 0 {
 		t.Errorf("/out lists %q", got)
+	}
+}
+
+// /kept comes page by page, however many READDIRs that takes.
+func TestKeptIsListedWhole(t *testing.T) {
+	h := openHouse(t)
+	var want []string
+	for i := range 230 {
+		name := fmt.Sprintf("%03d.xml", i)
+		h.shelf.put(name, []byte("x"))
+		want = append(want, name)
+	}
+	c := h.sftp()
+	for range 2 {
+		if got := names(t, c, "/kept"); !slices.Equal(got, want) {
+			t.Fatalf("/kept lists %d names", len(got))
+		}
+	}
+	if _, err := c.ReadDir("/kept/000.xml"); !os.IsNotExist(err) {
+		t.Errorf("a file is listed as a folder: %v", err)
+	}
+}
+
+// A page that cannot be read ends the listing with its error, not as if it were
+// the last.
+func TestAListingThatFailsSaysSo(t *testing.T) {
+	pages := [][]entry{make([]entry, 3), nil}
+	broken := errors.New("broken")
+	l := &entries{more: func() ([]entry, error) {
+		if pages[0] == nil {
+			return nil, broken
+		}
+		page := pages[0]
+		pages = pages[1:]
+		return page, nil
+	}}
+	to := make([]fs.FileInfo, 5)
+	if n, err := l.ListAt(to, 0); n != 3 || err != nil {
+		t.Errorf("%d names, %v", n, err)
+	}
+	if n, err := l.ListAt(to, 3); n != 0 || !errors.Is(err, broken) {
+		t.Errorf("%d names, %v", n, err)
 	}
 }
 
