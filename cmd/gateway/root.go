@@ -32,7 +32,7 @@ func (a *app) root() *cobra.Command {
 	} {
 		root.AddCommand(cli.InGroup("run", cmd))
 	}
-	accessKey := append([]*cobra.Command{offline.NewAccessKey(a.App)}, use.AccessKeys(a.App)...)
+	accessKey := append(offline.AccessKeys(a.App), use.AccessKeys(a.App)...)
 	for _, cmd := range append(
 		use.Commands(a.App),
 		cli.Group("access-key", "The second half of the lock", accessKey...),

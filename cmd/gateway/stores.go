@@ -70,7 +70,7 @@ func (a *app) openStores(ctx context.Context, cfg *config.Config, log *slog.Logg
 	if s.vault, err = vault.Open(durable.OS, filepath.Join(cfg.Data, backup.Vault)); err != nil {
 		return nil, err
 	}
-	if s.databases, err = accountdb.OpenPool(filepath.Join(cfg.Data, backup.Accounts), accountdb.Options{Now: a.Now}); err != nil {
+	if s.databases, err = accountdb.OpenPool(filepath.Join(cfg.Data, backup.Accounts), accountdb.Options{Now: a.Now, Expected: s.indexed}); err != nil {
 		return nil, err
 	}
 	s.accounts = account.New(s.catalog, s.custody, s.keys, account.Options{Now: a.Now, Log: log, Metrics: counts})
@@ -103,6 +103,22 @@ func (s *stores) close() {
 	if s.lock != nil {
 		_ = s.lock.Unlock()
 	}
+}
+
+// indexed reports whether an account has files whose payments are in its database:
+// then that must be there, and is not made anew.
+func (s *stores) indexed(ctx context.Context, account uuid.UUID) (found bool, err error) {
+	err = s.catalog.View(ctx, func(tx *catalog.Tx) error {
+		for _, state := range []catalog.State{catalog.Kept, catalog.Deleted, catalog.Held, catalog.Refused} {
+			files, err := tx.Files(catalog.FileFilter{Account: account, State: state, Limit: 1})
+			if err != nil {
+				return err
+			}
+			found = found || len(files) > 0 && !files[0].IndexedAt.IsZero()
+		}
+		return nil
+	})
+	return found, err
 }
 
 // room is how much of the data directory's disk is free.

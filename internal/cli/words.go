@@ -73,6 +73,14 @@ func Moment(t *time.Time) string {
 	return terminal.Time(*t)
 }
 
+// OrUnreadable writes a text that may be sealed under a key that was destroyed.
+func OrUnreadable(s *string) string {
+	if s == nil {
+		return "(unreadable)"
+	}
+	return *s
+}
+
 // Yes writes a yes or a no.
 func Yes(b bool) string {
 	if b {

@@ -53,7 +53,7 @@ type NewAccount struct {
 // Login is a person or robot of an account.
 type Login struct {
 	ID        string     `json:"id"`
-	Username  string     `json:"username"`
+	Username  *string    `json:"username" doc:"null: sealed under a key that was destroyed"`
 	Password  bool       `json:"has_password"`
 	Generated bool       `json:"password_generated"`
 	Keys      []SSHKey   `json:"ssh_keys"`

@@ -78,10 +78,10 @@ func (a *app) describeStatement(w io.Writer, v verified) error {
 
 func (a *app) receiptRows(t *terminal.Table, r *statement.Receipt) {
 	t.Row("file", r.File)
-	t.Row("name", orUnreadable(r.Name))
+	t.Row("name", cli.OrUnreadable(r.Name))
 	t.Row("received", terminal.Time(r.ReceivedAt)+" by "+r.Source)
 	t.Row("size", fmt.Sprintf("%s bytes", a.Locale.Count(r.Size)))
-	t.Row("SHA-256", orUnreadable(r.SHA256))
+	t.Row("SHA-256", cli.OrUnreadable(r.SHA256))
 	if x := r.Index; x != nil {
 		t.Row("indexed", terminal.Time(x.IndexedAt)+", "+x.State)
 		t.Row("format", cli.Format(x.Format, x.Variant))
@@ -106,11 +106,4 @@ func between(oldest, newest *time.Time) string {
 		return ""
 	}
 	return ", received from " + terminal.Time(*oldest) + " to " + terminal.Time(*newest)
-}
-
-func orUnreadable(s *string) string {
-	if s == nil {
-		return "(unreadable)"
-	}
-	return *s
 }

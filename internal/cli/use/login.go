@@ -71,7 +71,7 @@ func sshKeys(files []string) ([]string, error) {
 
 func writeSecretOf(w io.Writer, l portal.LoginMade) error {
 	if l.Secret != "" {
-		_, err := fmt.Fprintf(w, "username  %s\npassword  %s\n(shown this once)\n", terminal.Clean(l.Username), l.Secret)
+		_, err := fmt.Fprintf(w, "username  %s\npassword  %s\n(shown this once)\n", terminal.Clean(cli.OrUnreadable(l.Username)), l.Secret)
 		return err
 	}
 	return writeLogins(w, []portal.Login{l.Login})
@@ -110,7 +110,7 @@ func writeLogins(w io.Writer, list []portal.Login) error {
 		if from == "" {
 			from = "anywhere"
 		}
-		t.Row(l.Username, l.Role, strings.Join(with, ", "), strings.Join(doors, ", "), from, cli.Moment(l.LastSeen))
+		t.Row(cli.OrUnreadable(l.Username), l.Role, strings.Join(with, ", "), strings.Join(doors, ", "), from, cli.Moment(l.LastSeen))
 	}
 	return cli.WriteTable(w, t)
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -17,6 +18,9 @@ import (
 	"sealgate/internal/fileobject"
 	"sealgate/internal/indexer"
 	"sealgate/internal/portal"
+	"sealgate/internal/receipt"
+	"sealgate/internal/reseal"
+	"sealgate/internal/retention"
 	"sealgate/internal/store/accountdb"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/intake/intaketest"
@@ -31,6 +35,9 @@ type house struct {
 	did   []string // of the machine
 
 	meanwhile func() // while a backup is written
+
+	clock   *retention.Clock
+	running time.Duration // since the gateway began
 }
 
 func (h *house) Backup(_ context.Context, dir string, progress func(done, total int64)) error {
@@ -61,11 +68,14 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	h := &house{T: t, world: w}
+	h.clock = retention.NewClock(w.Catalog, w.Clock.Now, func() time.Duration { return h.running }, log)
 	h.api = New(Services{
 		Accounts: people, Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Databases: pool, Bodies: w.Bodies,
-		Indexer: indexer.New(w.Catalog, pool, w.Bodies, w.Keys, indexer.Options{Now: w.Clock.Now, Log: log}),
-		Outbox:  outbox.New(w.Catalog, w.Bodies, w.Keys, w.Intake, w.Clock.Now),
-		Machine: h, Now: w.Clock.Now, Log: log, ExportKeys: true, Version: "test",
+		Indexer:  indexer.New(w.Catalog, pool, w.Bodies, w.Keys, indexer.Options{Now: w.Clock.Now, Log: log}),
+		Outbox:   outbox.New(w.Catalog, w.Bodies, w.Keys, w.Intake, w.Clock.Now),
+		Receipts: receipt.New(w.Catalog, w.Keys, w.Store.Identity(), w.Clock.Now),
+		Resealer: reseal.New(reseal.Stores{Catalog: w.Catalog, Intake: w.Intake, Bodies: w.Bodies, Custody: w.Keys}, reseal.Options{Worker: "test", Now: w.Clock.Now, Log: log}),
+		Clock:    h.clock, Machine: h, Now: w.Clock.Now, Log: log, ExportKeys: true, Version: "test",
 	})
 	return h
 }
@@ -104,12 +114,12 @@ func (h *house) operations() []string {
 func TestNobodyButAnOperatorReachesAnyOperation(t *testing.T) {
 	h := newHouse(t)
 	ops := h.operations()
-	if len(ops) != 36 {
+	if len(ops) != 56 {
 		t.Errorf("%d operations; is each new one meant to be reached by operators only?\n%s", len(ops), strings.Join(ops, "\n"))
 	}
 	for _, op := range ops {
 		method, path, _ := strings.Cut(op, " ")
-		path = strings.NewReplacer("{name}", "acme", "{username}", "erp", "{email}", "a@b.c", "{id}", "01970000-0000-7000-8000-000000000000").Replace(path)
+		path = strings.NewReplacer("{name}", "acme", "{username}", "erp", "{email}", "a@b.c", "{id}", "01970000-0000-7000-8000-000000000000", "{key}", "2026").Replace(path)
 		body := ""
 		if method == "POST" || method == "PATCH" {
 			body = `{}`

@@ -81,8 +81,11 @@ func (a *API) removeLogin(ctx context.Context, in *ByLogin) (*none, error) {
 
 func loginOf(l *account.Login) portal.Login {
 	o := portal.Login{
-		ID: l.ID.String(), Username: l.Username, Password: l.Password, Generated: l.Generated, Keys: []portal.SSHKey{},
+		ID: l.ID.String(), Password: l.Password, Generated: l.Generated, Keys: []portal.SSHKey{},
 		AllowFrom: texts(l.AllowFrom), SFTP: l.SFTP, Portal: l.Portal, Role: string(l.Role), CreatedAt: l.CreatedAt.UTC(), LastSeen: moment(l.LastSeen),
+	}
+	if !l.Unreadable {
+		o.Username = &l.Username
 	}
 	for _, k := range l.Keys {
 		o.Keys = append(o.Keys, portal.SSHKey{Type: k.Type, Fingerprint: k.Fingerprint})
