@@ -46,6 +46,7 @@ var ErrInjected = errors.New("injected failure of a commit")
 // Faults makes commits of a catalog fail.
 type Faults struct {
 	mu   sync.Mutex
+	skip int // commits that go well before
 	next func(commit func() error) error
 }
 
@@ -60,7 +61,11 @@ func OpenFaulty(t testing.TB) (*catalog.Catalog, *Faults) {
 func (f *Faults) OnCommit(commit func() error) error {
 	f.mu.Lock()
 	next := f.next
-	f.next = nil
+	if f.skip > 0 {
+		f.skip, next = f.skip-1, nil
+	} else {
+		f.next = nil
+	}
 	f.mu.Unlock()
 	if next == nil {
 		return commit()
@@ -72,6 +77,13 @@ func (f *Faults) set(next func(commit func() error) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.next = next
+}
+
+// Skip lets n commits go well before the one that is made to fail.
+func (f *Faults) Skip(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.skip = n
 }
 
 // FailNext makes the next commit fail for good, with its changes stored or
