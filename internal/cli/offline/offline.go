@@ -1,5 +1,6 @@
 // Package offline holds the commands that work on files of this machine and need no
-// gateway: index, seal, open, and access-key new.
+// gateway: index, seal, open, what an access key's holder does with it, and
+// receipt verify.
 package offline
 
 import (
@@ -17,5 +18,8 @@ func Commands(c *cli.App) []*cobra.Command {
 	return []*cobra.Command{a.indexCommand(), a.sealCommand(), a.openCommand()}
 }
 
-// NewAccessKey is access-key new.
-func NewAccessKey(c *cli.App) *cobra.Command { return (&app{c}).accessKeyNew() }
+// AccessKeys are those of access-key that its holder needs.
+func AccessKeys(c *cli.App) []*cobra.Command {
+	a := &app{c}
+	return []*cobra.Command{a.accessKeyNew(), a.accessKeyWords(), a.accessKeyFromWords(), a.accessKeyAnswer()}
+}

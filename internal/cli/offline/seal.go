@@ -14,7 +14,7 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/fault"
-	"sealgate/internal/keys"
+	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/seal"
 	"sealgate/internal/seal/sealfile"
 	"sealgate/internal/terminal"
@@ -57,7 +57,7 @@ func (a *app) sealCommand() *cobra.Command {
 func (a *app) seal(ctx context.Context, name, out string, certFiles, keyFiles []string) error {
 	var certs []*x509.Certificate
 	for _, file := range certFiles {
-		cert, err := cli.ReadKey(file, keys.ParseCertificate)
+		cert, err := cli.ReadKey(file, keyfile.ParseCertificate)
 		if err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (a *app) seal(ctx context.Context, name, out string, certFiles, keyFiles []
 	}
 	var access []hpke.PublicKey
 	for _, file := range keyFiles {
-		key, err := cli.ReadKey(file, keys.ParseAccessPublicKey)
+		key, err := cli.ReadKey(file, keyfile.ParseAccessPublicKey)
 		if err != nil {
 			return err
 		}
@@ -91,35 +91,38 @@ func (a *app) seal(ctx context.Context, name, out string, certFiles, keyFiles []
 
 func (a *app) openCommand() *cobra.Command {
 	var certKey, accessKey, out string
-	var force bool
+	var force, passphrase bool
 	cmd := &cobra.Command{
 		Use:   "open FILE",
 		Short: "Open a sealed file with a certificate's key and an access key",
 		Long: "Open a sealed file. Without -o it gets the name it was received under, in the current\n" +
 			"directory. Nothing is overwritten without --force, and the file appears only when all of\n" +
-			"it is verified. Exit code 4: not sealed for one of the keys; 6: damaged. Needs no gateway.",
-		Example: cli.Examples("open lon.xml.sealed --certificate-key acme.key.pem --access-key acme.key"),
-		Args:    cobra.ExactArgs(1),
+			"it is verified. Exit code 4: not sealed for one of the keys, or another passphrase than the\n" +
+			"access key's; 6: damaged. Needs no gateway.",
+		Example: cli.Examples("open lon.xml.sealed --certificate-key acme.key.pem --access-key acme.key",
+			"open lon.xml.sealed --certificate-key acme.key.pem --access-key acme.key --passphrase-stdin < passphrase"),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if certKey == "" || accessKey == "" {
 				return fault.New(fault.Locked, "open", "both keys of the lock are needed: --certificate-key and --access-key")
 			}
-			return a.open(cmd.Context(), args[0], out, force, certKey, accessKey)
+			access, err := a.readAccessKey(accessKey, passphrase)
+			if err != nil {
+				return err
+			}
+			return a.open(cmd.Context(), args[0], out, force, certKey, access)
 		},
 	}
 	cmd.Flags().StringVar(&certKey, "certificate-key", "", "private key of the certificate, PKCS#8 PEM")
 	cmd.Flags().StringVar(&accessKey, "access-key", "", "access key")
+	cmd.Flags().BoolVar(&passphrase, "passphrase-stdin", false, "passphrase of the access key (asked for, or the first line of standard input)")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write (else the name in the sealed file)")
 	cmd.Flags().BoolVar(&force, "force", false, "overwrite")
 	return cmd
 }
 
-func (a *app) open(ctx context.Context, name, out string, force bool, certFile, keyFile string) error {
-	certKey, err := cli.ReadKey(certFile, keys.ParseCertificateKey)
-	if err != nil {
-		return err
-	}
-	access, err := cli.ReadKey(keyFile, keys.ParseAccessKey)
+func (a *app) open(ctx context.Context, name, out string, force bool, certFile string, access hpke.PrivateKey) error {
+	certKey, err := cli.ReadKey(certFile, keyfile.ParseCertificateKey)
 	if err != nil {
 		return err
 	}
