@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -58,7 +59,7 @@ func killPoints(t *testing.T) map[string]string {
 			switch {
 			case !ok || !named.MatchString(name):
 				t.Errorf("%s: a kill point is named by a literal like \"renew.stored\"", place)
-			case found[name] != "":
+			case found[name] != "" && path.Dir(found[name]) != path.Dir(place):
 				t.Errorf("%s: %s is the name of %s, too", place, name, found[name])
 			default:
 				found[name] = place
