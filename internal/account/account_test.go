@@ -18,6 +18,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"sealgate/internal/custody"
+	"sealgate/internal/custody/custodytest"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keystest"
@@ -25,29 +26,11 @@ import (
 	"sealgate/internal/store/catalog/catalogtest"
 )
 
-// clock is a time that the test sets.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // office is a service on real stores.
 type office struct {
 	*Service
 	t       *testing.T
-	clock   *clock
+	clock   *custodytest.Clock
 	cat     *catalog.Catalog
 	store   *keys.Store
 	dir     string
@@ -58,7 +41,7 @@ type office struct {
 
 func openOffice(t *testing.T) *office {
 	t.Helper()
-	o := &office{t: t, dir: t.TempDir(), clock: &clock{now: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)}, store: keystest.New(t)}
+	o := &office{t: t, dir: t.TempDir(), clock: custodytest.NewClock(time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)), store: keystest.New(t)}
 	o.cat = catalogtest.OpenAt(t, filepath.Join(o.dir, "catalog.db"), catalog.Options{Now: o.clock.Now})
 	cus := custody.New(o.store, o.cat, "node-1", o.clock.Now)
 	o.Service = New(o.cat, cus, o.store, Options{Now: o.clock.Now, Cores: 2, Pause: func(_ context.Context, d time.Duration) {
@@ -354,7 +337,7 @@ func TestOperators(t *testing.T) {
 	if link, err = o.ResetOperator(ctx, "test", "eva@example.org"); err != nil {
 		t.Fatal(err)
 	}
-	o.clock.add(linkFor + time.Second)
+	o.clock.Add(linkFor + time.Second)
 	_, err = o.RedeemLink(ctx, link.Secret) // over
 	wantKind(t, err, fault.Denied)
 	// An operator is no SFTP login, and no login commands reach one.

@@ -269,7 +269,7 @@ func TestCacheIsDroppedOnChange(t *testing.T) {
 		t.Error("a chosen password is cached")
 	}
 	o.verified.put(o.loginID("eva"), "h", []byte("p"))
-	o.clock.add(cacheFor + time.Second)
+	o.clock.Add(cacheFor + time.Second)
 	if o.verified.holds(o.loginID("eva"), "h", []byte("p")) {
 		t.Error("an entry outlives its time")
 	}
@@ -319,7 +319,7 @@ func TestLockoutAttack(t *testing.T) {
 		if i%(rounds/20) != 0 {
 			continue
 		}
-		o.clock.add(time.Second)
+		o.clock.Add(time.Second)
 		if err := o.try("robot", "Tulpan8 cykel mot norr", home); err != nil {
 			refused++
 		}
@@ -367,14 +367,14 @@ func TestGuessBudget(t *testing.T) {
 	}
 	day := first
 	for range 24 * 4 {
-		o.clock.add(15 * time.Minute)
+		o.clock.Add(15 * time.Minute)
 		day += guesses()
 	}
 	if day > stopAfter {
 		t.Errorf("%d guesses in a day", day)
 	}
 	for range 400 {
-		o.clock.add(24 * time.Hour)
+		o.clock.Add(24 * time.Hour)
 		day += guesses()
 	}
 	if day > stopAfter {

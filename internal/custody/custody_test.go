@@ -55,12 +55,12 @@ func TestRecordsOpenAfterARestartAndOnlyInTheirPlace(t *testing.T) {
 	flipped := bytes.Clone(sealed)
 	flipped[len(flipped)-1] ^= 1
 	for what, open := range map[string]func() ([]byte, error){
-		"another row":     func() ([]byte, error) { return r.Open("file", "name", uuid.New(), sealed) },
-		"another column":  func() ([]byte, error) { return r.Open("file", "reason", row, sealed) },
-		"another table":   func() ([]byte, error) { return r.Open("entry", "name", row, sealed) },
-		"shifted names":   func() ([]byte, error) { return r.Open("filen", "ame", row, sealed) },
-		"a flipped bit":   func() ([]byte, error) { return r.Open("file", "name", row, flipped) },
-		"nothing":         func() ([]byte, error) { return r.Open("file", "name", row, nil) },
+		"another row":    func() ([]byte, error) { return r.Open("file", "name", uuid.New(), sealed) },
+		"another column": func() ([]byte, error) { return r.Open("file", "reason", row, sealed) },
+		"another table":  func() ([]byte, error) { return r.Open("entry", "name", row, sealed) },
+		"shifted names":  func() ([]byte, error) { return r.Open("filen", "ame", row, sealed) },
+		"a flipped bit":  func() ([]byte, error) { return r.Open("file", "name", row, flipped) },
+		"nothing":        func() ([]byte, error) { return r.Open("file", "name", row, nil) },
 	} {
 		if _, err := open(); !fault.Is(err, fault.Damaged) {
 			t.Errorf("%s: %v", what, err)

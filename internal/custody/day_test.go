@@ -19,7 +19,7 @@ func TestADayChangeWrapsGrantsAnewAndDestroysTheOldKey(t *testing.T) {
 	stolen, f := w.file(a) // the row as an old backup holds it
 	old := w.ks.IngestKeys()[0]
 
-	w.clock.add(24 * time.Hour)
+	w.clock.Add(24 * time.Hour)
 	w.changeDay()
 	w.opens(f)
 	if all := w.ks.IngestKeys(); len(all) != 1 || all[0].Day != "2026-11-22" {
@@ -43,7 +43,7 @@ func TestTheSameDayChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.changeDay()
 	before := w.ks.IngestKeys()
-	w.clock.add(11 * time.Hour)
+	w.clock.Add(11 * time.Hour)
 	w.changeDay()
 	w.restart()
 	w.changeDay()
@@ -55,7 +55,7 @@ func TestTheSameDayChangesNothing(t *testing.T) {
 func TestAMissedDayIsMadeGoodAtTheStart(t *testing.T) {
 	w := newWorld(t)
 	_, f := w.file(w.account("acme", catalog.ContentDelete))
-	w.clock.add(5 * 24 * time.Hour)
+	w.clock.Add(5 * 24 * time.Hour)
 	w.restart()
 	w.opens(f)
 	w.changeDay()
@@ -72,7 +72,7 @@ func TestAClockSetBackLosesNothing(t *testing.T) {
 	var files []*custody.Fresh
 	used := map[seal.Fingerprint]bool{}
 	for _, jump := range []time.Duration{0, 24 * time.Hour, -24 * time.Hour, -240 * time.Hour, 480 * time.Hour, 0} {
-		w.clock.add(jump)
+		w.clock.Add(jump)
 		w.changeDay()
 		_, f := w.file(a)
 		files = append(files, f)
@@ -98,7 +98,7 @@ func TestAFileThatBeginsAcrossTheChangeKeepsItsGrant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.clock.add(24 * time.Hour)
+	w.clock.Add(24 * time.Hour)
 	w.changeDay()
 	w.insert(a, fresh)
 	w.opens(fresh)
@@ -108,7 +108,7 @@ func TestAFileThatBeginsAcrossTheChangeKeepsItsGrant(t *testing.T) {
 func TestARowReadBeforeTheChangeStillOpens(t *testing.T) {
 	w := newWorld(t)
 	row, f := w.file(w.account("acme", catalog.ContentDelete))
-	w.clock.add(24 * time.Hour)
+	w.clock.Add(24 * time.Hour)
 	w.changeDay()
 	if err := w.tryOpen(row, f); err != nil {
 		t.Error(err)
@@ -123,7 +123,7 @@ func TestMoreGrantsThanABatchAreAllWrappedAnew(t *testing.T) {
 		_, f := w.file(a)
 		files = append(files, f)
 	}
-	w.clock.add(24 * time.Hour)
+	w.clock.Add(24 * time.Hour)
 	w.changeDay()
 	for _, f := range files {
 		w.opens(f)
@@ -143,7 +143,7 @@ func TestADayChangeCutAtAnyPointConverges(t *testing.T) {
 				}
 				return nil
 			})
-			w.clock.add(24 * time.Hour)
+			w.clock.Add(24 * time.Hour)
 			if err := w.ChangeDay(t.Context()); !errors.Is(err, crash) {
 				t.Fatalf("point %s was not reached: %v", point, err)
 			}
@@ -160,9 +160,9 @@ func TestADayChangeCutAtAnyPointConverges(t *testing.T) {
 
 // A commit that fails must not cost the key that the old grants need.
 func TestAFailedCommitDestroysNothing(t *testing.T) {
-	w, faults := newFaultyWorld(t)
+	w := newWorld(t)
 	_, f := w.file(w.account("acme", catalog.ContentDelete))
-	w.clock.add(24 * time.Hour)
+	w.clock.Add(24 * time.Hour)
 	fails := func(what string) {
 		t.Helper()
 		if err := w.ChangeDay(t.Context()); err == nil {
@@ -172,18 +172,18 @@ func TestAFailedCommitDestroysNothing(t *testing.T) {
 			t.Fatalf("%s: %d ingest keys", what, n)
 		}
 	}
-	faults.FullNext()
+	w.faults.FullNext()
 	fails("new grants")
 	w.opens(f)
 	w.FailAt(func(point string) error {
 		if point == "ingest-day.rewrapped" {
-			faults.FullNext()
+			w.faults.FullNext()
 		}
 		return nil
 	})
 	fails("audit entry")
 	w.opens(f)
-	faults.FailNext(true) // stored, and nobody knows: the catalog stops, the key stays
+	w.faults.FailNext(true) // stored, and nobody knows: the catalog stops, the key stays
 	fails("audit entry, stored")
 }
 
@@ -194,7 +194,7 @@ func TestWhatHappensBetweenTheStepsOfAChangeIsSeen(t *testing.T) {
 	_, indexed := w.file(a)
 	late, lateKeys := w.file(a)
 	w.update(func(tx *catalog.Tx) error { return tx.DeleteGrant(late.ID) })
-	w.clock.add(24 * time.Hour)
+	w.clock.Add(24 * time.Hour)
 	rounds := 0
 	w.FailAt(func(point string) error {
 		switch point {
@@ -222,7 +222,7 @@ func TestADamagedGrantDoesNotKeepAKeyAlive(t *testing.T) {
 	row, f := w.file(a)
 	row.Grant.Data[3] ^= 1
 	w.update(func(tx *catalog.Tx) error { return tx.PutGrant(row.ID, row.Grant) })
-	w.clock.add(24 * time.Hour)
+	w.clock.Add(24 * time.Hour)
 	w.changeDay()
 	if len(w.ks.IngestKeys()) != 1 {
 		t.Error("the old key is still there")
@@ -245,7 +245,7 @@ func TestGrantsOfAnotherNodeAreLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	row := w.insert(a, fresh)
-	w.clock.add(24 * time.Hour)
+	w.clock.Add(24 * time.Hour)
 	w.changeDay()
 	if got := w.row(row.ID).Grant.Key; got != row.Grant.Key {
 		t.Error("the grant was taken away from the other node")
@@ -288,7 +288,7 @@ func TestFilesThatArriveDuringChangesAllOpen(t *testing.T) {
 	for len(files) < workers*each {
 		files = append(files, <-made)
 		if len(files)%10 == 0 {
-			w.clock.add(24 * time.Hour)
+			w.clock.Add(24 * time.Hour)
 			w.changeDay()
 		}
 	}

@@ -1,5 +1,11 @@
 package custody
 
+import (
+	"context"
+
+	"sealgate/internal/store/catalog"
+)
+
 // FailAt makes the rounds of c end with err at a named point, as a crash would.
 func (c *Custodian) FailAt(fail func(point string) error) { c.fault = fail }
 
@@ -12,4 +18,12 @@ func (c *Custodian) MadeAhead() int {
 		n += len(s.ready)
 	}
 	return n
+}
+
+// Fill makes keys ahead for an account, as Run does for one that is sending.
+func (c *Custodian) Fill(ctx context.Context, a *catalog.Account) {
+	for range 5 {
+		c.stock.take(shelfName{a.ID, a.Content == catalog.ContentKeep}, c.now())
+	}
+	c.refill(ctx)
 }

@@ -3,13 +3,15 @@ package custody_test
 import (
 	"bytes"
 	"context"
-	"sync"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
 	"sealgate/internal/custody"
+	"sealgate/internal/custody/custodytest"
+	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keystest"
 	"sealgate/internal/seal"
@@ -17,58 +19,81 @@ import (
 	"sealgate/internal/store/catalog/catalogtest"
 )
 
-// clock is a time that tests set.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // world is a custodian with everything around it.
 type world struct {
 	*custody.Custodian
-	t     testing.TB
-	ks    *keys.Store
-	cat   *catalog.Catalog
-	clock *clock
+	t      testing.TB
+	ks     *keys.Store
+	cat    *catalog.Catalog
+	faults *catalogtest.Faults
+	path   string // of the catalog
+	clock  *custodytest.Clock
+
+	beforeCommit *func() // of each transaction; nil: nothing
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{
-		t: t, ks: keystest.New(t), cat: catalogtest.Open(t),
-		clock: &clock{now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)},
+		t: t, beforeCommit: new(func()), ks: keystest.New(t), faults: new(catalogtest.Faults), path: filepath.Join(t.TempDir(), "catalog.db"),
+		clock: custodytest.NewClock(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)),
 	}
-	w.Custodian = custody.New(w.ks, w.cat, "node-1", w.clock.Now)
+	w.open()
 	return w
 }
 
-// newFaultyWorld is one whose commits can be made to fail.
-func newFaultyWorld(t testing.TB) (*world, *catalogtest.Faults) {
-	t.Helper()
-	w := newWorld(t)
-	cat, faults := catalogtest.OpenFaulty(t)
-	w.cat = cat
-	w.Custodian = custody.New(w.ks, cat, "node-1", w.clock.Now)
-	return w, faults
+// open takes up the catalog and begins a new life of the program.
+func (w *world) open() {
+	w.t.Helper()
+	w.cat = catalogtest.OpenAt(w.t, w.path, catalog.Options{Now: w.clock.Now, OnCommit: w.onCommit})
+	w.Custodian = custody.New(w.ks, w.cat, "node-1", w.clock.Now)
 }
 
-// restart is what a crash leaves: the catalog and the key store on disk.
+func (w *world) onCommit(commit func() error) error {
+	if before := *w.beforeCommit; before != nil {
+		before()
+	}
+	return w.faults.OnCommit(commit)
+}
+
+// restart is what a crash leaves: the catalog and the key store on disk. A
+// catalog that has stopped complains about it when it is closed.
 func (w *world) restart() {
 	w.t.Helper()
+	_ = w.cat.Close()
 	w.ks = keystest.Reopen(w.t, w.ks)
-	w.Custodian = custody.New(w.ks, w.cat, "node-1", w.clock.Now)
+	w.open()
+}
+
+// start is restart, and what serve does before it is ready.
+func (w *world) start() {
+	w.t.Helper()
+	w.restart()
+	w.changeDay()
+	if err := w.Converge(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// from is the world as it would be after an older copy of the catalog was
+// restored beside today's key store.
+func (w *world) from(catalogCopy string) *world {
+	w.t.Helper()
+	old := *w
+	old.path = catalogCopy
+	old.ks = keystest.Reopen(w.t, w.ks)
+	old.open()
+	return &old
+}
+
+// backup copies the catalog as it is now.
+func (w *world) backup() string {
+	w.t.Helper()
+	path := filepath.Join(w.t.TempDir(), "copy.db")
+	if err := w.cat.CopyTo(w.t.Context(), path); err != nil {
+		w.t.Fatal(err)
+	}
+	return path
 }
 
 func (w *world) update(fn func(tx *catalog.Tx) error) {
@@ -78,12 +103,25 @@ func (w *world) update(fn func(tx *catalog.Tx) error) {
 	}
 }
 
-// account makes an account with its keys.
+func (w *world) view(fn func(tx *catalog.Tx) error) {
+	w.t.Helper()
+	if err := w.cat.View(w.t.Context(), fn); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// account makes an account whose keys the gateway holds.
 func (w *world) account(name, content string) *catalog.Account {
 	w.t.Helper()
-	a := catalogtest.Account(w.t, w.cat, name)
-	a.Content = content
-	k, err := w.NewAccountKeys(w.t.Context(), custody.NewAccount{ID: a.ID, Name: name, Keys: catalog.KeysGateway})
+	return w.accountWith(custody.NewAccount{Name: name, Keys: catalog.KeysGateway}, content)
+}
+
+func (w *world) accountWith(n custody.NewAccount, content string) *catalog.Account {
+	w.t.Helper()
+	a := catalogtest.Account(w.t, w.cat, n.Name)
+	a.Content, a.Keys, a.KeyPeriod, n.ID = content, n.Keys, n.KeyPeriod, a.ID
+	w.update(func(tx *catalog.Tx) error { return tx.SaveAccount(a) })
+	k, err := w.NewAccountKeys(w.t.Context(), n)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -105,15 +143,38 @@ func (w *world) insert(a *catalog.Account, fresh *custody.Fresh) *catalog.File {
 	w.t.Helper()
 	row := &catalog.File{
 		ID: fresh.ID, Account: a.ID, Direction: catalog.In, State: catalog.Received, Source: "sftp", Node: "node-1",
-		Times: catalog.Times{BeganAt: w.clock.Now()}, Body: catalog.Body{Kind: catalog.NoBody},
+		Times: catalog.Times{BeganAt: w.clock.Now(), ReceivedAt: w.clock.Now()}, Content: catalog.Content{Size: 1000},
+		Body: catalog.Body{Kind: catalog.VaultBody, Ref: fresh.ID.String(), Sealed: 2000}, Keep: a.Content == catalog.ContentKeep,
 	}
 	w.update(func(tx *catalog.Tx) (err error) {
+		if row.Lock, err = fresh.LockID(tx); err != nil {
+			return err
+		}
 		if row.Grant, err = fresh.Grant(); err != nil {
 			return err
 		}
 		return tx.InsertFile(row)
 	})
 	return row
+}
+
+// kept is a file that has come to rest: only the account's keys open it.
+func (w *world) kept(a *catalog.Account) *custody.Fresh {
+	w.t.Helper()
+	row, fresh := w.file(a)
+	w.rest(row)
+	return fresh
+}
+
+func (w *world) rest(row *catalog.File) {
+	w.t.Helper()
+	row.State, row.Grant = catalog.Kept, catalog.Grant{}
+	w.update(func(tx *catalog.Tx) error {
+		if err := tx.SaveFile(row); err != nil {
+			return err
+		}
+		return tx.DeleteGrant(row.ID)
+	})
 }
 
 func (w *world) row(id uuid.UUID) *catalog.File {
@@ -134,6 +195,14 @@ func (w *world) opens(fresh *custody.Fresh) {
 	w.t.Helper()
 	if err := w.tryOpen(w.row(fresh.ID), fresh); err != nil {
 		w.t.Fatalf("the file does not open: %v", err)
+	}
+}
+
+// shut checks that the file's key cannot be had for want of a key.
+func (w *world) shut(fresh *custody.Fresh) {
+	w.t.Helper()
+	if err := w.tryOpen(w.row(fresh.ID), fresh); !fault.Is(err, fault.Locked) {
+		w.t.Fatalf("the file is not shut: %v", err)
 	}
 }
 
