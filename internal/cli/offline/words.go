@@ -78,10 +78,11 @@ func (a *app) accessKeyFromWords() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "from-words",
 		Short: "Make an access key again from its recovery words (offline)",
-		Long: "Read the 24 recovery words of an access key from standard input, in their order, with or\n" +
-			"without their numbers, and write both halves of the key as access-key new does. A word that\n" +
-			"is not on the list of words is named. Compare the fingerprint with the one on the paper.\n" +
-			"With --passphrase-stdin the first line is the passphrase, and the words follow. Needs no gateway.",
+		Long: "Read the 24 recovery words of an access key from standard input, in their order or with\n" +
+			"their numbers (the whole form will do), and write both halves of the key as access-key new\n" +
+			"does. A word that is not on the list of words is named. Compare the fingerprint with the one\n" +
+			"on the paper. With --passphrase-stdin the first line is the passphrase, and the words follow.\n" +
+			"Needs no gateway.",
 		Example: cli.Examples("access-key from-words -o acme.key", "access-key from-words -o acme.key < words"),
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

@@ -3,6 +3,9 @@ package keyfile
 import (
 	"crypto/hpke"
 	"errors"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -32,12 +35,21 @@ func Words(k hpke.PrivateKey) ([]string, error) {
 }
 
 // FromWords returns the access key that the words are. They may be typed with
-// numbers, punctuation and line breaks between them, in capitals or not. When a
-// word is not of the list the error says which; when all are and the checksum
-// is wrong (255 of 256 mistakes of that kind), nobody can tell which it is.
+// punctuation and line breaks between them, in capitals or not; where they have
+// their numbers, those count, in whatever order the words come, and all else is
+// left aside: so a whole form may be read in. When a word is not of the list the
+// error says which; when all are and the checksum is wrong (255 of 256 mistakes
+// of that kind), nobody can tell which it is.
 func FromWords(text string) (hpke.PrivateKey, error) {
 	const op = "keyfile: from words"
-	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) })
+	text = strings.ToLower(text)
+	words, err := numbered(text)
+	if err != nil {
+		return nil, err
+	}
+	if words == nil {
+		words = strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) })
+	}
 	for i, w := range words {
 		if i == WordCount {
 			break
@@ -63,6 +75,45 @@ func FromWords(text string) (hpke.PrivateKey, error) {
 	defer clear(seed)
 	k, err := hpke.MLKEM768X25519().NewPrivateKey(seed)
 	return k, fault.Wrap(fault.Internal, op, err)
+}
+
+var (
+	number       = regexp.MustCompile(`^(\d{1,2})[.):]?$`)
+	numberedWord = regexp.MustCompile(`^(\d{1,2})[.):]?(\p{L}+)[.,;]?$`)
+)
+
+// numbered returns the words in the order of their numbers, and none where no
+// word has one.
+func numbered(text string) ([]string, error) {
+	const op = "keyfile: from words"
+	var words [WordCount]string
+	count := 0
+	fields := strings.Fields(text)
+	for i := range fields {
+		m := numberedWord.FindStringSubmatch(fields[i])
+		if m == nil && i > 0 && number.MatchString(fields[i-1]) {
+			m = numberedWord.FindStringSubmatch(fields[i-1] + fields[i])
+		}
+		if m == nil {
+			continue
+		}
+		n, err := strconv.Atoi(m[1])
+		switch {
+		case err != nil || n < 1 || n > WordCount:
+			return nil, fault.New(fault.Invalid, op, "there is a word with the number %s; an access key has %d words", m[1], WordCount)
+		case words[n-1] != "":
+			return nil, fault.New(fault.Invalid, op, "word %d is there twice", n)
+		}
+		words[n-1] = m[2]
+		count++
+	}
+	if count == 0 {
+		return nil, nil
+	}
+	if missing := slices.Index(words[:], ""); missing >= 0 {
+		return nil, fault.New(fault.Invalid, op, "word %d is missing", missing+1)
+	}
+	return words[:], nil
 }
 
 // nearest returns the word of the list that begins like w: four letters are

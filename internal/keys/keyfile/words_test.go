@@ -32,15 +32,20 @@ func TestWordsAreTheKey(t *testing.T) {
 func TestWordsMayBeTypedAsTheyArePrinted(t *testing.T) {
 	k := keyOf(t, 7)
 	words := must(Words(k))(t)
-	var numbered, shouted strings.Builder
-	for i, w := range words {
-		fmt.Fprintf(&numbered, " %2d. %-10s", i+1, w)
+	var inColumns, glued, shouted strings.Builder
+	inColumns.WriteString("SEALGATE ACCESS KEY\nfingerprint 3c223b33 printed 2026-11-22\n")
+	for i := range words {
+		n := i%4*6 + i/4 // down four columns, read row by row
+		fmt.Fprintf(&inColumns, " %2d  %-10s", n+1, words[n])
 		if i%4 == 3 {
-			numbered.WriteByte('\n')
+			inColumns.WriteByte('\n')
 		}
-		shouted.WriteString(strings.ToUpper(w) + ",\r\n\t")
+		fmt.Fprintf(&glued, "%d.%s,", i+1, words[i])
+		glued.WriteByte(' ')
+		shouted.WriteString(strings.ToUpper(words[i]) + ",\r\n\t")
 	}
-	for _, text := range []string{numbered.String(), shouted.String(), "\n" + strings.Join(words, "\n") + "\n"} {
+	inColumns.WriteString("Whoever has these words has the key.\n")
+	for _, text := range []string{inColumns.String(), glued.String(), shouted.String(), "\n" + strings.Join(words, "\n") + "\n"} {
 		sameKey(t, must(FromWords(text))(t), k)
 	}
 }
@@ -64,6 +69,15 @@ func TestAWrongWordIsNamed(t *testing.T) {
 	wantSentence(t, err, fault.Invalid, "these are 0")
 	_, err = FromWords("Fuß")
 	wantSentence(t, err, fault.Invalid, "word 1 ")
+
+	_, err = FromWords("1. abandon 3. able")
+	wantSentence(t, err, fault.Invalid, "word 2 is missing")
+	_, err = FromWords("1. abandon 2) ability 1: able")
+	wantSentence(t, err, fault.Invalid, "word 1 is there twice")
+	for _, n := range []string{"0", "25", "99"} {
+		_, err = FromWords(n + " abandon")
+		wantSentence(t, err, fault.Invalid, "with the number "+n)
+	}
 
 	// Another word of the list is noticed, 255 times of 256.
 	missed := 0
