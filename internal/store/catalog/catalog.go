@@ -59,13 +59,13 @@ type Catalog struct {
 	now      func() time.Time
 	onCommit func(commit func() error) error
 
-	calls       chan *call           // Update -> writer
-	truncations chan chan<- cutDone  // Checkpoint -> writer
-	writer      *session             // owned by the goroutine write
-	drainer     *session             // owned by the goroutine keepLogShort
-	lastServed  map[string]uuid.UUID // job kind -> account whose turn it was last; owned by write
-	readers     chan *session        // free places among the readers
-	jobs        chan struct{}
+	calls      chan *call           // Update -> writer
+	logCalls   chan logCall         // Checkpoint and the log's keeper -> writer
+	writer     *session             // owned by the goroutine write
+	drainer    *session             // owned by the goroutine keepLogShort
+	lastServed map[string]uuid.UUID // job kind -> account whose turn it was last; owned by write
+	readers    chan *session        // free places among the readers
+	jobs       chan struct{}
 
 	stop       chan struct{} // closed by Close
 	writerGone chan struct{} // closed when write has returned
@@ -83,7 +83,7 @@ func Open(ctx context.Context, path string, opt Options) (*Catalog, error) {
 	const op = "catalog: open"
 	c := &Catalog{
 		path: path, now: opt.Now, onCommit: opt.OnCommit,
-		calls: make(chan *call), truncations: make(chan chan<- cutDone),
+		calls: make(chan *call), logCalls: make(chan logCall),
 		lastServed: map[string]uuid.UUID{},
 		readers:    make(chan *session, maxReaders), jobs: make(chan struct{}, 64),
 		stop: make(chan struct{}), writerGone: make(chan struct{}), keeperGone: make(chan struct{}),

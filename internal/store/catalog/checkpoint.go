@@ -11,14 +11,19 @@ const (
 	// cutEvery is how long what was overwritten may stay in the log.
 	cutEvery = time.Minute
 	// drainAt is the length of the log at which it is copied into the database
-	// beside the writer, which can then begin it anew.
+	// beside the writer, which then begins it anew.
 	drainAt = 4 << 20
 	// cutAt is the length at which the writer stops to cut it.
 	cutAt = 64 << 20
 )
 
-// cutDone is the writer's answer to a request to cut the log.
-type cutDone struct {
+// logCall asks the writer to do something about the log.
+type logCall struct {
+	act    func(*session) (done bool, err error)
+	answer chan logAnswer // buffered
+}
+
+type logAnswer struct {
 	done bool
 	err  error
 }
@@ -31,19 +36,9 @@ func (c *Catalog) Checkpoint(ctx context.Context) error {
 	retry := time.NewTicker(100 * time.Millisecond)
 	defer retry.Stop()
 	for {
-		answer := make(chan cutDone, 1)
-		select {
-		case c.truncations <- answer:
-		case <-ctx.Done():
-			return fault.Wrap(fault.TryLater, op, ctx.Err())
-		case <-c.writerGone:
-			return c.gone(op)
-		}
-		switch cut := <-answer; {
-		case cut.err != nil:
-			return fault.Wrap(kindOf(cut.err), op, cut.err)
-		case cut.done:
-			return nil
+		done, err := c.inWriter(ctx, truncateWAL)
+		if err != nil || done {
+			return fault.Wrap(kindOf(err), op, err)
 		}
 		select {
 		case <-retry.C:
@@ -53,13 +48,46 @@ func (c *Catalog) Checkpoint(ctx context.Context) error {
 	}
 }
 
-// truncateLog runs in the writer's goroutine.
-func (c *Catalog) truncateLog() cutDone {
-	if err := c.failure("catalog: checkpoint"); err != nil {
-		return cutDone{err: err}
+// inWriter has the writer do something about the log between two commits.
+func (c *Catalog) inWriter(ctx context.Context, act func(*session) (bool, error)) (bool, error) {
+	k := logCall{act, make(chan logAnswer, 1)}
+	select {
+	case c.logCalls <- k:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-c.writerGone:
+		return false, c.gone("catalog: log")
 	}
-	done, err := truncateWAL(c.writer)
-	return cutDone{done, err}
+	a := <-k.answer
+	return a.done, a.err
+}
+
+// serveLog runs in the writer's goroutine.
+func (c *Catalog) serveLog(k logCall) {
+	if err := c.failure("catalog: log"); err != nil {
+		k.answer <- logAnswer{err: err}
+		return
+	}
+	done, err := k.act(c.writer)
+	k.answer <- logAnswer{done, err}
+}
+
+// drain copies the log into the database and has the writer begin it anew: to
+// write where the file's blocks are already costs a fifth less than to make it
+// longer. All but the last few commits are copied beside the writer.
+func (c *Catalog) drain() error {
+	c.drainer.mu.Lock() // nobody else's but in tests
+	defer c.drainer.mu.Unlock()
+	for range 2 {
+		if frames, err := drainWAL(c.drainer); err != nil || frames*frameSize < drainAt {
+			return err // short enough: most of the file is what an earlier burst left
+		}
+	}
+	_, err := c.inWriter(context.Background(), func(s *session) (bool, error) {
+		_, err := drainWAL(s)
+		return err == nil, err
+	})
+	return err
 }
 
 // keepLogShort is the goroutine that drains and cuts the log. A failure (a
@@ -83,7 +111,7 @@ func (c *Catalog) keepLogShort() {
 			continue
 		}
 		if size >= drainAt {
-			_ = drainWAL(c.drainer)
+			_ = c.drain()
 		}
 		if size >= cutAt || time.Since(lastCut) >= cutEvery {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)

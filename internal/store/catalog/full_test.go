@@ -83,6 +83,34 @@ func TestFullInTheMiddleOfAGroup(t *testing.T) {
 	}
 }
 
+// TestDrainedLogIsBegunAnew: under a load that never pauses the log does not
+// grow with what is written, but with what is written between two drains.
+func TestDrainedLogIsBegunAnew(t *testing.T) {
+	c := openTest(t)
+	write := func() (length int64) {
+		text := make([]byte, 1<<20)
+		for range drainAt>>20 + 1 {
+			if err := c.Update(t.Context(), func(tx *Tx) error { return tx.InsertStatement(&Statement{ID: uuid.New(), Text: text}) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		length, err := walSize(c.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return length
+	}
+	first := write()
+	for range 3 {
+		if err := c.drain(); err != nil {
+			t.Fatal(err)
+		}
+		if again := write(); again > first+first/10 {
+			t.Fatalf("the log was %d bytes long and is %d", first, again)
+		}
+	}
+}
+
 // TestEndedViewLetsGoOfTheLog: when a View's time is over its snapshot goes,
 // even while its function is busy elsewhere.
 func TestEndedViewLetsGoOfTheLog(t *testing.T) {

@@ -155,10 +155,17 @@ func walSize(path string) (int64, error) {
 	return info.Size(), nil
 }
 
-// drainWAL copies what it can of the log into the database. It holds up
-// neither readers nor the writer; s is not the writer's.
-func drainWAL(s *session) error {
-	return s.query(context.Background(), func(scan) error { return nil }, "PRAGMA wal_checkpoint(PASSIVE)")
+// frameSize is the length of a page in the log.
+const frameSize = 4096 + 24
+
+// drainWAL copies what it can of the log into the database and returns how many
+// pages the log holds. It holds up no reader and, when s is not the writer's
+// session, no writer. When all could be copied, the next commit begins the log
+// anew.
+func drainWAL(s *session) (frames int64, err error) {
+	var busy, copied int64
+	err = s.query(context.Background(), func(row scan) error { return row(&busy, &frames, &copied) }, "PRAGMA wal_checkpoint(PASSIVE)")
+	return frames, err
 }
 
 // truncateWAL copies the log into the database and cuts it to nothing, so that

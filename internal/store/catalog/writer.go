@@ -82,8 +82,8 @@ func (c *Catalog) write() {
 			for group := c.gather(k); len(group) > 0; {
 				group = group[c.writeGroup(group):]
 			}
-		case answer := <-c.truncations:
-			answer <- c.truncateLog()
+		case k := <-c.logCalls:
+			c.serveLog(k)
 		case <-c.stop:
 			orderly = true
 			return
