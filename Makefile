@@ -27,7 +27,8 @@ test: deps lint ## every test with the race detector, as CI runs them
 test-long: deps ## the campaigns in full length: crashes, cuts, disk full (hours)
 	SEALGATE_LONG=1 CGO_ENABLED=1 go test -count=1 -timeout 12h -v -run Campaign ./...
 
-bench: build deps ## figures beside OpenSSH, xmllint and openssl on this machine
+bench: build deps ## figures beside OpenSSH, rclone, SFTPGo, xmllint and openssl on this machine
+	@bench/peers || echo "SFTPGo cannot be built here and is not measured" >&2
 	@bench/run $(ARGS)
 
 lint: $(tools)/staticcheck $(tools)/gofumpt ## vet, format, staticcheck, import policy and house bounds

@@ -16,7 +16,7 @@ function collect(metric, who,   r, n) {
 }
 function figure(metric, who,   n) {
   n = collect(metric, who)
-  if (!n) return "–"
+  if (!n) return who ~ /^ ?$/ ? "" : "not measured"
   sorted(list, n)
   return show(median(list, n)) (n > 1 ? " (" show(list[1]) "–" show(list[n]) ")" : "")
 }
@@ -52,7 +52,7 @@ END {
       held += holds; missed += !holds
     }
     gsub(/>=/, "≥", bar); gsub(/<=/, "≤", bar); sub(/ x$/, " ×", bar)
-    printf "| %s | %s | %s | %s | %s | %s | %s | %s |\n", f[1], f[2], figure(f[3], "sealgate"), f[4], f[4] == "" ? "" : figure(f[5], f[4]), times, bar, verdict
+    printf "| %s | %s | %s | %s | %s | %s | %s | %s |\n", f[1], f[2], figure(f[3], "sealgate"), f[4], figure(f[5], f[4]), times, bar, verdict
   }
   printf "\nMedians (lowest–highest); the ratio is the median of the same-round ratios. Load average %s–%s.\n", calm, busy
   printf "%d bars hold, %d are missed.\n", held, missed
