@@ -5,6 +5,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
+	"sealgate/internal/indexer"
 	"sealgate/internal/portal"
 	"sealgate/internal/statement"
 	"sealgate/internal/store/catalog"
@@ -51,7 +52,7 @@ func (a *API) eraseFile(ctx context.Context, in *struct {
 			"the content of 1 file of %s (%d bytes) is lost for ever; its record and its payments stay. Nothing was done: confirm it with the file's id.", acct.Name, f.Content.Size)
 	}
 	actor := caller(ctx).Actor
-	if err := a.Indexer.Erase(ctx, f.ID, actor, "erased-by-operator"); err != nil {
+	if err := a.Indexer.Erase(ctx, f.ID, actor, indexer.ReasonErased); err != nil {
 		return nil, err
 	}
 	s, err := a.Receipts.Erasure(ctx, actor, f.ID)
