@@ -1,7 +1,6 @@
 package keys_test
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdh"
 	"crypto/ecdsa"
@@ -23,7 +22,6 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keystest"
-	"sealgate/internal/seal"
 )
 
 var rsa3072 = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 3072) })
@@ -131,35 +129,6 @@ func TestTheGatewaysOwnCertificate(t *testing.T) {
 	if err := c.Cert.CheckSignature(c.Cert.SignatureAlgorithm, c.Cert.RawTBSCertificate, c.Cert.Signature); err != nil {
 		t.Error(err)
 	}
-}
-
-func TestAccessKeysSurviveTheirFiles(t *testing.T) {
-	k := must(keys.NewAccessKey())(t)
-	for range 2 { // writing a key out does not harm it
-		private := must(keys.MarshalAccessKey(k.Private))(t)
-		back := must(keys.ParseAccessKey(private))(t)
-		if !bytes.Equal(back.PublicKey().Bytes(), k.Public.Bytes()) {
-			t.Fatal("another key came back")
-		}
-	}
-	public := must(keys.ParseAccessPublicKey(keys.MarshalAccessPublicKey(k.Public)))(t)
-	_, b := seal.NewShares()
-	w := must(seal.WrapForAccessKey(b, public, binding))(t)
-	if got, err := seal.UnwrapByAccessKey(w, k.Private, binding); err != nil || got != b {
-		t.Errorf("sealed for the public file, not opened: %v", err)
-	}
-
-	_, err := keys.ParseAccessKey(keys.MarshalAccessPublicKey(k.Public))
-	if wantKind(t, err, fault.Invalid); !strings.Contains(fault.Message(err), "public half") {
-		t.Error(fault.Message(err))
-	}
-	_, err = keys.ParseAccessPublicKey(must(keys.MarshalAccessKey(k.Private))(t))
-	if wantKind(t, err, fault.Invalid); !strings.Contains(fault.Message(err), "private half") {
-		t.Error(fault.Message(err))
-	}
-	withHeader := pem.EncodeToMemory(&pem.Block{Type: "SEALGATE ACCESS KEY", Headers: map[string]string{"Kdf": "x"}, Bytes: make([]byte, 32)})
-	_, err = keys.ParseAccessKey(withHeader)
-	wantKind(t, err, fault.Invalid)
 }
 
 func TestACustomerHeldKeyHasNoPrivateHalfHere(t *testing.T) {
