@@ -77,6 +77,7 @@ type gateway struct {
 	signer  ssh.Signer
 	keyFile string // of signer, for OpenSSH
 	logFile string // what every serve said on stderr
+	exe     string // the program, when it is not the one under attack
 	env     []string
 
 	*process
@@ -197,7 +198,7 @@ func (g *gateway) launch() *process {
 	log, err := os.OpenFile(g.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	g.check(err)
 	defer log.Close()
-	cmd := exec.Command(program, "serve", "--data", g.dir, "--sftp-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
+	cmd := exec.Command(g.program(), "serve", "--data", g.dir, "--sftp-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
 	cmd.Env = append(os.Environ(), g.env...)
 	cmd.Stderr = log
 	cmd.SysProcAttr = dieWithTest()
@@ -296,13 +297,27 @@ func (g *gateway) run(args ...string) (stdout, stderr string, code int) {
 	g.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, append(args, "--data", g.dir)...)
+	cmd := exec.CommandContext(ctx, g.program(), append(args, "--data", g.dir)...)
+	cmd.Env = append(os.Environ(), g.env...)
+	return runToEnd(g.t, cmd, args)
+}
+
+func (g *gateway) program() string {
+	if g.exe != "" {
+		return g.exe
+	}
+	return program
+}
+
+// runToEnd runs a command to its end.
+func runToEnd(t testing.TB, cmd *exec.Cmd, args []string) (stdout, stderr string, code int) {
+	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		g.t.Fatalf("gateway %s: %v", strings.Join(args, " "), err)
+		t.Fatalf("gateway %s: %v", strings.Join(args, " "), err)
 	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }

@@ -89,7 +89,7 @@ func TestCampaignStolenDisk(t *testing.T) {
 		t.Error("in the log")
 	}
 	// The search finds what is there: an account's payments lie in its index.
-	if len(find(filepath.Join(g.dir, "accounts"), "")) == 0 {
+	if len(find(filepath.Join(g.dir, "accounts"), "", marks)) == 0 {
 		t.Error("the search finds nothing where payees lie in clear")
 	}
 }
@@ -155,14 +155,16 @@ func steal(t *testing.T, dir, when string) string {
 // found.
 func search(t *testing.T, dir string, except ...string) []string {
 	t.Helper()
-	found := find(dir, strings.Join(except, ""))
+	found := find(dir, strings.Join(except, ""), marks)
 	for _, hit := range found {
 		t.Errorf("found %s", hit)
 	}
 	return found
 }
 
-func find(dir, except string) (hits []string) {
+// find looks for the marks in every file below dir and in its name, in the forms
+// in which they might stand there.
+func find(dir, except string, marks []string) (hits []string) {
 	forms := map[string][]byte{}
 	for _, mark := range marks {
 		for _, m := range []string{mark, strings.ToUpper(mark), strings.ToLower(mark)} {

@@ -60,9 +60,9 @@ func checkStores(g *gateway) int {
 	return files
 }
 
-func column(t testing.TB, db *sql.DB, query string) []string {
+func column(t testing.TB, db *sql.DB, query string, args ...any) []string {
 	t.Helper()
-	rows, err := db.Query(query)
+	rows, err := db.Query(query, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
