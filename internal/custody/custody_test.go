@@ -12,6 +12,7 @@ import (
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
+	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
@@ -240,15 +241,15 @@ func TestExportedKeysOpenAKeptFileFromOutside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certKey, err := keys.ParseCertificateKey(certPEM)
+	certKey, err := keyfile.ParseCertificateKey(certPEM)
 	if err != nil {
 		t.Fatal(err)
 	}
-	accessKey, err := keys.ParseAccessKey(private)
+	accessKey, err := keyfile.ParseAccessKey(private)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keys.ParseAccessPublicKey(public); err != nil {
+	if _, err := keyfile.ParseAccessPublicKey(public); err != nil {
 		t.Error(err)
 	}
 	h, raw, err := seal.ReadHeader(bytes.NewReader(f.Header))
