@@ -7,14 +7,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Confirmed refuses destruction that was not confirmed by name.
-func Confirmed(got, want, what string) error {
-	if got != want {
-		return Usage(fmt.Errorf("this cannot be undone; to remove %s, add --confirm %s", what, want))
-	}
-	return nil
-}
-
 // watch notes when a command begins, which is what tells wrong use from failure,
 // and says how a command is used when its arguments are wrong.
 func (a *App) watch(cmd *cobra.Command) {

@@ -38,6 +38,7 @@ type AccountChange struct {
 	OutboxKeepFor  *Duration `json:"outbox_keep_for,omitempty"`
 	KeyPeriod      *string   `json:"key_period,omitempty" enum:"none,year"`
 	Receipts       *bool     `json:"receipts,omitempty"`
+	Confirm        string    `json:"confirm,omitempty" doc:"the account's name: yes, erase what is older than the new keep_for"`
 }
 
 // NewAccount asks for an account. Without a certificate the gateway makes one.

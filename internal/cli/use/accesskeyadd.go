@@ -3,12 +3,14 @@ package use
 import (
 	"context"
 	"crypto/hpke"
+	"encoding/pem"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/fault"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/client"
@@ -35,7 +37,7 @@ func (a *app) accessKeyAdd() *cobra.Command {
 			switch {
 			case public != "":
 				var err error
-				if in.Public, err = cli.ReadText(public); err != nil {
+				if in.Public, err = readPublic(public); err != nil {
 					return err
 				}
 			case passphrase:
@@ -51,6 +53,31 @@ func (a *app) accessKeyAdd() *cobra.Command {
 	cmd.Flags().StringVar(&period, "period", "", "the year whose files it locks, for accounts with a key for each year")
 	cmd.MarkFlagsMutuallyExclusive("public", "passphrase-stdin")
 	return cmd
+}
+
+// readPublic reads the public half of an access key. Who names the private half by
+// mistake has not sent it anywhere.
+func readPublic(name string) (string, error) {
+	key, err := cli.ReadKey(name, keyfile.ParseAccessPublicKey)
+	if err != nil {
+		return "", err
+	}
+	return string(keyfile.MarshalAccessPublicKey(key)), nil
+}
+
+// onlyAnswer takes the answer out of a file, and nothing else that lies in it: who
+// names his private key by mistake has not sent it anywhere.
+func onlyAnswer(text []byte) (string, error) {
+	for {
+		block, rest := pem.Decode(text)
+		switch {
+		case block == nil:
+			return "", fault.New(fault.Invalid, "confirm", "there is no answer to a challenge in it (PEM block \"SEALGATE ANSWER\"); nothing was sent")
+		case block.Type == "SEALGATE ANSWER":
+			return string(pem.EncodeToMemory(block)), nil
+		}
+		text = rest
+	}
 }
 
 // addWithPassphrase makes an access key in this process. What goes to the gateway
@@ -207,7 +234,7 @@ func (a *app) accessKeyConfirm() *cobra.Command {
 		Args:              cobra.ExactArgs(3),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			answer, err := cli.ReadText(args[2])
+			answer, err := cli.ReadKey(args[2], onlyAnswer)
 			if err != nil {
 				return err
 			}

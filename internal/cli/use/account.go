@@ -71,7 +71,7 @@ func (a *app) accountAdd() *cobra.Command {
 			in := portal.NewAccount{Name: args[0], Keys: held, AccountChange: p.change(cmd.Flags())}
 			var err error
 			if accessKey != "" {
-				if in.AccessKey, err = cli.ReadText(accessKey); err != nil {
+				if in.AccessKey, err = readPublic(accessKey); err != nil {
 					return err
 				}
 			}
@@ -128,11 +128,13 @@ func (a *app) accountShow() *cobra.Command {
 
 func (a *app) accountSet() *cobra.Command {
 	var p policy
+	var confirm string
 	cmd := &cobra.Command{
 		Use:   "set NAME",
 		Short: "Change an account's policy",
 		Long: "Change an account's policy. Changing --content from delete to keep counts for arrivals that\n" +
-			"begin after it: what was sealed to be deleted cannot be kept.",
+			"begin after it: what was sealed to be deleted cannot be kept. A shorter --keep-for erases what is\n" +
+			"older than it: that is done only with --confirm, and said first.",
 		Example:           cli.Examples("account set acme --keep-for 730d --operator-access off"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeAccount,
@@ -141,10 +143,12 @@ func (a *app) accountSet() *cobra.Command {
 			if c == (portal.AccountChange{}) {
 				return cli.Usage(fmt.Errorf("nothing to set; see gateway account set --help"))
 			}
+			c.Confirm = confirm
 			return patch(cmd.Context(), a, accountPath(args[0]), c, a.writeAccount)
 		},
 	}
 	p.flags(cmd.Flags())
+	cmd.Flags().StringVar(&confirm, "confirm", "", "the account's name: yes, erase what is older than the new --keep-for")
 	return cmd
 }
 
@@ -153,16 +157,14 @@ func (a *app) accountRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rm NAME",
 		Short: "Close an account: nobody signs in, nothing is accepted",
-		Long: "Close an account and remove its logins. The record of its files stays, and its name stays\n" +
-			"taken.",
+		Long: "Close an account and remove its logins. Its kept files and their record stay, and its name stays\n" +
+			"taken. Without --confirm it only says what would happen (exit code 2).",
 		Example:           cli.Examples("account rm acme --confirm acme"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := cli.Confirmed(confirm, args[0], "the account"); err != nil {
-				return err
-			}
-			return a.remove(cmd.Context(), accountPath(args[0]), confirm, "closed "+args[0])
+			err := a.remove(cmd.Context(), accountPath(args[0]), confirm, "closed "+args[0])
+			return unconfirmed(err, confirm, args[0])
 		},
 	}
 	cmd.Flags().StringVar(&confirm, "confirm", "", "the account's name, again")

@@ -105,6 +105,9 @@ func (a *API) setAccount(ctx context.Context, in *struct {
 	Body portal.AccountChange
 },
 ) (*out[portal.Account], error) {
+	if err := a.keepsForLess(ctx, in.Name, in.Body); err != nil {
+		return nil, err
+	}
 	acct, err := a.Accounts.SetAccount(ctx, caller(ctx).Actor, in.Name, change(in.Body))
 	if err != nil {
 		return nil, err
@@ -117,8 +120,12 @@ func (a *API) removeAccount(ctx context.Context, in *struct {
 	Confirm string `query:"confirm" doc:"the account's name, again"`
 },
 ) (*none, error) {
-	if in.Confirm != in.Name {
-		return nil, fault.New(fault.Invalid, "api: account", "to remove an account, confirm with its name")
+	acct, err := a.Accounts.Account(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	if in.Confirm != acct.Name {
+		return nil, a.whatClosingDoes(ctx, acct)
 	}
 	return &none{}, a.Accounts.RemoveAccount(ctx, caller(ctx).Actor, in.Name)
 }

@@ -148,7 +148,7 @@ func TestErrorsAreProblems(t *testing.T) {
 		{"POST", "/accounts", `{"name":"acme","keep_for":"soon"}`, "invalid"},
 		{"POST", "/accounts", `{"name":"acme","certificate":"x"}`, "invalid"},
 		{"POST", "/accounts", strings.Repeat(" ", 2<<20), "too-large"},
-		{"DELETE", "/accounts/acme?confirm=other", "", "invalid"},
+		{"DELETE", "/accounts/acme?confirm=acme", "", "not-found"},
 		{"POST", "/backup", `{"dir":"relative"}`, "invalid"},
 	} {
 		var p portal.Problem
