@@ -40,13 +40,20 @@ func (tx *Tx) PutGrant(file uuid.UUID, g Grant) error {
 
 // fillSlot stores a file's grant in a free slot, or a new one, and returns it.
 func (tx *Tx) fillSlot(op string, file uuid.UUID, g Grant) (int64, error) {
-	seq, err := change(tx, op, value[int64], `UPDATE file_grant SET file = ?, ingest_key = ?, data = ?
-		WHERE seq = (SELECT MIN(seq) FROM file_grant WHERE ingest_key IS NULL) RETURNING seq`, idCol(file), g.Key, g.Data)
-	if !fault.Is(err, fault.NotFound) {
-		return seq, err
+	free, err := one(tx, op, value[int64], `SELECT COALESCE(MIN(seq), 0) FROM file_grant WHERE ingest_key IS NULL`)
+	if err != nil {
+		return 0, err
 	}
-	return change(tx, op, value[int64],
-		`INSERT INTO file_grant (file, ingest_key, data) VALUES (?, ?, ?) RETURNING seq`, idCol(file), g.Key, g.Data)
+	if free > 0 {
+		return free, tx.execOne(op, `UPDATE file_grant SET file = ?, ingest_key = ?, data = ? WHERE seq = ?`,
+			idCol(file), g.Key, g.Data, free)
+	}
+	next, err := one(tx, op, value[int64], `SELECT COALESCE(MAX(seq), 0) + 1 FROM file_grant`)
+	if err != nil {
+		return 0, err
+	}
+	return next, tx.execOne(op, `INSERT INTO file_grant (seq, file, ingest_key, data) VALUES (?, ?, ?, ?)`,
+		next, idCol(file), g.Key, g.Data)
 }
 
 // DeleteGrant takes a file's grant away, if it has one: the bytes are

@@ -65,15 +65,6 @@ func one[T any](tx *Tx, op string, read func(scan) (T, error), query string, arg
 	return rows[0], nil
 }
 
-// change is one for a statement that changes a row and returns something of it.
-func change[T any](tx *Tx, op string, read func(scan) (T, error), query string, args ...any) (T, error) {
-	if !tx.writes {
-		var none T
-		return none, fault.Wrap(fault.Internal, op, errViewWrites)
-	}
-	return one(tx, op, read, query, args...)
-}
-
 // list returns the rows that a query selects.
 func list[T any](tx *Tx, op string, read func(scan) (T, error), query string, args ...any) ([]T, error) {
 	tx.s.mu.Lock()
