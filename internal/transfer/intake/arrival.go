@@ -12,6 +12,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/intake/objects"
 	"sealgate/internal/transfer/intake/slots"
 )
 
@@ -42,7 +43,7 @@ type Arrival struct {
 	ended bool         // guarded by gate
 
 	mu       sync.Mutex // guards the fields below
-	object   object
+	object   objects.Object
 	written  int64 // bytes since the last hint to the disk
 	onRecord bool  // the catalog has a row for this arrival
 	failed   error // the first failure; every later call returns it
@@ -72,7 +73,7 @@ func (k freshKeys) wipe() {
 }
 
 // newArrival joins the parts. object holds at least the header.
-func newArrival(in *Intake, spec Spec, f *catalog.File, body *seal.Body, header []byte, obj object) *Arrival {
+func newArrival(in *Intake, spec Spec, f *catalog.File, body *seal.Body, header []byte, obj objects.Object) *Arrival {
 	a := &Arrival{in: in, spec: spec, file: f, body: body, header: len(header), object: obj}
 	a.board = slots.New(body, len(header), &in.held, func() slots.Object { return a.currentObject() }, a.leaveMemory)
 	return a
@@ -167,7 +168,7 @@ func (a *Arrival) hintDisk(off int64, n int) error {
 	return a.in.room(reserveRunning)
 }
 
-func (a *Arrival) currentObject() object {
+func (a *Arrival) currentObject() objects.Object {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.object
@@ -179,13 +180,13 @@ func (a *Arrival) currentObject() object {
 func (a *Arrival) leaveMemory() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	m, ok := a.object.(*memory)
+	m, ok := a.object.(*objects.Memory)
 	if !ok {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()
-	body := catalog.Body{Kind: catalog.VaultBody, Ref: newRef(a.file.ID)}
+	body := catalog.Body{Kind: catalog.VaultBody, Ref: objects.NewRef(a.file.ID)}
 	if err := a.record(ctx, body, nil); err != nil {
 		return err
 	}
@@ -194,7 +195,7 @@ func (a *Arrival) leaveMemory() error {
 		return err
 	}
 	a.object = f
-	if _, err := f.WriteAt(m.bytes, 0); err != nil {
+	if _, err := f.WriteAt(m.Bytes, 0); err != nil {
 		return err
 	}
 	return nil
@@ -247,7 +248,7 @@ func (a *Arrival) Sync() error {
 		return a.fail(err)
 	}
 	a.mu.Lock()
-	m, small := a.object.(*memory)
+	m, small := a.object.(*objects.Memory)
 	a.mu.Unlock()
 	if !small {
 		if err := a.currentObject().Sync(); err != nil {
@@ -259,8 +260,8 @@ func (a *Arrival) Sync() error {
 	defer cancel()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	body := catalog.Body{Kind: catalog.InlineBody, Sealed: int64(len(m.bytes))}
-	if err := a.record(ctx, body, m.bytes); err != nil {
+	body := catalog.Body{Kind: catalog.InlineBody, Sealed: int64(len(m.Bytes))}
+	if err := a.record(ctx, body, m.Bytes); err != nil {
 		if a.failed == nil {
 			a.failed = err
 		}
@@ -283,7 +284,7 @@ func (a *Arrival) Commit(ctx context.Context) (*catalog.File, error) {
 	}
 	f, err := a.commit(ctx)
 	a.ended = true
-	a.in.live.remove(a)
+	a.in.live.Remove(a.file.ID, a.spec.name(), a)
 	a.board.Release()
 	a.fresh.wipe()
 	if err != nil {
@@ -327,9 +328,9 @@ func (a *Arrival) Abort(cause error) {
 	a.ended = true
 	err := a.failure()
 	if err == nil { // known before the arrival is not, so that every look finds the same
-		a.in.live.suspended(a.file.ID, a.Durable())
+		a.in.live.Suspended(a.file.ID, a.Durable())
 	}
-	a.in.live.remove(a)
+	a.in.live.Remove(a.file.ID, a.spec.name(), a)
 	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()
 	a.in.count(a, "cut")
@@ -353,7 +354,7 @@ func (a *Arrival) suspend(ctx context.Context) error {
 		return fault.New(fault.Invalid, "intake: abort", "an outward file is not resumed")
 	}
 	a.mu.Lock()
-	_, small := a.object.(*memory)
+	_, small := a.object.(*objects.Memory)
 	if small { // no slot is whole: only the name is worth keeping
 		defer a.mu.Unlock()
 		return a.record(ctx, catalog.Body{Kind: catalog.NoBody}, nil)
@@ -367,7 +368,7 @@ func (a *Arrival) suspend(ctx context.Context) error {
 func (a *Arrival) discard(ctx context.Context) {
 	obj := a.currentObject()
 	obj.Close()
-	a.in.live.forget(a.file.ID)
+	a.in.live.Forget(a.file.ID)
 	a.mu.Lock()
 	onRecord := a.onRecord
 	a.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/inbox"
+	"sealgate/internal/transfer/intake/objects"
 	"sealgate/internal/transfer/vpath"
 )
 
@@ -78,12 +79,12 @@ func (a *Arrival) writeTrailer(at int64, t seal.Trailer) error {
 // returned instead, to be committed in the catalog.
 func (a *Arrival) settle(length int64) (inline []byte, err error) {
 	obj := a.currentObject()
-	if m, ok := obj.(*memory); ok {
+	if m, ok := obj.(*objects.Memory); ok {
 		if err := m.Truncate(length); err != nil {
 			return nil, err
 		}
 		if length <= maxInline && a.in.inline.fits(length) {
-			return m.bytes, nil
+			return m.Bytes, nil
 		}
 		if err := a.leaveMemory(); err != nil {
 			return nil, err
@@ -138,7 +139,7 @@ func (in *Intake) putOnRecord(ctx context.Context, rec *custody.Records, c commi
 	}
 	in.stir()
 	in.inline.bytes.Add(int64(len(c.inline)))
-	in.live.forget(c.file.ID)
+	in.live.Forget(c.file.ID)
 	for _, f := range superseded {
 		in.removeObject(f)
 	}
@@ -261,7 +262,7 @@ func (in *Intake) supersede(tx *catalog.Tx, id uuid.UUID) ([]*catalog.File, erro
 	if fault.Is(err, fault.NotFound) {
 		return nil, nil
 	}
-	if err != nil || old.State != catalog.Arriving || in.live.busy(id) {
+	if err != nil || old.State != catalog.Arriving || in.live.Busy(id) {
 		return nil, err
 	}
 	return []*catalog.File{old}, tx.DeleteFile(id)
@@ -324,7 +325,7 @@ func (in *Intake) Confirm(ids ...uuid.UUID) {
 // removeObject removes a body that no row refers to any more. What fails here
 // is swept later.
 func (in *Intake) removeObject(f *catalog.File) {
-	in.live.forget(f.ID)
+	in.live.Forget(f.ID)
 	if f.Body.Kind != catalog.VaultBody {
 		return
 	}

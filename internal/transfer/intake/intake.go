@@ -32,6 +32,8 @@ import (
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/vault"
 	"sealgate/internal/transfer/inbox"
+	"sealgate/internal/transfer/intake/live"
+	"sealgate/internal/transfer/intake/objects"
 	"sealgate/internal/transfer/intake/slots"
 	"sealgate/internal/transfer/vpath"
 )
@@ -72,6 +74,7 @@ type Options struct {
 type Intake struct {
 	catalog *catalog.Catalog
 	vault   vault.Vault
+	objects *objects.Objects
 	keys    *custody.Custodian
 	node    string
 	now     func() time.Time
@@ -79,11 +82,10 @@ type Intake struct {
 	space   Space
 	observe func(source, outcome string, size int64)
 
-	live      registry
+	live      *live.Registry[*Arrival]
 	confirmed confirmations
 	inline    inlineUse
 	renames   stripes
-	drafts    drafts
 	held      slots.Holding
 	active    atomic.Int64 // when a file last began or was received, Unix milliseconds
 }
@@ -102,9 +104,9 @@ func (in *Intake) stir() { in.active.Store(in.now().UnixMilli()) }
 // New returns an intake on these stores.
 func New(cat *catalog.Catalog, v vault.Vault, keys *custody.Custodian, opt Options) *Intake {
 	return &Intake{
-		catalog: cat, vault: v, keys: keys,
+		catalog: cat, vault: v, objects: objects.New(cat, v), keys: keys,
 		node: opt.Node, now: opt.Now, log: opt.Log, space: opt.Space, observe: opt.Observe,
-		live: newRegistry(), confirmed: newConfirmations(),
+		live: live.New[*Arrival](), confirmed: newConfirmations(),
 	}
 }
 
@@ -133,6 +135,8 @@ func (s Spec) actor() string {
 	}
 	return "gateway"
 }
+
+func (s Spec) name() live.Name { return live.Name{Login: s.Login, Path: s.Path.String()} }
 
 // Begin starts a new file. Nothing is on record until bytes must reach a disk.
 func (in *Intake) Begin(ctx context.Context, spec Spec) (*Arrival, error) {
@@ -173,11 +177,11 @@ func (l *Look) Begin(ctx context.Context) (*Arrival, error) {
 	if err := in.nameFile(ctx, f, spec.Path.Base()); err != nil {
 		return nil, err
 	}
-	obj := &memory{bytes: append(make([]byte, 0, len(fresh.Header)+memoryFirst), fresh.Header...)}
+	obj := &objects.Memory{Bytes: append(make([]byte, 0, len(fresh.Header)+memoryFirst), fresh.Header...)}
 	a := newArrival(in, spec, f, body, fresh.Header, obj)
 	a.fresh = freshKeys{fresh}
 	a.account, a.waits = l.account, waits(l.account, spec)
-	in.live.add(a)
+	in.live.Add(a.file.ID, a.spec.name(), a)
 	return a, nil
 }
 
@@ -207,11 +211,4 @@ func (in *Intake) room(wanted int64) error {
 		return fault.New(fault.Full, "intake: room", "the gateway's disk is full; nothing was taken, try again later")
 	}
 	return nil
-}
-
-// newRef names a vault object: 128 random bits, then the file's id, so that an
-// object on disk leads to its row.
-func newRef(file uuid.UUID) string {
-	random := uuid.New()
-	return hexOf(random[:]) + hexOf(file[:])
 }

@@ -46,7 +46,7 @@ func (b *Inbox) Stat(ctx context.Context, p vpath.Path) (Info, error) {
 	if p.IsRoot() {
 		return Info{Name: "in", Dir: true, ModTime: b.in.now()}, nil
 	}
-	if a := b.in.live.named(b.spec(p)); a != nil {
+	if a := b.in.live.Named(b.spec(p).name()); a != nil {
 		return a.info(p.Base(), b.in.now()), nil
 	}
 	var info Info
@@ -156,7 +156,7 @@ func (b *Inbox) Rmdir(ctx context.Context, p vpath.Path) error {
 // Remove frees the name p. A file that was received stays (R4); an unfinished
 // arrival is discarded.
 func (b *Inbox) Remove(ctx context.Context, p vpath.Path) error {
-	if a := b.in.live.named(b.spec(p)); a != nil {
+	if a := b.in.live.Named(b.spec(p).name()); a != nil {
 		a.Abort(errRemoved)
 	}
 	var gone []*catalog.File
@@ -186,7 +186,7 @@ var errRemoved = errors.New("removed by its client")
 
 // SetModTime records the client's time of the name p.
 func (b *Inbox) SetModTime(ctx context.Context, p vpath.Path, t time.Time) error {
-	if a := b.in.live.named(b.spec(p)); a != nil {
+	if a := b.in.live.Named(b.spec(p).name()); a != nil {
 		a.SetModTime(t)
 		return nil
 	}

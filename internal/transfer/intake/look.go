@@ -55,7 +55,7 @@ func (in *Intake) Look(ctx context.Context, spec Spec) (*Look, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.Taken = l.Taken || spec.Direction == catalog.In && in.live.named(spec) != nil
+	l.Taken = l.Taken || spec.Direction == catalog.In && in.live.Named(spec.name()) != nil
 	return l, nil
 }
 

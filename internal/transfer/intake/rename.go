@@ -12,6 +12,7 @@ import (
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/vault"
 	"sealgate/internal/transfer/inbox"
+	"sealgate/internal/transfer/intake/objects"
 	"sealgate/internal/transfer/vpath"
 )
 
@@ -25,7 +26,7 @@ func (b *Inbox) Rename(ctx context.Context, from, to vpath.Path, replace bool) e
 	if from.IsRoot() || to.IsRoot() {
 		return fault.New(fault.Denied, op, "this folder cannot be renamed")
 	}
-	if b.in.live.named(b.spec(from)) != nil {
+	if b.in.live.Named(b.spec(from).name()) != nil {
 		return fault.New(fault.Invalid, op, "the file is still being sent; close it first")
 	}
 	// One rename of a login at a time: a body gets one trailer.
@@ -191,15 +192,15 @@ func (in *Intake) appendTrailer(ctx context.Context, f *catalog.File, obj vault.
 
 // completeInline replaces a body in the catalog by the same with its trailer.
 func (in *Intake) completeInline(ctx context.Context, f *catalog.File, inline []byte, t seal.Trailer) error {
-	m := &memory{bytes: inline}
+	m := &objects.Memory{Bytes: inline}
 	body, header, err := in.openBody(ctx, f, m)
 	if err != nil {
 		return err
 	}
 	length := seal.ObjectSize(len(header), t.Size)
-	m.bytes = append(m.bytes[:length-seal.TrailerSize], body.SealTrailer(nil, t)...)
+	m.Bytes = append(m.Bytes[:length-seal.TrailerSize], body.SealTrailer(nil, t)...)
 	f.Body.Sealed = length
-	return in.catalog.Update(ctx, func(tx *catalog.Tx) error { return putInline(tx, f.ID, true, m.bytes) })
+	return in.catalog.Update(ctx, func(tx *catalog.Tx) error { return putInline(tx, f.ID, true, m.Bytes) })
 }
 
 // TakeWaiting takes a file that waits for its rename although the rename never

@@ -24,20 +24,20 @@ func (in *Intake) Resume(ctx context.Context, spec Spec) (*Arrival, error) {
 	if spec.Direction == "" {
 		spec.Direction = catalog.In
 	}
-	if open := in.live.named(spec); open != nil {
+	if open := in.live.Named(spec.name()); open != nil {
 		open.Abort(errTakenOver)
 	}
 	f, account, err := in.unfinished(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
-	if open := in.live.has(f.ID); open != nil { // begun under the folder's former name
+	if open := in.live.Open(f.ID); open != nil { // begun under the folder's former name
 		open.Abort(errTakenOver)
 	}
-	if !in.live.claim(f.ID) {
+	if !in.live.Claim(f.ID) {
 		return nil, fault.New(fault.TryLater, "intake: resume", "this transfer is being resumed on another connection")
 	}
-	defer in.live.unclaim(f.ID)
+	defer in.live.Unclaim(f.ID)
 	id := f.ID
 	// It may have ended between the look and the claim.
 	if f, account, err = in.unfinished(ctx, spec); err != nil {
@@ -125,7 +125,7 @@ func (in *Intake) reopen(ctx context.Context, account *catalog.Account, spec Spe
 	a.onRecord, a.resumedObject = true, true
 	a.account, a.waits = account, waits(account, spec)
 	a.board.Rediscover()
-	in.live.add(a)
+	in.live.Add(a.file.ID, a.spec.name(), a)
 	return a, nil
 }
 
@@ -150,14 +150,14 @@ func (in *Intake) openBody(ctx context.Context, f *catalog.File, obj io.ReaderAt
 // durableLength returns how much of an unfinished arrival a client may count
 // on. Once read, it is remembered.
 func (in *Intake) durableLength(ctx context.Context, f *catalog.File) int64 {
-	if n, ok := in.live.length(f.ID); ok {
+	if n, ok := in.live.Length(f.ID); ok {
 		return n
 	}
 	if f.Body.Kind != catalog.VaultBody || f.Node != in.node {
 		return 0
 	}
 	n := in.measure(ctx, f)
-	in.live.suspended(f.ID, n)
+	in.live.Suspended(f.ID, n)
 	return n
 }
 

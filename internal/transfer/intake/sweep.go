@@ -2,7 +2,6 @@ package intake
 
 import (
 	"context"
-	"encoding/hex"
 	"time"
 
 	"github.com/google/uuid"
@@ -10,6 +9,7 @@ import (
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/intake/objects"
 )
 
 const (
@@ -130,7 +130,7 @@ func (in *Intake) sweepUnfinished(ctx context.Context) error {
 	err := in.catalog.View(ctx, func(tx *catalog.Tx) error {
 		files, err := tx.Files(catalog.FileFilter{State: catalog.Arriving, Node: in.node, Limit: -1})
 		for _, f := range files {
-			if in.now().Sub(f.BeganAt) > unfinishedFor && !in.live.busy(f.ID) {
+			if in.now().Sub(f.BeganAt) > unfinishedFor && !in.live.Busy(f.ID) {
 				old = append(old, f)
 			}
 		}
@@ -190,39 +190,38 @@ func (in *Intake) countInline(ctx context.Context) error {
 }
 
 // SweepObjects removes the vault objects that no row refers to: what a crash
-// left between a row's commit and its object's removal. A row is always
-// committed before its object is created, so an object without one is rubbish,
-// unless it is a draft of this process.
-func (in *Intake) SweepObjects(ctx context.Context) error {
-	return in.vault.Each(ctx, func(ref string) error {
-		id, ok := fileOf(ref)
-		if !ok {
-			return nil // not one of ours; doctor tells
-		}
-		if in.drafts.has(ref) {
-			return nil
-		}
-		used := false
-		err := in.catalog.View(ctx, func(tx *catalog.Tx) error {
-			f, err := tx.File(id)
-			if fault.Is(err, fault.NotFound) {
-				return nil
-			}
-			used = err == nil && f.Body.Kind == catalog.VaultBody && f.Body.Ref == ref
-			return err
-		})
-		if err != nil || used {
+// left between a row's commit and its object's removal.
+func (in *Intake) SweepObjects(ctx context.Context) error { return in.objects.Sweep(ctx) }
+
+// MoveKept moves small bodies that came to rest from the catalog to the vault,
+// and returns when none is left. It shares its goroutine with SweepObjects.
+func (in *Intake) MoveKept(ctx context.Context) error {
+	for {
+		if n, err := in.moveSome(ctx); err != nil || n == 0 {
 			return err
 		}
-		return in.vault.Remove(ctx, ref)
-	})
+	}
 }
 
-// fileOf returns the file id in a reference made by newRef.
-func fileOf(ref string) (uuid.UUID, bool) {
-	b, err := hex.DecodeString(ref)
-	if err != nil || len(b) != 32 {
-		return uuid.Nil, false
+// moveWhileQuiet is MoveKept as the background does it: nobody waits for it, so
+// it stops when files arrive, unless bodies take half of their room in the
+// catalog.
+func (in *Intake) moveWhileQuiet(ctx context.Context) error {
+	for !in.Busy() || !in.inline.fits(inlineBudget/2) {
+		if n, err := in.moveSome(ctx); err != nil || n == 0 {
+			return err
+		}
 	}
-	return uuid.UUID(b[16:]), true
+	return nil
+}
+
+func (in *Intake) moveSome(ctx context.Context) (int, error) {
+	found, moved, err := in.objects.MoveSome(ctx)
+	in.inline.bytes.Add(-moved)
+	return found, err
+}
+
+// NewDraft begins a new object for a file that is on record already.
+func (in *Intake) NewDraft(ctx context.Context, file uuid.UUID) (*objects.Draft, error) {
+	return in.objects.NewDraft(ctx, file)
 }

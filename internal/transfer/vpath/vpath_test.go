@@ -97,3 +97,21 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestTemporaryNames(t *testing.T) {
+	for name, want := range map[string]bool{
+		"/a.xml": false, "/a.xml.filepart": true, "/a.PART": true, "/d.tmp/a.xml": false, "/.in.a.xml": true,
+		"/~$a.xml": true, "/a~": true, "/a.tmpx": false,
+	} {
+		if got := MustParse(name).Temporary(nil); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	own := []string{"*.UPLOADING", "["} // a pattern that does not parse matches nothing
+	if p := MustParse("/a.uploading"); !p.Temporary(own) || p.Temporary(nil) {
+		t.Error("an account's own patterns do not count alone")
+	}
+	if MustParse("/a.tmp").Temporary(own) || (Path{}).Temporary(nil) {
+		t.Error("something else is temporary")
+	}
+}

@@ -1,4 +1,4 @@
-package intake
+package objects
 
 import (
 	"context"
@@ -47,19 +47,19 @@ type Draft struct {
 	vault.Body
 	Ref string
 
-	in   *Intake
+	of   *Objects
 	kept bool
 }
 
 // NewDraft begins a new object for a file.
-func (in *Intake) NewDraft(ctx context.Context, file uuid.UUID) (*Draft, error) {
-	d := &Draft{Ref: newRef(file), in: in}
-	in.drafts.add(d.Ref)
+func (o *Objects) NewDraft(ctx context.Context, file uuid.UUID) (*Draft, error) {
+	d := &Draft{Ref: NewRef(file), of: o}
+	o.drafts.add(d.Ref)
 	var err error
-	if d.Body, err = in.vault.Create(ctx, d.Ref); err != nil {
+	if d.Body, err = o.vault.Create(ctx, d.Ref); err != nil {
 		// It may be there in spite of the error.
 		err = errors.Join(err, d.Drop(context.WithoutCancel(ctx)))
-		return nil, fault.Wrap(fault.Internal, "intake: new object", err)
+		return nil, fault.Wrap(fault.Internal, "objects: new object", err)
 	}
 	return d, nil
 }
@@ -67,7 +67,7 @@ func (in *Intake) NewDraft(ctx context.Context, file uuid.UUID) (*Draft, error) 
 // Keep says that the row refers to the object now.
 func (d *Draft) Keep() {
 	d.kept = true
-	d.in.drafts.forget(d.Ref)
+	d.of.drafts.forget(d.Ref)
 }
 
 // Drop removes an object that no row refers to, so that it takes no room on a disk
@@ -79,7 +79,7 @@ func (d *Draft) Drop(ctx context.Context) error {
 	if d.Body != nil {
 		_ = d.Close() // closed already after a Commit
 	}
-	err := d.in.vault.Remove(ctx, d.Ref)
-	d.in.drafts.forget(d.Ref)
+	err := d.of.vault.Remove(ctx, d.Ref)
+	d.of.drafts.forget(d.Ref)
 	return err
 }
