@@ -11,6 +11,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/keyfile"
+	"sealgate/internal/keys/wrapped"
 	"sealgate/internal/seal"
 )
 
@@ -73,9 +74,9 @@ func PassphraseAccessKey(public hpke.PublicKey, e *keyfile.EncryptedAccessKey) (
 	return k, nil
 }
 
-func (s *Store) appendAccessKey(doc *document, k *AccessKey) error {
-	e := entry{Kind: KindAccessKey, ID: k.ID.String(), Public: k.Public.Bytes()}
-	if i := doc.findDestroyed(k.Fingerprint); i >= 0 {
+func (s *Store) appendAccessKey(doc *wrapped.Document, k *AccessKey) error {
+	e := wrapped.Entry{Kind: KindAccessKey, ID: k.ID.String(), Public: k.Public.Bytes()}
+	if i := findDestroyed(doc, k.Fingerprint); i >= 0 {
 		return errDestroyed(doc.Entries[i])
 	}
 	switch {
@@ -92,7 +93,7 @@ func (s *Store) appendAccessKey(doc *document, k *AccessKey) error {
 	return s.add(doc, e, nil)
 }
 
-func openAccessKey(e entry, secret []byte) (*AccessKey, error) {
+func openAccessKey(e wrapped.Entry, secret []byte) (*AccessKey, error) {
 	id, err := uuid.Parse(e.ID)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/keys/wrapped"
 	"sealgate/internal/seal"
 )
 
@@ -75,7 +76,7 @@ func (s *Store) CreateAccount(id uuid.UUID, c *Certificate, k *AccessKey) error 
 	const op = "keys: create account"
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	doc := newDocument(accountFile(id))
+	doc := wrapped.New(accountFile(id))
 	if c != nil {
 		if err := s.appendCertificate(doc, c); err != nil {
 			return fault.Wrap(fault.Internal, op, err)
@@ -122,12 +123,12 @@ func (s *Store) Accounts() ([]uuid.UUID, error) {
 // AddCertificate adds a certificate with its key; Exists when it is there, or
 // was and has been destroyed.
 func (s *Store) AddCertificate(id uuid.UUID, c *Certificate) error {
-	return s.editAccount("keys: add certificate", id, func(doc *document) error { return s.appendCertificate(doc, c) })
+	return s.editAccount("keys: add certificate", id, func(doc *wrapped.Document) error { return s.appendCertificate(doc, c) })
 }
 
 // AddAccessKey adds an access key; Exists as for AddCertificate.
 func (s *Store) AddAccessKey(id uuid.UUID, k *AccessKey) error {
-	return s.editAccount("keys: add access key", id, func(doc *document) error { return s.appendAccessKey(doc, k) })
+	return s.editAccount("keys: add access key", id, func(doc *wrapped.Document) error { return s.appendAccessKey(doc, k) })
 }
 
 // DestroyAccount destroys every key of an account that never came to be, and
@@ -139,7 +140,7 @@ func (s *Store) DestroyAccount(id uuid.UUID) error {
 	return fault.Wrap(fault.Internal, "keys: destroy account", s.destroy(accountFile(id)))
 }
 
-func (s *Store) editAccount(op string, id uuid.UUID, edit func(*document) error) error {
+func (s *Store) editAccount(op string, id uuid.UUID, edit func(*wrapped.Document) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	doc, err := s.readAccount(id)
@@ -152,7 +153,7 @@ func (s *Store) editAccount(op string, id uuid.UUID, edit func(*document) error)
 	return fault.Wrap(fault.Internal, op, err)
 }
 
-func (s *Store) readAccount(id uuid.UUID) (*document, error) {
+func (s *Store) readAccount(id uuid.UUID) (*wrapped.Document, error) {
 	doc, err := s.read(accountFile(id))
 	if fault.Is(err, fault.NotFound) {
 		return nil, fault.New(fault.NotFound, "keys: read account", "the key store has no keys of account %s", id)
@@ -162,8 +163,8 @@ func (s *Store) readAccount(id uuid.UUID) (*document, error) {
 
 // writeAccount writes the file and takes it up. When the write fails, nobody
 // knows which content is in place: it is read again by the next who asks.
-func (s *Store) writeAccount(id uuid.UUID, doc *document) error {
-	text := doc.marshal()
+func (s *Store) writeAccount(id uuid.UUID, doc *wrapped.Document) error {
+	text := doc.Marshal()
 	if len(text) > maxFile {
 		return errTooMany // nobody could read it again
 	}
@@ -191,24 +192,24 @@ func (s *Store) loadAccount(id uuid.UUID) (*Account, error) {
 	return a, nil
 }
 
-func (s *Store) openAccount(doc *document) (*Account, error) {
+func (s *Store) openAccount(doc *wrapped.Document) (*Account, error) {
 	a := new(Account)
 	for _, e := range doc.Entries {
-		secret, err := s.ring.open(doc.Name, e)
+		secret, err := s.ring.Open(doc.Name, e)
 		if err != nil {
 			return nil, err
 		}
 		err = a.take(e, secret)
 		clear(secret)
 		if err != nil {
-			return nil, damaged(doc.Name, err)
+			return nil, wrapped.Damaged(doc.Name, err)
 		}
 	}
 	return a, nil
 }
 
 // take puts one opened entry in its place.
-func (a *Account) take(e entry, secret []byte) error {
+func (a *Account) take(e wrapped.Entry, secret []byte) error {
 	switch {
 	case e.Destroyed != "":
 		d, err := openDestroyed(e)
@@ -216,13 +217,13 @@ func (a *Account) take(e entry, secret []byte) error {
 			return err
 		}
 		a.destroyed = append(a.destroyed, d)
-	case e.base() == KindCertificate:
+	case base(e) == KindCertificate:
 		c, err := openCertificate(e, secret)
 		if err != nil {
 			return err
 		}
 		a.certificates = append(a.certificates, c)
-	case e.base() == KindAccessKey:
+	case base(e) == KindAccessKey:
 		k, err := openAccessKey(e, secret)
 		if err != nil {
 			return err
@@ -235,7 +236,7 @@ func (a *Account) take(e entry, secret []byte) error {
 }
 
 // base is the kind of key, wherever and however it is held.
-func (e entry) base() string {
+func base(e wrapped.Entry) string {
 	switch e.Kind {
 	case kindTokenCertificate:
 		return KindCertificate
@@ -246,20 +247,20 @@ func (e entry) base() string {
 }
 
 // find returns the place of a key that was not destroyed, or -1.
-func (d *document) find(kind, id string) int {
-	return slices.IndexFunc(d.Entries, func(e entry) bool { return e.Destroyed == "" && e.base() == kind && e.ID == id })
+func find(d *wrapped.Document, kind, id string) int {
+	return slices.IndexFunc(d.Entries, func(e wrapped.Entry) bool { return e.Destroyed == "" && base(e) == kind && e.ID == id })
 }
 
 // add wraps secret, clears it, and appends the entry.
-func (s *Store) add(doc *document, e entry, secret []byte) error {
+func (s *Store) add(doc *wrapped.Document, e wrapped.Entry, secret []byte) error {
 	defer clear(secret)
-	if doc.find(e.base(), e.ID) >= 0 {
+	if find(doc, base(e), e.ID) >= 0 {
 		return fault.New(fault.Exists, "keys: add", "the key is there already: %s", e.ID)
 	}
-	if len(doc.Entries) >= maxEntries {
+	if len(doc.Entries) >= wrapped.MaxEntries {
 		return errTooMany
 	}
-	s.ring.seal(doc.Name, &e, secret)
+	s.ring.Seal(doc.Name, &e, secret)
 	doc.Entries = append(doc.Entries, e)
 	return nil
 }

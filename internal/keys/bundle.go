@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
+	"sealgate/internal/keys/shred"
+	"sealgate/internal/keys/wrapped"
 	"sealgate/internal/killpoint"
 )
 
@@ -28,59 +29,16 @@ const (
 	maxBundle  = 1 << 30
 )
 
-type bundle struct {
-	Sealgate string      `json:"sealgate"` // "key bundle"
-	Version  int         `json:"version"`
-	Store    header      `json:"store"`
-	Files    []*document `json:"files"`
-}
-
-func newBundle(h header) *bundle {
-	return &bundle{Sealgate: "key bundle", Version: formatVersion, Store: h}
-}
-
-func (b *bundle) marshal() []byte { return marshal(b) }
-
-func parseBundle(name string, data []byte) (*bundle, error) {
-	var b bundle
-	if err := strict(data, &b); err != nil {
-		return nil, damaged(name, err)
-	}
-	switch {
-	case b.Sealgate != "key bundle":
-		return nil, damaged(name, errors.New("not a copy of a key store"))
-	case b.Version != formatVersion:
-		return nil, fault.New(fault.Invalid, "keys: read "+name, "%s has version %d; this program knows version %d", name, b.Version, formatVersion)
-	}
-	if err := b.Store.check(); err != nil {
-		return nil, err
-	}
-	for _, d := range b.Files {
-		if d == nil || !isKeyFile(d.Name) {
-			return nil, damaged(name, errors.New("a file in it is no key file"))
-		}
-		if err := d.check(d.Name); err != nil {
-			return nil, err
-		}
-	}
-	return &b, nil
+func parseBundle(name string, data []byte) (*wrapped.Bundle, error) {
+	return wrapped.ParseBundle(name, data, isKeyFile)
 }
 
 // verify opens every entry, which proves that the copy is whole and the ring's.
-func (b *bundle) verify(r *ring) error {
-	if !slices.ContainsFunc(b.Files, func(d *document) bool { return d.Name == gatewayFile }) {
-		return damaged(gatewayFile, errors.New("it is missing"))
+func verify(b *wrapped.Bundle, r *wrapped.Ring) error {
+	if b.File(gatewayFile) == nil {
+		return wrapped.Damaged(gatewayFile, errors.New("it is missing"))
 	}
-	for _, d := range b.Files {
-		for _, e := range d.Entries {
-			secret, err := r.open(d.Name, e)
-			if err != nil {
-				return err
-			}
-			clear(secret)
-		}
-	}
-	return nil
+	return b.Verify(r)
 }
 
 // Backup writes all of the store but its ingest keys to file, in the place of
@@ -97,7 +55,7 @@ func (s *Store) Backup(file string) error {
 	}
 	text, err := s.backup()
 	if err == nil {
-		err = replaceFile(s.fs, file, text)
+		err = shred.Replace(s.fs, file, text)
 	}
 	if err == nil {
 		err = s.remember(file)
@@ -107,7 +65,7 @@ func (s *Store) Backup(file string) error {
 
 // backup returns a copy of the store, checked.
 func (s *Store) backup() ([]byte, error) {
-	b := newBundle(s.ring.header)
+	b := wrapped.NewBundle(s.ring.Header)
 	docs, err := s.documents()
 	if err != nil {
 		return nil, err
@@ -117,16 +75,16 @@ func (s *Store) backup() ([]byte, error) {
 			b.Files = append(b.Files, d)
 		}
 	}
-	return b.marshal(), b.verify(s.ring)
+	return b.Marshal(), verify(b, s.ring)
 }
 
 // documents reads every key file of the store.
-func (s *Store) documents() ([]*document, error) {
+func (s *Store) documents() ([]*wrapped.Document, error) {
 	names, err := s.fs.List(s.dir)
 	if err != nil {
 		return nil, err
 	}
-	var docs []*document
+	var docs []*wrapped.Document
 	for _, name := range names {
 		if !isKeyFile(name) {
 			continue
@@ -174,8 +132,8 @@ func Restore(ctx context.Context, file, dir string, m Master, opt Options) (*Sto
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	defer r.wipe()
-	if err := b.verify(r); err != nil {
+	defer r.Wipe()
+	if err := verify(b, r); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	if err := s.place(b, file); err != nil {
@@ -185,7 +143,7 @@ func Restore(ctx context.Context, file, dir string, m Master, opt Options) (*Sto
 }
 
 // place lays a bundle, read from a file, in a directory that holds no store.
-func (s *Store) place(b *bundle, from string) error {
+func (s *Store) place(b *wrapped.Bundle, from string) error {
 	if err := s.fs.Mkdir(s.dir); err != nil {
 		return err
 	}
@@ -201,7 +159,7 @@ func (s *Store) place(b *bundle, from string) error {
 	if err := s.remember(from); err != nil {
 		return err
 	}
-	return s.write(bundleFile, b.marshal())
+	return s.write(bundleFile, b.Marshal())
 }
 
 // refuseTaken refuses a directory that holds a store, or one to be.
@@ -218,23 +176,6 @@ func (s *Store) refuseTaken() error {
 	return nil
 }
 
-// openRing opens a generation with m, which has to be its master key.
-func openRing(ctx context.Context, m Master, h header) (*ring, error) {
-	r, err := ringOf(ctx, m, h)
-	if err != nil {
-		return nil, err
-	}
-	if !r.fits() {
-		r.wipe()
-		return nil, errWrongMaster(m)
-	}
-	return r, nil
-}
-
-func errWrongMaster(m Master) error {
-	return fault.New(fault.Locked, "keys: master key", "the master key (%s) is not the one that this key store is wrapped by", m)
-}
-
 // settle finds out which generation counts, finishes what was begun, and opens
 // the ring.
 func (s *Store) settle(ctx context.Context, m Master) error {
@@ -246,7 +187,7 @@ func (s *Store) settle(ctx context.Context, m Master) error {
 	if err != nil {
 		return err
 	}
-	if b != nil && (!haveStore || h.sameAs(b.Store)) {
+	if b != nil && (!haveStore || h.SameAs(b.Store)) {
 		return s.finish(ctx, m, b)
 	}
 	if !haveStore {
@@ -268,12 +209,12 @@ func (s *Store) settle(ctx context.Context, m Master) error {
 }
 
 // finish takes up a bundle that m opens.
-func (s *Store) finish(ctx context.Context, m Master, b *bundle) error {
+func (s *Store) finish(ctx context.Context, m Master, b *wrapped.Bundle) error {
 	r, err := openRing(ctx, m, b.Store)
 	if err != nil {
 		return err
 	}
-	if err := b.verify(r); err != nil {
+	if err := verify(b, r); err != nil {
 		return err
 	}
 	s.ring, s.master = r, m.String()
@@ -282,13 +223,13 @@ func (s *Store) finish(ctx context.Context, m Master, b *bundle) error {
 
 // takeUp puts the parts of the bundle in place. The order is the promise: see
 // the table above.
-func (s *Store) takeUp(b *bundle) error {
-	if err := s.write(storeFile, b.Store.marshal()); err != nil {
+func (s *Store) takeUp(b *wrapped.Bundle) error {
+	if err := s.write(storeFile, b.Store.Marshal()); err != nil {
 		return err
 	}
 	killpoint.At("rotate.store-taken-up")
 	for _, d := range b.Files {
-		if err := s.write(d.Name, d.marshal()); err != nil {
+		if err := s.write(d.Name, d.Marshal()); err != nil {
 			return err
 		}
 	}
@@ -296,23 +237,19 @@ func (s *Store) takeUp(b *bundle) error {
 	return s.destroy(bundleFile)
 }
 
-func (h header) sameAs(o header) bool {
-	return h.Generation == o.Generation && slices.Equal(h.Salt, o.Salt)
-}
-
-func (s *Store) readHeader() (h header, found bool, err error) {
+func (s *Store) readHeader() (h wrapped.Header, found bool, err error) {
 	data, err := durable.ReadFile(s.fs, s.path(storeFile), maxFile)
 	if fault.Is(err, fault.NotFound) {
-		return header{}, false, nil
+		return wrapped.Header{}, false, nil
 	}
 	if err != nil {
-		return header{}, false, err
+		return wrapped.Header{}, false, err
 	}
-	h, err = parseHeader(data)
+	h, err = wrapped.ParseHeader(storeFile, data)
 	return h, err == nil, err
 }
 
-func (s *Store) readBundle() (*bundle, error) {
+func (s *Store) readBundle() (*wrapped.Bundle, error) {
 	data, err := durable.ReadFile(s.fs, s.path(bundleFile), maxBundle)
 	if fault.Is(err, fault.NotFound) {
 		return nil, nil

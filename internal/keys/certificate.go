@@ -20,6 +20,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/keys/token"
+	"sealgate/internal/keys/wrapped"
 	"sealgate/internal/seal"
 )
 
@@ -173,9 +174,9 @@ func (c *Certificate) check() error {
 	return nil
 }
 
-func (s *Store) appendCertificate(doc *document, c *Certificate) error {
-	e := entry{Kind: KindCertificate, ID: c.Fingerprint.String(), Public: c.Cert.Raw}
-	if i := doc.findDestroyed(c.Fingerprint); i >= 0 {
+func (s *Store) appendCertificate(doc *wrapped.Document, c *Certificate) error {
+	e := wrapped.Entry{Kind: KindCertificate, ID: c.Fingerprint.String(), Public: c.Cert.Raw}
+	if i := findDestroyed(doc, c.Fingerprint); i >= 0 {
 		return errDestroyed(doc.Entries[i])
 	}
 	switch {
@@ -188,7 +189,7 @@ func (s *Store) appendCertificate(doc *document, c *Certificate) error {
 	return s.add(doc, e, c.pkcs8())
 }
 
-func openCertificate(e entry, secret []byte) (*Certificate, error) {
+func openCertificate(e wrapped.Entry, secret []byte) (*Certificate, error) {
 	cert, err := x509.ParseCertificate(e.Public)
 	if err != nil {
 		return nil, err
@@ -216,14 +217,14 @@ func (s *Store) ExportCertificateKey(id uuid.UUID, fp seal.Fingerprint) ([]byte,
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	i := doc.find(KindCertificate, fp.String())
+	i := find(doc, KindCertificate, fp.String())
 	switch {
 	case i < 0:
 		return nil, fault.New(fault.NotFound, op, "the key store has no such certificate: %s", fp)
 	case doc.Entries[i].Kind == kindTokenCertificate:
 		return nil, fault.New(fault.Locked, op, "the key of this certificate lies in a token, which does not give it away")
 	}
-	secret, err := s.ring.open(doc.Name, doc.Entries[i])
+	secret, err := s.ring.Open(doc.Name, doc.Entries[i])
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"path/filepath"
-	"slices"
 
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
+	"sealgate/internal/keys/shred"
+	"sealgate/internal/keys/wrapped"
 )
 
 // copyFile remembers where the last backup was written.
@@ -37,7 +38,7 @@ func (s *Store) remember(file string) error {
 	if err == nil && was == path {
 		return nil
 	}
-	return s.write(copyFile, marshal(copyRecord{Sealgate: "key store copy", Version: formatVersion, Path: path}))
+	return s.write(copyFile, wrapped.Marshal(copyRecord{Sealgate: "key store copy", Version: wrapped.Version, Path: path}))
 }
 
 // copyPath returns where the last backup was written, or nothing.
@@ -50,11 +51,11 @@ func (s *Store) copyPath() (string, error) {
 		return "", err
 	}
 	var r copyRecord
-	if err := strict(data, &r); err != nil {
-		return "", damaged(copyFile, err)
+	if err := wrapped.Strict(data, &r); err != nil {
+		return "", wrapped.Damaged(copyFile, err)
 	}
-	if r.Sealgate != "key store copy" || r.Version != formatVersion || !filepath.IsAbs(r.Path) {
-		return "", damaged(copyFile, errors.New("not what it should be"))
+	if r.Sealgate != "key store copy" || r.Version != wrapped.Version || !filepath.IsAbs(r.Path) {
+		return "", wrapped.Damaged(copyFile, errors.New("not what it should be"))
 	}
 	return r.Path, nil
 }
@@ -74,7 +75,7 @@ func (s *Store) rewriteCopy() Copy {
 	}
 	text, err := s.backup()
 	if err == nil {
-		err = replaceFile(s.fs, path, text)
+		err = shred.Replace(s.fs, path, text)
 	}
 	if err != nil {
 		c.Err = &fault.Error{Kind: fault.KindOf(err), Op: op, Message: "the copy of the key store at " + path + " could not be written anew", Err: err}
@@ -103,15 +104,15 @@ func (s *Store) ownCopy(path string) error {
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(b.Files, func(d *document) bool { return bytes.Equal(d.identity(), ours.identity()) }) {
+	if theirs := b.File(gatewayFile); theirs == nil || !bytes.Equal(identity(theirs), identity(ours)) {
 		return fault.New(fault.Invalid, op, "the file at %s is the copy of another gateway's key store", path)
 	}
 	return nil
 }
 
 // identity returns the gateway's public identity key in gateway.key.
-func (d *document) identity() []byte {
-	if i := d.find(kindIdentity, ""); i >= 0 {
+func identity(d *wrapped.Document) []byte {
+	if i := find(d, kindIdentity, ""); i >= 0 {
 		return d.Entries[i].Public
 	}
 	return nil

@@ -1,20 +1,32 @@
 package keys
 
 import (
-	"errors"
+	"context"
 	"path/filepath"
-	"strings"
 
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
-	"sealgate/internal/killpoint"
+	"sealgate/internal/keys/shred"
+	"sealgate/internal/keys/wrapped"
 )
 
-// The suffix of a file whose destruction has begun: it is gone for every
-// reader, and the next Open takes away what a crash left of it.
-const goneSuffix = ".gone"
+const (
+	storeFile   = "store.json"
+	gatewayFile = "gateway.key"
+
+	maxFile = 1 << 20 // bytes of one key file
+)
 
 func (s *Store) path(name string) string { return filepath.Join(s.dir, name) }
+
+// read reads and parses the store's file name, and opens nothing in it.
+func (s *Store) read(name string) (*wrapped.Document, error) {
+	data, err := durable.ReadFile(s.fs, s.path(name), maxFile)
+	if err != nil {
+		return nil, err
+	}
+	return wrapped.Parse(name, data)
+}
 
 // write makes data the content of the store's file name, durably and in one
 // step, and overwrites what stood there before.
@@ -22,97 +34,15 @@ func (s *Store) write(name string, data []byte) error {
 	if s.broken != nil {
 		return s.broken
 	}
-	return replaceFile(s.fs, s.path(name), data)
+	return shred.Replace(s.fs, s.path(name), data)
 }
 
-// replaceFile is durable.WriteFile that overwrites the old content after the
-// new one is durable: the handle still reaches it when the name does not.
-func replaceFile(fs durable.FS, name string, data []byte) error {
-	old, err := fs.Open(name)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return err
-	}
-	err = durable.WriteFile(fs, name, data)
-	if old == nil {
-		return err
-	}
-	if err != nil {
-		return errors.Join(err, old.Close())
-	}
-	return overwrite(old)
-}
-
-// destroy makes name unreadable and takes it away. The rename comes first, so
-// that no crash leaves half a key file under a name that somebody reads.
+// destroy makes the store's file name unreadable and takes it away.
 func (s *Store) destroy(name string) error {
 	if s.broken != nil {
 		return s.broken
 	}
-	if err := s.finishDestroy(name + durable.TempSuffix); err != nil {
-		return err
-	}
-	switch err := s.fs.Rename(s.path(name), s.path(name+goneSuffix)); {
-	case fault.Is(err, fault.NotFound):
-	case err != nil:
-		return err
-	default:
-		if err := s.fs.SyncDir(s.dir); err != nil {
-			return err
-		}
-		killpoint.At("destroy.set-aside")
-	}
-	return s.finishDestroy(name + goneSuffix)
-}
-
-// finishDestroy overwrites and removes name; gone already is fine.
-func (s *Store) finishDestroy(name string) error {
-	f, err := s.fs.Open(s.path(name))
-	if fault.Is(err, fault.NotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := overwrite(f); err != nil {
-		return err
-	}
-	if err := s.fs.Remove(s.path(name)); err != nil {
-		return err
-	}
-	return s.fs.SyncDir(s.dir)
-}
-
-// overwrite fills f with zeros, syncs and closes it.
-func overwrite(f durable.File) error {
-	size, err := f.Size()
-	if err == nil {
-		_, err = f.WriteAt(make([]byte, size), 0)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
-// sweep finishes destructions and takes away half-written files.
-func (s *Store) sweep() error {
-	names, err := s.fs.List(s.dir)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		base, ours := strings.CutSuffix(name, goneSuffix)
-		if !ours {
-			base, ours = strings.CutSuffix(name, durable.TempSuffix)
-		}
-		if !ours || !isStoreName(base) {
-			continue
-		}
-		if err := s.finishDestroy(name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return shred.Destroy(s.fs, s.path(name))
 }
 
 // isStoreName tells the store's own files from what others put there.
@@ -129,4 +59,22 @@ func isKeyFile(name string) bool {
 	}
 	_, _, ok := parseIngestFile(name)
 	return ok
+}
+
+// newRing begins a generation under m.
+func newRing(ctx context.Context, m Master, generation int) (*wrapped.Ring, error) {
+	return wrapped.NewRing(generation, func(salt []byte) ([]byte, error) { return m.Key(ctx, salt) })
+}
+
+// openRing opens a generation with m, which has to be its master key.
+func openRing(ctx context.Context, m Master, h wrapped.Header) (*wrapped.Ring, error) {
+	r, err := wrapped.OpenRing(h, func(salt []byte) ([]byte, error) { return m.Key(ctx, salt) })
+	if err != nil {
+		return nil, err
+	}
+	if !r.Fits() {
+		r.Wipe()
+		return nil, fault.New(fault.Locked, "keys: master key", "the master key (%s) is not the one that this key store is wrapped by", m)
+	}
+	return r, nil
 }

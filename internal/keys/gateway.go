@@ -10,6 +10,7 @@ import (
 	"fmt"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/keys/wrapped"
 )
 
 const hostKeyBits = 4096
@@ -48,10 +49,10 @@ func (s *Store) createGateway(hostKeys []crypto.Signer) error {
 			return err
 		}
 	}
-	doc := newDocument(gatewayFile)
+	doc := wrapped.New(gatewayFile)
 	add := func(kind, id string, public, secret []byte) {
-		e := entry{Kind: kind, ID: id, Public: public}
-		s.ring.seal(gatewayFile, &e, secret)
+		e := wrapped.Entry{Kind: kind, ID: id, Public: public}
+		s.ring.Seal(gatewayFile, &e, secret)
 		clear(secret)
 		doc.Entries = append(doc.Entries, e)
 	}
@@ -71,7 +72,7 @@ func (s *Store) createGateway(hostKeys []crypto.Signer) error {
 	for _, kind := range []string{kindUsernameIndex, kindPepper, kindSecret} {
 		add(kind, "", nil, randomSecret())
 	}
-	if err := s.write(gatewayFile, doc.marshal()); err != nil {
+	if err := s.write(gatewayFile, doc.Marshal()); err != nil {
 		return err
 	}
 	return s.loadGateway()
@@ -106,16 +107,16 @@ func (s *Store) loadGateway() error {
 	}
 	var g gatewaySecrets
 	for _, e := range doc.Entries {
-		secret, err := s.ring.open(gatewayFile, e)
+		secret, err := s.ring.Open(gatewayFile, e)
 		if err != nil {
 			return err
 		}
 		if err := g.take(e.Kind, secret); err != nil {
-			return damaged(gatewayFile, err)
+			return wrapped.Damaged(gatewayFile, err)
 		}
 	}
 	if g.identity == nil || g.usernameIndex == nil || g.pepper == nil || g.secret == nil || len(g.hostKeys) == 0 {
-		return damaged(gatewayFile, errors.New("an entry is missing"))
+		return wrapped.Damaged(gatewayFile, errors.New("an entry is missing"))
 	}
 	s.gateway = g
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/keyfile"
+	"sealgate/internal/keys/wrapped"
 	"sealgate/internal/killpoint"
 	"sealgate/internal/seal"
 )
@@ -73,11 +74,11 @@ func (s *Store) NewIngestKey(day string) (*IngestKey, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	doc := newDocument(k.file())
-	if err := s.add(doc, entry{Kind: kindIngest, ID: k.Fingerprint.String(), Public: public.Bytes()}, secret); err != nil {
+	doc := wrapped.New(k.file())
+	if err := s.add(doc, wrapped.Entry{Kind: kindIngest, ID: k.Fingerprint.String(), Public: public.Bytes()}, secret); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	if err := s.write(doc.Name, doc.marshal()); err != nil {
+	if err := s.write(doc.Name, doc.Marshal()); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	killpoint.At("ingest.key-made")
@@ -151,21 +152,21 @@ func (s *Store) openIngest(name, day string) (*IngestKey, error) {
 		return nil, err
 	}
 	if len(doc.Entries) != 1 || doc.Entries[0].Kind != kindIngest {
-		return nil, damaged(name, errors.New("not one ingest key"))
+		return nil, wrapped.Damaged(name, errors.New("not one ingest key"))
 	}
-	secret, err := s.ring.open(name, doc.Entries[0])
+	secret, err := s.ring.Open(name, doc.Entries[0])
 	if err != nil {
 		return nil, err
 	}
 	defer clear(secret)
 	private, err := hpke.MLKEM768X25519().NewPrivateKey(secret)
 	if err != nil {
-		return nil, damaged(name, err)
+		return nil, wrapped.Damaged(name, err)
 	}
 	public := private.PublicKey()
 	k := &IngestKey{Day: day, Fingerprint: seal.AccessKeyFingerprint(public), Public: public, Private: private}
 	if k.file() != name || k.Fingerprint.String() != doc.Entries[0].ID {
-		return nil, damaged(name, errors.New("the key is another one than its name says"))
+		return nil, wrapped.Damaged(name, errors.New("the key is another one than its name says"))
 	}
 	return k, nil
 }

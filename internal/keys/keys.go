@@ -53,6 +53,8 @@ import (
 
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
+	"sealgate/internal/keys/shred"
+	"sealgate/internal/keys/wrapped"
 	"sealgate/internal/seal"
 )
 
@@ -63,7 +65,7 @@ type Store struct {
 
 	mu       sync.RWMutex // guards what follows, and every write to dir
 	master   string       // where the master key came from, for people
-	ring     *ring
+	ring     *wrapped.Ring
 	gateway  gatewaySecrets
 	accounts map[uuid.UUID]*Account // those read so far; an *Account never changes
 	ingest   map[seal.Fingerprint]*IngestKey
@@ -107,7 +109,7 @@ func Create(ctx context.Context, dir string, m Master, opt Options) (*Store, err
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	// Last: without it the directory is no store and Create may be run again.
-	if err := s.write(storeFile, r.header.marshal()); err != nil {
+	if err := s.write(storeFile, r.Header.Marshal()); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	if err := s.fs.SyncDir(filepath.Dir(dir)); err != nil {
@@ -128,7 +130,7 @@ func Open(ctx context.Context, dir string, m Master, opt Options) (*Store, error
 	if err := s.settle(ctx, m); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	if err := s.sweep(); err != nil {
+	if err := shred.Sweep(s.fs, s.dir, isStoreName); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	if err := s.load(); err != nil {
@@ -157,7 +159,7 @@ func (s *Store) load() error {
 func (s *Store) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ring.wipe()
+	s.ring.Wipe()
 	s.gateway.wipe()
 	clear(s.accounts)
 	clear(s.ingest)
@@ -176,7 +178,7 @@ func (s *Store) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
 func (s *Store) Generation() int {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.ring.header.Generation
+	return s.ring.Header.Generation
 }
 
 // MasterSource says where the master key came from.

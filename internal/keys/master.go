@@ -16,9 +16,9 @@ import (
 
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
+	"sealgate/internal/keys/shred"
+	"sealgate/internal/keys/wrapped"
 )
-
-const masterSize = 32
 
 // A Master is where the master key comes from. A token or a KMS can stand
 // behind it as well: what it returns may be anything that only it can make.
@@ -87,7 +87,7 @@ func (m masterCredential) Key(context.Context, []byte) ([]byte, error) {
 
 // readMaster reads 64 hexadecimal digits, white space around them allowed.
 func readMaster(r io.Reader, name string) ([]byte, error) {
-	buf := make([]byte, 4*masterSize)
+	buf := make([]byte, 4*wrapped.KeySize)
 	defer clear(buf)
 	n, err := io.ReadFull(r, buf)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
@@ -102,10 +102,10 @@ func readMaster(r io.Reader, name string) ([]byte, error) {
 
 func parseMaster(text []byte) ([]byte, bool) {
 	text = bytes.TrimSpace(text)
-	if len(text) != 2*masterSize {
+	if len(text) != 2*wrapped.KeySize {
 		return nil, false
 	}
-	key := make([]byte, masterSize)
+	key := make([]byte, wrapped.KeySize)
 	if _, err := hex.Decode(key, text); err != nil {
 		clear(key)
 		return nil, false
@@ -140,7 +140,7 @@ func (m masterPassphrase) Key(_ context.Context, salt []byte) ([]byte, error) {
 	if len(p) == 0 {
 		return nil, fault.New(fault.Locked, op, "the passphrase of the master key is empty")
 	}
-	return argon2.IDKey(p, salt, passphraseTime, passphraseMemory, passphraseThreads, masterSize), nil
+	return argon2.IDKey(p, salt, passphraseTime, passphraseMemory, passphraseThreads, wrapped.KeySize), nil
 }
 
 // CreateMasterFile makes a new master key at path; Exists when there is one.
@@ -165,9 +165,9 @@ func CreateMasterFile(path string) error {
 }
 
 func newMaster() (key, text []byte) {
-	key = make([]byte, masterSize)
+	key = make([]byte, wrapped.KeySize)
 	rand.Read(key) // never fails
-	text = hex.AppendEncode(make([]byte, 0, 2*masterSize+1), key)
+	text = hex.AppendEncode(make([]byte, 0, 2*wrapped.KeySize+1), key)
 	return key, append(text, '\n')
 }
 
@@ -182,7 +182,7 @@ func ReplaceMasterFile(path string) (to Master, install func() error, err error)
 	install = func() error {
 		defer clear(text)
 		defer clear(key)
-		return replaceFile(durable.OS, path, text)
+		return shred.Replace(durable.OS, path, text)
 	}
 	return &masterOnce{masterFile(path), key}, install, nil
 }

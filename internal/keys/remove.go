@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/keys/wrapped"
 	"sealgate/internal/killpoint"
 	"sealgate/internal/seal"
 )
@@ -58,27 +59,27 @@ func (s *Store) bury(id uuid.UUID, kind, name string, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	i := doc.find(kind, name)
+	i := find(doc, kind, name)
 	if i < 0 {
-		if slices.ContainsFunc(doc.Entries, func(e entry) bool { return e.Destroyed != "" && e.Kind == kind && e.ID == name }) {
+		if slices.ContainsFunc(doc.Entries, func(e wrapped.Entry) bool { return e.Destroyed != "" && e.Kind == kind && e.ID == name }) {
 			return nil
 		}
 		return fault.New(fault.NotFound, "keys: remove", "no such key: %s", name)
 	}
-	fp, err := doc.Entries[i].fingerprint()
+	fp, err := fingerprint(doc.Entries[i])
 	if err != nil {
-		return damaged(doc.Name, err)
+		return wrapped.Damaged(doc.Name, err)
 	}
-	tomb := entry{Kind: kind, ID: name, Public: fp[:], Destroyed: at.UTC().Format(time.RFC3339)}
-	s.ring.seal(doc.Name, &tomb, nil)
+	tomb := wrapped.Entry{Kind: kind, ID: name, Public: fp[:], Destroyed: at.UTC().Format(time.RFC3339)}
+	s.ring.Seal(doc.Name, &tomb, nil)
 	doc.Entries[i] = tomb
 	return s.writeAccount(id, doc)
 }
 
 // fingerprint returns that of an entry's key.
-func (e entry) fingerprint() (seal.Fingerprint, error) {
-	if e.base() == KindAccessKey {
-		k, err := openAccessKey(entry{Kind: KindAccessKey, ID: e.ID, Public: e.Public}, nil)
+func fingerprint(e wrapped.Entry) (seal.Fingerprint, error) {
+	if base(e) == KindAccessKey {
+		k, err := openAccessKey(wrapped.Entry{Kind: KindAccessKey, ID: e.ID, Public: e.Public}, nil)
 		if err != nil {
 			return seal.Fingerprint{}, err
 		}
@@ -87,7 +88,7 @@ func (e entry) fingerprint() (seal.Fingerprint, error) {
 	return parseFingerprint(e.ID)
 }
 
-func openDestroyed(e entry) (Destroyed, error) {
+func openDestroyed(e wrapped.Entry) (Destroyed, error) {
 	at, err := time.Parse(time.RFC3339, e.Destroyed)
 	if err != nil {
 		return Destroyed{}, err
@@ -107,13 +108,13 @@ func openDestroyed(e entry) (Destroyed, error) {
 }
 
 // findDestroyed returns the place of the tombstone of a key, or -1.
-func (d *document) findDestroyed(fp seal.Fingerprint) int {
-	return slices.IndexFunc(d.Entries, func(e entry) bool { return e.Destroyed != "" && bytes.Equal(e.Public, fp[:]) })
+func findDestroyed(d *wrapped.Document, fp seal.Fingerprint) int {
+	return slices.IndexFunc(d.Entries, func(e wrapped.Entry) bool { return e.Destroyed != "" && bytes.Equal(e.Public, fp[:]) })
 }
 
 // errDestroyed answers who brings a key back: it was said of the files under it
 // that nobody can read them.
-func errDestroyed(e entry) error {
+func errDestroyed(e wrapped.Entry) error {
 	return fault.New(fault.Exists, "keys: add", "this key was removed at %s and declared destroyed; it cannot come back: bring another one", e.Destroyed)
 }
 

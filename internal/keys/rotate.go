@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/keys/wrapped"
 	"sealgate/internal/killpoint"
 )
 
@@ -19,16 +20,16 @@ func (s *Store) RotateMaster(ctx context.Context, to Master, install func() erro
 	const op = "keys: rotate master key"
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := newRing(ctx, to, s.ring.header.Generation+1)
+	r, err := newRing(ctx, to, s.ring.Header.Generation+1)
 	if err != nil {
 		return fault.Wrap(fault.Internal, op, err)
 	}
 	b, err := s.rewrap(r)
 	if err == nil {
-		err = s.write(bundleFile, b.marshal())
+		err = s.write(bundleFile, b.Marshal())
 	}
 	if err != nil {
-		r.wipe()
+		r.Wipe()
 		return fault.Wrap(fault.Internal, op, err)
 	}
 	killpoint.At("rotate.bundle-written")
@@ -44,25 +45,25 @@ func (s *Store) RotateMaster(ctx context.Context, to Master, install func() erro
 	if err := s.takeUp(b); err != nil {
 		return fault.Wrap(fault.Internal, op, s.fail(err))
 	}
-	old.wipe()
+	old.Wipe()
 	return nil
 }
 
 // rewrap returns the store as it is, wrapped by another ring.
-func (s *Store) rewrap(to *ring) (*bundle, error) {
+func (s *Store) rewrap(to *wrapped.Ring) (*wrapped.Bundle, error) {
 	docs, err := s.documents()
 	if err != nil {
 		return nil, err
 	}
-	b := newBundle(to.header)
+	b := wrapped.NewBundle(to.Header)
 	for _, old := range docs {
-		d := newDocument(old.Name)
+		d := wrapped.New(old.Name)
 		for _, e := range old.Entries {
-			secret, err := s.ring.open(old.Name, e)
+			secret, err := s.ring.Open(old.Name, e)
 			if err != nil {
 				return nil, err
 			}
-			to.seal(d.Name, &e, secret)
+			to.Seal(d.Name, &e, secret)
 			clear(secret)
 			d.Entries = append(d.Entries, e)
 		}
