@@ -319,3 +319,33 @@ func TestArrivalsDuringKeyChanges(t *testing.T) {
 		t.Error("nothing arrived")
 	}
 }
+
+// However the clock is set, keys stay as they are: nothing expires but what a
+// person can make anew, and a removal that is scheduled waits for who trusts the
+// clock.
+func TestKeysDoNotMindTheClock(t *testing.T) {
+	w := newWorld(t)
+	a := w.account("acme", catalog.ContentKeep)
+	yearly := w.accountWith(custody.NewAccount{Name: "beta", Keys: catalog.KeysGateway, KeyPeriod: catalog.PeriodYear}, catalog.ContentKeep)
+	files := []*custody.Fresh{w.kept(a), w.kept(yearly)}
+	if _, _, err := w.ScheduleRemoval(t.Context(), "op", w.accessKey(a), "acme", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	const day = 24 * time.Hour
+	for _, jump := range []time.Duration{3 * day, -6 * day, 400 * day, -800 * day, 30 * 365 * day, -29 * 365 * day} {
+		w.clock.Add(jump)
+		w.start()
+		_, moving := w.file(a)
+		files = append(files, w.kept(a), w.kept(yearly), moving)
+		w.changeDay()
+		if _, err := w.Warnings(t.Context()); err != nil {
+			t.Error(err)
+		}
+		for _, f := range files {
+			w.opens(f)
+		}
+	}
+	w.renew(a)
+	w.opens(w.kept(a))
+	w.readable(a, w.sealName(a), true)
+}

@@ -35,11 +35,32 @@ func (c *Custodian) Converge(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return fault.Wrap(fault.Internal, op, err)
 		}
-		if err := c.agree(ctx, acc.ID); err != nil {
+		err := c.agree(ctx, acc.ID)
+		if err == nil && acc.Name == catalog.SystemAccount {
+			err = c.keepOpen(ctx, acc.ID)
+		}
+		if err != nil {
 			slog.ErrorContext(ctx, "the removals of an account's keys could not be looked through", "account", acc.ID, "err", err)
 		}
 	}
 	return fault.Wrap(fault.Internal, op, c.finish(ctx))
+}
+
+// keepOpen gives the gateway's own account a certificate when the one that an
+// older catalog names was destroyed since: its operators are not to be read any
+// more, but new ones can be made.
+func (c *Custodian) keepOpen(ctx context.Context, account uuid.UUID) error {
+	ring, err := c.keyring(ctx, account)
+	if err != nil {
+		return err
+	}
+	for _, row := range ring.certificates {
+		if row.RemovedAt.IsZero() {
+			return nil
+		}
+	}
+	_, err = c.RenewCertificate(ctx, audit.Gateway, account)
+	return err
 }
 
 // finish carries out the removals that were cut short.

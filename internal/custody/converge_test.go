@@ -256,13 +256,22 @@ func (w *world) counts(a *catalog.Account, living, current int) {
 			w.t.Errorf("certificate %s has no key", cert.Fingerprint)
 		}
 	}
-	var wrapped []*catalog.RecordKey
+	if l != living || c != current {
+		w.t.Errorf("%d living, %d current; want %d and %d", l, c, living, current)
+	}
+	w.wrapped(a, living)
+}
+
+// wrapped checks for how many certificates the record key is wrapped.
+func (w *world) wrapped(a *catalog.Account, want int) {
+	w.t.Helper()
+	var all []*catalog.RecordKey
 	w.view(func(tx *catalog.Tx) (err error) {
-		wrapped, err = tx.RecordKeys(a.ID)
+		all, err = tx.RecordKeys(a.ID)
 		return err
 	})
-	if l != living || c != current || len(wrapped) != living {
-		w.t.Errorf("%d living, %d current, %d record keys; want %d and %d", l, c, len(wrapped), living, current)
+	if len(all) != want {
+		w.t.Errorf("the record key is wrapped for %d certificates, not %d", len(all), want)
 	}
 }
 
@@ -281,6 +290,11 @@ func (w *world) declared(a *catalog.Account, lost *custody.Fresh, closed bool) {
 	if w.anyKeyOpens(w.row(lost.ID), lost) {
 		w.t.Error("a key is left that opens the file")
 	}
+	living := 1
+	if closed {
+		living = 0
+	}
+	w.wrapped(a, living)
 	if n := w.actions("certificate.removed") + w.actions("access-key.removed"); n != 1 {
 		w.t.Errorf("%d removals on record", n)
 	}

@@ -3,6 +3,7 @@ package custody
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -61,11 +62,20 @@ func (c *Custodian) confirmed(ctx context.Context, t Target, confirm string) err
 	if err != nil {
 		return err
 	}
-	if l.Account == catalog.SystemAccount && l.Closes {
-		return fault.New(fault.Invalid, "custody: remove", "the gateway's own account keeps its last certificate: operators sign in with it")
+	if err := l.allowed(causeAsked); err != nil {
+		return err
 	}
 	if confirm != l.Account {
 		return fault.New(fault.Invalid, "custody: remove", "%s Nothing was done: confirm it with the account's name.", l.Sentence)
+	}
+	return nil
+}
+
+// allowed refuses what would leave nobody who could repair anything. What is
+// destroyed already cannot be refused.
+func (l *Loss) allowed(cause string) error {
+	if l.Account == catalog.SystemAccount && l.Closes && cause != causeRestored {
+		return fault.New(fault.Invalid, "custody: remove", "the gateway's own account keeps its last certificate: operators sign in with it")
 	}
 	return nil
 }
@@ -112,6 +122,9 @@ func (c *Custodian) dropped(t Target, closes bool) {
 // intend puts a removal on record: after it there is no way back.
 func (c *Custodian) intend(tx *catalog.Tx, actor string, t Target, cause string, at time.Time) (*catalog.Statement, *Loss, error) {
 	loss, stake, err := c.loss(tx, t)
+	if err == nil {
+		err = loss.allowed(cause)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -453,8 +466,8 @@ func (c *Custodian) reschedule(ctx context.Context, actor string, t Target, at t
 	})
 }
 
-// RemoveDue carries out the removals that were scheduled for now or earlier.
-// Whoever calls it trusts the clock.
+// RemoveDue carries out the removals that were scheduled for now or earlier;
+// one that fails does not keep the others. Whoever calls it trusts the clock.
 func (c *Custodian) RemoveDue(ctx context.Context) (n int, err error) {
 	const op = "custody: due removals"
 	var due []Target
@@ -475,11 +488,13 @@ func (c *Custodian) RemoveDue(ctx context.Context) (n int, err error) {
 	if err != nil {
 		return 0, fault.Wrap(fault.Internal, op, err)
 	}
+	var failed []error
 	for _, t := range due {
 		if _, err := c.remove(ctx, audit.Gateway, t, causeScheduled, c.now()); err != nil {
-			return n, fault.Wrap(fault.Internal, op, err)
+			failed = append(failed, err)
+			continue
 		}
 		n++
 	}
-	return n, nil
+	return n, fault.Wrap(fault.Internal, op, errors.Join(failed...))
 }

@@ -366,9 +366,32 @@ func TestTheGatewaysOwnLastCertificateStays(t *testing.T) {
 	a := w.account(catalog.SystemAccount, catalog.ContentDelete)
 	_, err := w.Remove(t.Context(), "op", w.certificate(a), catalog.SystemAccount)
 	wantKind(t, err, fault.Invalid)
-	old := w.certificate(a)
+	old, before := w.certificate(a), w.backup()
 	w.renew(a)
 	w.remove(old, catalog.SystemAccount)
+	// Not by a schedule either, that outlives the other certificate.
+	first := w.certificate(a)
+	w.renew(a)
+	if _, _, err := w.ScheduleRemoval(t.Context(), "op", first, catalog.SystemAccount, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	w.remove(w.certificate(a), catalog.SystemAccount)
+	other := w.account("acme", catalog.ContentKeep)
+	if _, _, err := w.ScheduleRemoval(t.Context(), "op", w.accessKey(other), "acme", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Add(2 * time.Hour)
+	n, err := w.RemoveDue(t.Context())
+	wantKind(t, err, fault.Invalid)
+	if n != 1 {
+		t.Errorf("%d of the others were removed", n)
+	}
+	// Beside a catalog from before, it gets another.
+	o := w.from(before)
+	if err := o.Converge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	o.readable(a, o.sealName(a), true)
 }
 
 // Who began before a removal and commits after it does not slip through.
