@@ -19,6 +19,7 @@ import (
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
+	"sealgate/internal/keys/master"
 	"sealgate/internal/terminal"
 )
 
@@ -132,7 +133,7 @@ func (a *app) makeKeys(ctx context.Context, cfg *config.Config) error {
 		return cli.Local(dir, err)
 	}
 	if m := cfg.Keys.Master; m.Kind == config.MasterFile {
-		if err := keys.CreateMasterFile(m.Name); err != nil && !fault.Is(err, fault.Exists) {
+		if err := master.CreateFile(m.Name); err != nil && !fault.Is(err, fault.Exists) {
 			return err
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"sealgate/internal/cli"
 	"sealgate/internal/config"
 	"sealgate/internal/fault"
-	"sealgate/internal/keys"
+	"sealgate/internal/keys/master"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/client"
 	"sealgate/internal/store/catalog"
@@ -59,7 +59,7 @@ func (a *app) rotateInPlace(ctx context.Context) error {
 	// stopped one the old passphrase comes first.
 	in := map[string]string{}
 	var shown portal.KeyStore
-	if c.Get(ctx, "/keys", nil, &shown) == nil && shown.Master == keys.MasterPassphrase(nil).String() {
+	if c.Get(ctx, "/keys", nil, &shown) == nil && shown.Master == master.Passphrase(nil).String() {
 		text, err := a.NewPassphrase("New passphrase: ")
 		if err != nil {
 			return err
@@ -82,13 +82,13 @@ func (a *app) rotateInPlace(ctx context.Context) error {
 func rotateMaster(ctx context.Context, s *stores, passphrase func() ([]byte, error)) error {
 	switch m := s.cfg.Keys.Master; m.Kind {
 	case config.MasterFile:
-		to, install, err := keys.ReplaceMasterFile(m.Name)
+		to, install, err := master.ReplaceFile(m.Name)
 		if err != nil {
 			return err
 		}
 		return s.keys.RotateMaster(ctx, to, install)
 	case config.MasterPassphrase:
-		return s.keys.RotateMaster(ctx, keys.MasterPassphrase(passphrase), nil)
+		return s.keys.RotateMaster(ctx, master.Passphrase(passphrase), nil)
 	}
 	return fault.New(fault.Invalid, "keys: rotate", "the master key is a credential that somebody else keeps: "+
 		"give the gateway a second credential with the new key, name it in keys.master, and rotate with --from (see keys rotate-master --help)")
@@ -132,7 +132,7 @@ func (a *app) rotateFrom(ctx context.Context, from string) error {
 		return err
 	}
 	if m := cfg.Keys.Master; m.Kind == config.MasterFile {
-		if err := keys.CreateMasterFile(m.Name); err != nil && !fault.Is(err, fault.Exists) {
+		if err := master.CreateFile(m.Name); err != nil && !fault.Is(err, fault.Exists) {
 			return err
 		}
 	}

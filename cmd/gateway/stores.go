@@ -18,6 +18,7 @@ import (
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
+	"sealgate/internal/keys/master"
 	"sealgate/internal/metrics"
 	"sealgate/internal/store/accountdb"
 	"sealgate/internal/store/catalog"
@@ -156,16 +157,16 @@ func (a *app) newMaster(m config.Master) keys.Master {
 func (a *app) masterBy(m config.Master, ask func() ([]byte, error)) keys.Master {
 	switch m.Kind {
 	case config.MasterCredential:
-		return keys.MasterCredential(m.Name)
+		return master.Credential(m.Name)
 	case config.MasterPassphrase:
-		return keys.MasterPassphrase(func() (_ []byte, err error) {
+		return master.Passphrase(func() (_ []byte, err error) {
 			if a.typed == nil {
 				a.typed, err = ask()
 			}
 			return bytes.Clone(a.typed), err
 		})
 	default:
-		return keys.MasterFile(m.Name)
+		return master.File(m.Name)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"sealgate/internal/custody"
 	"sealgate/internal/keys"
+	"sealgate/internal/keys/master"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
 )
@@ -252,7 +253,7 @@ func (v *victim) cut(args ...string) {
 // been stopped since: what the clock says is passed in, so that this needs no day.
 func (v *victim) yesterday() {
 	v.t.Helper()
-	store, err := keys.Open(v.t.Context(), filepath.Join(v.dir, "keys"), keys.MasterFile(filepath.Join(v.dir, "keys", "master.key")), keys.Options{})
+	store, err := keys.Open(v.t.Context(), filepath.Join(v.dir, "keys"), master.File(filepath.Join(v.dir, "keys", "master.key")), keys.Options{})
 	v.check(err)
 	defer store.Close()
 	cat := catalogtest.OpenAt(v.t, filepath.Join(v.dir, "catalog.db"), catalog.Options{})

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/keys"
+	"sealgate/internal/keys/master"
 )
 
 // kept is one file that was sent and came to rest.
@@ -91,7 +92,7 @@ func keyringOf(t testing.TB, dir string) keyring {
 	if err := copyTree(own, filepath.Join(dir, "keys"), nil); err != nil {
 		t.Fatal(err)
 	}
-	store, err := keys.Open(t.Context(), own, keys.MasterFile(filepath.Join(own, "master.key")), keys.Options{})
+	store, err := keys.Open(t.Context(), own, master.File(filepath.Join(own, "master.key")), keys.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keystest"
+	"sealgate/internal/keys/master"
 )
 
 func TestABackupHoldsNeitherIngestKeysNorTheMasterKeyAndRestores(t *testing.T) {
@@ -125,7 +126,7 @@ func TestAfterARotationOldMasterKeyAndOldRemnantsAreDead(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	to, install, err := keys.ReplaceMasterFile(path)
+	to, install, err := master.ReplaceFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +144,7 @@ func TestAfterARotationOldMasterKeyAndOldRemnantsAreDead(t *testing.T) {
 	if err := s.AddCertificate(id, must(keys.NewCertificate("acme", t0))(t)); err != nil {
 		t.Errorf("the store cannot be written after it: %v", err)
 	}
-	_, err = keys.Open(t.Context(), s.Dir(), keys.MasterFile(old), keys.Options{})
+	_, err = keys.Open(t.Context(), s.Dir(), master.File(old), keys.Options{})
 	wantKind(t, err, fault.Locked)
 	_, err = keys.Open(t.Context(), remnants, keystest.Master(s), keys.Options{})
 	wantKind(t, err, fault.Locked)

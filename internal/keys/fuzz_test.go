@@ -29,16 +29,6 @@ func FuzzAccount(f *testing.F) {
 	})
 }
 
-func FuzzMasterKey(f *testing.F) {
-	_, text := newMaster()
-	f.Add(text)
-	f.Fuzz(func(t *testing.T, text []byte) {
-		if key, ok := parseMaster(text); ok && len(key) != wrapped.KeySize {
-			t.Fatalf("%d bytes", len(key))
-		}
-	})
-}
-
 func FuzzFileName(f *testing.F) {
 	f.Add("ingest-2026-11-21-0011223344556677.key")
 	f.Add(accountFile(uuid.UUID{1}))

@@ -53,6 +53,7 @@ import (
 
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
+	"sealgate/internal/keys/master"
 	"sealgate/internal/keys/shred"
 	"sealgate/internal/keys/wrapped"
 	"sealgate/internal/seal"
@@ -71,6 +72,9 @@ type Store struct {
 	ingest   map[seal.Fingerprint]*IngestKey
 	broken   error // a new generation was begun and could not be finished: nothing is written any more
 }
+
+// A Master is where the master key comes from; package master has them.
+type Master = master.Source
 
 // Options are what few callers set.
 type Options struct {

@@ -16,15 +16,16 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keystest"
+	"sealgate/internal/keys/master"
 )
 
 func TestAnotherMasterKeyIsRefusedWithAClearSentence(t *testing.T) {
 	s := keystest.New(t)
 	other := filepath.Join(t.TempDir(), "other.key")
-	if err := keys.CreateMasterFile(other); err != nil {
+	if err := master.CreateFile(other); err != nil {
 		t.Fatal(err)
 	}
-	_, err := keys.Open(t.Context(), s.Dir(), keys.MasterFile(other), keys.Options{})
+	_, err := keys.Open(t.Context(), s.Dir(), master.File(other), keys.Options{})
 	wantKind(t, err, fault.Locked)
 	if !strings.Contains(fault.Message(err), other) {
 		t.Errorf("the sentence does not name the file: %s", fault.Message(err))
@@ -39,7 +40,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	if !strings.Contains(fault.Message(err), none) {
 		t.Errorf("no store: %s", fault.Message(err))
 	}
-	_, err = keys.Open(t.Context(), s.Dir(), keys.MasterFile(none), keys.Options{})
+	_, err = keys.Open(t.Context(), s.Dir(), master.File(none), keys.Options{})
 	wantKind(t, err, fault.Locked)
 	if !strings.Contains(fault.Message(err), none) {
 		t.Errorf("no master key: %s", fault.Message(err))
@@ -94,29 +95,29 @@ func TestASecondStoreIsNotMadeOverAFirst(t *testing.T) {
 	s := keystest.New(t)
 	_, err := keys.Create(t.Context(), s.Dir(), keystest.Master(s), keystest.Options(t))
 	wantKind(t, err, fault.Exists)
-	wantKind(t, keys.CreateMasterFile(filepath.Join(filepath.Dir(s.Dir()), "master.key")), fault.Exists)
+	wantKind(t, master.CreateFile(filepath.Join(filepath.Dir(s.Dir()), "master.key")), fault.Exists)
 }
 
 func TestACredentialOpensTheStore(t *testing.T) {
 	s := keystest.New(t)
 	t.Setenv("CREDENTIALS_DIRECTORY", filepath.Dir(s.Dir()))
-	if _, err := keys.Open(t.Context(), s.Dir(), keys.MasterCredential("master.key"), keys.Options{}); err != nil {
+	if _, err := keys.Open(t.Context(), s.Dir(), master.Credential("master.key"), keys.Options{}); err != nil {
 		t.Error(err)
 	}
 	for _, name := range []string{"", "..", "../x", "a/b"} {
-		_, err := keys.Open(t.Context(), s.Dir(), keys.MasterCredential(name), keys.Options{})
+		_, err := keys.Open(t.Context(), s.Dir(), master.Credential(name), keys.Options{})
 		wantKind(t, err, fault.Invalid)
 	}
-	_, err := keys.Open(t.Context(), s.Dir(), keys.MasterCredential("none"), keys.Options{})
+	_, err := keys.Open(t.Context(), s.Dir(), master.Credential("none"), keys.Options{})
 	wantKind(t, err, fault.Locked)
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
-	_, err = keys.Open(t.Context(), s.Dir(), keys.MasterCredential("master.key"), keys.Options{})
+	_, err = keys.Open(t.Context(), s.Dir(), master.Credential("master.key"), keys.Options{})
 	wantKind(t, err, fault.Locked)
 }
 
 func TestAPassphraseOpensTheStore(t *testing.T) {
 	say := func(p string) keys.Master {
-		return keys.MasterPassphrase(func() ([]byte, error) { return []byte(p), nil })
+		return master.Passphrase(func() ([]byte, error) { return []byte(p), nil })
 	}
 	dir := filepath.Join(t.TempDir(), "keys")
 	s := must(keys.Create(t.Context(), dir, say("correct horse"), keystest.Options(t)))(t)
@@ -244,7 +245,7 @@ func TestARotationOnAFailingDiskConverges(t *testing.T) {
 				s.Close()
 				disk := durabletest.NewFaulty(durable.OS)
 				s = must(keys.Open(t.Context(), s.Dir(), keystest.Master(s), keys.Options{FS: disk}))(t)
-				to, install, err := keys.ReplaceMasterFile(filepath.Join(filepath.Dir(s.Dir()), "master.key"))
+				to, install, err := master.ReplaceFile(filepath.Join(filepath.Dir(s.Dir()), "master.key"))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"sealgate/internal/keys"
+	"sealgate/internal/keys/master"
 )
 
 // New returns a store whose only SSH host key is an Ed25519 key: making an
@@ -16,11 +17,11 @@ import (
 func New(t testing.TB) *keys.Store {
 	t.Helper()
 	dir := t.TempDir()
-	master := filepath.Join(dir, "master.key")
-	if err := keys.CreateMasterFile(master); err != nil {
+	file := filepath.Join(dir, "master.key")
+	if err := master.CreateFile(file); err != nil {
 		t.Fatal(err)
 	}
-	s, err := keys.Create(t.Context(), filepath.Join(dir, "keys"), keys.MasterFile(master), Options(t))
+	s, err := keys.Create(t.Context(), filepath.Join(dir, "keys"), master.File(file), Options(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +41,7 @@ func Options(t testing.TB) keys.Options {
 
 // Master returns the master key of a store that New made.
 func Master(s *keys.Store) keys.Master {
-	return keys.MasterFile(filepath.Join(filepath.Dir(s.Dir()), "master.key"))
+	return master.File(filepath.Join(filepath.Dir(s.Dir()), "master.key"))
 }
 
 // Reopen opens a store that New made once more, as after a restart.

@@ -1,4 +1,6 @@
-package keys
+// Package master is where the master key of a key store comes from: a file, a
+// systemd credential, or a passphrase.
+package master
 
 import (
 	"bytes"
@@ -20,9 +22,9 @@ import (
 	"sealgate/internal/keys/wrapped"
 )
 
-// A Master is where the master key comes from. A token or a KMS can stand
-// behind it as well: what it returns may be anything that only it can make.
-type Master interface {
+// A Source is one of them. A token or a KMS can stand behind it as well: what it
+// returns may be anything that only it can make.
+type Source interface {
 	// Key returns the 32 bytes of the master key; the caller overwrites them.
 	// salt is the store's own, 32 random bytes.
 	Key(ctx context.Context, salt []byte) ([]byte, error)
@@ -30,15 +32,15 @@ type Master interface {
 	String() string
 }
 
-// MasterFile takes the master key from a file of 64 hexadecimal digits that
+// File takes the master key from a file of 64 hexadecimal digits that
 // only its owner can read.
-func MasterFile(path string) Master { return masterFile(path) }
+func File(path string) Source { return file(path) }
 
-type masterFile string
+type file string
 
-func (m masterFile) String() string { return "file " + string(m) }
+func (m file) String() string { return "file " + string(m) }
 
-func (m masterFile) Key(context.Context, []byte) ([]byte, error) {
+func (m file) Key(context.Context, []byte) ([]byte, error) {
 	const op = "keys: master key file"
 	f, err := os.Open(string(m))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -56,18 +58,18 @@ func (m masterFile) Key(context.Context, []byte) ([]byte, error) {
 		return nil, fault.New(fault.Denied, op,
 			"the master key %s has mode %04o, others can read it: chmod 600 %s", string(m), info.Mode().Perm(), string(m))
 	}
-	return readMaster(f, string(m))
+	return read(f, string(m))
 }
 
-// MasterCredential takes the master key from a systemd credential
+// Credential takes the master key from a systemd credential
 // (LoadCredential or LoadCredentialEncrypted of the unit).
-func MasterCredential(name string) Master { return masterCredential(name) }
+func Credential(name string) Source { return credential(name) }
 
-type masterCredential string
+type credential string
 
-func (m masterCredential) String() string { return "credential " + string(m) }
+func (m credential) String() string { return "credential " + string(m) }
 
-func (m masterCredential) Key(context.Context, []byte) ([]byte, error) {
+func (m credential) Key(context.Context, []byte) ([]byte, error) {
 	const op = "keys: master key credential"
 	dir, name := os.Getenv("CREDENTIALS_DIRECTORY"), string(m)
 	if name == "" || name != filepath.Base(name) || name == ".." {
@@ -82,25 +84,25 @@ func (m masterCredential) Key(context.Context, []byte) ([]byte, error) {
 		return nil, fault.New(fault.Locked, op, "systemd has given no readable credential %s", name)
 	}
 	defer f.Close()
-	return readMaster(f, "credential "+name)
+	return read(f, "credential "+name)
 }
 
 // readMaster reads 64 hexadecimal digits, white space around them allowed.
-func readMaster(r io.Reader, name string) ([]byte, error) {
+func read(r io.Reader, name string) ([]byte, error) {
 	buf := make([]byte, 4*wrapped.KeySize)
 	defer clear(buf)
 	n, err := io.ReadFull(r, buf)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 		return nil, fault.Wrap(fault.Locked, "keys: read master key", err)
 	}
-	key, ok := parseMaster(buf[:n])
+	key, ok := parse(buf[:n])
 	if !ok {
 		return nil, fault.New(fault.Invalid, "keys: read master key", "%s is no master key: 64 hexadecimal digits are expected", name)
 	}
 	return key, nil
 }
 
-func parseMaster(text []byte) ([]byte, bool) {
+func parse(text []byte) ([]byte, bool) {
 	text = bytes.TrimSpace(text)
 	if len(text) != 2*wrapped.KeySize {
 		return nil, false
@@ -113,14 +115,14 @@ func parseMaster(text []byte) ([]byte, bool) {
 	return key, true
 }
 
-// MasterPassphrase makes the master key from a passphrase by Argon2id and the
+// Passphrase makes the master key from a passphrase by Argon2id and the
 // store's salt. read is called whenever the key is needed; what it returns is
 // overwritten.
-func MasterPassphrase(read func() ([]byte, error)) Master { return masterPassphrase{read} }
+func Passphrase(read func() ([]byte, error)) Source { return passphrase{read} }
 
-type masterPassphrase struct{ read func() ([]byte, error) }
+type passphrase struct{ read func() ([]byte, error) }
 
-func (masterPassphrase) String() string { return "passphrase" }
+func (passphrase) String() string { return "passphrase" }
 
 // The cost of a guess: RFC 9106, section 4, second recommended option. It is part
 // of the store's format: another cost needs another version of store.json.
@@ -130,7 +132,7 @@ const (
 	passphraseThreads = 4
 )
 
-func (m masterPassphrase) Key(_ context.Context, salt []byte) ([]byte, error) {
+func (m passphrase) Key(_ context.Context, salt []byte) ([]byte, error) {
 	const op = "keys: passphrase"
 	p, err := m.read()
 	if err != nil {
@@ -143,10 +145,10 @@ func (m masterPassphrase) Key(_ context.Context, salt []byte) ([]byte, error) {
 	return argon2.IDKey(p, salt, passphraseTime, passphraseMemory, passphraseThreads, wrapped.KeySize), nil
 }
 
-// CreateMasterFile makes a new master key at path; Exists when there is one.
-func CreateMasterFile(path string) error {
+// CreateFile makes a new master key at path; Exists when there is one.
+func CreateFile(path string) error {
 	const op = "keys: create master key"
-	key, text := newMaster()
+	key, text := newKey()
 	defer clear(key)
 	defer clear(text)
 	f, err := durable.OS.Create(path)
@@ -164,37 +166,37 @@ func CreateMasterFile(path string) error {
 	return fault.Wrap(fault.Internal, op, err)
 }
 
-func newMaster() (key, text []byte) {
+func newKey() (key, text []byte) {
 	key = make([]byte, wrapped.KeySize)
 	rand.Read(key) // never fails
 	text = hex.AppendEncode(make([]byte, 0, 2*wrapped.KeySize+1), key)
 	return key, append(text, '\n')
 }
 
-// ReplaceMasterFile prepares a new master key for the file at path: hand both
-// results to RotateMaster. The old file is overwritten once the new one is in
+// ReplaceFile prepares a new master key for the file at path: hand both
+// results to keys.RotateMaster. The old file is overwritten once the new one is in
 // its place.
-func ReplaceMasterFile(path string) (to Master, install func() error, err error) {
+func ReplaceFile(path string) (to Source, install func() error, err error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, nil, fault.Wrap(fault.Locked, "keys: replace master key", err)
 	}
-	key, text := newMaster()
+	key, text := newKey()
 	install = func() error {
 		defer clear(text)
 		defer clear(key)
 		return shred.Replace(durable.OS, path, text)
 	}
-	return &masterOnce{masterFile(path), key}, install, nil
+	return &once{file(path), key}, install, nil
 }
 
-// masterOnce is a new master key that is not in its file yet.
-type masterOnce struct {
-	masterFile
+// once is a new master key that is not in its file yet.
+type once struct {
+	file
 	key []byte
 }
 
-func (m *masterOnce) Key(context.Context, []byte) ([]byte, error) {
+func (m *once) Key(context.Context, []byte) ([]byte, error) {
 	return bytes.Clone(m.key), nil
 }
 
-func (m *masterOnce) Format(f fmt.State, _ rune) { io.WriteString(f, m.String()) }
+func (m *once) Format(f fmt.State, _ rune) { io.WriteString(f, m.String()) }
