@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -12,6 +14,7 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/durable"
+	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/api"
@@ -108,6 +111,9 @@ func (a *app) keysBackup() *cobra.Command {
 			if within(file, dir) {
 				return cli.Usage(fmt.Errorf("%s is inside the data directory; keep a copy of keys elsewhere", args[0]))
 			}
+			if err := replaceable(file); err != nil {
+				return err
+			}
 			err = a.either(
 				cmd.Context(),
 				func(c *client.Client) error {
@@ -121,6 +127,28 @@ func (a *app) keysBackup() *cobra.Command {
 			return a.Done("wrote " + file)
 		},
 	}
+}
+
+// replaceable refuses a file that is something else than an earlier copy: a copy is
+// written in the place of what is there, which is overwritten.
+func replaceable(file string) error {
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return cli.Local(file, err)
+	}
+	defer f.Close()
+	head := make([]byte, 256)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return cli.Local(file, err)
+	}
+	if n > 0 && !bytes.Contains(head[:n], []byte("key bundle")) {
+		return fault.New(fault.Exists, "keys: backup", "%s is there, and is no copy of a key store; nothing was overwritten", file)
+	}
+	return nil
 }
 
 func within(file, dir string) bool {

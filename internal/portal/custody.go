@@ -117,7 +117,7 @@ type Reseal struct {
 	Unreachable int64      `json:"unreachable" doc:"of those left, files that a key is missing for"`
 	Damaged     int64      `json:"damaged" doc:"of those left, files whose bodies are damaged: they stay as they are"`
 	Unfinished  int64      `json:"unfinished" doc:"of those left, files on their way: they follow when they rest"`
-	Waiting     string     `json:"waiting,omitempty" doc:"why it waits"`
+	Waiting     string     `json:"waiting,omitempty" doc:"why it waits: full, locked, try-later, internal"`
 	NextTry     *time.Time `json:"next_try"`
 }
 

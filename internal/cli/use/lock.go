@@ -225,7 +225,7 @@ func (a *app) describeReseal(now portal.Reseal) string {
 		}
 	}
 	if now.Waiting != "" {
-		why = append(why, "it waits: "+terminal.Clean(now.Waiting))
+		why = append(why, "it waits: "+waiting(now.Waiting))
 	}
 	if now.Running {
 		why = append(why, "it goes on in the background")
@@ -233,13 +233,30 @@ func (a *app) describeReseal(now portal.Reseal) string {
 	return strings.Join(append([]string{a.Locale.Count(now.Left) + " files are sealed for other keys"}, why...), "; ")
 }
 
+// waiting says in words what the gateway waits for.
+func waiting(word string) string {
+	switch word {
+	case "full":
+		return "there is no room on the disk"
+	case "locked":
+		return "a key is missing; unlock the account"
+	case "try-later":
+		return "the gateway is busy"
+	}
+	return "something went wrong (" + terminal.Clean(word) + "); see the gateway's log"
+}
+
 // resealed turns what is left into an exit code.
 func resealed(now portal.Reseal) error {
 	switch {
 	case now.Damaged > 0:
 		return cli.Exit(cli.ExitDamaged, "damaged", "%d files could not be resealed: their bodies are damaged", now.Damaged)
-	case now.Unreachable > 0 || now.Waiting != "":
-		return cli.Exit(cli.ExitDenied, "locked", "%d files could not be resealed: a key is missing", now.Left)
+	case now.Unreachable > 0:
+		return cli.Exit(cli.ExitDenied, "locked", "%d files could not be resealed: a key is missing", now.Unreachable)
+	case now.Waiting == "locked":
+		return cli.Exit(cli.ExitDenied, "locked", "%d files are not resealed yet: %s", now.Left, waiting(now.Waiting))
+	case now.Waiting != "":
+		return cli.Exit(cli.ExitFailed, now.Waiting, "%d files are not resealed yet: %s; it goes on by itself", now.Left, waiting(now.Waiting))
 	}
 	return nil
 }
