@@ -2,6 +2,7 @@ package reseal_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +18,14 @@ import (
 type meddled struct {
 	durable.FS
 	created func()
+	broken  string // the object that cannot be opened
+}
+
+func (m *meddled) Open(name string) (durable.File, error) {
+	if m.broken != "" && strings.HasSuffix(name, m.broken) {
+		return nil, durabletest.ErrIO
+	}
+	return m.FS.Open(name)
 }
 
 func (m *meddled) Create(name string) (durable.File, error) {
@@ -139,4 +148,32 @@ func TestAClosedAccountIsRefused(t *testing.T) {
 	if _, err := w.Start(t.Context(), "operator", w.account.ID); !fault.Is(err, fault.Locked) {
 		t.Errorf("%v", err)
 	}
+}
+
+// A file that the disk does not give is tried some times and then left, so that the
+// others have their turn.
+func TestAFileThatCannotBeRead(t *testing.T) {
+	w, disk := newMeddled(t)
+	broken := w.put("a.xml", 3*seal.SlotSize, catalog.Kept)
+	for range 3 {
+		w.put("b.xml", 3*seal.SlotSize, catalog.Kept)
+	}
+	w.renew()
+	w.begin()
+	disk.broken = broken.Body.Ref
+	w.work()
+	if p := w.progress(); !p.Running || p.Waiting != "internal" {
+		t.Errorf("at first: %+v", p)
+	}
+	for range 5 {
+		w.Clock.Add(longerThanAnyPause)
+		w.work()
+	}
+	if p := w.progress(); p.Running || p.Resealed != 3 || p.Damaged != 1 || p.Left != 1 {
+		t.Errorf("in the end: %+v", p)
+	}
+	disk.broken = ""
+	w.begin()
+	w.work()
+	w.wantDone("once it can be read")
 }

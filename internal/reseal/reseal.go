@@ -74,7 +74,7 @@ func New(s Stores, opt Options) *Resealer {
 type Outcome struct {
 	Resealed    int64 `json:"resealed"`
 	Unreachable int64 `json:"unreachable"` // their keys were destroyed, or are not here
-	Damaged     int64 `json:"damaged"`     // they do not verify
+	Damaged     int64 `json:"damaged"`     // they do not verify, or cannot be read
 	Unfinished  int64 `json:"unfinished"`  // they are still arriving, or wait for their rename
 }
 

@@ -23,6 +23,8 @@ const (
 	firstPause = 10 * time.Second
 	longPause  = 10 * time.Minute
 	lockedFor  = time.Minute // how often a locked account is tried again
+
+	fileTries = 3 // of one file that cannot be read, before the others go on
 )
 
 // run is where the job of an account is in this process. The catalog knows what is
@@ -33,6 +35,17 @@ type run struct {
 	lock   int64          // the lock that is worked on
 	after  uuid.UUID      // the last file of it that was tried
 	failed int            // times in a row
+	stuck  uuid.UUID      // the file that failed last, and how often
+	tries  int
+}
+
+// hopeless counts how often a file has failed.
+func (w *run) hopeless(file uuid.UUID) bool {
+	if w.stuck != file {
+		w.stuck, w.tries = file, 0
+	}
+	w.tries++
+	return w.tries >= fileTries
 }
 
 // Run reseals what is to be, until ctx ends.
@@ -223,6 +236,10 @@ func (r *Resealer) try(ctx context.Context, job *catalog.Job, w *run, f *catalog
 			return lost // the account was locked again meanwhile
 		}
 		return r.skip(ctx, w, w.lock)
+	case fault.KindOf(err) == fault.Internal && ctx.Err() == nil && w.hopeless(f.ID):
+		w.Damaged++
+		r.opt.Log.Error("a file cannot be resealed", "file", f.ID, "err", err)
+		return nil
 	}
 	return err
 }
