@@ -82,7 +82,10 @@ func (c *Clock) Open(ctx context.Context) error {
 		c.compare(now, text)
 	}
 	c.mu.Unlock()
-	return c.save(ctx)
+	if err := c.save(ctx); err != nil { // a full disk: Run tries again
+		c.log.Warn("the clock was not stored", "err", err)
+	}
+	return nil
 }
 
 // begin sets the two times beside each other. The caller holds mu.

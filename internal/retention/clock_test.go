@@ -216,6 +216,8 @@ func TestTheClockCannotBeStored(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	wantTrust(t, "not stored", c, false)
+	faults.FullNext()
+	wantTrust(t, "started with a full disk", m.start(t, cat), false)
 }
 
 func TestGuardedJobsWait(t *testing.T) {
