@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,8 +31,9 @@ import (
 type Lock struct {
 	custodian    *Custodian
 	account      uuid.UUID
-	year         string // it was chosen for
-	id           int64  // on record; 0 = not yet, when it was read
+	year         string      // it was chosen for
+	id           int64       // on record; 0 = not yet, when it was read
+	used         atomic.Bool // a file was put on record under it
 	certificates []*x509.Certificate
 	accessKeys   []hpke.PublicKey
 	certs        []string // fingerprints, sorted
@@ -153,7 +155,8 @@ func (c *Custodian) lockOf(ctx context.Context, account uuid.UUID) (*Lock, error
 	c.mu.RLock()
 	l, epoch := c.locks[account], c.epoch
 	c.mu.RUnlock()
-	if l != nil && l.year == year && l.id != 0 {
+	// One that was used without a number has one now.
+	if l != nil && l.year == year && (l.id != 0 || !l.used.Load()) {
 		return l, nil
 	}
 	l, madeHere, err := c.readLock(ctx, account, year)
@@ -319,6 +322,7 @@ func (l *Lock) ID(tx *catalog.Tx) (int64, error) {
 	if l.id != 0 {
 		return l.id, nil
 	}
+	l.used.Store(true)
 	return tx.LockFor(l.account, l.certs, l.access)
 }
 

@@ -42,7 +42,7 @@ const (
 
 var expirySteps = []int{7, 30, expiryWarning}
 
-// Warnings lists what should be seen to.
+// Warnings lists what should be seen to, of all accounts.
 func (c *Custodian) Warnings(ctx context.Context) ([]Warning, error) {
 	var all []Warning
 	err := c.cat.View(ctx, func(tx *catalog.Tx) error {
@@ -51,18 +51,36 @@ func (c *Custodian) Warnings(ctx context.Context) ([]Warning, error) {
 			return err
 		}
 		for _, acc := range accounts {
-			ring, err := readKeyring(tx, acc.ID)
+			some, err := c.warningsOf(tx, acc.ID)
 			if err != nil {
 				return err
 			}
-			for _, w := range ring.warnings(c.now()) {
-				w.Account, w.Name = acc.ID, acc.Name
-				all = append(all, w)
-			}
+			all = append(all, some...)
 		}
 		return nil
 	})
 	return all, fault.Wrap(fault.Internal, "custody: warnings", err)
+}
+
+// AccountWarnings lists what should be seen to, of one account.
+func (c *Custodian) AccountWarnings(ctx context.Context, account uuid.UUID) (all []Warning, err error) {
+	err = c.cat.View(ctx, func(tx *catalog.Tx) (err error) {
+		all, err = c.warningsOf(tx, account)
+		return err
+	})
+	return all, fault.Wrap(fault.Internal, "custody: warnings", err)
+}
+
+func (c *Custodian) warningsOf(tx *catalog.Tx, account uuid.UUID) ([]Warning, error) {
+	ring, err := readKeyring(tx, account)
+	if err != nil {
+		return nil, err
+	}
+	all := ring.warnings(c.now())
+	for i := range all {
+		all[i].Account, all[i].Name = account, ring.account.Name
+	}
+	return all, nil
 }
 
 func (k keyring) warnings(now time.Time) (all []Warning) {
