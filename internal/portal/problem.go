@@ -9,7 +9,7 @@ import (
 
 // Problem is an error as RFC 9457 has it. Type is stable: programs branch on it.
 type Problem struct {
-	Type    string `json:"type"`
+	Type    string `json:"type" doc:"urn:sealgate:problem: and invalid, denied, locked, not-found, exists, too-large, try-later, full, damaged or internal"`
 	Title   string `json:"title"`
 	Status  int    `json:"status,omitempty"`
 	Detail  string `json:"detail"`

@@ -88,14 +88,12 @@ func (a *API) shownAccount(ctx context.Context, acct *account.Account) (*out[por
 	if until, ok := a.Custody.Unlocked(acct.ID); ok {
 		o.UnlockedUntil = moment(until)
 	}
-	all, err := a.Custody.Warnings(ctx)
+	all, err := a.Custody.AccountWarnings(ctx, acct.ID)
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range all {
-		if w.Account == acct.ID {
-			o.Warnings = append(o.Warnings, portal.Warning{Code: w.Code, Object: w.Object, At: moment(w.At), Message: w.Message})
-		}
+		o.Warnings = append(o.Warnings, portal.Warning{Code: w.Code, Object: w.Object, At: moment(w.At), Message: w.Message})
 	}
 	return &out[portal.Account]{o}, nil
 }
