@@ -79,6 +79,9 @@ func begin(t testing.TB, db *DB, file uuid.UUID, fence int64, payments ...*payme
 			t.Fatal(err)
 		}
 	}
+	if err := l.wait(); err != nil {
+		t.Fatal(err)
+	}
 	return l
 }
 
@@ -163,12 +166,13 @@ func TestAStaleWorkerStopsInTheMiddle(t *testing.T) {
 	begin(t, db, file, 2, pays(testBatch)...)
 	sweepAll(t, db)
 	var err error
-	for seq := int64(testBatch + 1); err == nil && seq <= 2*testBatch; seq++ {
+	for seq := int64(testBatch + 1); err == nil && seq <= 3*testBatch; seq++ {
 		err = slow.Add(pay(seq))
 	}
 	wantKind(t, "a batch by the older lease", err, fault.Exists)
 	late := begin(t, db, file, 1)
-	for seq := int64(1); err == nil && seq <= testBatch; seq++ {
+	err = nil
+	for seq := int64(1); err == nil && seq <= 2*testBatch; seq++ {
 		err = late.Add(pay(seq))
 	}
 	wantKind(t, "a first batch by the older lease", err, fault.Exists)
@@ -310,6 +314,8 @@ func TestAFullDiskRefusesAndRecovers(t *testing.T) {
 		err = l.Add(pay(seq))
 	}
 	wantKind(t, "a load on a full disk", err, fault.Full)
+	_, err = l.Publish(t.Context(), meta(2, "cut", l.count))
+	wantKind(t, "publish of a load that has lost a batch", err, fault.Full)
 	if p := search(t, db, Query{}); p.Total != 1 {
 		t.Errorf("%d payments while the disk is full", p.Total)
 	}

@@ -2,6 +2,7 @@ package accountdb
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync/atomic"
 
@@ -26,7 +27,7 @@ type Load struct {
 	ctx   context.Context // of Begin: Add is handed to a reader that knows no context
 	file  uuid.UUID
 	fence int64
-	id    int64 // 0 until something of it is stored
+	id    int64 // 0 until something of it is stored; while a batch is being stored, the storer's
 
 	rows  rows
 	terms []term // since the last sorted run
@@ -35,6 +36,11 @@ type Load struct {
 	dates payment.Dates // first and last, "" when no payment has one
 	done  bool
 	over  atomic.Bool // the file was forgotten meanwhile; set in a transaction
+
+	stored     chan error // when a batch is being stored: how it went
+	broken     error      // how it went, when it went wrong
+	spareRows  rows       // what is being stored, or can be filled
+	spareTerms []term
 }
 
 // Begin starts a load of file. Nothing is stored before there is a batch of
@@ -52,7 +58,7 @@ func (db *DB) Begin(ctx context.Context, file uuid.UUID, fence int64) (*Load, er
 
 // close ends the load in memory.
 func (l *Load) close() {
-	l.done, l.rows, l.terms = true, rows{}, nil
+	l.done, l.rows, l.terms, l.spareRows, l.spareTerms = true, rows{}, nil, rows{}, nil
 	l.db.mu.Lock()
 	defer l.db.mu.Unlock()
 	delete(l.db.loads, l)
@@ -89,33 +95,60 @@ func (l *Load) Add(p *payment.Payment) error {
 	if l.rows.len() < l.db.batch {
 		return nil
 	}
-	if err := l.storeRows(l.ctx, op); err != nil {
-		return err
-	}
-	if len(l.terms) < termBuffer {
-		return nil
-	}
-	return l.storeTerms(l.ctx, op)
+	return l.handOn(op)
 }
 
-// storeRows writes the batch in one transaction.
-func (l *Load) storeRows(ctx context.Context, op string) error {
-	if l.rows.len() == 0 {
-		return nil
-	}
-	if err := l.update(ctx, op, relaxed, func(s *session, id int64) error { return l.rows.insert(s, rankOf(id)) }); err != nil {
+// handOn has the batch stored while the next one is being read. How that went
+// is told when the next one is handed on, or by Publish.
+func (l *Load) handOn(op string) error {
+	if err := wrap(op, errors.Join(l.ctx.Err(), l.wait())); err != nil {
 		return err
 	}
-	l.rows.clear()
+	l.rows, l.spareRows = l.spareRows, l.rows
+	full := len(l.terms) >= termBuffer
+	if full {
+		l.terms, l.spareTerms = l.spareTerms, l.terms
+	}
+	stored := make(chan error, 1)
+	l.stored = stored
+	go func() {
+		err := l.storeRows(l.ctx, op, &l.spareRows)
+		if err == nil && full {
+			err = l.storeTerms(l.ctx, op, &l.spareTerms)
+		}
+		stored <- err
+	}()
+	return nil
+}
+
+// wait waits until nothing is being stored. A load that has lost a batch stays
+// broken.
+func (l *Load) wait() error {
+	if l.stored != nil && l.broken == nil {
+		l.broken = <-l.stored
+		l.stored = nil
+	}
+	return l.broken
+}
+
+// storeRows writes a batch in one transaction.
+func (l *Load) storeRows(ctx context.Context, op string, r *rows) error {
+	if r.len() == 0 {
+		return nil
+	}
+	if err := l.update(ctx, op, relaxed, func(s *session, id int64) error { return r.insert(s, rankOf(id)) }); err != nil {
+		return err
+	}
+	r.clear()
 	return nil
 }
 
 // storeTerms writes the terms put aside, sorted, a batch a transaction: a run
 // over the whole index that visits each page once.
-func (l *Load) storeTerms(ctx context.Context, op string) error {
-	slices.SortFunc(l.terms, term.compare)
-	l.terms = slices.Compact(l.terms)
-	for batch := range slices.Chunk(l.terms, l.db.batch) {
+func (l *Load) storeTerms(ctx context.Context, op string, terms *[]term) error {
+	slices.SortFunc(*terms, term.compare)
+	*terms = slices.Compact(*terms)
+	for batch := range slices.Chunk(*terms, l.db.batch) {
 		err := l.update(ctx, op, relaxed, func(s *session, id int64) error {
 			_, err := insertTerms(s, insertTerm, rankOf(id), batch)
 			return err
@@ -124,7 +157,7 @@ func (l *Load) storeTerms(ctx context.Context, op string) error {
 			return err
 		}
 	}
-	l.terms = l.terms[:0]
+	*terms = (*terms)[:0]
 	return nil
 }
 
@@ -199,6 +232,7 @@ func (l *Load) Drop(ctx context.Context) error {
 	if l.done {
 		return nil
 	}
+	_ = l.wait() // it is given up, whatever became of it
 	l.close()
 	if l.id == 0 {
 		return nil

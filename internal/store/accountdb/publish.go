@@ -41,10 +41,13 @@ func (l *Load) Publish(ctx context.Context, m FileMeta) (payment.Summary, error)
 	if l.done {
 		return payment.Summary{}, fault.New(fault.Internal, op, "the load has ended")
 	}
+	if err := l.wait(); err != nil {
+		return payment.Summary{}, err
+	}
 	refused := m.Summary.Outcome == payment.Refused
 	rest := !refused && l.small()
 	if !refused && !rest {
-		if err := errors.Join(l.storeRows(ctx, op), l.storeTerms(ctx, op)); err != nil {
+		if err := errors.Join(l.storeRows(ctx, op, &l.rows), l.storeTerms(ctx, op, &l.terms)); err != nil {
 			return payment.Summary{}, err
 		}
 	}
