@@ -153,7 +153,7 @@ func (in *Intake) receive(tx *catalog.Tx, rec *custody.Records, c commitment) (s
 	if err != nil {
 		return nil, err
 	}
-	if err := open(account); err != nil { // closed since it began
+	if err := checkOpen(account); err != nil { // closed since it began
 		return nil, err
 	}
 	action := "file.received"

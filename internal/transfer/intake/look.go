@@ -62,7 +62,7 @@ func (in *Intake) Look(ctx context.Context, spec Spec) (*Look, error) {
 // accepts returns why an account takes no files, if so, as a sentence for who
 // sends: it is closed, or there is no key that its files could be sealed for.
 func (in *Intake) accepts(ctx context.Context, a *catalog.Account, d catalog.Direction) error {
-	if err := open(a); err != nil {
+	if err := checkOpen(a); err != nil {
 		return err
 	}
 	if a.Content == catalog.ContentKeep || a.Keys == catalog.KeysCustomer || d == catalog.Out {
@@ -71,7 +71,7 @@ func (in *Intake) accepts(ctx context.Context, a *catalog.Account, d catalog.Dir
 	return nil
 }
 
-func open(a *catalog.Account) error {
+func checkOpen(a *catalog.Account) error {
 	if a.State != catalog.AccountOpen {
 		return fault.New(fault.Locked, "intake: accept", "the account is closed: nothing is accepted")
 	}

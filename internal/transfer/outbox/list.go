@@ -20,7 +20,8 @@ import (
 
 // Item is a file under the name it can be fetched by. Of several files with
 // one name the oldest has it as it is; later ones get ".2", ".3" before the
-// extension. A file whose name nobody can read has its id for a name.
+// extension. A file whose name nobody can read, or whose numbered name another
+// file has for its own, has its id for a name.
 type Item struct {
 	Name string
 	File *catalog.File
@@ -139,7 +140,11 @@ func (p *Pages) Next(ctx context.Context) ([]Item, error) {
 				n = listed + 1
 				p.shared[short(f.NameMAC)] = n
 			}
-			items = append(items, Item{shownName(p.rec, f, n), f})
+			name, err := p.name(ctx, f, n)
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, Item{name, f})
 		}
 		p.done = newest
 		if len(items) > 0 {
@@ -166,15 +171,26 @@ func (o *Outbox) files(ctx context.Context, filter catalog.FileFilter) (files []
 	return files, err
 }
 
-// shownName is the name that a file can be fetched by: the nth of those that have
-// its name.
-func shownName(rec *custody.Records, f *catalog.File, n int) string {
-	if rec != nil {
-		if name, err := rec.Open("file", "name", f.ID, f.Name); err == nil {
-			return numbered(string(name), n)
-		}
+// name is the name that a file can be fetched by: the nth of those that have its
+// name.
+func (p *Pages) name(ctx context.Context, f *catalog.File, n int) (string, error) {
+	if p.rec == nil {
+		return f.ID.String(), nil
 	}
-	return f.ID.String()
+	name, err := p.rec.Open("file", "name", f.ID, f.Name)
+	if err != nil {
+		return f.ID.String(), nil
+	}
+	shown := numbered(string(name), n)
+	if n == 1 {
+		return shown, nil
+	}
+	filter := p.filter
+	filter.NameMAC, filter.Limit = inbox.MAC(p.rec, shown), 1
+	if taken, err := p.outbox.files(ctx, filter); err != nil || len(taken) > 0 {
+		return f.ID.String(), err
+	}
+	return shown, nil
 }
 
 // numbered is the name of the nth file that has it.
@@ -193,15 +209,7 @@ func (o *Outbox) FindWaiting(ctx context.Context, account uuid.UUID, name string
 
 // WaitingByID returns a file that waits for the account.
 func (o *Outbox) WaitingByID(ctx context.Context, account, id uuid.UUID) (*catalog.File, error) {
-	var f *catalog.File
-	err := o.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
-		f, err = tx.File(id)
-		return err
-	})
-	if err == nil && (f.Account != account || f.Direction != catalog.Out || f.State != catalog.Waiting) {
-		return nil, fault.New(fault.NotFound, "outbox: find", "no such file")
-	}
-	return f, err
+	return o.byID(ctx, waiting(account), id)
 }
 
 // FindKept finds a kept file of the account by its name.
@@ -228,26 +236,19 @@ func (o *Outbox) find(ctx context.Context, filter catalog.FileFilter, name strin
 		}
 	}
 	if id, err := uuid.Parse(name); err == nil && id.String() == name {
-		return o.nameless(ctx, filter, id)
+		return o.byID(ctx, filter, id)
 	}
 	return nil, fault.New(fault.NotFound, "outbox: find", "no such file")
 }
 
-// nameless finds a file whose name nobody can read, by its id.
-func (o *Outbox) nameless(ctx context.Context, filter catalog.FileFilter, id uuid.UUID) (*catalog.File, error) {
-	rec, err := o.records(ctx, filter.Account)
-	if err != nil {
-		return nil, err
-	}
+// byID finds a file by its id, as it is listed when it has no name to go by.
+func (o *Outbox) byID(ctx context.Context, filter catalog.FileFilter, id uuid.UUID) (*catalog.File, error) {
 	var f *catalog.File
-	err = o.catalog.View(ctx, func(tx *catalog.Tx) (err error) { f, err = tx.File(id); return err })
-	if err != nil {
-		return nil, err
-	}
-	if f.Account != filter.Account || f.State != filter.State || f.Direction != filter.Direction || shownName(rec, f, 1) != id.String() {
+	err := o.catalog.View(ctx, func(tx *catalog.Tx) (err error) { f, err = tx.File(id); return err })
+	if err == nil && (f.Account != filter.Account || f.Direction != filter.Direction || f.State != filter.State) {
 		return nil, fault.New(fault.NotFound, "outbox: find", "no such file")
 	}
-	return f, nil
+	return f, err
 }
 
 // named returns the files of exactly this name, newest first.

@@ -192,12 +192,12 @@ func TestNamesThatNobodyCanRead(t *testing.T) {
 	if _, err := w.Keys.RenewCertificate(ctx, "operator", w.account.ID); err != nil {
 		t.Fatal(err)
 	}
-	fresh := w.keep("new.xml", "new")
+	w.keep("new.xml", "new")
 	items, err := w.box.Kept(ctx, w.account.ID)
 	if err != nil || !slices.Equal(names(items), []string{old.ID.String(), "new.xml"}) {
 		t.Errorf("open again: %v, %v", names(items), err)
 	}
-	for _, name := range []string{"old.xml", fresh.ID.String(), strings.ToUpper(old.ID.String()), "{" + old.ID.String() + "}", uuid.NewString()} {
+	for _, name := range []string{"old.xml", strings.ToUpper(old.ID.String()), "{" + old.ID.String() + "}", uuid.NewString()} {
 		if _, err := w.box.FindKept(ctx, w.account.ID, name); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -205,6 +205,23 @@ func TestNamesThatNobodyCanRead(t *testing.T) {
 	other := w.Account("other", catalog.ContentKeep)
 	if _, err := w.box.FindKept(ctx, other.ID, old.ID.String()); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another account finds it: %v", err)
+	}
+}
+
+// Somebody names a file as the second one of another name would be shown: each is
+// listed once, and leads to itself.
+func TestNumberedNamesThatAreTaken(t *testing.T) {
+	w := newWorld(t)
+	first, second, third := w.keep("a.xml", "1"), w.keep("a.xml", "2"), w.keep("a.xml", "3")
+	taken := w.keep("a.2.xml", "taken")
+	items, err := w.box.Kept(t.Context(), w.account.ID)
+	if want := []string{"a.xml", second.ID.String(), "a.3.xml", "a.2.xml"}; err != nil || !slices.Equal(names(items), want) {
+		t.Fatalf("%v, %v", names(items), err)
+	}
+	for i, f := range []*catalog.File{first, second, third, taken} {
+		if found, err := w.box.FindKept(t.Context(), w.account.ID, items[i].Name); err != nil || found.ID != f.ID {
+			t.Errorf("%s leads to another file, %v", items[i].Name, err)
+		}
 	}
 }
 

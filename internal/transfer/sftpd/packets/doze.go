@@ -18,11 +18,11 @@ type start [5]byte
 func (s start) length() int { return int(binary.BigEndian.Uint32(s[:])) }
 func (s start) typ() byte   { return s[4] }
 
-// Run answers INIT, then waits for packets and runs serve while there are any. A request server
-// of pkg/sftp has a dozen goroutines and knows nothing that a session without
-// open handles would miss: so it is started by a packet and sent home when the
-// session dozes. Most sessions doze most of the time; they cost one goroutine
-// here.
+// Run answers INIT, then waits for packets and runs serve while there are any. A
+// request server of pkg/sftp has a dozen goroutines and knows nothing that a
+// session without open handles would miss: so it is started by a packet and sent
+// home when the session dozes. Most sessions doze most of the time; they cost
+// one goroutine here.
 //
 // serve is told whether files will be opened. A server for transfers keeps
 // buffers of 256 KiB, which spares the collector a fifth of the work of an
