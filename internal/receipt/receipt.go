@@ -141,7 +141,7 @@ func erasure(f *catalog.File, now time.Time) *statement.Erasure {
 	e := &statement.Erasure{
 		File: f.ID.String(), Size: f.Content.Size, ReceivedAt: f.ReceivedAt, ErasedAt: f.EndedAt, Reason: f.Reason,
 		Sentence: "The content was removed from the vault and from the catalog. A copy in a backup made before that " +
-			"opens until the access key that it was sealed under is destroyed, or the backup is.",
+			"opens until the certificate key or the access key that it was sealed under is destroyed, or the backup is.",
 	}
 	if !f.Keep {
 		e.Sentence = "The content was removed from the vault and from the catalog. A copy in a backup opens with no key " +

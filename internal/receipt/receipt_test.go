@@ -361,7 +361,7 @@ func TestStatementOfErasure(t *testing.T) {
 	d := w.verified(first.Text)
 	e := d.Erasure
 	if d.Kind != statement.KindErased || d.ID != first.ID.String() || e == nil || e.File != f.ID.String() || e.Reason != indexer.ReasonErased ||
-		!e.ErasedAt.Equal(w.File(f.ID).EndedAt) || !strings.Contains(e.Sentence, "until the access key") {
+		!e.ErasedAt.Equal(w.File(f.ID).EndedAt) || !strings.Contains(e.Sentence, "or the access key that it was sealed under") {
 		t.Errorf("%+v, %+v", d, e)
 	}
 	w.Clock.Add(time.Hour)
