@@ -20,6 +20,11 @@ func TestMain(m *testing.M) {
 
 // The command line as people and scripts meet it: one file a topic.
 func TestScripts(t *testing.T) {
+	testscript.Run(t, scripts(t, "testdata/script"))
+}
+
+// scripts are those of one directory, with what they can do.
+func scripts(t *testing.T, dir string) testscript.Params {
 	samples, err := filepath.Abs("../../internal/index/testdata/samples")
 	if err != nil {
 		t.Fatal(err)
@@ -28,8 +33,8 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SAMPLES", samples)
@@ -50,7 +55,7 @@ func TestScripts(t *testing.T) {
 			"stop":  stop,
 			"value": value,
 		},
-	})
+	}
 }
 
 // exits CODE PROGRAM ARG... runs a program and wants its exit code.

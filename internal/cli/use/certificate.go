@@ -134,7 +134,7 @@ func (a *app) certificateImport() *cobra.Command {
 			"--also under the present one as well, so that either of the two keys opens them.",
 		Example: cli.Examples("certificate import acme --certificate acme.pem --certificate-key acme.key.pem",
 			"certificate import acme --certificate escrow.pem --certificate-key escrow.key.pem --also",
-			"certificate import acme --certificate acme.pem --certificate-key 'pkcs11:token=acme;object=files?pin-source=file:/etc/sealgate/pin'"),
+			"certificate import acme --certificate acme.pem --certificate-key 'pkcs11:token=hsm;object=acme?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/etc/sealgate/pin'"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
