@@ -244,17 +244,15 @@ func TestACustomersFilesWaitForTheirKey(t *testing.T) {
 func TestManyFilesAreQueuedAgain(t *testing.T) {
 	w := newWorld(t)
 	a := w.account("acme", catalog.ContentKeep)
-	for range 205 {
-		f := w.send(a, "a.xml", []byte(uuid.NewString()))
-		w.bring(f.ID, catalog.Locked)
-		w.Update(func(tx *catalog.Tx) error {
-			jobs, err := tx.LeaseJobs(catalog.IndexJob, "test", w.Clock.Now(), time.Minute, 1)
-			if err != nil {
+	w.Update(func(tx *catalog.Tx) error {
+		for range 205 {
+			f := &catalog.File{ID: uuid.Must(uuid.NewV7()), Account: a.ID, Direction: catalog.In, State: catalog.Locked, Keep: true}
+			if err := tx.InsertFile(f); err != nil {
 				return err
 			}
-			return tx.FinishJob(jobs[0])
-		})
-	}
+		}
+		return nil
+	})
 	if err := w.indexer.Requeue(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func TestEveryDiskOperationFailsBothWays(t *testing.T) {
 	for _, op := range durabletest.Ops {
 		for _, how := range []durabletest.How{durabletest.NotStored, durabletest.Stored} {
 			for _, restart := range []bool{false, true} {
-				for nth := 1; nth <= 12; nth++ {
+				for nth := 1; nth <= 6; nth++ {
 					name := fmt.Sprintf("%v %v %d, restart %v", op, how, nth, restart)
 					if !diskFails(t, name, op, how, nth, restart) {
 						break // fewer operations than that
