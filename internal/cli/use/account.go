@@ -32,6 +32,7 @@ func (p *policy) flags(f *pflag.FlagSet) {
 	f.StringVar(&p.operatorAccess, "operator-access", "", "whether operators may see contents: on (default), asked or off")
 	f.Var(&p.inShowFor, "in-show-for", "how long /in shows what was uploaded (default 7d)")
 	f.Var(&p.outboxKeepFor, "outbox-keep-for", "how long the body of a delivered file is kept (default 30d)")
+	noDefault(f, "keep-for", "in-show-for", "outbox-keep-for")
 }
 
 // change is what the flags that were given ask for.
@@ -45,6 +46,14 @@ func (p *policy) change(f *pflag.FlagSet) portal.AccountChange {
 	given(f, "key-period", &c.KeyPeriod, &p.keyPeriod)
 	given(f, "receipts", &c.Receipts, &p.receipts)
 	return c
+}
+
+// noDefault keeps "(default 0s)" out of the help of flags whose absence means
+// something else.
+func noDefault(f *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		f.Lookup(name).DefValue = ""
+	}
 }
 
 // given points dst at the value of a flag that was given.

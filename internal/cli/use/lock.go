@@ -60,6 +60,7 @@ func (a *app) accountUnlock() *cobra.Command {
 	cmd.Flags().StringVar(&keyFile, "access-key", "", "the access key")
 	cmd.Flags().BoolVar(&passphrase, "passphrase-stdin", false, "passphrase of the access key (asked for, or the first line of standard input)")
 	cmd.Flags().Var(&lend, "for", "how long (default 8h, at most 24h)")
+	noDefault(cmd.Flags(), "for")
 	return cmd
 }
 

@@ -28,6 +28,7 @@ func (r *removal) flags(cmd *cobra.Command) {
 	f.Var(&r.after, "after", "not now, but after this time (1h to 366d); until then it can be called off")
 	f.BoolVar(&r.cancel, "cancel", false, "call a removal off that was scheduled with --after")
 	f.StringVarP(&r.out, "output", "o", "", "file for the signed statement (else see gateway statement get)")
+	noDefault(f, "after")
 	cmd.MarkFlagsMutuallyExclusive("cancel", "confirm")
 	cmd.MarkFlagsMutuallyExclusive("cancel", "after")
 	cmd.MarkFlagsMutuallyExclusive("cancel", "output")
@@ -52,21 +53,25 @@ func (r *removal) run(ctx context.Context, a *app, account, kind, key string) er
 		}
 		return a.Done("the removal of " + what + " is called off")
 	}
+	if r.confirm == "" {
+		var loss portal.Loss
+		if err := c.Get(ctx, path+"/loss", nil, &loss); err != nil {
+			return err
+		}
+		return fault.New(fault.Invalid, "remove", "%s Nothing was done; to do it, add --confirm %s", loss.Sentence, account)
+	}
 	if r.out != "" {
 		if err := cli.Absent(r.out); err != nil {
 			return err // before anything is destroyed
 		}
 	}
-	query := url.Values{}
-	if r.confirm != "" {
-		query.Set("confirm", r.confirm)
-	}
+	query := url.Values{"confirm": {r.confirm}}
 	if r.after > 0 {
 		query.Set("after", r.after.String())
 	}
 	var done portal.Removal
 	if err := c.Delete(ctx, path, query, &done); err != nil {
-		return unconfirmed(err, r.confirm, account)
+		return err
 	}
 	if r.out != "" {
 		if err := cli.WriteSecret(r.out, []byte(done.Text)); err != nil {
