@@ -34,7 +34,8 @@ var arrows = []struct {
 
 	// Truth: keys and stores, and who may use which key.
 	{"internal/keys/...", "keys/... seal durable killpoint fault"},
-	{"internal/store/catalog/...", "store/catalog durable audit payment fault"},
+	{"internal/store/catalog/engine", "fault"},
+	{"internal/store/catalog/...", "store/catalog store/catalog/engine audit fault"},
 	{"internal/store/accountdb/...", "store/accountdb durable audit payment fault"},
 	{"internal/store/vault/...", "store/vault durable fault"},
 	{"internal/backup", "store/... durable fault"},

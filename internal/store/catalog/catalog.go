@@ -21,24 +21,22 @@
 // for good (Failed) and opening it again, in a new process, finds out. A full
 // disk refuses the change and is forgotten once there is room.
 //
-// It runs on SQLite; what is peculiar to that is in sqlite.go and migrations.
-// Query texts are constants with placeholders, always.
+// How it is stored, and by what, is the business of package engine and of the
+// migrations. Query texts are constants with placeholders, always.
 package catalog
 
 import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
 	"io/fs"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/pressly/goose/v3"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog/engine"
 )
 
 //go:embed migrations/*.sql
@@ -55,70 +53,26 @@ type Options struct {
 
 // Catalog is an open catalog. Its methods may be called from any goroutine.
 type Catalog struct {
-	path     string
-	now      func() time.Time
-	onCommit func(commit func() error) error
-
-	calls      chan *call           // Update -> writer
-	logCalls   chan logCall         // Checkpoint and the log's keeper -> writer
-	writer     *session             // owned by the goroutine write
-	drainer    *session             // owned by the goroutine keepLogShort
-	lastServed map[string]uuid.UUID // job kind -> account whose turn it was last; owned by write
-	readers    chan *session        // free places among the readers
+	path       string
+	now        func() time.Time
+	db         *engine.DB
+	lastServed map[string]uuid.UUID // job kind -> account whose turn it was last; of Updates only
 	jobs       chan struct{}
-
-	stop       chan struct{} // closed by Close
-	writerGone chan struct{} // closed when write has returned
-	keeperGone chan struct{} // closed when keepLogShort has returned
-	closeOnce  sync.Once
-	closeErr   error
-
-	failed    chan struct{} // closed by fail
-	failCause atomic.Pointer[error]
 }
 
 // Open opens the catalog in the file at path, makes it when it is not there,
 // and brings it to the newest schema.
 func Open(ctx context.Context, path string, opt Options) (*Catalog, error) {
-	const op = "catalog: open"
-	c := &Catalog{
-		path: path, now: opt.Now, onCommit: opt.OnCommit,
-		calls: make(chan *call), logCalls: make(chan logCall),
-		lastServed: map[string]uuid.UUID{},
-		readers:    make(chan *session, maxReaders), jobs: make(chan struct{}, 64),
-		stop: make(chan struct{}), writerGone: make(chan struct{}), keeperGone: make(chan struct{}),
-		failed: make(chan struct{}),
-	}
+	c := &Catalog{path: path, now: opt.Now, lastServed: map[string]uuid.UUID{}, jobs: make(chan struct{}, 64)}
 	if c.now == nil {
 		c.now = time.Now
 	}
-	if c.onCommit == nil {
-		c.onCommit = func(commit func() error) error { return commit() }
-	}
-	if err := c.connect(ctx); err != nil {
-		return nil, errors.Join(fault.Wrap(kindOf(err), op, err), c.disconnect())
-	}
-	for range maxReaders {
-		c.readers <- nil
-	}
-	go c.write()
-	go c.keepLogShort()
-	return c, nil
-}
-
-func (c *Catalog) connect(ctx context.Context) error {
 	var err error
-	if c.writer, err = newSession(c.path, false); err != nil {
-		return err
-	}
-	if c.drainer, err = newSession(c.path, false); err != nil {
-		return err
-	}
-	db, err := sql.Open("sqlite", dsn(c.path, false)) // as goose wants it
+	c.db, err = engine.Open(ctx, path, engine.Options{Migrate: migrate, OnCommit: opt.OnCommit})
 	if err != nil {
-		return err
+		return nil, fault.Wrap(fault.Internal, "catalog: open", err)
 	}
-	return errors.Join(migrate(ctx, db), db.Close())
+	return c, nil
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {
@@ -126,7 +80,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(gooseName, db, dir, goose.WithDisableGlobalRegistry(true))
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, dir, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}
@@ -142,41 +96,59 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
+// Update runs fn in a transaction and returns nil only after it is durable.
+//
+// Calls that come while a commit is under way share the next one. fn runs
+// exactly once, in the writer's goroutine, with the whole catalog to itself:
+// what it reads cannot change before it writes. When fn returns an error all
+// its changes, and only those, are undone. A panic in fn is raised again in
+// the caller's goroutine. fn must be quick, must not keep tx, and must call
+// neither Update nor View. When ctx ends before fn's turn, fn never runs;
+// after that Update waits for the outcome, whatever ctx says.
+func (c *Catalog) Update(ctx context.Context, fn func(*Tx) error) error {
+	newJobs := 0
+	err := c.db.Update(ctx, func(t *engine.Tx) error {
+		tx := &Tx{c: c, t: t}
+		err := fn(tx)
+		newJobs = tx.newJobs
+		return err
+	})
+	if err == nil {
+		c.wakeWorkers(newJobs)
+	}
+	return err
+}
+
+// View runs fn on one unchanging snapshot of the catalog, at most 10 seconds.
+// It sees every Update that has returned. Writes in it fail.
+func (c *Catalog) View(ctx context.Context, fn func(*Tx) error) error {
+	return c.db.View(ctx, func(t *engine.Tx) error { return fn(&Tx{c: c, t: t}) })
+}
+
+// Checkpoint moves the write-ahead log into the database and cuts it to
+// nothing: afterwards what was overwritten before is in no file any more. It
+// waits for Views that still need the log, until ctx ends.
+func (c *Catalog) Checkpoint(ctx context.Context) error { return c.db.Checkpoint(ctx) }
+
 // Close ends the writer after the group it is at, waits for Views, cuts the
 // log and closes the database. Updates that wait get fault.TryLater.
-func (c *Catalog) Close() error {
-	c.closeOnce.Do(func() {
-		close(c.stop)
-		<-c.writerGone
-		<-c.keeperGone
-		for range maxReaders {
-			if s := <-c.readers; s != nil {
-				c.closeErr = errors.Join(c.closeErr, s.close())
-			}
-		}
-		if c.failure("") == nil {
-			_, err := truncateWAL(c.writer)
-			c.closeErr = errors.Join(c.closeErr, err)
-		}
-		c.closeErr = errors.Join(c.closeErr, c.disconnect())
-	})
-	return fault.Wrap(fault.Internal, "catalog: close", c.closeErr)
-}
-
-func (c *Catalog) disconnect() error {
-	var errs []error
-	for _, s := range []*session{c.drainer, c.writer} {
-		if s != nil {
-			errs = append(errs, s.close())
-		}
-	}
-	return errors.Join(errs...)
-}
+func (c *Catalog) Close() error { return c.db.Close() }
 
 // Failed is closed when the catalog has stopped for good.
-func (c *Catalog) Failed() <-chan struct{} { return c.failed }
+func (c *Catalog) Failed() <-chan struct{} { return c.db.Failed() }
 
 // JobsReady gives one token for each job that became ready in this process, up
 // to a number. Jobs that become ready by time alone give none: workers also
 // look by themselves now and then.
 func (c *Catalog) JobsReady() <-chan struct{} { return c.jobs }
+
+// wakeWorkers leaves n tokens for workers that wait for jobs.
+func (c *Catalog) wakeWorkers(n int) {
+	for range n {
+		select {
+		case c.jobs <- struct{}{}:
+		default:
+			return // enough of them are awake
+		}
+	}
+}

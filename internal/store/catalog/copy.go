@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog/engine"
 )
 
 // CopyTo writes the catalog as it is at one moment to a new file at path:
@@ -26,7 +27,7 @@ func (c *Catalog) Bodies(ctx context.Context, visit func(BodyOnRecord) error) er
 }
 
 func (c *Catalog) stored(ctx context.Context, act func(*Stored) error) error {
-	if err := c.failure("catalog: copy"); err != nil {
+	if err := c.db.Failure(); err != nil {
 		return err // what is stored is not known
 	}
 	s, err := OpenStored(ctx, c.path)
@@ -44,7 +45,7 @@ type Stored struct{ db *sql.DB }
 // OpenStored opens the file at path, which has to be there.
 func OpenStored(ctx context.Context, path string) (*Stored, error) {
 	const op = "catalog: open file"
-	lockByDescriptor()
+	engine.LockByDescriptor()
 	if _, err := os.Stat(path); err != nil {
 		kind := fault.Internal
 		if errors.Is(err, os.ErrNotExist) {
@@ -76,7 +77,7 @@ func (s *Stored) CopyTo(ctx context.Context, path string) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fault.New(fault.Exists, op, "the file to write the copy to is there already")
 	}
-	if err := create(path); err != nil { // VACUUM INTO takes an empty file, and this one is private
+	if err := engine.Create(path); err != nil { // VACUUM INTO takes an empty file, and this one is private
 		return fault.Wrap(fault.Internal, op, err)
 	}
 	if _, err := s.db.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
@@ -170,5 +171,5 @@ func (s *Stored) failed(ctx context.Context, op string, err error) error {
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return fault.Wrap(kindOf(err), op, err)
+	return fault.Wrap(engine.KindOf(err), op, err)
 }

@@ -50,8 +50,8 @@ func (tx *Tx) AddJob(j *Job) error {
 // they were added.
 func (tx *Tx) LeaseJobs(kind, worker string, now time.Time, leaseFor time.Duration, limit int) ([]*Job, error) {
 	const op = "catalog: lease jobs"
-	if !tx.writes { // lastServed is the writer's
-		return nil, fault.Wrap(fault.Internal, op, errViewWrites)
+	if !tx.t.Writes() { // lastServed is the writer's
+		return nil, fault.New(fault.Internal, op, "jobs are leased in an Update")
 	}
 	accounts, err := tx.accountsWithJobs(op, kind)
 	if err != nil {

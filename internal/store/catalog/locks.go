@@ -64,8 +64,8 @@ const sealedUnder = `SELECT COUNT(*), COALESCE(SUM(size), 0), COALESCE(MIN(NULLI
 	FROM file WHERE lock > 0 AND body_kind <> 'none' AND lock = ?`
 
 // SealedUnder sums up, for each lock of an account, the files that still have a
-// body. Locks without such files are left out. A million files take half a
-// second.
+// body. Locks without such files are left out. A million files take a little less
+// than a second.
 func (tx *Tx) SealedUnder(account uuid.UUID) ([]Sealed, error) {
 	const op = "catalog: sealed under"
 	locks, err := tx.Locks(account)

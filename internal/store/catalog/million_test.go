@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -23,12 +24,21 @@ func TestCampaignReadyWithManyFiles(t *testing.T) {
 	c := catalogtest.OpenAt(t, path, catalog.Options{})
 	account := catalogtest.Account(t, c, "acme")
 	var last *catalog.File
+	var lock int64
+	catalogtest.Update(t, c, func(tx *catalog.Tx) (err error) {
+		lock, err = tx.LockFor(account.ID, []string{"01"}, []string{"ff"})
+		return err
+	})
 	for n := 0; n < count; n += 5_000 {
 		catalogtest.Update(t, c, func(tx *catalog.Tx) error {
-			for range 5_000 {
+			for i := range 5_000 {
 				last = newFile(account)
 				last.State, last.Grant = catalog.Deleted, catalog.Grant{}
 				last.Body = catalog.Body{Kind: catalog.NoBody}
+				if i%2 == 0 {
+					last.State, last.Lock = catalog.Kept, lock
+					last.Body = catalog.Body{Kind: catalog.VaultBody, Ref: "0123456789abcdef"}
+				}
 				if err := tx.InsertFile(last); err != nil {
 					return err
 				}
@@ -55,8 +65,10 @@ func TestCampaignReadyWithManyFiles(t *testing.T) {
 				return err
 			}
 		}
-		_, err := tx.InlineBytes()
-		return err
+		_, err1 := tx.InlineBytes()
+		_, err2 := tx.FilesToErase(account.ID, time.Now(), 100)
+		_, err3 := tx.FilesUnder(lock, last.ID, 100)
+		return errors.Join(err1, err2, err3)
 	})
 	catalogtest.Update(t, c, func(tx *catalog.Tx) error { return tx.InsertFile(newFile(account)) })
 	took := time.Since(began)
@@ -64,6 +76,15 @@ func TestCampaignReadyWithManyFiles(t *testing.T) {
 	if took > time.Second {
 		t.Errorf("not ready for %v", took)
 	}
+	began = time.Now()
+	catalogtest.View(t, c, func(tx *catalog.Tx) error {
+		sealed, err := tx.SealedUnder(account.ID)
+		if err == nil && (len(sealed) != 1 || int(sealed[0].Files) != count/2) {
+			t.Errorf("sealed under the lock: %+v", sealed)
+		}
+		return err
+	})
+	t.Logf("%d files under a lock summed up in %v", count/2, time.Since(began))
 	if err := c.Checkpoint(context.Background()); err != nil {
 		t.Fatal(err)
 	}

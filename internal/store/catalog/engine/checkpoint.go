@@ -1,4 +1,4 @@
-package catalog
+package engine
 
 import (
 	"context"
@@ -31,14 +31,14 @@ type logAnswer struct {
 // Checkpoint moves the write-ahead log into the database and cuts it to
 // nothing: afterwards what was overwritten before is in no file any more. It
 // waits for Views that still need the log, until ctx ends.
-func (c *Catalog) Checkpoint(ctx context.Context) error {
-	const op = "catalog: checkpoint"
+func (db *DB) Checkpoint(ctx context.Context) error {
+	const op = "database: checkpoint"
 	retry := time.NewTicker(100 * time.Millisecond)
 	defer retry.Stop()
 	for {
-		done, err := c.inWriter(ctx, truncateWAL)
+		done, err := db.inWriter(ctx, truncateWAL)
 		if err != nil || done {
-			return fault.Wrap(kindOf(err), op, err)
+			return fault.Wrap(KindOf(err), op, err)
 		}
 		select {
 		case <-retry.C:
@@ -49,41 +49,41 @@ func (c *Catalog) Checkpoint(ctx context.Context) error {
 }
 
 // inWriter has the writer do something about the log between two commits.
-func (c *Catalog) inWriter(ctx context.Context, act func(*session) (bool, error)) (bool, error) {
+func (db *DB) inWriter(ctx context.Context, act func(*session) (bool, error)) (bool, error) {
 	k := logCall{act, make(chan logAnswer, 1)}
 	select {
-	case c.logCalls <- k:
+	case db.logCalls <- k:
 	case <-ctx.Done():
 		return false, ctx.Err()
-	case <-c.writerGone:
-		return false, c.gone("catalog: log")
+	case <-db.writerGone:
+		return false, db.gone("database: log")
 	}
 	a := <-k.answer
 	return a.done, a.err
 }
 
 // serveLog runs in the writer's goroutine.
-func (c *Catalog) serveLog(k logCall) {
-	if err := c.failure("catalog: log"); err != nil {
+func (db *DB) serveLog(k logCall) {
+	if err := db.failure("database: log"); err != nil {
 		k.answer <- logAnswer{err: err}
 		return
 	}
-	done, err := k.act(c.writer)
+	done, err := k.act(db.writer)
 	k.answer <- logAnswer{done, err}
 }
 
 // drain copies the log into the database and has the writer begin it anew: to
 // write where the file's blocks are already costs a fifth less than to make it
 // longer. All but the last few commits are copied beside the writer.
-func (c *Catalog) drain() error {
-	c.drainer.mu.Lock() // nobody else's but in tests
-	defer c.drainer.mu.Unlock()
+func (db *DB) drain() error {
+	db.drainer.mu.Lock() // nobody else's but in tests
+	defer db.drainer.mu.Unlock()
 	for range 2 {
-		if frames, err := drainWAL(c.drainer); err != nil || frames*frameSize < drainAt {
+		if frames, err := drainWAL(db.drainer); err != nil || frames*frameSize < drainAt {
 			return err // short enough: most of the file is what an earlier burst left
 		}
 	}
-	_, err := c.inWriter(context.Background(), func(s *session) (bool, error) {
+	_, err := db.inWriter(context.Background(), func(s *session) (bool, error) {
 		_, err := drainWAL(s)
 		return err == nil, err
 	})
@@ -93,29 +93,29 @@ func (c *Catalog) drain() error {
 // keepLogShort is the goroutine that drains and cuts the log. A failure (a
 // full disk, a reader in the way) is tried again a second later: the log grows
 // meanwhile and nothing is lost.
-func (c *Catalog) keepLogShort() {
-	defer close(c.keeperGone)
+func (db *DB) keepLogShort() {
+	defer close(db.keeperGone)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	lastCut := time.Now()
 	for {
 		select {
 		case <-tick.C:
-		case <-c.stop:
+		case <-db.stop:
 			return
-		case <-c.failed:
+		case <-db.failed:
 			return
 		}
-		size, err := walSize(c.path)
+		size, err := walSize(db.path)
 		if err != nil || size == 0 {
 			continue
 		}
 		if size >= drainAt {
-			_ = c.drain()
+			_ = db.drain()
 		}
 		if size >= cutAt || time.Since(lastCut) >= cutEvery {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			if c.Checkpoint(ctx) == nil {
+			if db.Checkpoint(ctx) == nil {
 				lastCut = time.Now()
 			}
 			cancel()

@@ -1,4 +1,4 @@
-package catalog
+package engine
 
 import (
 	"context"
@@ -31,33 +31,33 @@ func (p *panicked) Error() string { return fmt.Sprintf("panic: %v\n\n%s", p.valu
 // Update runs fn in a transaction and returns nil only after it is durable.
 //
 // Calls that come while a commit is under way share the next one. fn runs
-// exactly once, in the writer's goroutine, with the whole catalog to itself:
+// exactly once, in the writer's goroutine, with the whole database to itself:
 // what it reads cannot change before it writes. When fn returns an error all
 // its changes, and only those, are undone. A panic in fn is raised again in
 // the caller's goroutine. fn must be quick, must not keep tx, and must call
 // neither Update nor View. When ctx ends before fn's turn, fn never runs;
 // after that Update waits for the outcome, whatever ctx says.
-func (c *Catalog) Update(ctx context.Context, fn func(*Tx) error) error {
-	const op = "catalog: update"
+func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	const op = "database: update"
 	if err := ctx.Err(); err != nil {
 		return fault.Wrap(fault.TryLater, op, err)
 	}
 	k := &call{fn: fn, done: make(chan error, 1)}
 	select {
-	case c.calls <- k: // unbuffered: from here on the writer has it
+	case db.calls <- k: // unbuffered: from here on the writer has it
 	case <-ctx.Done():
 		return fault.Wrap(fault.TryLater, op, ctx.Err())
-	case <-c.writerGone:
-		return c.gone(op)
+	case <-db.writerGone:
+		return db.gone(op)
 	}
 	var err error
 	select {
 	case err = <-k.done:
-	case <-c.writerGone:
+	case <-db.writerGone:
 		select {
 		case err = <-k.done:
 		default:
-			return c.gone(op)
+			return db.gone(op)
 		}
 	}
 	var p *panicked
@@ -67,24 +67,24 @@ func (c *Catalog) Update(ctx context.Context, fn func(*Tx) error) error {
 	return err
 }
 
-// write is the writer's goroutine. It owns c.writer.
-func (c *Catalog) write() {
-	defer close(c.writerGone)
+// write is the writer's goroutine. It owns db.writer.
+func (db *DB) write() {
+	defer close(db.writerGone)
 	orderly := false
 	defer func() {
 		if !orderly { // a function ended the goroutine itself, as t.Fatal does
-			c.fail(errors.New("an update ended the writer's goroutine"))
+			db.fail(errors.New("an update ended the writer's goroutine"))
 		}
 	}()
 	for {
 		select {
-		case k := <-c.calls:
-			for group := c.gather(k); len(group) > 0; {
-				group = group[c.writeGroup(group):]
+		case k := <-db.calls:
+			for group := db.gather(k); len(group) > 0; {
+				group = group[db.writeGroup(group):]
 			}
-		case k := <-c.logCalls:
-			c.serveLog(k)
-		case <-c.stop:
+		case k := <-db.logCalls:
+			db.serveLog(k)
+		case <-db.stop:
 			orderly = true
 			return
 		}
@@ -94,12 +94,12 @@ func (c *Catalog) write() {
 // gather takes every call that queued up meanwhile. It lets the callers whom
 // the last commit woke come back first: without that every second group would
 // be one lonely call.
-func (c *Catalog) gather(first *call) []*call {
+func (db *DB) gather(first *call) []*call {
 	runtime.Gosched()
 	group := append(make([]*call, 0, 16), first)
 	for len(group) < maxGroup {
 		select {
-		case k := <-c.calls:
+		case k := <-db.calls:
 			group = append(group, k)
 		default:
 			return group
@@ -112,23 +112,22 @@ func (c *Catalog) gather(first *call) []*call {
 // savepoint of its own, commits, and answers. It returns how many of them it
 // has dealt with: fewer than all when the database gave up the transaction in
 // the middle; then those that ran have failed, and nothing of them is stored.
-func (c *Catalog) writeGroup(group []*call) int {
-	if err := c.failure("catalog: update"); err != nil {
+func (db *DB) writeGroup(group []*call) int {
+	if err := db.failure("database: update"); err != nil {
 		return answer(group, err)
 	}
-	if err := c.writer.control(beginWrite); err != nil {
-		return answer(group, fault.Wrap(kindOf(err), "catalog: begin", err))
+	if err := db.writer.control(beginWrite); err != nil {
+		return answer(group, fault.Wrap(KindOf(err), "database: begin", err))
 	}
 	if len(group) == 1 {
-		return c.writeAlone(group)
+		return db.writeAlone(group)
 	}
 	var passed []*call
-	newJobs := 0
 	for i, k := range group {
-		tx := &Tx{c: c, ctx: context.Background(), s: c.writer, writes: true}
+		tx := &Tx{ctx: context.Background(), s: db.writer, writes: true}
 		err := tx.run(k.fn)
 		if tx.broken != nil {
-			_ = c.writer.control("ROLLBACK") // fails when the database has done it already
+			_ = db.writer.control("ROLLBACK") // fails when the database has done it already
 			answer(append(passed, k), tx.broken)
 			return i + 1
 		}
@@ -138,34 +137,26 @@ func (c *Catalog) writeGroup(group []*call) int {
 			continue
 		}
 		passed = append(passed, k)
-		newJobs += tx.newJobs
 	}
-	err := c.commit()
-	if err == nil {
-		c.wakeWorkers(newJobs)
-	}
-	answer(passed, err)
+	answer(passed, db.commit())
 	return len(group)
 }
 
 // writeAlone is writeGroup for one call. Nobody else's changes are in the
 // transaction, so its end undoes what a savepoint would: that, with the copies
 // of pages SQLite keeps for it, is a tenth of a small update.
-func (c *Catalog) writeAlone(group []*call) int {
-	tx := &Tx{c: c, ctx: context.Background(), s: c.writer, writes: true}
+func (db *DB) writeAlone(group []*call) int {
+	tx := &Tx{ctx: context.Background(), s: db.writer, writes: true}
 	err := tx.protect(group[0].fn)
 	if tx.broken != nil {
 		err = tx.broken
 	}
 	tx.broken = errTxEnded
 	if err != nil {
-		_ = c.writer.control("ROLLBACK") // fails when the database has done it already
+		_ = db.writer.control("ROLLBACK") // fails when the database has done it already
 		return answer(group, err)
 	}
-	if err = c.commit(); err == nil {
-		c.wakeWorkers(tx.newJobs)
-	}
-	return answer(group, err)
+	return answer(group, db.commit())
 }
 
 func answer(calls []*call, err error) int {
@@ -198,7 +189,7 @@ func (tx *Tx) run(fn func(*Tx) error) error {
 }
 
 func (tx *Tx) lost(err error) error {
-	tx.broken = fault.Wrap(kindOf(err), "catalog: savepoint", err)
+	tx.broken = fault.Wrap(KindOf(err), "database: savepoint", err)
 	return tx.broken
 }
 
@@ -215,53 +206,42 @@ func (tx *Tx) protect(fn func(*Tx) error) (err error) {
 // commit makes the transaction durable. No room, or a lock that somebody else
 // holds, undoes it and is over with that. After any other failure nobody knows
 // what the disk holds: a later commit could succeed on top of one that was
-// reported as failed. So the catalog stops for good, and opening it again
+// reported as failed. So the database stops for good, and opening it again
 // finds out.
-func (c *Catalog) commit() error {
-	const op = "catalog: commit"
-	err := c.onCommit(func() error { return c.writer.control("COMMIT") })
+func (db *DB) commit() error {
+	const op = "database: commit"
+	err := db.onCommit(func() error { return db.writer.control("COMMIT") })
 	if err == nil {
 		return nil
 	}
-	_ = c.writer.control("ROLLBACK") // fails when the database has done it already
-	switch kind := kindOf(err); kind {
+	_ = db.writer.control("ROLLBACK") // fails when the database has done it already
+	switch kind := KindOf(err); kind {
 	case fault.Full, fault.TryLater:
 		return fault.Wrap(kind, op, err)
 	}
-	c.fail(err)
-	return c.failure(op)
+	db.fail(err)
+	return db.failure(op)
 }
 
-// fail stops the catalog for good.
-func (c *Catalog) fail(cause error) {
-	if c.failCause.CompareAndSwap(nil, &cause) {
-		close(c.failed)
+// fail stops the database for good.
+func (db *DB) fail(cause error) {
+	if db.failCause.CompareAndSwap(nil, &cause) {
+		close(db.failed)
 	}
 }
 
-// failure returns the error of a catalog that has stopped for good.
-func (c *Catalog) failure(op string) error {
-	if cause := c.failCause.Load(); cause != nil {
-		return fault.Wrap(fault.Internal, op, fmt.Errorf("the catalog has stopped after: %w", *cause))
+// failure returns the error of a database that has stopped for good.
+func (db *DB) failure(op string) error {
+	if cause := db.failCause.Load(); cause != nil {
+		return fault.Wrap(fault.Internal, op, fmt.Errorf("the database has stopped after: %w", *cause))
 	}
 	return nil
 }
 
 // gone is the answer when there is no writer any more.
-func (c *Catalog) gone(op string) error {
-	if err := c.failure(op); err != nil {
+func (db *DB) gone(op string) error {
+	if err := db.failure(op); err != nil {
 		return err
 	}
 	return fault.New(fault.TryLater, op, "the gateway is stopping")
-}
-
-// wakeWorkers leaves n tokens for workers that wait for jobs.
-func (c *Catalog) wakeWorkers(n int) {
-	for range n {
-		select {
-		case c.jobs <- struct{}{}:
-		default:
-			return // enough of them are awake
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package catalog
+package engine
 
 import (
 	"context"
@@ -14,29 +14,29 @@ const (
 	maxReaders = 4
 )
 
-// View runs fn on one unchanging snapshot of the catalog, at most 10 seconds.
+// View runs fn on one unchanging snapshot of the database, at most 10 seconds.
 // It sees every Update that has returned. Writes in it fail.
-func (c *Catalog) View(ctx context.Context, fn func(*Tx) error) error {
-	const op = "catalog: view"
-	if err := c.failure(op); err != nil {
+func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
+	const op = "database: view"
+	if err := db.failure(op); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxView)
 	defer cancel()
-	s, err := c.takeReader(ctx)
+	s, err := db.takeReader(ctx)
 	if err != nil {
-		return fault.Wrap(kindOf(err), op, err)
+		return fault.Wrap(KindOf(err), op, err)
 	}
 	if err := s.control("BEGIN"); err != nil {
-		c.returnReader(s, false)
-		return fault.Wrap(kindOf(err), op, err)
+		db.returnReader(s, false)
+		return fault.Wrap(KindOf(err), op, err)
 	}
-	tx := &Tx{c: c, ctx: ctx, s: s}
+	tx := &Tx{ctx: ctx, s: s}
 	// When the time is over the snapshot goes, even while fn does something else.
 	stop := context.AfterFunc(ctx, func() { _ = tx.endView(fault.Wrap(fault.TryLater, op, ctx.Err())) })
 	defer func() {
 		stop()
-		c.returnReader(s, tx.endView(errTxEnded) == nil)
+		db.returnReader(s, tx.endView(errTxEnded) == nil)
 	}()
 	return fn(tx)
 }
@@ -56,29 +56,29 @@ func (tx *Tx) endView(why error) error {
 
 // takeReader waits for a free place among the readers. A place without a
 // connection yet holds nil.
-func (c *Catalog) takeReader(ctx context.Context) (*session, error) {
+func (db *DB) takeReader(ctx context.Context) (*session, error) {
 	select {
-	case s := <-c.readers:
+	case s := <-db.readers:
 		if s != nil {
 			return s, nil
 		}
-		s, err := newSession(c.path, true)
+		s, err := newSession(db.path, true)
 		if err != nil {
-			c.readers <- nil
+			db.readers <- nil
 			return nil, err
 		}
 		return s, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-c.stop:
-		return nil, fault.New(fault.TryLater, "catalog: view", "the gateway is stopping")
+	case <-db.stop:
+		return nil, fault.New(fault.TryLater, "database: view", "the gateway is stopping")
 	}
 }
 
-func (c *Catalog) returnReader(s *session, fine bool) {
+func (db *DB) returnReader(s *session, fine bool) {
 	if !fine {
 		_ = s.close() // its place gets a new connection
 		s = nil
 	}
-	c.readers <- s
+	db.readers <- s
 }

@@ -1,4 +1,4 @@
-package catalog
+package engine
 
 import (
 	"context"
@@ -91,7 +91,7 @@ func (s *session) exec(query string, args ...any) (int64, error) {
 // query visits the rows that a query selects. The context of who asks is looked
 // at between them: to watch it meanwhile would take a goroutine for each query,
 // which costs as much as a short one does.
-func (s *session) query(ctx context.Context, visit func(scan) error, query string, args ...any) (err error) {
+func (s *session) query(ctx context.Context, visit func(Scan) error, query string, args ...any) (err error) {
 	stmt, err := s.prepare(query)
 	if err != nil {
 		return err
@@ -121,8 +121,9 @@ func (s *session) query(ctx context.Context, visit func(scan) error, query strin
 	}
 }
 
-// scan reads the columns of one row.
-type scan func(dest ...any) error
+// Scan reads the columns of one row: text, bytes, int64, float64 and whatever
+// is a sql.Scanner.
+type Scan func(dest ...any) error
 
 func (s *session) scan(dest ...any) error {
 	if len(dest) != len(s.row) {

@@ -1,4 +1,4 @@
-package catalog
+package engine
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -20,19 +19,15 @@ import (
 // This file holds all that is SQLite's: how a database is opened, what its
 // errors mean and how its log is cut. PostgreSQL gets a file like it, and the
 // one place where statements are prepared (session.prepare) turns ? into $n.
-// Statements elsewhere keep to what both understand.
 
-const (
-	beginWrite = "BEGIN IMMEDIATE"
-	gooseName  = goose.DialectSQLite3
-)
+const beginWrite = "BEGIN IMMEDIATE"
 
-// lockByDescriptor makes SQLite lock by open file description: with the older
+// LockByDescriptor makes SQLite lock by open file description: with the older
 // kind of lock, any close of the database file in this process (a backup's,
 // say) would drop the locks of every connection. It has to happen before the
 // first database of the process; elsewhere than on Linux there is only the
 // older kind.
-var lockByDescriptor = sync.OnceFunc(func() {
+var LockByDescriptor = sync.OnceFunc(func() {
 	_, _ = sqlite.OFDLocking(true)
 })
 
@@ -64,17 +59,17 @@ func dsn(path string, readOnly bool) string {
 // beforehand, so that it and the log and index beside it, which take over its
 // mode, are private.
 func connect(path string, readOnly bool) (driver.Conn, error) {
-	lockByDescriptor()
+	LockByDescriptor()
 	if !readOnly {
-		if err := create(path); err != nil {
+		if err := Create(path); err != nil {
 			return nil, err
 		}
 	}
 	return new(sqlite.Driver).Open(dsn(path, readOnly))
 }
 
-// create makes the file at path when it is not there.
-func create(path string) error {
+// Create makes the file at path when it is not there.
+func Create(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
@@ -97,8 +92,8 @@ func syncPath(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// kindOf says what a driver's error means to the callers of this package.
-func kindOf(err error) fault.Kind {
+// KindOf says what a driver's error means to the callers of this package.
+func KindOf(err error) fault.Kind {
 	var f *fault.Error
 	if errors.As(err, &f) {
 		return f.Kind
@@ -164,7 +159,7 @@ const frameSize = 4096 + 24
 // anew.
 func drainWAL(s *session) (frames int64, err error) {
 	var busy, copied int64
-	err = s.query(context.Background(), func(row scan) error { return row(&busy, &frames, &copied) }, "PRAGMA wal_checkpoint(PASSIVE)")
+	err = s.query(context.Background(), func(row Scan) error { return row(&busy, &frames, &copied) }, "PRAGMA wal_checkpoint(PASSIVE)")
 	return frames, err
 }
 
@@ -177,7 +172,7 @@ func truncateWAL(s *session) (done bool, err error) {
 		return false, err
 	}
 	var busy, frames, moved int64
-	err = s.query(context.Background(), func(row scan) error { return row(&busy, &frames, &moved) }, "PRAGMA wal_checkpoint(TRUNCATE)")
+	err = s.query(context.Background(), func(row Scan) error { return row(&busy, &frames, &moved) }, "PRAGMA wal_checkpoint(TRUNCATE)")
 	if e := s.control("PRAGMA busy_timeout(5000)"); err == nil {
 		err = e
 	}
