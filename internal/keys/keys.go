@@ -10,17 +10,14 @@
 //	copy.json                  where the last backup of the store was written
 //	master.key                 the master key, unless it is kept elsewhere (better)
 //
-// Every secret is wrapped by AES-256-GCM with a random nonce, under a key made
-// by HKDF from the master key, the store's salt and the name of its file. The
-// associated data name file, kind, id and public half of the entry, so that an
-// entry opens in no other place and beside no other public key. The files are
-// JSON; nothing secret stands in them unwrapped.
+// Every secret is wrapped under the master key and bound to its place; package
+// wrapped has the format. Nothing secret stands in the files unwrapped.
 //
-// Terms. The master key comes from a Master: a file, a systemd credential or a
-// passphrase. A generation is one master key with one salt: RotateMaster begins
-// the next. A bundle is a whole store in one file: the backup, and the way a
-// new generation or a restored store becomes the present one (bundle.go tells
-// why a crash at any point converges).
+// Terms. The master key comes from a Master (package master): a file, a systemd
+// credential or a passphrase. A generation is one master key with one salt:
+// RotateMaster begins the next. A bundle is a whole store in one file: the
+// backup, and the way a new generation or a restored store becomes the present
+// one (bundle.go tells why a crash at any point converges).
 //
 // What is written is durable when the call returns. A file is destroyed by
 // renaming it away, overwriting, fsyncing and removing it; what a medium keeps

@@ -278,6 +278,10 @@ func TestDestroyedKeysAreOverwrittenOnTheDisk(t *testing.T) {
 	if err := s.CreateAccount(id, must(keys.NewCertificate("acme", t0))(t), access); err != nil {
 		t.Fatal(err)
 	}
+	other := must(keys.NewAccessKey())(t)
+	if err := s.AddAccessKey(id, other); err != nil {
+		t.Fatal(err)
+	}
 	ingest := must(s.NewIngestKey("2026-11-21"))(t)
 	backup := filepath.Join(t.TempDir(), "backup")
 	if err := s.Backup(backup); err != nil {
@@ -299,6 +303,7 @@ func TestDestroyedKeysAreOverwrittenOnTheDisk(t *testing.T) {
 		"an ingest key":         {files[0], func() error { return s.DestroyIngestKey(ingest.Fingerprint) }},
 		"a removed access key":  {accountPath(s, id), func() error { _, err := s.RemoveAccessKey(id, access.ID, t0); return err }},
 		"the backup before":     {backup, func() error { return s.Backup(backup) }},
+		"the remembered copy":   {backup, func() error { _, err := s.RemoveAccessKey(id, other.ID, t0); return err }},
 		"store.json before":     {filepath.Join(s.Dir(), "store.json"), func() error { return s.RotateMaster(t.Context(), fixed(2), nil) }},
 		"the gateway's secrets": {filepath.Join(s.Dir(), "gateway.key"), func() error { return s.RotateMaster(t.Context(), fixed(3), nil) }},
 	} {
