@@ -27,23 +27,23 @@ func (in *Intake) Resume(ctx context.Context, spec Spec) (*Arrival, error) {
 	if open := in.live.Named(spec.name()); open != nil {
 		open.Abort(errTakenOver)
 	}
+	before, _, err := in.unfinished(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	if open := in.live.Open(before.ID); open != nil { // begun under the folder's former name
+		open.Abort(errTakenOver)
+	}
+	if !in.live.Claim(before.ID) {
+		return nil, fault.New(fault.TryLater, "intake: resume", "this transfer is being resumed on another connection")
+	}
+	defer in.live.Unclaim(before.ID)
+	// It may have ended between the look and the claim.
 	f, account, err := in.unfinished(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
-	if open := in.live.Open(f.ID); open != nil { // begun under the folder's former name
-		open.Abort(errTakenOver)
-	}
-	if !in.live.Claim(f.ID) {
-		return nil, fault.New(fault.TryLater, "intake: resume", "this transfer is being resumed on another connection")
-	}
-	defer in.live.Unclaim(f.ID)
-	id := f.ID
-	// It may have ended between the look and the claim.
-	if f, account, err = in.unfinished(ctx, spec); err != nil {
-		return nil, err
-	}
-	if f.ID != id {
+	if f.ID != before.ID {
 		return nil, fault.New(fault.TryLater, "intake: resume", "another transfer has this name now; try again")
 	}
 	if f.Body.Kind != catalog.VaultBody {
