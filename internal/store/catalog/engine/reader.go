@@ -15,7 +15,9 @@ const (
 )
 
 // View runs fn on one unchanging snapshot of the database, at most 10 seconds.
-// It sees every Update that has returned. Writes in it fail.
+// It sees every Update that has returned. Writes in it fail. The end of its time
+// is looked for between rows: a query that computes for long before its first
+// row does not belong in a View.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	const op = "database: view"
 	if err := db.failure(op); err != nil {
