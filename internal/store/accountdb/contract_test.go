@@ -9,13 +9,17 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	for name, opt := range map[string]accountdb.Options{
-		"AsServed":     {},
-		"InSmallSteps": accountdb.InSmallSteps(accountdb.Options{}), // more transactions, more places where they end
+	for _, kind := range []struct {
+		name string
+		many int64
+		opt  accountdb.Options
+	}{
+		{"AsServed", 10_003, accountdb.Options{}},
+		{"InSmallSteps", 303, accountdb.InSmallSteps(accountdb.Options{})}, // more transactions, more places where they end
 	} {
-		t.Run(name, func(t *testing.T) {
-			accountdbtest.Run(t, func(t testing.TB) *accountdb.Pool {
-				pool, err := accountdb.OpenPool(filepath.Join(t.TempDir(), "accounts"), opt)
+		t.Run(kind.name, func(t *testing.T) {
+			accountdbtest.Run(t, kind.many, func(t testing.TB) *accountdb.Pool {
+				pool, err := accountdb.OpenPool(filepath.Join(t.TempDir(), "accounts"), kind.opt)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -130,7 +130,7 @@ func TestThePoolSweepsDroppedLoads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(l.storeRows(t.Context(), "test", &l.rows), l.storeTerms(t.Context(), "test", &l.terms), l.Drop(t.Context())); err != nil {
+	if err := errors.Join(l.wait(), l.storeRows(t.Context(), "test", &l.rows), l.storeTerms(t.Context(), "test", &l.terms), l.Drop(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	p.tend(t.Context())

@@ -14,19 +14,20 @@ import (
 	"sealgate/internal/store/accountdb"
 )
 
-// Run runs the suite; each call of open returns a new, empty pool.
-func Run(t *testing.T, open func(t testing.TB) *accountdb.Pool) {
+// Run runs the suite; each call of open returns a new, empty pool. A load of
+// many payments is one that cannot be stored at once.
+func Run(t *testing.T, many int64, open func(t testing.TB) *accountdb.Pool) {
 	for name, test := range map[string]func(*testing.T, *accountdb.Pool){
 		"APaymentComesBackAsItWas":            comesBack,
 		"TheAnswerHasTheShapeOfTheSurface":    shape,
-		"NothingIsVisibleBeforePublish":       invisible,
-		"ADroppedLoadLeavesNothing":           dropped,
+		"NothingIsVisibleBeforePublish":       with(many, invisible),
+		"ADroppedLoadLeavesNothing":           with(many, dropped),
 		"AStaleWorkerIsRefused":               stale,
 		"TheYoungerLeaseReplacesTheOlder":     younger,
 		"ResultTellsTheNextWorkerWhatIsDone":  result,
 		"ReadingAgainReplaces":                readAgain,
 		"PaymentsOutOfOrderAreRefused":        outOfOrder,
-		"AnEndedContextStopsALoad":            endedLoad,
+		"AnEndedContextStopsALoad":            with(many, endedLoad),
 		"TheSequenceOfTheSamples":             sequence,
 		"ReleaseTakes":                        releaseTakes,
 		"ReleaseOfWhatCannotBe":               releaseOfNothing,
@@ -36,7 +37,7 @@ func Run(t *testing.T, open func(t testing.TB) *accountdb.Pool) {
 		"OutwardFilesAreJudgedByNobody":       outward,
 		"EveryTakenMessageIDIsCounted":        messageIDs,
 		"ForgetTakesEverythingAway":           forget,
-		"ForgetEndsALoadThatIsUnderWay":       forgetUnderWay,
+		"ForgetEndsALoadThatIsUnderWay":       with(many, forgetUnderWay),
 		"SearchIgnoresCaseAndForm":            caseAndForm,
 		"NewestFileFirstAndInFileOrder":       order,
 		"ACursorFromNowhereIsRefused":         cursors,
@@ -51,6 +52,10 @@ func Run(t *testing.T, open func(t testing.TB) *accountdb.Pool) {
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
+}
+
+func with(many int64, test func(*testing.T, *accountdb.Pool, int64)) func(*testing.T, *accountdb.Pool) {
+	return func(t *testing.T, pool *accountdb.Pool) { test(t, pool, many) }
 }
 
 // use opens an account's database for as long as the test runs.

@@ -177,9 +177,9 @@ func forget(t *testing.T, pool *accountdb.Pool) {
 }
 
 // What is read of a file while it is being forgotten does not come back.
-func forgetUnderWay(t *testing.T, pool *accountdb.Pool) {
+func forgetUnderWay(t *testing.T, pool *accountdb.Pool, many int64) {
 	db := database(t, pool)
-	for _, n := range []int64{1, manyPayments} {
+	for _, n := range []int64{1, many} {
 		file := uuid.New()
 		l := begin(t, db, file, 1, pays(n)...)
 		if err := db.Forget(t.Context(), file); err != nil {

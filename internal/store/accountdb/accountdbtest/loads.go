@@ -102,27 +102,24 @@ func outOfOrder(t *testing.T, pool *accountdb.Pool) {
 	}
 }
 
-// manyPayments are more than any index keeps in memory.
-const manyPayments = 10_003
-
-func invisible(t *testing.T, pool *accountdb.Pool) {
+func invisible(t *testing.T, pool *accountdb.Pool, many int64) {
 	db, file := database(t, pool), uuid.New()
-	l := begin(t, db, file, 1, pays(manyPayments)...)
+	l := begin(t, db, file, 1, pays(many)...)
 	for _, q := range []accountdb.Query{{}, {Held: accountdb.WithHeld}, {Number: "59990473"}, {File: file}} {
 		if p := search(t, db, q); p.Total != 0 {
 			t.Errorf("%+v finds %d payments of an unpublished load", q, p.Total)
 		}
 	}
-	if _, err := l.Publish(t.Context(), meta(1, "x", manyPayments)); err != nil {
+	if _, err := l.Publish(t.Context(), meta(1, "x", many)); err != nil {
 		t.Fatal(err)
 	}
-	wantTotal(t, "published", db, manyPayments)
+	wantTotal(t, "published", db, many)
 }
 
-func dropped(t *testing.T, pool *accountdb.Pool) {
+func dropped(t *testing.T, pool *accountdb.Pool, many int64) {
 	db := database(t, pool)
 	publish(t, db, uuid.New(), 1, meta(1, "kept", 1), pay(1))
-	for _, n := range []int64{3, manyPayments} {
+	for _, n := range []int64{3, many} {
 		if err := begin(t, db, uuid.New(), 1, pays(n)...).Drop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +151,7 @@ func readAgain(t *testing.T, pool *accountdb.Pool) {
 	wantOutcome(t, "a message id of the second reading", s, payment.Held, "duplicate-message-id")
 }
 
-func endedLoad(t *testing.T, pool *accountdb.Pool) {
+func endedLoad(t *testing.T, pool *accountdb.Pool, many int64) {
 	db := database(t, pool)
 	ctx, cancel := context.WithCancel(t.Context())
 	l, err := db.Begin(ctx, uuid.New(), 1)
@@ -162,7 +159,7 @@ func endedLoad(t *testing.T, pool *accountdb.Pool) {
 		t.Fatal(err)
 	}
 	cancel()
-	for seq := int64(1); err == nil && seq <= manyPayments; seq++ {
+	for seq := int64(1); err == nil && seq <= many; seq++ {
 		err = l.Add(pay(seq))
 	}
 	if !errors.Is(err, context.Canceled) || !fault.Is(err, fault.TryLater) {
