@@ -22,8 +22,8 @@ demo: build deps ## real payment files through a real SFTP client, start to end 
 
 test: deps lint ## every test with the race detector, as CI runs them
 	CGO_ENABLED=1 go test -race -timeout 14m ./...
-	CGO_ENABLED=1 go test -race -tags pkcs11 ./internal/keys/...
-	CGO_ENABLED=1 go test -tags pkcs11 -run PKCS11 ./cmd/gateway
+	CGO_ENABLED=1 go test -race -tags pkcs11 ./internal/keys/token
+	CGO_ENABLED=1 go test -tags pkcs11 -run 'Token|PKCS11' ./internal/keys ./cmd/gateway
 
 test-long: deps ## the campaigns in full length: crashes, cuts, disk full (hours)
 	SEALGATE_LONG=1 CGO_ENABLED=1 go test -count=1 -timeout 12h -v -run Campaign ./...

