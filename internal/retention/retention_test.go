@@ -91,6 +91,28 @@ func (w *world) put(a *catalog.Account, content []byte, state catalog.State) *ca
 	return w.File(f.ID)
 }
 
+// rows puts many small kept files on record in one commit.
+func (w *world) rows(a *catalog.Account, n int) (files []*catalog.File) {
+	w.t.Helper()
+	w.Update(func(tx *catalog.Tx) error {
+		for range n {
+			f := &catalog.File{
+				ID: uuid.Must(uuid.NewV7()), Account: a.ID, Direction: catalog.In, State: catalog.Kept, Keep: true,
+				Times: catalog.Times{ReceivedAt: w.Clock.Now()}, Body: catalog.Body{Kind: catalog.InlineBody},
+			}
+			if err := tx.InsertFile(f); err != nil {
+				return err
+			}
+			if err := tx.PutInline(f.ID, []byte("sealed")); err != nil {
+				return err
+			}
+			files = append(files, f)
+		}
+		return nil
+	})
+	return files
+}
+
 func (w *world) wantKept(what string, files ...*catalog.File) {
 	w.t.Helper()
 	for _, f := range files {
@@ -172,11 +194,7 @@ func TestKeptFilesAreErasedWhenTheirTimeIsOver(t *testing.T) {
 func TestMoreThanABatch(t *testing.T) {
 	w := newWorld(t, nil)
 	a, b := w.account("acme", day), w.account("other", day)
-	var files []*catalog.File
-	for range 450 {
-		files = append(files, w.put(a, []byte("x"), catalog.Kept))
-	}
-	files = append(files, w.put(b, []byte("x"), catalog.Kept))
+	files := append(w.rows(a, 450), w.put(b, []byte("x"), catalog.Kept))
 	w.pass(2 * day)
 	w.round()
 	w.wantErased("all", retention.ReasonRetention, files...)
@@ -243,9 +261,7 @@ func TestMisdatedFilesDoNotStandInTheWay(t *testing.T) {
 	w.pass(5 * day)
 	young := w.put(a, []byte("x"), catalog.Kept)
 	w.Clock.Add(-2 * month)
-	for range 420 {
-		w.put(a, []byte("x"), catalog.Kept)
-	}
+	w.rows(a, 420)
 	w.Clock.Add(2 * month)
 	w.round()
 	w.pass(6 * day)
