@@ -1,122 +1,70 @@
-// Package account keeps accounts, their logins and operators, and decides who
-// may sign in.
-//
-// # What the catalog knows
+// Package account keeps accounts, their logins and operators. Who of them may
+// sign in is decided by its package signin, which every Service has inside.
 //
 // Usernames are unique in the gateway. The catalog holds each one sealed with
 // the account's record key, beside an HMAC of its folded form under the
-// gateway's username index key, by which a sign-in finds it. Passwords are
-// Argon2id hashes over a pepper from the key store; of the networks that
-// somebody has signed in from, and of whose budget is spent, there are only
-// MACs. So a stolen catalog names nobody, and guessing needs the key store.
+// gateway's username index key, by which a sign-in finds it. So a stolen catalog
+// names nobody, and guessing needs the key store.
 //
-// # Signing in
-//
-//	username ─ look-up ─ budget ─ cache ─ a free place ─ spend ─ Argon2id ─ decision ─ record
-//
-// Every failed password costs the same work and gets the same answer, whether
-// the login exists or not. There is no locking of accounts: failures from
-// networks where a login has never signed in share a small budget, networks
-// that are known have their own, and keys need none (throttle.go). Accounts
-// that are closed are answered like unknown ones. Any error means no.
-//
-// Decisions are counted, and those about existing logins are put on record, a
-// fraction of a second later and many at a time: a sign-in does not wait for
-// the disk. Logs and records name logins by id only.
+// When an account's last certificate is removed nobody can read those names any
+// more (custody): its logins are listed without them, nobody signs in, and a
+// list of networks that cannot be read lets nobody in until it is set anew.
 package account
 
 import (
-	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"log/slog"
-	"runtime"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/crypto/argon2"
 
+	"sealgate/internal/account/signin"
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
-	"sealgate/internal/metrics"
 	"sealgate/internal/store/catalog"
 )
 
-// Options are what a Service needs beside its stores; zero values mean the
-// defaults.
-type Options struct {
-	Now     func() time.Time // nil = time.Now
-	Cores   int              // 0 = what the machine has
-	Log     *slog.Logger     // nil = slog.Default()
-	Metrics *metrics.Set     // nil = none
+// What whoever uses a Service says about signing in: see package signin.
+type (
+	Options  = signin.Options
+	Attempt  = signin.Attempt
+	Identity = signin.Identity
+	Door     = signin.Door
+	Role     = signin.Role
+)
 
-	// Pause holds back the answer to a failed sign-in; nil waits. It is here
-	// so that tests need not.
-	Pause func(ctx context.Context, d time.Duration)
-}
+// The doors.
+const (
+	SFTP   = signin.SFTP
+	Portal = signin.Portal
+)
+
+// The roles.
+const (
+	Uploader = signin.Uploader
+	Reader   = signin.Reader
+	Approver = signin.Approver
+	Admin    = signin.Admin
+)
+
+// ParseNetworks reads allow-from values: addresses and CIDR networks.
+func ParseNetworks(texts []string) ([]netip.Prefix, error) { return signin.ParseNetworks(texts) }
 
 // Service is the one place that changes accounts and logins. It is safe for
 // concurrent use.
 type Service struct {
+	*signin.Service
 	catalog *catalog.Catalog
 	keys    *custody.Custodian
 	now     func() time.Time
 	log     *slog.Logger
-	metrics *metrics.Set
-	pause   func(ctx context.Context, d time.Duration)
-
-	index    []byte // key of username MACs
-	pepper   []byte
-	throttle []byte // key of the MACs of networks and budgets
-
-	derive   func(password, salt []byte, time, memory uint32, threads uint8, size uint32) []byte // Argon2id
-	hashing  *room
-	verified *cache
-	records  chan record
 }
 
 // New returns the service of these stores.
 func New(cat *catalog.Catalog, cus *custody.Custodian, ks *keys.Store, opt Options) *Service {
-	if opt.Now == nil {
-		opt.Now = time.Now
-	}
-	if opt.Log == nil {
-		opt.Log = slog.Default()
-	}
-	if opt.Cores == 0 {
-		opt.Cores = runtime.NumCPU()
-	}
-	if opt.Pause == nil {
-		opt.Pause = wait
-	}
-	return &Service{
-		catalog: cat, keys: cus, now: opt.Now, log: opt.Log, metrics: opt.Metrics, pause: opt.Pause,
-		index: ks.UsernameIndexKey(), pepper: ks.Pepper(), throttle: ks.Secret("sign-in throttle"),
-		derive: argon2.IDKey, hashing: newRoom(max(1, opt.Cores/2)), verified: newCache(opt.Now),
-		records: make(chan record, recordsWaiting),
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
-}
-
-// mac names something in the catalog without telling it.
-func mac(key []byte, label string, parts ...[]byte) []byte {
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte("sealgate/v1 " + label))
-	for _, p := range parts {
-		n := len(p)
-		h.Write([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
-		h.Write(p)
-	}
-	return h.Sum(nil)
+	opt = opt.WithDefaults()
+	return &Service{Service: signin.New(cat, cus, ks, opt), catalog: cat, keys: cus, now: opt.Now, log: opt.Log}
 }
 
 func newID(op string) (uuid.UUID, error) {

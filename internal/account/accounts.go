@@ -293,7 +293,7 @@ func (s *Service) RemoveAccount(ctx context.Context, actor, name string) error {
 		return tx.Audit(audit.Entry{Account: row.ID, Actor: actor, Action: "account.closed", Object: row.ID.String()})
 	})
 	for _, l := range logins {
-		s.verified.drop(l.ID)
+		s.Forget(l.ID)
 	}
 	return fault.Wrap(fault.Internal, op, err)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/account/signin"
 	"sealgate/internal/audit"
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
@@ -99,7 +100,7 @@ func (s *Service) addLogin(ctx context.Context, actor, account string, n NewLogi
 // newRow checks what is wanted and makes the row.
 func (s *Service) newRow(acc *catalog.Account, rec *custody.Records, n NewLogin, made string) (*catalog.Login, []*catalog.LoginKey, error) {
 	const op = "account: add login"
-	name, err := checkUsername(n.Username)
+	name, err := signin.CheckUsername(n.Username)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -111,7 +112,7 @@ func (s *Service) newRow(acc *catalog.Account, rec *custody.Records, n NewLogin,
 		return nil, nil, err
 	}
 	row := &catalog.Login{
-		ID: id, Account: acc.ID, NameMAC: s.nameMAC(name), Name: rec.Seal("login", "name", id, []byte(name)),
+		ID: id, Account: acc.ID, NameMAC: s.NameMAC(name), Name: rec.Seal("login", "name", id, []byte(name)),
 		SFTP: !n.NoSFTP, Portal: !n.NoPortal, Role: string(n.Role), CreatedAt: s.now(),
 	}
 	keys, err := parseKeys(id, n.SSHKeys)
@@ -126,12 +127,12 @@ func (s *Service) newRow(acc *catalog.Account, rec *custody.Records, n NewLogin,
 	}
 	switch {
 	case made != "":
-		row.Hash, row.Generated = s.hash([]byte(made)), true
+		row.Hash, row.Generated = s.Hash([]byte(made)), true
 	case len(n.Password) > 0:
 		if err := checkPassword(n.Password, leastLength(acc, keys), name, acc.Name); err != nil {
 			return nil, nil, err
 		}
-		row.Hash = s.hash(n.Password)
+		row.Hash = s.Hash(n.Password)
 	}
 	return row, keys, nil
 }
@@ -147,7 +148,7 @@ func leastLength(acc *catalog.Account, keys []*catalog.LoginKey) int {
 func checkLogin(row *catalog.Login) error {
 	const op = "account: login"
 	switch {
-	case !Role(row.Role).known():
+	case !Role(row.Role).Known():
 		return fault.New(fault.Invalid, op, "role is uploader, reader, approver or admin, not %q", row.Role)
 	case !row.SFTP && !row.Portal:
 		return fault.New(fault.Invalid, op, "a login needs SFTP or the portal")
@@ -160,7 +161,7 @@ func (s *Service) setNetworks(row *catalog.Login, rec *custody.Records, texts []
 	if err != nil {
 		return err
 	}
-	row.AllowFrom, err = sealNetworks(rec, "login", row.ID, list)
+	row.AllowFrom, err = signin.SealNetworks(rec, "login", row.ID, list)
 	return err
 }
 
@@ -209,7 +210,7 @@ func (l *Login) open(row *catalog.Login, rec *custody.Records) error {
 		return err
 	}
 	l.Username = string(name)
-	l.AllowFrom, err = openNetworks(rec, "login", row.ID, row.AllowFrom)
+	l.AllowFrom, err = signin.OpenNetworks(rec, "login", row.ID, row.AllowFrom)
 	return err
 }
 
@@ -242,7 +243,7 @@ func (s *Service) Logins(ctx context.Context, account string) ([]*Login, error) 
 		}
 		return nil
 	})
-	slices.SortFunc(all, func(a, b *Login) int { return strings.Compare(fold(a.Username), fold(b.Username)) })
+	slices.SortFunc(all, func(a, b *Login) int { return strings.Compare(signin.Fold(a.Username), signin.Fold(b.Username)) })
 	return all, fault.Wrap(fault.Internal, "account: logins", err)
 }
 
@@ -266,7 +267,7 @@ func (s *Service) Login(ctx context.Context, account, username string) (*Login, 
 
 // find returns a login of this account; another account's is not there.
 func (s *Service) find(tx *catalog.Tx, account uuid.UUID, username string) (*catalog.Login, []*catalog.LoginKey, error) {
-	row, err := tx.LoginByName(s.nameMAC(username))
+	row, err := tx.LoginByName(s.NameMAC(username))
 	if err == nil && row.Account != account {
 		err = fault.New(fault.NotFound, "account: login", "")
 	}
@@ -311,12 +312,12 @@ func (s *Service) SetLogin(ctx context.Context, actor, account, username string,
 	switch {
 	case c.NewPassword:
 		made = newPassword()
-		hash = s.hash([]byte(made))
+		hash = s.Hash([]byte(made))
 	case len(c.Password) > 0:
 		if err := s.checkNewPassword(ctx, acc, username, c, add); err != nil {
 			return nil, "", err
 		}
-		hash = s.hash(c.Password)
+		hash = s.Hash(c.Password)
 	}
 	var l *Login
 	err = s.catalog.Update(ctx, func(tx *catalog.Tx) error {
@@ -346,7 +347,7 @@ func (s *Service) SetLogin(ctx context.Context, actor, account, username string,
 	if err != nil {
 		return nil, "", fault.Wrap(fault.Internal, op, err)
 	}
-	s.verified.drop(l.ID)
+	s.Forget(l.ID)
 	return l, made, nil
 }
 
@@ -390,7 +391,7 @@ func (s *Service) saveLogin(tx *catalog.Tx, actor string, row *catalog.Login, re
 	if row.Hash == "" && len(keys) == 0 {
 		return nil, fault.New(fault.Invalid, op, "the login would have no password and no key")
 	}
-	if err := tx.DeleteThrottle(s.strangersBudget(row).key); err != nil {
+	if err := s.Excuse(tx, row); err != nil {
 		return nil, err
 	}
 	err = tx.Audit(audit.Entry{
@@ -415,7 +416,7 @@ func (s *Service) RemoveLogin(ctx context.Context, actor, account, username stri
 			return err
 		}
 		id = row.ID
-		if err := tx.DeleteThrottle(s.strangersBudget(row).key); err != nil {
+		if err := s.Excuse(tx, row); err != nil {
 			return err
 		}
 		if err := tx.DeleteLogin(id); err != nil {
@@ -423,6 +424,6 @@ func (s *Service) RemoveLogin(ctx context.Context, actor, account, username stri
 		}
 		return tx.Audit(audit.Entry{Account: acc.ID, Actor: actor, Action: "login.removed", Object: id.String()})
 	})
-	s.verified.drop(id)
+	s.Forget(id)
 	return fault.Wrap(fault.Internal, "account: remove login", err)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/account/signin"
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
@@ -89,7 +90,7 @@ func (s *Service) RemoveOperator(ctx context.Context, actor, email string) error
 	if err != nil {
 		return err
 	}
-	if len(all) == 1 && fold(all[0].Username) == fold(email) {
+	if len(all) == 1 && signin.Fold(all[0].Username) == signin.Fold(email) {
 		return fault.New(fault.Invalid, "account: remove operator", "this is the last operator; add another one first")
 	}
 	return s.RemoveLogin(ctx, actor, catalog.SystemAccount, email)
@@ -121,7 +122,7 @@ func (s *Service) ResetOperator(ctx context.Context, actor, email string) (*Link
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "account: reset operator", err)
 	}
-	s.verified.drop(l.ID)
+	s.Forget(l.ID)
 	return s.newLink(ctx, actor, l.ID)
 }
 

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"time"
 
+	"sealgate/internal/account/signin"
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
@@ -30,7 +31,11 @@ type Settings struct {
 	Unreadable bool
 }
 
-const day = 24 * time.Hour
+const (
+	day = 24 * time.Hour
+
+	maxListed = 100 // patterns of names, and networks
+)
 
 // Defaults are the settings of an account that chose nothing.
 func Defaults() Settings {
@@ -94,8 +99,8 @@ func (s Settings) Check() error {
 		return fault.New(fault.Invalid, op, "in-show-for is between an hour and a year")
 	case s.OutboxKeepFor < time.Hour:
 		return fault.New(fault.Invalid, op, "outbox-keep-for is at least an hour")
-	case len(s.TempNames) > maxNetworks || len(s.AllowFrom) > maxNetworks:
-		return fault.New(fault.Invalid, op, "at most %d patterns and networks are allowed", maxNetworks)
+	case len(s.TempNames) > maxListed || len(s.AllowFrom) > maxListed:
+		return fault.New(fault.Invalid, op, "at most %d patterns and networks are allowed", maxListed)
 	}
 	for _, pattern := range s.TempNames {
 		if _, err := path.Match(pattern, "x"); err != nil || pattern == "" {
@@ -128,7 +133,7 @@ func (s Settings) fill(a *catalog.Account, rec *custody.Records) error {
 		return nil
 	}
 	var err error
-	a.AllowFrom, err = sealNetworks(rec, "account", a.ID, s.AllowFrom)
+	a.AllowFrom, err = signin.SealNetworks(rec, "account", a.ID, s.AllowFrom)
 	return err
 }
 
@@ -145,7 +150,7 @@ func settingsOf(a *catalog.Account, rec *custody.Records) (Settings, error) {
 		return s, nil
 	}
 	var err error
-	s.AllowFrom, err = openNetworks(rec, "account", a.ID, a.AllowFrom)
+	s.AllowFrom, err = signin.OpenNetworks(rec, "account", a.ID, a.AllowFrom)
 	if fault.Is(err, fault.Locked) {
 		s.Unreadable, err = true, nil
 	}

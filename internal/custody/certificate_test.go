@@ -259,18 +259,12 @@ func TestALockIsCheckedWhereItIsUsed(t *testing.T) {
 func TestArrivalsDuringKeyChanges(t *testing.T) {
 	w := newWorld(t)
 	a := w.account("acme", catalog.ContentKeep)
-	stop := make(chan struct{})
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var files []*custody.Fresh
 	for range 3 {
 		all.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
+			for range 50 {
 				f, err := w.NewFile(t.Context(), a, true)
 				if err != nil {
 					t.Error(err)
@@ -300,14 +294,13 @@ func TestArrivalsDuringKeyChanges(t *testing.T) {
 		})
 	}
 	lost := map[string]bool{}
-	for range 8 {
+	for range 4 {
 		old := w.certificate(a)
 		w.renew(a)
 		for _, id := range w.verified(w.remove(old, "acme").Note).Removal.FileIDs {
 			lost[id] = true
 		}
 	}
-	close(stop)
 	all.Wait()
 	for _, f := range files {
 		err := w.tryOpen(w.row(f.ID), f)

@@ -41,7 +41,7 @@ var arrows = []struct {
 	{"internal/backup", "store/... durable fault"},
 	{"internal/custody/...", "custody keys keys/keyfile seal store/catalog statement audit durable killpoint fault"},
 	{"internal/fileobject", "custody store/catalog payment fault"},
-	{"internal/account/...", "account custody keys keys/keyfile seal store/catalog audit fault logging metrics"},
+	{"internal/account/...", "account/signin custody keys keys/keyfile seal store/catalog audit fault logging metrics"},
 	{"internal/work", "store/catalog fault"},
 
 	// Steps: how bytes move.

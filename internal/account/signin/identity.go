@@ -1,4 +1,4 @@
-package account
+package signin
 
 import (
 	"net/netip"
@@ -31,7 +31,7 @@ const (
 // MayWrite reports whether the role may send files and take them from /out.
 func (r Role) MayWrite() bool { return r == Uploader || r == Approver || r == Admin }
 
-func (r Role) known() bool { return r.MayWrite() || r == Reader }
+func (r Role) Known() bool { return r.MayWrite() || r == Reader }
 
 // Attempt is somebody who wants to sign in.
 type Attempt struct {

@@ -1,4 +1,4 @@
-package account
+package signin
 
 import (
 	"crypto/hmac"
@@ -71,3 +71,7 @@ func (c *cache) drop(login uuid.UUID) {
 	defer c.mu.Unlock()
 	delete(c.entries, login)
 }
+
+// Forget drops what is remembered of a login's password, because the login was
+// changed.
+func (s *Service) Forget(login uuid.UUID) { s.verified.drop(login) }

@@ -1,4 +1,4 @@
-package account
+package signin
 
 import (
 	"encoding/json"
@@ -16,7 +16,7 @@ const maxNetworks = 100
 
 // ParseNetworks reads allow-from values: addresses and CIDR networks.
 func ParseNetworks(texts []string) ([]netip.Prefix, error) {
-	const op = "account: allow-from"
+	const op = "sign-in: allow-from"
 	if len(texts) > maxNetworks {
 		return nil, fault.New(fault.Invalid, op, "at most %d networks can be allowed", maxNetworks)
 	}
@@ -49,19 +49,19 @@ func contains(list []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
-// sealNetworks makes the sealed column of an allow list; nil when it is empty.
-func sealNetworks(rec *custody.Records, table string, row uuid.UUID, list []netip.Prefix) ([]byte, error) {
+// SealNetworks makes the sealed column of an allow list; nil when it is empty.
+func SealNetworks(rec *custody.Records, table string, row uuid.UUID, list []netip.Prefix) ([]byte, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
 	text, err := json.Marshal(list)
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "account: allow-from", err)
+		return nil, fault.Wrap(fault.Internal, "sign-in: allow-from", err)
 	}
 	return rec.Seal(table, "allow_from", row, text), nil
 }
 
-func openNetworks(rec *custody.Records, table string, row uuid.UUID, sealed []byte) ([]netip.Prefix, error) {
+func OpenNetworks(rec *custody.Records, table string, row uuid.UUID, sealed []byte) ([]netip.Prefix, error) {
 	if sealed == nil {
 		return nil, nil
 	}
@@ -71,7 +71,7 @@ func openNetworks(rec *custody.Records, table string, row uuid.UUID, sealed []by
 	}
 	var list []netip.Prefix
 	if err := json.Unmarshal(text, &list); err != nil {
-		return nil, fault.Wrap(fault.Damaged, "account: allow-from", err)
+		return nil, fault.Wrap(fault.Damaged, "sign-in: allow-from", err)
 	}
 	return list, nil
 }

@@ -1,4 +1,4 @@
-package account
+package signin
 
 import (
 	"strings"
@@ -13,10 +13,10 @@ import (
 // maxUsername is the longest username, in bytes of UTF-8.
 const maxUsername = 255
 
-// checkUsername returns the spelling under which a username is kept (NFC), or
+// CheckUsername returns the spelling under which a username is kept (NFC), or
 // why it is refused. Nothing is repaired.
-func checkUsername(raw string) (string, error) {
-	const op = "account: username"
+func CheckUsername(raw string) (string, error) {
+	const op = "sign-in: username"
 	switch {
 	case raw == "":
 		return "", fault.New(fault.Invalid, op, "the username is empty")
@@ -39,9 +39,9 @@ func checkUsername(raw string) (string, error) {
 	return name, nil
 }
 
-// fold is simple case folding (Unicode, C and S of CaseFolding.txt): every rune
+// Fold is simple case folding (Unicode, C and S of CaseFolding.txt): every rune
 // becomes the least of those that differ from it by case only.
-func fold(name string) string {
+func Fold(name string) string {
 	return norm.NFC.String(strings.Map(func(r rune) rune {
 		least := r
 		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
@@ -51,12 +51,12 @@ func fold(name string) string {
 	}, name))
 }
 
-// nameMAC is what a username is found by. A name that can belong to nobody has
+// NameMAC is what a username is found by. A name that can belong to nobody has
 // one, too, so that asking for it costs the same.
-func (s *Service) nameMAC(raw string) []byte {
-	name, err := checkUsername(raw)
+func (s *Service) NameMAC(raw string) []byte {
+	name, err := CheckUsername(raw)
 	if err != nil {
 		return mac(s.index, "no username", []byte(raw))
 	}
-	return mac(s.index, "username", []byte(fold(name)))
+	return mac(s.index, "username", []byte(Fold(name)))
 }

@@ -1,4 +1,4 @@
-package account
+package signin
 
 import (
 	"context"
@@ -85,4 +85,4 @@ func (r *room) leave() {
 	r.free++
 }
 
-var errBusy = fault.New(fault.TryLater, "account: sign in", "too many people are signing in; try again in a few seconds")
+var errBusy = fault.New(fault.TryLater, "sign-in: sign in", "too many people are signing in; try again in a few seconds")

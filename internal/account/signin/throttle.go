@@ -1,4 +1,4 @@
-package account
+package signin
 
 import (
 	"net/netip"
@@ -77,6 +77,12 @@ func (s *Service) sourceMAC(a netip.Addr) []byte {
 // strangersBudget is what all unknown sources have for a login.
 func (s *Service) strangersBudget(l *catalog.Login) budget {
 	return budget{mac(s.throttle, "login", l.ID[:]), perLogin, true}
+}
+
+// Excuse gives back, in the transaction that changes a login, what strangers
+// have spent of its budget: somebody has looked at it.
+func (s *Service) Excuse(tx *catalog.Tx, l *catalog.Login) error {
+	return tx.DeleteThrottle(s.strangersBudget(l).key)
 }
 
 // budgets returns what a password attempt is paid from.

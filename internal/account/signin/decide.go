@@ -1,4 +1,4 @@
-package account
+package signin
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 const answerAfter = 400 * time.Millisecond
 
 // errRefused is the one answer to everything that is wrong with a sign-in.
-var errRefused = fault.New(fault.Denied, "account: sign in", "the username, password or key is not right, or may not be used from here")
+var errRefused = fault.New(fault.Denied, "sign-in: sign in", "the username, password or key is not right, or may not be used from here")
 
 // found is what the catalog knows about an attempt. login is nil when there is
 // nobody: unknown, or of an account that is closed.
@@ -34,7 +34,7 @@ type found struct {
 // look reads what a decision needs. For a login that does not exist it asks
 // the same questions.
 func (s *Service) look(ctx context.Context, a Attempt) (*found, error) {
-	name, source := s.nameMAC(a.Username), s.sourceMAC(a.Source)
+	name, source := s.NameMAC(a.Username), s.sourceMAC(a.Source)
 	f := &found{}
 	err := s.catalog.View(ctx, func(tx *catalog.Tx) error {
 		l, err := tx.LoginByName(name)
@@ -67,7 +67,7 @@ func (s *Service) look(ctx context.Context, a Attempt) (*found, error) {
 	})
 	if err != nil || f.login == nil {
 		f.login, f.account, f.keys = nil, nil, nil
-		return f, fault.Wrap(fault.Internal, "account: look up", err)
+		return f, fault.Wrap(fault.Internal, "sign-in: look up", err)
 	}
 	f.allowed, err = s.allowed(ctx, a, f)
 	return f, err
@@ -83,9 +83,9 @@ func (s *Service) allowed(ctx context.Context, a Attempt, f *found) (bool, error
 	if err != nil {
 		return false, err
 	}
-	list, err := openNetworks(rec, "login", f.login.ID, f.login.AllowFrom)
+	list, err := OpenNetworks(rec, "login", f.login.ID, f.login.AllowFrom)
 	if err == nil && f.login.AllowFrom == nil {
-		list, err = openNetworks(rec, "account", f.account.ID, f.account.AllowFrom)
+		list, err = OpenNetworks(rec, "account", f.account.ID, f.account.AllowFrom)
 	}
 	if fault.Is(err, fault.Locked) {
 		return false, nil
@@ -215,7 +215,7 @@ func (s *Service) password(ctx context.Context, a Attempt, password []byte) (_ *
 
 func refusedOr(err error) error {
 	if err != nil {
-		return fault.Wrap(fault.Internal, "account: sign in", err)
+		return fault.Wrap(fault.Internal, "sign-in: sign in", err)
 	}
 	return errRefused
 }

@@ -1,4 +1,4 @@
-package account
+package signin
 
 import (
 	"context"
@@ -100,7 +100,7 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-flush.C:
 			w.flush(ctx)
 		case <-sweep.C:
-			if err := s.sweep(ctx); err != nil {
+			if err := s.Sweep(ctx); err != nil {
 				s.log.Error("old sign-in budgets could not be removed", "error", err)
 			}
 			w.forget()
@@ -204,8 +204,9 @@ func (w *scribe) forget() {
 	}
 }
 
-// sweep removes sources that are not known any more and budgets that are full.
-func (s *Service) sweep(ctx context.Context) error {
+// Sweep removes sources that are not known any more and budgets that are full.
+// Run does so by itself.
+func (s *Service) Sweep(ctx context.Context) error {
 	now := s.now()
 	return s.catalog.Update(ctx, func(tx *catalog.Tx) error {
 		if err := tx.DeleteSources(now.Add(-knownFor)); err != nil {
