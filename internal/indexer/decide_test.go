@@ -295,3 +295,37 @@ func TestADamagedDatabaseHoldsNoFile(t *testing.T) {
 		t.Errorf("once the index is there: %s, %v", w.File(f.ID).State, errs)
 	}
 }
+
+// The account was closed before a file was indexed: the file waits, and goes on once
+// there is a certificate again. Its grant opens it, and its name is gone.
+func TestAFileOfAClosedAccountWaits(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	a := w.account("acme", catalog.ContentKeep)
+	f := w.send(a, "a.xml", w.sample(good))
+	certs, err := w.Keys.Certificates(ctx, a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Keys.Remove(ctx, "operator", custody.Target{Account: a.ID, Certificate: certs[0].Fingerprint}, "acme"); err != nil {
+		t.Fatal(err)
+	}
+	if errs := w.runJobs(); errs != nil {
+		t.Fatal(errs)
+	}
+	if row := w.File(f.ID); row.State != catalog.Locked || len(w.jobs(f.ID)) != 0 {
+		t.Errorf("closed: it is %s, with %d jobs", row.State, len(w.jobs(f.ID)))
+	}
+	if _, err := w.Keys.RenewCertificate(ctx, "operator", a.ID); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := w.indexer.Unlocked(ctx, a.ID); n != 1 || err != nil {
+		t.Errorf("%d files queued, %v", n, err)
+	}
+	if errs := w.runJobs(); errs != nil {
+		t.Fatal(errs)
+	}
+	if o := w.object(a, f.ID); o.State != "kept" || o.Name != nil || o.PaymentCount != 7 || len(o.Sums) != 1 {
+		t.Errorf("open again: %+v", o)
+	}
+}

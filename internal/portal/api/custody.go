@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
@@ -84,7 +86,7 @@ func (a *API) renewCertificate(ctx context.Context, in *ByName) (*out[portal.Cer
 	if err != nil {
 		return nil, err
 	}
-	return &out[portal.Certificate]{certificateOf(*c)}, nil
+	return a.installed(ctx, acct.ID, c)
 }
 
 func (a *API) importCertificate(ctx context.Context, in *struct {
@@ -102,6 +104,15 @@ func (a *API) importCertificate(ctx context.Context, in *struct {
 	}
 	c, err := a.Custody.ImportCertificate(ctx, caller(ctx).Actor, acct.ID, cert, in.Body.Also)
 	if err != nil {
+		return nil, err
+	}
+	return a.installed(ctx, acct.ID, c)
+}
+
+// installed answers with a new certificate. Files that were not indexed before the
+// account was closed wait for one, and are queued again.
+func (a *API) installed(ctx context.Context, account uuid.UUID, c *custody.CertificateInfo) (*out[portal.Certificate], error) {
+	if _, err := a.Indexer.Unlocked(ctx, account); err != nil {
 		return nil, err
 	}
 	return &out[portal.Certificate]{certificateOf(*c)}, nil
