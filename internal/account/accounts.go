@@ -253,6 +253,7 @@ func (s *Service) SetAccount(ctx context.Context, actor, name string, c Change) 
 		}
 		return tx.Audit(audit.Entry{Account: row.ID, Actor: actor, Action: "account.changed", Object: row.ID.String(), Detail: map[string]string{"content": set.Content}})
 	})
+	s.keys.AccountChanged(row.ID)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
@@ -295,5 +296,6 @@ func (s *Service) RemoveAccount(ctx context.Context, actor, name string) error {
 	for _, l := range logins {
 		s.Forget(l.ID)
 	}
+	s.keys.AccountChanged(row.ID)
 	return fault.Wrap(fault.Internal, op, err)
 }

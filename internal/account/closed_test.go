@@ -250,3 +250,34 @@ func TestAnAccountWhoseCustomerHoldsTheKeys(t *testing.T) {
 	_, err = o.AddAccount(ctx, "test", "monthly", set, KeyOptions{})
 	wantKind(t, err, fault.Invalid)
 }
+
+// A change of the key period, and the end of an account, count for the next file.
+func TestSettingsThatKeysDependOnCountAtOnce(t *testing.T) {
+	o := openOffice(t)
+	ctx := t.Context()
+	row, err := o.row(ctx, "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := func() error {
+		_, err := o.keys.NewFile(ctx, row, true)
+		return err
+	}
+	if err := begin(); err != nil {
+		t.Fatal(err)
+	}
+	year := catalog.PeriodYear
+	if a, err := o.SetAccount(ctx, "test", "acme", Change{KeyPeriod: &year}); err != nil || a.KeyPeriod != year {
+		t.Fatal(a, err)
+	}
+	if err := begin(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.keys.FindAccessKey(ctx, row.ID, "2026"); err != nil {
+		t.Errorf("the key of the year was not made: %v", err)
+	}
+	if err := o.RemoveAccount(ctx, "test", "acme"); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, begin(), fault.Locked)
+}

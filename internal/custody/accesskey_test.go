@@ -384,7 +384,7 @@ func TestAnAccountThatChangesItsPeriodGoesOn(t *testing.T) {
 	for _, period := range []string{catalog.PeriodYear, "", catalog.PeriodYear} {
 		a.KeyPeriod = period
 		w.update(func(tx *catalog.Tx) error { return tx.SaveAccount(a) })
-		w.restart()
+		w.AccountChanged(a.ID)
 		files = append(files, w.kept(a))
 	}
 	for _, f := range files {

@@ -113,6 +113,10 @@ func (c *Custodian) change(account uuid.UUID) (done func()) {
 	}
 }
 
+// AccountChanged is told after an account's settings were changed: which keys
+// its files are sealed for depends on them.
+func (c *Custodian) AccountChanged(account uuid.UUID) { c.forget(account) }
+
 // forget drops what depends on an account's keys, keys made ahead among it.
 func (c *Custodian) forget(account uuid.UUID) {
 	c.mu.Lock()
