@@ -143,8 +143,8 @@ func (db *DB) writeGroup(group []*call) int {
 }
 
 // writeAlone is writeGroup for one call. Nobody else's changes are in the
-// transaction, so its end undoes what a savepoint would: that, with the copies
-// of pages SQLite keeps for it, is a tenth of a small update.
+// transaction, so its end undoes what a savepoint would, and SQLite need not
+// keep copies of the pages it changes.
 func (db *DB) writeAlone(group []*call) int {
 	tx := &Tx{ctx: context.Background(), s: db.writer, writes: true}
 	err := tx.protect(group[0].fn)
