@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -278,8 +279,12 @@ func (s *atStake) files(tx *catalog.Tx) (ids []string, complete bool, err error)
 	for _, id := range s.arriving {
 		ids = append(ids, id.String())
 	}
-	for lock := range s.locks {
-		files, err := tx.FilesUnder(lock, uuid.Nil, maxNamedFiles+1)
+	for _, lock := range slices.Sorted(maps.Keys(s.locks)) {
+		room := maxNamedFiles + 1 - len(ids)
+		if room <= 0 {
+			break
+		}
+		files, err := tx.FilesUnder(lock, uuid.Nil, room)
 		if err != nil {
 			return nil, false, err
 		}

@@ -630,3 +630,29 @@ func TestAnUnsignedStatementDoesNotVerify(t *testing.T) {
 		t.Error("it verifies")
 	}
 }
+
+// A statement names files up to a bound, counts all of them, and says which it
+// does.
+func TestAStatementOfVeryManyFiles(t *testing.T) {
+	w := newWorld(t)
+	a := w.account("acme", catalog.ContentKeep)
+	f := w.kept(a)
+	row := w.row(f.ID)
+	const many = 10_500
+	for done := 0; done < many; done += 500 {
+		w.update(func(tx *catalog.Tx) error {
+			for range 500 {
+				more := *row
+				more.ID, more.Number = uuid.Must(uuid.NewV7()), 0
+				if err := tx.InsertFile(&more); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	d := w.verified(w.remove(w.accessKey(a), "acme").Note).Removal
+	if d.Files != many+1 || len(d.FileIDs) != 10_000 || d.Complete {
+		t.Errorf("%d files, %d named, complete: %v", d.Files, len(d.FileIDs), d.Complete)
+	}
+}
