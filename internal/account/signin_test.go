@@ -179,15 +179,6 @@ func TestBothMeansKeyThenPassword(t *testing.T) {
 	}
 }
 
-func (o *office) loginID(username string) [16]byte {
-	o.t.Helper()
-	l, err := o.Login(o.t.Context(), "acme", username)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	return l.ID
-}
-
 // A cached password skips the hash, not the rules.
 func TestCachedPasswordKeepsTheRules(t *testing.T) {
 	o := openOffice(t)
