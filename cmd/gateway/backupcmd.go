@@ -15,8 +15,8 @@ import (
 	"sealgate/internal/cli"
 	"sealgate/internal/durable"
 	"sealgate/internal/portal"
-	"sealgate/internal/portal/api"
 	"sealgate/internal/portal/client"
+	"sealgate/internal/portal/health"
 	"sealgate/internal/store/accountdb"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/vault"
@@ -207,7 +207,7 @@ func (a *app) auditVerify() *cobra.Command {
 				cmd.Context(),
 				func(c *client.Client) error { return c.Get(cmd.Context(), "/audit/verify", nil, r) },
 				func(s *stores) (err error) {
-					r, err = api.VerifyAudit(cmd.Context(), s.catalog, s.keys)
+					r, err = health.VerifyAudit(cmd.Context(), s.catalog, s.keys)
 					return err
 				},
 			)

@@ -22,8 +22,8 @@ import (
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
-	"sealgate/internal/portal/api"
 	"sealgate/internal/portal/client"
+	"sealgate/internal/portal/health"
 	"sealgate/internal/terminal"
 )
 
@@ -254,11 +254,11 @@ func (a *app) checkStores(ctx context.Context, cfg *config.Config) []finding {
 		return []finding{{"keys", failed, cli.Sentence(err), do}}
 	}
 	defer s.close()
-	k, err := api.KeyStore(s.keys)
+	k, err := health.KeyStore(s.keys)
 	if err != nil {
 		return []finding{{"keys", failed, cli.Sentence(err), "see gateway keys restore"}}
 	}
-	found, err := api.KeyHealth(ctx, s.accounts, s.custody, s.keys)
+	found, err := health.Keys(ctx, s.accounts, s.custody, s.keys)
 	if err != nil {
 		return []finding{openKeys(k), {"keys", failed, cli.Sentence(err), "see gateway keys restore"}}
 	}

@@ -17,8 +17,8 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/portal"
-	"sealgate/internal/portal/api"
 	"sealgate/internal/portal/client"
+	"sealgate/internal/portal/health"
 	"sealgate/internal/terminal"
 )
 
@@ -51,7 +51,7 @@ func (a *app) keysShow() *cobra.Command {
 				cmd.Context(),
 				func(c *client.Client) error { return c.Get(cmd.Context(), "/keys", nil, &shown) },
 				func(s *stores) error {
-					k, err := api.KeyStore(s.keys)
+					k, err := health.KeyStore(s.keys)
 					if err == nil {
 						shown = *k
 					}

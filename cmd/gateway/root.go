@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/cli/locks"
 	"sealgate/internal/cli/offline"
 	"sealgate/internal/cli/use"
 )
@@ -32,12 +33,13 @@ func (a *app) root() *cobra.Command {
 	} {
 		root.AddCommand(cli.InGroup("run", cmd))
 	}
-	accessKey := append(offline.AccessKeys(a.App), use.AccessKeys(a.App)...)
+	accessKey := append(offline.AccessKeys(a.App), locks.AccessKeys(a.App)...)
 	for _, cmd := range append(
 		use.Commands(a.App),
+		locks.Certificate(a.App),
 		cli.Group("access-key", "The second half of the lock", accessKey...),
-		cli.Group("statement", "Signed statements about keys and files that were destroyed", append(use.Statements(a.App), offline.VerifyReceipt(a.App))...),
-		cli.Group("receipt", "Signed receipts of files", use.Receipt(a.App), offline.VerifyReceipt(a.App)),
+		cli.Group("statement", "Signed statements about keys and files that were destroyed", append(locks.Statements(a.App), offline.VerifyReceipt(a.App))...),
+		cli.Group("receipt", "Signed receipts of files", locks.Receipt(a.App), offline.VerifyReceipt(a.App)),
 		cli.Group("audit", "What happened, and the proof that nobody changed the record", use.Audit(a.App), a.auditVerify()),
 	) {
 		root.AddCommand(cli.InGroup("use", cmd))

@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"sealgate/internal/fault"
 )
 
 // watch notes when a command begins, which is what tells wrong use from failure,
@@ -86,4 +89,20 @@ func Required(cmd *cobra.Command, flags ...string) {
 			panic(err) // the flag's name is wrong in the line above
 		}
 	}
+}
+
+// NoDefault keeps "(default 0s)" out of the help of flags whose absence means
+// something else.
+func NoDefault(f *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		f.Lookup(name).DefValue = ""
+	}
+}
+
+// Unconfirmed adds to the sentence about what would be lost how to do it.
+func Unconfirmed(err error, given, want string) error {
+	if given != "" || !fault.Is(err, fault.Invalid) {
+		return err
+	}
+	return fault.New(fault.Invalid, "confirm", "%s (add --confirm %s)", fault.Message(err), want)
 }

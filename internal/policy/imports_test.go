@@ -63,11 +63,14 @@ var arrows = []struct {
 	{"internal/transfer/sftpd/...", "transfer/sftpd/packets transfer/vpath transfer/intake transfer/outbox account store/catalog fault logging metrics"},
 	{"internal/portal", "payment fault"},
 	{"internal/portal/client/...", "portal fault"},
-	{"internal/portal/api/...", "statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account custody keys keys/keyfile store/catalog store/accountdb audit payment fault logging"},
+	{"internal/portal/health", "portal account custody keys statement store/catalog audit fault"},
+	{"internal/portal/api/...", "portal/health statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account custody keys keys/keyfile store/catalog store/accountdb audit payment fault logging"},
 
 	// The command line.
 	{"internal/cli", "portal portal/client index/check config terminal payment fault"},
-	{"internal/cli/use", "cli portal portal/client index/check fileobject keys/keyfile seal terminal payment fault"},
+	{"internal/cli/ask", "cli portal portal/client"},
+	{"internal/cli/locks", "cli cli/ask keys/keyfile portal portal/client terminal fault"},
+	{"internal/cli/use", "cli cli/ask cli/locks portal portal/client index/check fileobject seal terminal payment fault"},
 	{"internal/cli/offline", "cli statement index index/check keys keys/keyfile seal seal/sealfile terminal payment fault"},
 
 	{"internal/policy", ""},

@@ -8,13 +8,15 @@ import (
 	"github.com/spf13/pflag"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/cli/ask"
+	"sealgate/internal/cli/locks"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) accountCommand() *cobra.Command {
 	return cli.Group("account", "Customers and their policies",
-		a.accountAdd(), a.accountList(), a.accountShow(), a.accountSet(), a.accountUnlock(), a.accountLock(), a.accountReseal(), a.accountRemove())
+		append(locks.Account(a.App), a.accountAdd(), a.accountList(), a.accountShow(), a.accountSet(), a.accountRemove())...)
 }
 
 // policy are the flags of an account's policy.
@@ -32,7 +34,7 @@ func (p *policy) flags(f *pflag.FlagSet) {
 	f.StringVar(&p.operatorAccess, "operator-access", "", "whether operators may see contents: on (default), asked or off")
 	f.Var(&p.inShowFor, "in-show-for", "how long /in shows what was uploaded (default 7d)")
 	f.Var(&p.outboxKeepFor, "outbox-keep-for", "how long the body of a delivered file is kept (default 30d)")
-	noDefault(f, "keep-for", "in-show-for", "outbox-keep-for")
+	cli.NoDefault(f, "keep-for", "in-show-for", "outbox-keep-for")
 }
 
 // change is what the flags that were given ask for.
@@ -46,14 +48,6 @@ func (p *policy) change(f *pflag.FlagSet) portal.AccountChange {
 	given(f, "key-period", &c.KeyPeriod, &p.keyPeriod)
 	given(f, "receipts", &c.Receipts, &p.receipts)
 	return c
-}
-
-// noDefault keeps "(default 0s)" out of the help of flags whose absence means
-// something else.
-func noDefault(f *pflag.FlagSet, names ...string) {
-	for _, name := range names {
-		f.Lookup(name).DefValue = ""
-	}
 }
 
 // given points dst at the value of a flag that was given.
@@ -80,7 +74,7 @@ func (a *app) accountAdd() *cobra.Command {
 			in := portal.NewAccount{Name: args[0], Keys: held, AccountChange: p.change(cmd.Flags())}
 			var err error
 			if accessKey != "" {
-				if in.AccessKey, err = readPublic(accessKey); err != nil {
+				if in.AccessKey, err = locks.ReadPublic(accessKey); err != nil {
 					return err
 				}
 			}
@@ -88,11 +82,11 @@ func (a *app) accountAdd() *cobra.Command {
 				if in.Certificate, err = cli.ReadText(cert); err != nil {
 					return err
 				}
-				if in.CertificateKey, err = readKeyOrToken(key); err != nil {
+				if in.CertificateKey, err = locks.ReadKeyOrToken(key); err != nil {
 					return err
 				}
 			}
-			return post(cmd.Context(), a, "/accounts", in, a.writeAccount)
+			return ask.Post(cmd.Context(), a.App, "/accounts", in, a.writeAccount)
 		},
 	}
 	p.flags(cmd.Flags())
@@ -111,7 +105,7 @@ func (a *app) accountList() *cobra.Command {
 		Example: cli.Examples("account ls"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return get(cmd.Context(), a, "/accounts", func(w io.Writer, list []portal.Account) error {
+			return ask.Get(cmd.Context(), a.App, "/accounts", func(w io.Writer, list []portal.Account) error {
 				t := terminal.NewTable("NAME", "STATE", "CONTENT", ">KEEP FOR", "KEYS", "OPERATOR ACCESS", "CREATED")
 				for _, acct := range list {
 					t.Row(acct.Name, acct.State, acct.Content, acct.KeepFor.String(), acct.Keys, acct.OperatorAccess, terminal.Time(acct.CreatedAt))
@@ -128,9 +122,9 @@ func (a *app) accountShow() *cobra.Command {
 		Short:             "Show one account",
 		Example:           cli.Examples("account show acme"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return get(cmd.Context(), a, accountPath(args[0]), a.writeAccount)
+			return ask.Get(cmd.Context(), a.App, ask.Account(args[0]), a.writeAccount)
 		},
 	}
 }
@@ -146,14 +140,14 @@ func (a *app) accountSet() *cobra.Command {
 			"older than it: that is done only with --confirm, and said first.",
 		Example:           cli.Examples("account set acme --keep-for 730d --operator-access off"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c := p.change(cmd.Flags())
 			if c == (portal.AccountChange{}) {
 				return cli.Usage(fmt.Errorf("nothing to set; see gateway account set --help"))
 			}
 			c.Confirm = confirm
-			return patch(cmd.Context(), a, accountPath(args[0]), c, a.writeAccount)
+			return ask.Patch(cmd.Context(), a.App, ask.Account(args[0]), c, a.writeAccount)
 		},
 	}
 	p.flags(cmd.Flags())
@@ -170,10 +164,10 @@ func (a *app) accountRemove() *cobra.Command {
 			"taken. Without --confirm it only says what would happen (exit code 2).",
 		Example:           cli.Examples("account rm acme --confirm acme"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := a.remove(cmd.Context(), accountPath(args[0]), confirm, "closed "+args[0])
-			return unconfirmed(err, confirm, args[0])
+			err := ask.Remove(cmd.Context(), a.App, ask.Account(args[0]), confirm, "closed "+args[0])
+			return cli.Unconfirmed(err, confirm, args[0])
 		},
 	}
 	cmd.Flags().StringVar(&confirm, "confirm", "", "the account's name, again")

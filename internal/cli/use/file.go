@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/cli/ask"
 	"sealgate/internal/fileobject"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
@@ -42,7 +43,7 @@ func (a *app) fileList() *cobra.Command {
 			"is listed in any case.",
 		Example:           cli.Examples("file ls acme", "file ls --state held", "file ls acme --name lon.xml --since 24h --json"),
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			query, err := l.query(a.Now())
 			if err != nil {
@@ -145,13 +146,9 @@ func (a *app) fileShow() *cobra.Command {
 		Example: cli.Examples("file show 0197c2f0-..."),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return get(cmd.Context(), a, filePath(args[0]), a.writeFile)
+			return ask.Get(cmd.Context(), a.App, ask.File(args[0]), a.writeFile)
 		},
 	}
-}
-
-func filePath(id string, below ...string) string {
-	return "/files/" + url.PathEscape(id) + strings.Join(append([]string{""}, below...), "/")
 }
 
 func (a *app) writeFile(w io.Writer, o fileobject.Object) error {
@@ -234,7 +231,7 @@ func (a *app) sendOne(ctx context.Context, account, name string) (fileobject.Obj
 	defer f.Close()
 	r, done := terminal.Progress(a.Err, f, size, "sending "+filepath.Base(name))
 	defer done()
-	err = c.Upload(ctx, accountPath(account, "outbox"), url.Values{"name": {filepath.Base(name)}}, r, &o)
+	err = c.Upload(ctx, ask.Account(account, "outbox"), url.Values{"name": {filepath.Base(name)}}, r, &o)
 	return o, err
 }
 
@@ -246,7 +243,7 @@ func (a *app) fileDecide(act, short, long string) *cobra.Command {
 		Example: cli.Examples("file " + act + " 0197c2f0-..."),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return post(cmd.Context(), a, filePath(args[0], act), nil, a.writeFile)
+			return ask.Post(cmd.Context(), a.App, ask.File(args[0], act), nil, a.writeFile)
 		},
 	}
 }
@@ -272,8 +269,8 @@ func (a *app) fileErase() *cobra.Command {
 				}
 			}
 			var done portal.Erased
-			if err := c.Delete(cmd.Context(), filePath(args[0]), url.Values{"confirm": {confirm}}, &done); err != nil {
-				return unconfirmed(err, confirm, args[0])
+			if err := c.Delete(cmd.Context(), ask.File(args[0]), url.Values{"confirm": {confirm}}, &done); err != nil {
+				return cli.Unconfirmed(err, confirm, args[0])
 			}
 			if out != "" {
 				if err := cli.WriteSecret(out, []byte(done.Text)); err != nil {
@@ -298,9 +295,9 @@ func (a *app) outboxCommand() *cobra.Command {
 		Short:             "List what waits in an account's outbox",
 		Example:           cli.Examples("outbox ls acme"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return get(cmd.Context(), a, accountPath(args[0], "outbox"), a.writeFiles)
+			return ask.Get(cmd.Context(), a.App, ask.Account(args[0], "outbox"), a.writeFiles)
 		},
 	})
 }

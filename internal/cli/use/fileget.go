@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/cli/ask"
 	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
 	"sealgate/internal/portal"
@@ -38,7 +39,7 @@ func (a *app) fileGet() *cobra.Command {
 			if sealed {
 				what = "sealed"
 			}
-			return a.fetch(cmd.Context(), filePath(args[0], what), out)
+			return a.fetch(cmd.Context(), ask.File(args[0], what), out)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
@@ -177,7 +178,7 @@ func (a *app) wait(ctx context.Context, ids []string, until string, timeout time
 func waitOne(ctx context.Context, c *client.Client, id, until string, left time.Duration) (o fileobject.Object, err error) {
 	seconds := int(min(max(left, 0), maxWait).Round(time.Second) / time.Second)
 	query := url.Values{"until": {until}, "timeout": {strconv.Itoa(seconds)}}
-	err = c.Get(ctx, filePath(id, "wait"), query, &o)
+	err = c.Get(ctx, ask.File(id, "wait"), query, &o)
 	if fault.Is(err, fault.TryLater) && left > maxWait {
 		return waitOne(ctx, c, id, until, left-maxWait)
 	}

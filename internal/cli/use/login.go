@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/cli/ask"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
@@ -27,7 +28,7 @@ func (a *app) loginAdd() *cobra.Command {
 			"shown this once.",
 		Example:           cli.Examples("login add acme erp", "login add acme erp --ssh-key id_ed25519.pub --allow-from 192.0.2.0/24", "login add acme erp --password-stdin < password"),
 		Args:              cobra.ExactArgs(2),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.Username = args[1]
 			var err error
@@ -39,7 +40,7 @@ func (a *app) loginAdd() *cobra.Command {
 					return err
 				}
 			}
-			return post(cmd.Context(), a, accountPath(args[0], "logins"), in, writeSecretOf)
+			return ask.Post(cmd.Context(), a.App, ask.Account(args[0], "logins"), in, writeSecretOf)
 		},
 	}
 	f := cmd.Flags()
@@ -83,9 +84,9 @@ func (a *app) loginList() *cobra.Command {
 		Short:             "List the logins of an account",
 		Example:           cli.Examples("login ls acme"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return get(cmd.Context(), a, accountPath(args[0], "logins"), writeLogins)
+			return ask.Get(cmd.Context(), a.App, ask.Account(args[0], "logins"), writeLogins)
 		},
 	}
 }
@@ -125,7 +126,7 @@ func (a *app) loginSet() *cobra.Command {
 		Short:             "Change a login",
 		Example:           cli.Examples("login set acme erp --new-password", "login set acme erp --ssh-key new.pub --rm-ssh-key SHA256:...", "login set acme erp --allow-from 192.0.2.0/24"),
 		Args:              cobra.ExactArgs(2),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f := cmd.Flags()
 			if f.NFlag() == 0 {
@@ -144,7 +145,7 @@ func (a *app) loginSet() *cobra.Command {
 			given(f, "sftp", &in.SFTP, &sftp)
 			given(f, "portal", &in.Portal, &portalDoor)
 			given(f, "role", &in.Role, &role)
-			return patch(cmd.Context(), a, accountPath(args[0], "logins", args[1]), in, writeSecretOf)
+			return ask.Patch(cmd.Context(), a.App, ask.Account(args[0], "logins", args[1]), in, writeSecretOf)
 		},
 	}
 	f := cmd.Flags()
@@ -166,9 +167,9 @@ func (a *app) loginRemove() *cobra.Command {
 		Short:             "Remove a login",
 		Example:           cli.Examples("login rm acme erp"),
 		Args:              cobra.ExactArgs(2),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.remove(cmd.Context(), accountPath(args[0], "logins", args[1]), "", "removed "+args[1])
+			return ask.Remove(cmd.Context(), a.App, ask.Account(args[0], "logins", args[1]), "", "removed "+args[1])
 		},
 	}
 }

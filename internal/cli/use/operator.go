@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/cli/ask"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
@@ -23,7 +24,7 @@ func (a *app) operatorAdd() *cobra.Command {
 		Example: cli.Examples("operator add you@example.com"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return post(cmd.Context(), a, "/operators", map[string]string{"email": args[0]}, writeLink)
+			return ask.Post(cmd.Context(), a.App, "/operators", map[string]string{"email": args[0]}, writeLink)
 		},
 	}
 }
@@ -35,7 +36,7 @@ func (a *app) operatorReset() *cobra.Command {
 		Example: cli.Examples("operator reset you@example.com"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return post(cmd.Context(), a, "/operators/"+url.PathEscape(args[0])+"/reset", nil, writeLink)
+			return ask.Post(cmd.Context(), a.App, "/operators/"+url.PathEscape(args[0])+"/reset", nil, writeLink)
 		},
 	}
 }
@@ -52,7 +53,7 @@ func (a *app) operatorList() *cobra.Command {
 		Example: cli.Examples("operator ls"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return get(cmd.Context(), a, "/operators", func(w io.Writer, list []portal.Operator) error {
+			return ask.Get(cmd.Context(), a.App, "/operators", func(w io.Writer, list []portal.Operator) error {
 				t := terminal.NewTable("EMAIL", "CREATED", "LAST SEEN")
 				for _, o := range list {
 					t.Row(o.Email, terminal.Time(o.CreatedAt), cli.Moment(o.LastSeen))
@@ -70,7 +71,7 @@ func (a *app) operatorRemove() *cobra.Command {
 		Example: cli.Examples("operator rm you@example.com"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.remove(cmd.Context(), "/operators/"+url.PathEscape(args[0]), "", "removed "+args[0])
+			return ask.Remove(cmd.Context(), a.App, "/operators/"+url.PathEscape(args[0]), "", "removed "+args[0])
 		},
 	}
 }

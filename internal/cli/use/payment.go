@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/cli/ask"
 	"sealgate/internal/index/check"
 	"sealgate/internal/payment"
 	"sealgate/internal/terminal"
@@ -52,7 +53,7 @@ func (a *app) paymentList() *cobra.Command {
 			"left out unless --held. An amount is written as 1234.50 in the payment's own currency.",
 		Example:           cli.Examples("payment ls acme --payee virtanen", "payment ls acme --min 100000 --currency SEK --from 2026-11-01", "payment ls acme --file 0197c2f0-... --csv > payments.csv"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.payments(cmd.Context(), args[0], s)
 		},
@@ -145,7 +146,7 @@ func (a *app) allPayments(ctx context.Context, account string, query url.Values,
 		}
 		query.Set("limit", strconv.Itoa(size))
 		var page foundPage
-		if err := c.Get(ctx, accountPath(account, "payments"), query, &page); err != nil {
+		if err := c.Get(ctx, ask.Account(account, "payments"), query, &page); err != nil {
 			return nil, err
 		}
 		if len(all.Payments) == 0 {

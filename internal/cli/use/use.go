@@ -11,19 +11,11 @@ import (
 // app is one run of the program; the commands of this package are its methods.
 type app struct{ *cli.App }
 
-// Commands are account, login, operator, file, outbox, payment and certificate.
+// Commands are account, login, operator, file, outbox and payment.
 func Commands(c *cli.App) []*cobra.Command {
 	a := &app{c}
 	return []*cobra.Command{
-		a.accountCommand(), a.loginCommand(), a.operatorCommand(), a.fileCommand(), a.outboxCommand(), a.paymentCommand(), a.certificateCommand(),
-	}
-}
-
-// AccessKeys are the commands of access-key that talk to a gateway.
-func AccessKeys(c *cli.App) []*cobra.Command {
-	a := &app{c}
-	return []*cobra.Command{
-		a.accessKeyList(), a.accessKeyAdd(), a.accessKeyChallenge(), a.accessKeyConfirm(), a.accessKeyExport(), a.accessKeyRemove(),
+		a.accountCommand(), a.loginCommand(), a.operatorCommand(), a.fileCommand(), a.outboxCommand(), a.paymentCommand(),
 	}
 }
 

@@ -8,9 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"sealgate/internal/cli"
 	"sealgate/internal/payment"
-	"sealgate/internal/portal"
 )
 
 func TestCSVIsNoFormula(t *testing.T) {
@@ -98,30 +96,5 @@ func TestACopyTakesNoNameThatIsTaken(t *testing.T) {
 	}
 	if got, err := os.ReadFile(to); err != nil || string(got) != "new" {
 		t.Errorf("it holds %q (%v)", got, err)
-	}
-}
-
-// What is left after resealing is an exit code that tells what to do.
-func TestResealEndsWithWhatIsLeft(t *testing.T) {
-	for _, c := range []struct {
-		now  portal.Reseal
-		want int
-	}{
-		{portal.Reseal{}, cli.ExitDone},
-		{portal.Reseal{Left: 1, Unfinished: 1}, cli.ExitDone},
-		{portal.Reseal{Left: 2, Unreachable: 2}, cli.ExitDenied},
-		{portal.Reseal{Left: 2, Unreachable: 1, Damaged: 1}, cli.ExitDamaged},
-		{portal.Reseal{Left: 2, Running: true, Waiting: "locked"}, cli.ExitDenied},
-		{portal.Reseal{Left: 2, Running: true, Waiting: "full"}, cli.ExitFailed},
-		{portal.Reseal{Left: 2, Running: true, Waiting: "internal"}, cli.ExitFailed},
-	} {
-		err := resealed(c.now)
-		got := cli.ExitDone
-		if err != nil {
-			got = cli.ExitCode(err)
-		}
-		if got != c.want {
-			t.Errorf("%+v: exit code %d (%v), want %d", c.now, got, err, c.want)
-		}
 	}
 }

@@ -2,20 +2,16 @@ package api
 
 import (
 	"context"
-	"crypto/ed25519"
-	"encoding/hex"
 	"net/http"
 	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/crypto/ssh"
 
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
-	"sealgate/internal/keys"
 	"sealgate/internal/portal"
-	"sealgate/internal/statement"
+	"sealgate/internal/portal/health"
 	"sealgate/internal/store/catalog"
 )
 
@@ -31,37 +27,11 @@ func (a *API) gateway() {
 }
 
 func (a *API) showKeys(context.Context, *none) (*out[portal.KeyStore], error) {
-	s, err := KeyStore(a.Keys)
+	s, err := health.KeyStore(a.Keys)
 	if err != nil {
 		return nil, err
 	}
 	return &out[portal.KeyStore]{*s}, nil
-}
-
-// KeyStore describes a key store; also for a gateway that is stopped.
-func KeyStore(store *keys.Store) (*portal.KeyStore, error) {
-	s, err := store.Summary()
-	if err != nil {
-		return nil, err
-	}
-	shown := &portal.KeyStore{
-		Dir: s.Dir, Master: s.Master, Generation: s.Generation, Identity: hex.EncodeToString(s.Identity), Signs: statement.Fingerprint(s.Identity),
-		Accounts: s.Accounts, HostKeys: []portal.SSHKey{}, IngestKeys: []portal.IngestKey{},
-	}
-	if s.Copy != "" {
-		shown.Copy = &s.Copy
-	}
-	for _, key := range store.HostKeys() {
-		public, err := ssh.NewPublicKey(key.Public())
-		if err != nil {
-			return nil, fault.Wrap(fault.Internal, "api: host key", err)
-		}
-		shown.HostKeys = append(shown.HostKeys, portal.SSHKey{Type: public.Type(), Fingerprint: ssh.FingerprintSHA256(public)})
-	}
-	for _, k := range s.IngestKeys {
-		shown.IngestKeys = append(shown.IngestKeys, portal.IngestKey{Day: k.Day, Fingerprint: k.Fingerprint.String()})
-	}
-	return shown, nil
 }
 
 func (a *API) backupKeys(ctx context.Context, in *struct {
@@ -177,23 +147,9 @@ func (a *API) accountNames(ctx context.Context) (map[uuid.UUID]string, error) {
 }
 
 func (a *API) verifyAudit(ctx context.Context, _ *none) (*out[portal.AuditReport], error) {
-	r, err := VerifyAudit(ctx, a.Catalog, a.Keys)
+	r, err := health.VerifyAudit(ctx, a.Catalog, a.Keys)
 	if err != nil {
 		return nil, err
 	}
 	return &out[portal.AuditReport]{*r}, nil
-}
-
-// VerifyAudit checks the audit log of a catalog against its signed heads; also for
-// a gateway that is stopped.
-func VerifyAudit(ctx context.Context, cat *catalog.Catalog, store *keys.Store) (*portal.AuditReport, error) {
-	verifier, err := audit.NewVerifier(store.Identity().Public().(ed25519.PublicKey))
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "api: audit", err)
-	}
-	r, err := cat.VerifyAudit(ctx, verifier, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &portal.AuditReport{Entries: r.Entries, Heads: r.Heads, Root: hex.EncodeToString(r.Root[:])}, nil
 }

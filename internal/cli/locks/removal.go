@@ -1,4 +1,4 @@
-package use
+package locks
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/cli/ask"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
@@ -28,7 +29,7 @@ func (r *removal) flags(cmd *cobra.Command) {
 	f.Var(&r.after, "after", "not now, but after this time (1h to 366d); until then it can be called off")
 	f.BoolVar(&r.cancel, "cancel", false, "call a removal off that was scheduled with --after")
 	f.StringVarP(&r.out, "output", "o", "", "file for the signed statement (else see gateway statement get)")
-	noDefault(f, "after")
+	cli.NoDefault(f, "after")
 	cmd.MarkFlagsMutuallyExclusive("cancel", "confirm")
 	cmd.MarkFlagsMutuallyExclusive("cancel", "after")
 	cmd.MarkFlagsMutuallyExclusive("cancel", "output")
@@ -42,7 +43,7 @@ const removalHelp = "\nWithout --confirm nothing is done: it says in one sentenc
 
 // run removes a key of an account, or schedules or calls off its removal.
 func (r *removal) run(ctx context.Context, a *app, account, kind, key string) error {
-	path, what := accountPath(account, kind+"s", key), "the "+strings.ReplaceAll(kind, "-", " ")+" "+key+" of "+account
+	path, what := ask.Account(account, kind+"s", key), "the "+strings.ReplaceAll(kind, "-", " ")+" "+key+" of "+account
 	c, err := a.Gateway()
 	if err != nil {
 		return err
@@ -83,14 +84,6 @@ func (r *removal) run(ctx context.Context, a *app, account, kind, key string) er
 		_, err := io.WriteString(w, describe(done, what, r.out))
 		return err
 	})
-}
-
-// unconfirmed adds to the sentence about what would be lost how to do it.
-func unconfirmed(err error, given, want string) error {
-	if given != "" || !fault.Is(err, fault.Invalid) {
-		return err
-	}
-	return fault.New(fault.Invalid, "confirm", "%s (add --confirm %s)", fault.Message(err), want)
 }
 
 // describe says what was done, for people.

@@ -1,4 +1,4 @@
-package use
+package locks
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/cli/ask"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
@@ -28,9 +29,9 @@ func (a *app) statementList() *cobra.Command {
 		Short:             "List the signed statements about what was destroyed",
 		Example:           cli.Examples("statement ls acme"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return get(cmd.Context(), a, accountPath(args[0], "statements"), func(w io.Writer, list []portal.Statement) error {
+			return ask.Get(cmd.Context(), a.App, ask.Account(args[0], "statements"), func(w io.Writer, list []portal.Statement) error {
 				t := terminal.NewTable("ID", "KIND", "ABOUT", "MADE", "SIGNED")
 				for _, s := range list {
 					t.Row(s.ID, s.Kind, s.Object, terminal.Time(s.CreatedAt), cli.Yes(s.Signed))
@@ -71,7 +72,7 @@ func (a *app) receiptGet() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var r portal.Receipt
-			return a.fetchNote(cmd.Context(), filePath(args[0], "receipt"), &r, func() string { return r.Text }, out)
+			return a.fetchNote(cmd.Context(), ask.File(args[0], "receipt"), &r, func() string { return r.Text }, out)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")

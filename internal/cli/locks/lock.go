@@ -1,4 +1,4 @@
-package use
+package locks
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/cli/ask"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/portal"
@@ -32,7 +33,7 @@ func (a *app) accountUnlock() *cobra.Command {
 		Example: cli.Examples("account unlock acme --access-key acme.key --for 1h", "account unlock acme --passphrase-stdin",
 			"account unlock acme --access-key acme.encrypted.key --passphrase-stdin"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if keyFile == "" && !passphrase {
 				return cli.Usage(fmt.Errorf("a key is needed: --access-key FILE, --passphrase-stdin, or both"))
@@ -60,7 +61,7 @@ func (a *app) accountUnlock() *cobra.Command {
 	cmd.Flags().StringVar(&keyFile, "access-key", "", "the access key")
 	cmd.Flags().BoolVar(&passphrase, "passphrase-stdin", false, "passphrase of the access key (asked for, or the first line of standard input)")
 	cmd.Flags().Var(&lend, "for", "how long (default 8h, at most 24h)")
-	noDefault(cmd.Flags(), "for")
+	cli.NoDefault(cmd.Flags(), "for")
 	return cmd
 }
 
@@ -70,7 +71,7 @@ func lendKey(ctx context.Context, c *client.Client, account string, key hpke.Pri
 		return err
 	}
 	defer clear(text)
-	return c.Post(ctx, accountPath(account, "unlock"), portal.Unlock{AccessKey: string(text), For: lend}, out)
+	return c.Post(ctx, ask.Account(account, "unlock"), portal.Unlock{AccessKey: string(text), For: lend}, out)
 }
 
 // lentKeys reads the key of a file, or opens those that the gateway keeps under the
@@ -96,7 +97,7 @@ func (a *app) lentKeys(ctx context.Context, c *client.Client, account, keyFile s
 		return []hpke.PrivateKey{key}, err
 	}
 	var list []portal.AccessKey
-	if err := c.Get(ctx, accountPath(account, "access-keys"), nil, &list); err != nil {
+	if err := c.Get(ctx, ask.Account(account, "access-keys"), nil, &list); err != nil {
 		return nil, err
 	}
 	var open []hpke.PrivateKey
@@ -127,13 +128,13 @@ func (a *app) accountLock() *cobra.Command {
 		Short:             "Forget the access key that account unlock has lent",
 		Example:           cli.Examples("account lock acme"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.Gateway()
 			if err != nil {
 				return err
 			}
-			if err := c.Post(cmd.Context(), accountPath(args[0], "lock"), nil, nil); err != nil {
+			if err := c.Post(cmd.Context(), ask.Account(args[0], "lock"), nil, nil); err != nil {
 				return err
 			}
 			return a.Done("locked " + args[0])
@@ -152,14 +153,14 @@ func (a *app) accountReseal() *cobra.Command {
 			"key, unlock it first. It goes on after an interruption; --detach does not wait.",
 		Example:           cli.Examples("account reseal acme", "account reseal acme --detach --json"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.Gateway()
 			if err != nil {
 				return err
 			}
 			var now portal.Reseal
-			if err := c.Post(cmd.Context(), accountPath(args[0], "reseal"), nil, &now); err != nil {
+			if err := c.Post(cmd.Context(), ask.Account(args[0], "reseal"), nil, &now); err != nil {
 				return err
 			}
 			if !detach {
@@ -198,7 +199,7 @@ func (a *app) awaitReseal(ctx context.Context, c *client.Client, account string,
 		case <-look.C:
 		}
 		now = portal.Reseal{}
-		if err := c.Get(ctx, accountPath(account, "reseal"), nil, &now); err != nil {
+		if err := c.Get(ctx, ask.Account(account, "reseal"), nil, &now); err != nil {
 			return now, err
 		}
 		all = max(all, now.Left)

@@ -1,43 +1,70 @@
-package api
+// Package health tells what there is to know about a gateway's keys and its audit
+// log, of one that runs and of one that is stopped.
+package health
 
 import (
 	"context"
 	"crypto/ecdh"
+	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/hex"
 	"fmt"
-	"net/http"
 	"os"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"sealgate/internal/account"
+	"sealgate/internal/audit"
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/portal"
+	"sealgate/internal/statement"
 	"sealgate/internal/store/catalog"
 )
 
-func (a *API) health() {
-	register(a, http.MethodGet, "/doctor", "doctor", "What the running gateway finds wrong with its keys and its clock", a.doctor)
-}
-
-func (a *API) doctor(ctx context.Context, _ *none) (*out[[]portal.Finding], error) {
-	list, err := KeyHealth(ctx, a.Accounts, a.Custody, a.Keys)
+// KeyStore describes a key store.
+func KeyStore(store *keys.Store) (*portal.KeyStore, error) {
+	s, err := store.Summary()
 	if err != nil {
 		return nil, err
 	}
-	if ok, doubt := a.Clock.Trusted(); !ok {
-		list = append(list, portal.Finding{
-			Check: "clock", Status: portal.Warned, Found: doubt.Why + "; retention and scheduled removals wait until " + doubt.Until.UTC().Format(time.RFC3339),
-			Do: "see that the clock is right; when it is, this ends by itself",
-		})
+	shown := &portal.KeyStore{
+		Dir: s.Dir, Master: s.Master, Generation: s.Generation, Identity: hex.EncodeToString(s.Identity), Signs: statement.Fingerprint(s.Identity),
+		Accounts: s.Accounts, HostKeys: []portal.SSHKey{}, IngestKeys: []portal.IngestKey{},
 	}
-	return &out[[]portal.Finding]{list}, nil
+	if s.Copy != "" {
+		shown.Copy = &s.Copy
+	}
+	for _, key := range store.HostKeys() {
+		public, err := ssh.NewPublicKey(key.Public())
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, "health: host key", err)
+		}
+		shown.HostKeys = append(shown.HostKeys, portal.SSHKey{Type: public.Type(), Fingerprint: ssh.FingerprintSHA256(public)})
+	}
+	for _, k := range s.IngestKeys {
+		shown.IngestKeys = append(shown.IngestKeys, portal.IngestKey{Day: k.Day, Fingerprint: k.Fingerprint.String()})
+	}
+	return shown, nil
 }
 
-// KeyHealth looks at the keys of all accounts, and at the copy of them; also for a
-// gateway that is stopped.
-func KeyHealth(ctx context.Context, accounts *account.Service, cus *custody.Custodian, store *keys.Store) ([]portal.Finding, error) {
+// VerifyAudit checks the audit log of a catalog against its signed heads.
+func VerifyAudit(ctx context.Context, cat *catalog.Catalog, store *keys.Store) (*portal.AuditReport, error) {
+	verifier, err := audit.NewVerifier(store.Identity().Public().(ed25519.PublicKey))
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "health: audit", err)
+	}
+	r, err := cat.VerifyAudit(ctx, verifier, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &portal.AuditReport{Entries: r.Entries, Heads: r.Heads, Root: hex.EncodeToString(r.Root[:])}, nil
+}
+
+// Keys looks at the keys of all accounts, and at the copy of them.
+func Keys(ctx context.Context, accounts *account.Service, cus *custody.Custodian, store *keys.Store) ([]portal.Finding, error) {
 	list := []portal.Finding{}
 	warnings, err := cus.Warnings(ctx)
 	if err != nil {
@@ -169,5 +196,5 @@ func tryToken(acct *account.Account, c custody.CertificateInfo, store *keys.Stor
 		_, err = key.ECDH(other.PublicKey())
 		return err
 	}
-	return fault.New(fault.Locked, "api: token", "the key store does not know the key of certificate %s", c.Fingerprint)
+	return fault.New(fault.Locked, "health: token", "the key store does not know the key of certificate %s", c.Fingerprint)
 }

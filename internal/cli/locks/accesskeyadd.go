@@ -1,4 +1,4 @@
-package use
+package locks
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/cli/ask"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/portal"
@@ -31,19 +32,19 @@ func (a *app) accessKeyAdd() *cobra.Command {
 			"and whoever forgets the passphrase has lost it.",
 		Example:           cli.Examples("access-key add acme", "access-key add acme --public acme-2027.key.pub --period 2027", "access-key add acme --passphrase-stdin < passphrase"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := portal.NewAccessKey{Period: period}
 			switch {
 			case public != "":
 				var err error
-				if in.Public, err = readPublic(public); err != nil {
+				if in.Public, err = ReadPublic(public); err != nil {
 					return err
 				}
 			case passphrase:
 				return a.addWithPassphrase(cmd.Context(), args[0], in)
 			}
-			return post(cmd.Context(), a, accountPath(args[0], "access-keys"), in, func(w io.Writer, k portal.AccessKey) error {
+			return ask.Post(cmd.Context(), a.App, ask.Account(args[0], "access-keys"), in, func(w io.Writer, k portal.AccessKey) error {
 				return writeAddedKey(w, args[0], k)
 			})
 		},
@@ -55,9 +56,9 @@ func (a *app) accessKeyAdd() *cobra.Command {
 	return cmd
 }
 
-// readPublic reads the public half of an access key. Who names the private half by
+// ReadPublic reads the public half of an access key. Who names the private half by
 // mistake has not sent it anywhere.
-func readPublic(name string) (string, error) {
+func ReadPublic(name string) (string, error) {
 	key, err := cli.ReadKey(name, keyfile.ParseAccessPublicKey)
 	if err != nil {
 		return "", err
@@ -104,7 +105,7 @@ func (a *app) addWithPassphrase(ctx context.Context, account string, in portal.N
 	}
 	in.Public, in.Encrypted = string(keyfile.MarshalAccessPublicKey(key.PublicKey())), string(encrypted.Marshal())
 	var k portal.AccessKey
-	if err := c.Post(ctx, accountPath(account, "access-keys"), in, &k); err != nil {
+	if err := c.Post(ctx, ask.Account(account, "access-keys"), in, &k); err != nil {
 		return err
 	}
 	if err := proveStored(ctx, c, account, k.ID, passphrase); err != nil {
@@ -122,20 +123,20 @@ func proveStored(ctx context.Context, c *client.Client, account, id string, pass
 		return err
 	}
 	var challenge portal.Challenge
-	if err := c.Post(ctx, accountPath(account, "access-keys", id, "challenge"), nil, &challenge); err != nil {
+	if err := c.Post(ctx, ask.Account(account, "access-keys", id, "challenge"), nil, &challenge); err != nil {
 		return err
 	}
 	answer, err := keyfile.AnswerChallenge([]byte(challenge.Challenge), private)
 	if err != nil {
 		return err
 	}
-	return c.Post(ctx, accountPath(account, "access-keys", id, "confirm"), portal.Answer{Answer: string(answer)}, nil)
+	return c.Post(ctx, ask.Account(account, "access-keys", id, "confirm"), portal.Answer{Answer: string(answer)}, nil)
 }
 
 // fetchEncrypted opens, here, what the gateway keeps under the customer's passphrase.
 func fetchEncrypted(ctx context.Context, c *client.Client, account, id string, passphrase []byte) (hpke.PrivateKey, error) {
 	var stored portal.Export
-	if err := c.Get(ctx, accountPath(account, "access-keys", id, "encrypted"), nil, &stored); err != nil {
+	if err := c.Get(ctx, ask.Account(account, "access-keys", id, "encrypted"), nil, &stored); err != nil {
 		return nil, err
 	}
 	encrypted, err := keyfile.ParseEncryptedAccessKey([]byte(stored.PEM))
@@ -180,7 +181,7 @@ func (a *app) accessKeyRemove() *cobra.Command {
 		Example: cli.Examples("access-key rm acme 2019", "access-key rm acme 2019 --confirm acme -o 2019.statement",
 			"access-key rm acme 2019 --confirm acme --after 14d", "access-key rm acme 2019 --cancel"),
 		Args:              cobra.ExactArgs(2),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.run(cmd.Context(), a, args[0], "access-key", args[1])
 		},
@@ -199,7 +200,7 @@ func (a *app) accessKeyChallenge() *cobra.Command {
 			"It is valid for 7 days, and the last one counts.",
 		Example:           cli.Examples("access-key challenge acme 0197c2f0 -o challenge.pem"),
 		Args:              cobra.ExactArgs(2),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.Gateway()
 			if err != nil {
@@ -209,7 +210,7 @@ func (a *app) accessKeyChallenge() *cobra.Command {
 				return err
 			}
 			var ch portal.Challenge
-			if err := c.Post(cmd.Context(), accountPath(args[0], "access-keys", args[1], "challenge"), nil, &ch); err != nil {
+			if err := c.Post(cmd.Context(), ask.Account(args[0], "access-keys", args[1], "challenge"), nil, &ch); err != nil {
 				return err
 			}
 			if err := cli.WriteSecret(out, []byte(ch.Challenge)); err != nil {
@@ -232,13 +233,13 @@ func (a *app) accessKeyConfirm() *cobra.Command {
 		Short:             "Take the answer to a challenge: the access key is used from then on",
 		Example:           cli.Examples("access-key confirm acme 0197c2f0 answer.pem"),
 		Args:              cobra.ExactArgs(3),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			answer, err := cli.ReadKey(args[2], onlyAnswer)
 			if err != nil {
 				return err
 			}
-			return post(cmd.Context(), a, accountPath(args[0], "access-keys", args[1], "confirm"), portal.Answer{Answer: answer},
+			return ask.Post(cmd.Context(), a.App, ask.Account(args[0], "access-keys", args[1], "confirm"), portal.Answer{Answer: answer},
 				func(w io.Writer, k portal.AccessKey) error { return writeAddedKey(w, args[0], k) })
 		},
 	}

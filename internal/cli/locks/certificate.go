@@ -1,4 +1,4 @@
-package use
+package locks
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/cli/ask"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
@@ -26,9 +27,9 @@ func (a *app) certificateList() *cobra.Command {
 		Long:              "List the certificates of an account, with the number of files that are sealed under each.",
 		Example:           cli.Examples("certificate ls acme"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return get(cmd.Context(), a, accountPath(args[0], "certificates"), func(w io.Writer, list []portal.Certificate) error {
+			return ask.Get(cmd.Context(), a.App, ask.Account(args[0], "certificates"), func(w io.Writer, list []portal.Certificate) error {
 				t := terminal.NewTable("FINGERPRINT", "STATE", "ALGORITHM", "SUBJECT", "VALID UNTIL", ">FILES", "KEY HERE")
 				for _, c := range list {
 					t.Row(c.Fingerprint, certificateState(c), c.Algorithm, c.Subject, terminal.Time(c.NotAfter), a.Locale.Count(c.Files), keyPlace(c))
@@ -65,7 +66,7 @@ func (a *app) certificateShow() *cobra.Command {
 		Short:             "Show the current certificate of an account",
 		Example:           cli.Examples("certificate show acme"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.showCertificate(cmd.Context(), args[0])
 		},
@@ -78,7 +79,7 @@ func (a *app) showCertificate(ctx context.Context, account string) error {
 		return err
 	}
 	var list []portal.Certificate
-	if err := gw.Get(ctx, accountPath(account, "certificates"), nil, &list); err != nil {
+	if err := gw.Get(ctx, ask.Account(account, "certificates"), nil, &list); err != nil {
 		return err
 	}
 	for _, c := range list {
@@ -114,9 +115,9 @@ func (a *app) certificateRenew() *cobra.Command {
 			"lost when it was closed stays lost.",
 		Example:           cli.Examples("certificate renew acme"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return post(cmd.Context(), a, accountPath(args[0], "certificates", "renew"), nil, writeNewCertificate)
+			return ask.Post(cmd.Context(), a.App, ask.Account(args[0], "certificates", "renew"), nil, writeNewCertificate)
 		},
 	}
 }
@@ -136,16 +137,16 @@ func (a *app) certificateImport() *cobra.Command {
 			"certificate import acme --certificate escrow.pem --certificate-key escrow.key.pem --also",
 			"certificate import acme --certificate acme.pem --certificate-key 'pkcs11:token=hsm;object=acme?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/etc/sealgate/pin'"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if in.Certificate, err = cli.ReadText(cert); err != nil {
 				return err
 			}
-			if in.Key, err = readKeyOrToken(key); err != nil {
+			if in.Key, err = ReadKeyOrToken(key); err != nil {
 				return err
 			}
-			return post(cmd.Context(), a, accountPath(args[0], "certificates"), in, writeNewCertificate)
+			return ask.Post(cmd.Context(), a.App, ask.Account(args[0], "certificates"), in, writeNewCertificate)
 		},
 	}
 	cmd.Flags().StringVar(&cert, "certificate", "", "the certificate, PEM")
@@ -155,8 +156,8 @@ func (a *app) certificateImport() *cobra.Command {
 	return cmd
 }
 
-// readKeyOrToken reads a key file; the URI of a key in a token stands for itself.
-func readKeyOrToken(name string) (string, error) {
+// ReadKeyOrToken reads a key file; the URI of a key in a token stands for itself.
+func ReadKeyOrToken(name string) (string, error) {
 	if strings.HasPrefix(name, "pkcs11:") {
 		return name, nil
 	}
@@ -188,7 +189,7 @@ func (a *app) certificateRemove() *cobra.Command {
 		Example: cli.Examples("certificate rm acme 3f2a91c4", "certificate rm acme 3f2a91c4 --confirm acme -o removed.statement",
 			"certificate rm acme 3f2a91c4 --confirm acme --after 14d", "certificate rm acme 3f2a91c4 --cancel"),
 		Args:              cobra.ExactArgs(2),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.run(cmd.Context(), a, args[0], "certificate", args[1])
 		},
@@ -208,13 +209,13 @@ func (a *app) certificateExport() *cobra.Command {
 			"token and where keys.export is never.",
 		Example:           cli.Examples("certificate export acme -o acme.pem", "certificate export acme --with-key -o acme.key.pem"),
 		Args:              cobra.RangeArgs(1, 2),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := map[string]any{"with_key": withKey}
 			if len(args) == 2 {
 				in["fingerprint"] = args[1]
 			}
-			return a.export(cmd.Context(), accountPath(args[0], "certificates", "export"), in, out)
+			return a.export(cmd.Context(), ask.Account(args[0], "certificates", "export"), in, out)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")

@@ -1,4 +1,4 @@
-package use
+package locks
 
 import (
 	"io"
@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/cli/ask"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
@@ -16,9 +17,9 @@ func (a *app) accessKeyList() *cobra.Command {
 		Short:             "List the access keys of an account",
 		Example:           cli.Examples("access-key ls acme"),
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return get(cmd.Context(), a, accountPath(args[0], "access-keys"), func(w io.Writer, list []portal.AccessKey) error {
+			return ask.Get(cmd.Context(), a.App, ask.Account(args[0], "access-keys"), func(w io.Writer, list []portal.AccessKey) error {
 				t := terminal.NewTable("ID", "PERIOD", "HELD BY", "STATE", ">FILES", "FINGERPRINT", "CREATED")
 				for _, k := range list {
 					t.Row(k.ID, orAll(k.Period), holder(k.Held), accessKeyState(k), a.Locale.Count(k.Files), k.Fingerprint, terminal.Time(k.CreatedAt))
@@ -68,13 +69,13 @@ func (a *app) accessKeyExport() *cobra.Command {
 			"and where keys.export is never.",
 		Example:           cli.Examples("access-key export acme -o acme.key"),
 		Args:              cobra.RangeArgs(1, 2),
-		ValidArgsFunction: a.completeAccount,
+		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := map[string]string{}
 			if len(args) == 2 {
 				in["id"] = args[1]
 			}
-			return a.export(cmd.Context(), accountPath(args[0], "access-keys", "export"), in, out)
+			return a.export(cmd.Context(), ask.Account(args[0], "access-keys", "export"), in, out)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
