@@ -6,8 +6,9 @@
 // value. Everything else goes to standard error. The exit code tells scripts what
 // happened: see exit.go.
 //
-// The commands stand in cli/use (clients of the running gateway), cli/offline (work
-// on files here) and cmd/gateway (the server and its data directory).
+// The commands stand in cli/use and, those about keys, in cli/locks (clients of the
+// running gateway), in cli/offline (work on files here), and in cmd/gateway (the
+// server and its data directory).
 package cli
 
 import (
