@@ -8,7 +8,7 @@ import (
 )
 
 // removingPoints are where the removal of a key may die.
-var removingPoints = []string{"removal.intended", "remove.key-destroyed", "remove.copy-rewritten", "removal.destroyed", "removal.signed"}
+var removingPoints = []string{"removal.intended", "remove.key-destroyed", "remove.copy-rewritten", "removal.destroyed", "removal.grants-ended", "removal.signed"}
 
 // removings are acts that destroy a key: the intent on record first, and from then
 // on there is no way back.

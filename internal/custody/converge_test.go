@@ -124,7 +124,7 @@ var acts = map[string]act{
 		},
 	},
 	"remove one of two certificates": {
-		points: []string{"removal.intended", "removal.destroyed", "removal.signed"},
+		points: []string{"removal.intended", "removal.destroyed", "removal.grants-ended", "removal.signed"},
 		prepare: func(w *world) (func() error, func(bool)) {
 			a := w.account("acme", catalog.ContentKeep)
 			before, name := w.kept(a), w.sealName(a)
@@ -141,7 +141,7 @@ var acts = map[string]act{
 		},
 	},
 	"remove the current certificate": {
-		points: []string{"removal.intended", "removal.destroyed", "removal.signed"},
+		points: []string{"removal.intended", "removal.destroyed", "removal.grants-ended", "removal.signed"},
 		prepare: func(w *world) (func() error, func(bool)) {
 			a := w.account("acme", catalog.ContentKeep)
 			before, name := w.kept(a), w.sealName(a)
@@ -157,7 +157,7 @@ var acts = map[string]act{
 		},
 	},
 	"remove the last certificate": {
-		points: []string{"removal.intended", "removal.destroyed", "removal.signed"},
+		points: []string{"removal.intended", "removal.destroyed", "removal.grants-ended", "removal.signed"},
 		prepare: func(w *world) (func() error, func(bool)) {
 			a := w.account("acme", catalog.ContentKeep)
 			before, name := w.kept(a), w.sealName(a)
@@ -172,7 +172,7 @@ var acts = map[string]act{
 		},
 	},
 	"remove an access key": {
-		points: []string{"removal.intended", "removal.destroyed", "removal.signed"},
+		points: []string{"removal.intended", "removal.destroyed", "removal.grants-ended", "removal.signed"},
 		prepare: func(w *world) (func() error, func(bool)) {
 			a := w.account("acme", catalog.ContentKeep)
 			before, name := w.kept(a), w.sealName(a)

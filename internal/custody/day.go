@@ -108,12 +108,33 @@ func (c *Custodian) ChangeDay(ctx context.Context) error {
 	if err != nil {
 		return fault.Wrap(fault.Internal, op, err)
 	}
+	return fault.Wrap(fault.Internal, op, c.retireOthers(ctx, current))
+}
+
+// endGrants does what ChangeDay does, with another key of the same day: a grant in
+// a backup of this day, of a file that has come to rest since, opens nothing from
+// then on. The removal of a key promises that, and does not wait for midnight.
+func (c *Custodian) endGrants(ctx context.Context) error {
+	c.day.Lock()
+	defer c.day.Unlock()
+	current, err := c.ks.NewIngestKey(c.now().UTC().Format(time.DateOnly))
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.ingest = current
+	c.mu.Unlock()
+	return c.retireOthers(ctx, current)
+}
+
+// retireOthers retires every ingest key but one. The caller holds c.day.
+func (c *Custodian) retireOthers(ctx context.Context, current *keys.IngestKey) error {
 	for _, old := range c.ks.IngestKeys() {
 		if old.Fingerprint == current.Fingerprint {
 			continue
 		}
 		if err := c.retire(ctx, old, current); err != nil {
-			return fault.Wrap(fault.Internal, op, err)
+			return err
 		}
 	}
 	return nil

@@ -46,8 +46,9 @@ type Removed struct {
 //
 // In this order, each durable before the next: the removal is on record, with
 // what is lost by it and the draft of the statement; the key is destroyed in
-// the key store and in the copy made of it; the statement is signed. What is cut
-// short is finished by Converge, or within a minute by Run.
+// the key store and in the copy made of it; the ingest key is changed, because a
+// backup of today may hold a grant of a file that came to rest since; the statement
+// is signed. What is cut short is finished by Converge, or within a minute by Run.
 func (c *Custodian) Remove(ctx context.Context, actor string, t Target, confirm string) (*Removed, error) {
 	const op = "custody: remove"
 	if err := c.confirmed(ctx, t, confirm); err != nil {
@@ -312,6 +313,13 @@ func (c *Custodian) carryOut(ctx context.Context, st *catalog.Statement) (keys.C
 	}
 	killpoint.At("removal.destroyed")
 	if err := c.fault("removal.destroyed"); err != nil {
+		return copied, err
+	}
+	if err := c.endGrants(ctx); err != nil {
+		return copied, err
+	}
+	killpoint.At("removal.grants-ended")
+	if err := c.fault("removal.grants-ended"); err != nil {
 		return copied, err
 	}
 	doc.Removal.Copy, doc.IssuedAt = copyState(copied), c.now()

@@ -31,9 +31,9 @@ func TestAClosedAccountIsRefused(t *testing.T) {
 		a.State = catalog.AccountClosed
 		return tx.SaveAccount(a)
 	})
-	wantStatus(t, begun.Close(), 3, "")
+	wantStatus(t, begun.Close(), 4, "the account is closed")
 	_, err = c.OpenFile("/in/new", fresh)
-	wantStatus(t, err, 3, "")
+	wantStatus(t, err, 4, "the account is closed")
 	if len(h.received()) != 0 {
 		t.Error("a closed account has a new file")
 	}

@@ -21,12 +21,14 @@ type answer struct {
 func (a *answer) Error() string { return a.sentence }
 func (a *answer) Unwrap() error { return a.code }
 
-// codes is the one table from fault kinds to SFTP status codes.
+// codes is the one table from fault kinds to SFTP status codes. Clients drop the
+// sentence of a "permission denied": what a person can do something about is a
+// failure.
 var codes = map[fault.Kind]error{
 	fault.Internal: sftp.ErrSSHFxFailure,
 	fault.Invalid:  sftp.ErrSSHFxFailure,
 	fault.Denied:   sftp.ErrSSHFxPermissionDenied,
-	fault.Locked:   sftp.ErrSSHFxPermissionDenied,
+	fault.Locked:   sftp.ErrSSHFxFailure,
 	fault.NotFound: sftp.ErrSSHFxNoSuchFile,
 	fault.Exists:   sftp.ErrSSHFxFailure,
 	fault.TooLarge: sftp.ErrSSHFxFailure,
