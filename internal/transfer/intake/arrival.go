@@ -2,6 +2,8 @@ package intake
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -248,7 +250,7 @@ func (a *Arrival) Sync() error {
 		return a.fail(err)
 	}
 	a.mu.Lock()
-	m, small := a.object.(*objects.Memory)
+	_, small := a.object.(*objects.Memory)
 	a.mu.Unlock()
 	if !small {
 		if err := a.currentObject().Sync(); err != nil {
@@ -260,14 +262,20 @@ func (a *Arrival) Sync() error {
 	defer cancel()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	body := catalog.Body{Kind: catalog.InlineBody, Sealed: int64(len(m.Bytes))}
-	if err := a.record(ctx, body, m.Bytes); err != nil {
+	if err := a.recordMemory(ctx); err != nil {
 		if a.failed == nil {
 			a.failed = err
 		}
 		return err
 	}
 	return nil
+}
+
+// recordMemory puts what a small arrival has so far into the catalog, its
+// header at least. The caller holds mu.
+func (a *Arrival) recordMemory(ctx context.Context) error {
+	b := a.object.(*objects.Memory).Bytes
+	return a.record(ctx, catalog.Body{Kind: catalog.InlineBody, Sealed: int64(len(b))}, b)
 }
 
 // Commit ends the arrival: every byte is there, the object is whole and
@@ -340,7 +348,11 @@ func (a *Arrival) Abort(cause error) {
 	a.board.Release()
 	a.fresh.wipe()
 	if err != nil {
-		a.in.log.Warn("arrival discarded", "file", a.file.ID, "cause", cause, "err", err)
+		level := slog.LevelWarn
+		if errors.Is(err, errDropped) {
+			level = slog.LevelDebug
+		}
+		a.in.log.Log(ctx, level, "arrival discarded", "file", a.file.ID, "cause", cause, "err", err)
 		a.discard(ctx)
 		return
 	}
@@ -355,9 +367,12 @@ func (a *Arrival) suspend(ctx context.Context) error {
 	}
 	a.mu.Lock()
 	_, small := a.object.(*objects.Memory)
-	if small { // no slot is whole: only the name is worth keeping
+	if small {
 		defer a.mu.Unlock()
-		return a.record(ctx, catalog.Body{Kind: catalog.NoBody}, nil)
+		if a.spec.listed() { // no slot is whole: only the name is worth keeping
+			return a.record(ctx, catalog.Body{Kind: catalog.NoBody}, nil)
+		}
+		return a.recordMemory(ctx)
 	}
 	a.mu.Unlock()
 	return a.currentObject().Sync()

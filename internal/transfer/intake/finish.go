@@ -58,7 +58,9 @@ func describe(rec *custody.Records, spec Spec, f *catalog.File, size int64, sum 
 	sealed := rec.Seal("file", "sha256", f.ID, sum[:])
 	mac := rec.MAC("duplicates", sum[:])
 	f.Content = catalog.Content{Size: size, SHA256: sealed, MAC: mac[:]}
-	f.Delivery.MAC = deliveryMAC(rec, spec.Login, spec.Path, sum[:])
+	if spec.listed() {
+		f.Delivery.MAC = deliveryMAC(rec, spec.Login, spec.Path, sum[:])
+	}
 }
 
 // deliveryMAC is the delivery id of a door that has none of its own: the same
@@ -241,7 +243,7 @@ func addIndexJob(tx *catalog.Tx, f *catalog.File) error {
 // name, which nobody works on, gives way; it is returned so that its object can
 // be removed after the commit.
 func (in *Intake) putName(tx *catalog.Tx, rec *custody.Records, account *catalog.Account, spec Spec, f *catalog.File, mtime time.Time) ([]*catalog.File, error) {
-	if f.Direction == catalog.Out || spec.Login == uuid.Nil {
+	if !spec.listed() {
 		return nil, nil
 	}
 	now := in.now()
@@ -271,7 +273,7 @@ func (in *Intake) supersede(tx *catalog.Tx, id uuid.UUID) ([]*catalog.File, erro
 // sameDelivery looks for a file that this one repeats because our
 // acknowledgement may never have reached the client (R2).
 func (in *Intake) sameDelivery(tx *catalog.Tx, c commitment) (*catalog.File, error) {
-	if c.spec.Login == uuid.Nil || c.file.Direction == catalog.Out {
+	if !c.spec.listed() {
 		return nil, nil
 	}
 	old, err := tx.FileByDelivery(c.file.Account, c.file.Delivery.MAC, in.now().Add(-sameDeliveryFor))
@@ -287,7 +289,7 @@ func (in *Intake) sameDelivery(tx *catalog.Tx, c commitment) (*catalog.File, err
 	case c.waits && old.State == catalog.WaitingRename:
 		// Its rename did not come, whatever the client knows: it begins again.
 		return old, nil
-	case old.Delivery.Answered, in.confirmed.has(old.ID):
+	case old.Delivery.Answered, in.confirmed.Has(old.ID):
 		return nil, nil
 	}
 	return old, nil
@@ -318,7 +320,7 @@ func (in *Intake) forgetRepeated(tx *catalog.Tx, rec *custody.Records, c commitm
 // so that the client has it. It never blocks.
 func (in *Intake) Confirm(ids ...uuid.UUID) {
 	if len(ids) > 0 {
-		in.confirmed.add(ids)
+		in.confirmed.Add(ids...)
 	}
 }
 

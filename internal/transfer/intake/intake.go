@@ -21,6 +21,7 @@ package intake
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -83,7 +84,7 @@ type Intake struct {
 	observe func(source, outcome string, size int64)
 
 	live      *live.Registry[*Arrival]
-	confirmed confirmations
+	confirmed *live.Confirmations
 	inline    inlineUse
 	renames   stripes
 	held      slots.Holding
@@ -99,6 +100,17 @@ func (in *Intake) Busy() bool {
 	return in.now().UnixMilli()-in.active.Load() < quietAfter.Milliseconds()
 }
 
+// inlineUse estimates how many bytes of bodies lie in the catalog. The
+// background sets it right from time to time.
+type inlineUse struct{ bytes atomic.Int64 }
+
+func (u *inlineUse) fits(n int64) bool { return u.bytes.Load()+n <= inlineBudget }
+
+// stripes are mutexes shared out over logins.
+type stripes [64]sync.Mutex
+
+func (s *stripes) of(login uuid.UUID) *sync.Mutex { return &s[int(login[15])%len(s)] }
+
 func (in *Intake) stir() { in.active.Store(in.now().UnixMilli()) }
 
 // New returns an intake on these stores.
@@ -106,7 +118,7 @@ func New(cat *catalog.Catalog, v vault.Vault, keys *custody.Custodian, opt Optio
 	return &Intake{
 		catalog: cat, vault: v, objects: objects.New(cat, v), keys: keys,
 		node: opt.Node, now: opt.Now, log: opt.Log, space: opt.Space, observe: opt.Observe,
-		live: live.New[*Arrival](), confirmed: newConfirmations(),
+		live: live.New[*Arrival](), confirmed: live.NewConfirmations(),
 	}
 }
 
@@ -122,6 +134,7 @@ type Spec struct {
 	Login     uuid.UUID // uuid.Nil for what the gateway itself sends
 	Path      vpath.Path
 	Source    string            // as in the file object: sftp, portal, api, operator ...
+	Size      int64             // as the client says before it sends, 0 = it does not say
 	Direction catalog.Direction // zero = in
 	Actor     string            // for the audit; empty = the login, else the gateway
 }
@@ -135,8 +148,6 @@ func (s Spec) actor() string {
 	}
 	return "gateway"
 }
-
-func (s Spec) name() live.Name { return live.Name{Login: s.Login, Path: s.Path.String()} }
 
 // Begin starts a new file. Nothing is on record until bytes must reach a disk.
 func (in *Intake) Begin(ctx context.Context, spec Spec) (*Arrival, error) {
@@ -172,6 +183,7 @@ func (l *Look) Begin(ctx context.Context) (*Arrival, error) {
 		ID: fresh.ID, Account: spec.Account, Login: spec.Login, Direction: spec.Direction,
 		State: catalog.Arriving, Source: spec.Source, Node: in.node,
 		Times: catalog.Times{BeganAt: in.now()}, Body: catalog.Body{Kind: catalog.NoBody},
+		Content: catalog.Content{Size: spec.Size},
 		Keep: keep,
 	}
 	if err := in.nameFile(ctx, f, spec.Path.Base()); err != nil {

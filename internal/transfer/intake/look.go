@@ -38,7 +38,7 @@ func (in *Intake) Look(ctx context.Context, spec Spec) (*Look, error) {
 		if l.account, err = tx.Account(spec.Account); err != nil {
 			return err
 		}
-		if spec.Direction == catalog.Out {
+		if !spec.listed() {
 			return nil
 		}
 		e, err := inbox.In(tx, rec, spec.Login).Look(spec.Path)
@@ -55,7 +55,7 @@ func (in *Intake) Look(ctx context.Context, spec Spec) (*Look, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.Taken = l.Taken || spec.Direction == catalog.In && in.live.Named(spec.name()) != nil
+	l.Taken = l.Taken || spec.listed() && in.live.Named(spec.name()) != nil
 	return l, nil
 }
 

@@ -105,7 +105,7 @@ func renameFile(tx *catalog.Tx, rec *custody.Records, f *catalog.File, name stri
 // What tells whether the client knows is from here on the answer to RENAME, not
 // the one to CLOSE.
 func (b *Inbox) takeRenamed(tx *catalog.Tx, rec *custody.Records, e *catalog.Entry, f *catalog.File, to vpath.Path) (repeated bool, err error) {
-	b.in.confirmed.done([]uuid.UUID{f.ID})
+	b.in.confirmed.Done(f.ID)
 	f.Delivery.Answered = false
 	c := commitment{spec: b.spec(to), file: f, known: true, modTime: e.MTime}
 	same, err := b.in.sameDelivery(tx, c)

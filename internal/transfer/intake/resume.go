@@ -9,6 +9,7 @@ import (
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/inbox"
+	"sealgate/internal/transfer/intake/objects"
 	"sealgate/internal/transfer/intake/slots"
 )
 
@@ -110,7 +111,7 @@ func (in *Intake) unfinished(ctx context.Context, spec Spec) (*catalog.File, *ca
 
 // reopen makes an Arrival of an unfinished object.
 func (in *Intake) reopen(ctx context.Context, account *catalog.Account, spec Spec, f *catalog.File) (*Arrival, error) {
-	obj, err := in.vault.Resume(ctx, f.Body.Ref)
+	obj, err := in.object(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +128,20 @@ func (in *Intake) reopen(ctx context.Context, account *catalog.Account, spec Spe
 	a.board.Rediscover()
 	in.live.Add(a.file.ID, a.spec.name(), a)
 	return a, nil
+}
+
+// object returns the object of an unfinished arrival: fault.NotFound when it was
+// on record and a crash came before there was one.
+func (in *Intake) object(ctx context.Context, f *catalog.File) (objects.Object, error) {
+	if f.Body.Kind != catalog.InlineBody {
+		return in.vault.Resume(ctx, f.Body.Ref)
+	}
+	m := new(objects.Memory)
+	err := in.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+		m.Bytes, err = tx.Inline(f.ID)
+		return err
+	})
+	return m, err
 }
 
 // openBody reads the header and opens the file key with the grant.

@@ -43,7 +43,7 @@ func (in *Intake) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return in.flushConfirmed(context.WithoutCancel(ctx))
-		case <-in.confirmed.ready:
+		case <-in.confirmed.Ready:
 			if flush == nil {
 				flush = time.After(gatherConfirmed)
 			}
@@ -64,13 +64,13 @@ func (in *Intake) Run(ctx context.Context) error {
 
 // flushConfirmed writes down which acknowledgements are known to have arrived.
 func (in *Intake) flushConfirmed(ctx context.Context) error {
-	ids := in.confirmed.list()
+	ids := in.confirmed.List()
 	if len(ids) == 0 {
 		return nil
 	}
 	err := in.catalog.Update(ctx, func(tx *catalog.Tx) error {
 		for _, id := range ids {
-			if !in.confirmed.has(id) {
+			if !in.confirmed.Has(id) {
 				continue // taken back by a rename meanwhile
 			}
 			if err := tx.SetAnswered(id); err != nil && !fault.Is(err, fault.NotFound) {
@@ -82,7 +82,7 @@ func (in *Intake) flushConfirmed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	in.confirmed.done(ids)
+	in.confirmed.Done(ids...)
 	return nil
 }
 

@@ -454,17 +454,26 @@ func (b *Board) Release() {
 }
 
 // Rediscover finds the leading whole slots of an object by opening them, and
-// hashes them on the way. It comes before the first Write.
+// hashes them on the way, but for the last: that is sent again (resumeFrom), and
+// a slot that was hashed already when it changes costs a second reading of all.
+// It comes before the first Write.
 func (b *Board) Rediscover() {
+	var last *[seal.SlotSize]byte
 	for k := int64(0); ; k++ {
 		buf := b.held.take()
 		if err := readSlot(b.object(), b.header, buf, k, b.body.OpenSlot); err != nil {
 			b.held.give(buf)
-			return
+			break
 		}
-		b.hash.offer(k, buf[:], buf)
+		if last != nil {
+			b.hash.offer(k-1, last[:], last)
+		}
+		last = buf
 		b.whole.set(k)
 		b.size = (k + 1) * seal.SlotSize
+	}
+	if last != nil {
+		b.held.give(last)
 	}
 }
 
