@@ -51,7 +51,7 @@ func isStoreName(name string) bool {
 }
 
 func isKeyFile(name string) bool {
-	if name == gatewayFile {
+	if name == gatewayFile || name == tlsFile {
 		return true
 	}
 	if _, ok := parseAccountFile(name); ok {
