@@ -112,11 +112,14 @@ func (s Settings) Check() error {
 
 var accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
 
+// NameOK tells whether a name can be an account's.
+func NameOK(name string) bool { return accountName.MatchString(name) }
+
 func checkAccountName(name string) error {
 	switch {
 	case name == catalog.SystemAccount:
 		return fault.New(fault.Invalid, "account: name", "the account %q belongs to the gateway itself", name)
-	case !accountName.MatchString(name):
+	case !NameOK(name):
 		return fault.New(fault.Invalid, "account: name", "an account's name has 1 to 63 small letters, digits, hyphens and dots, a letter or digit first")
 	}
 	return nil

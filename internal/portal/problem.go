@@ -9,7 +9,7 @@ import (
 
 // Problem is an error as RFC 9457 has it. Type is stable: programs branch on it.
 type Problem struct {
-	Type    string `json:"type" doc:"urn:sealgate:problem: and invalid, denied, locked, not-found, exists, too-large, try-later, full, damaged or internal"`
+	Type    string `json:"type" doc:"urn:sealgate:problem: and invalid, denied, sign-in, locked, not-found, exists, too-large, try-later, full, damaged or internal"`
 	Title   string `json:"title"`
 	Status  int    `json:"status,omitempty"`
 	Detail  string `json:"detail"`
@@ -53,9 +53,20 @@ func ProblemFor(status int, detail string) *Problem {
 	return &Problem{Type: ProblemType + fault.Internal.String(), Title: fault.Internal.String(), Status: status, Detail: detail}
 }
 
+// SignInProblem is the answer to who has not said who he is, or not truly.
+func SignInProblem(detail, request string) *Problem {
+	return &Problem{Type: ProblemType + signIn, Title: signIn, Status: http.StatusUnauthorized, Detail: detail, Request: request}
+}
+
+// signIn is the one type that is no kind of fault: inside it is fault.Denied.
+const signIn = "sign-in"
+
 // Err turns a problem back into the error it was, as far as it tells.
 func (p *Problem) Err() error {
 	name := strings.TrimPrefix(p.Type, ProblemType)
+	if name == signIn {
+		return fault.New(fault.Denied, "gateway", "%s", p.Detail)
+	}
 	for kind := range statuses {
 		if kind.String() == name {
 			detail := p.Detail

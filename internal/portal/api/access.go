@@ -11,11 +11,15 @@ import (
 	"sealgate/internal/store/catalog"
 )
 
-// allow decides whether who runs the gateway may see what an account's files say,
-// and records the use before it happens. When the record cannot be written there
-// is no use.
+// allow decides whether the caller may see what an account's files say, and records
+// the use before it happens. The account's own people may, as far as their role
+// goes; who runs the gateway may when the account lets him. When the record cannot
+// be written there is no use.
 func (a *API) allow(ctx context.Context, acct *account.Account, action string, object uuid.UUID) error {
-	if acct.OperatorAccess != catalog.OperatorOn {
+	if !own(ctx, acct.ID) {
+		return fault.New(fault.NotFound, "api: account", "there is no such account")
+	}
+	if caller(ctx).Operator && acct.OperatorAccess != catalog.OperatorOn {
 		sentence := "the account does not let operators see its contents"
 		if acct.OperatorAccess == catalog.OperatorAsked {
 			sentence = "the account wants to approve this first, and has not"

@@ -20,7 +20,7 @@ type ByName struct {
 }
 
 func (a *API) accounts() {
-	register(a, http.MethodGet, "/accounts", "list-accounts", "All accounts, by name", a.listAccounts)
+	register(a, http.MethodGet, "/accounts", "list-accounts", "All accounts that you may see, by name", a.listAccounts)
 	register(a, http.MethodPost, "/accounts", "add-account", "Make an account with its keys", a.addAccount)
 	register(a, http.MethodGet, "/accounts/{name}", "get-account", "One account", a.getAccount)
 	register(a, http.MethodPatch, "/accounts/{name}", "set-account", "Change an account's policy", a.setAccount)
@@ -28,7 +28,7 @@ func (a *API) accounts() {
 }
 
 func (a *API) listAccounts(ctx context.Context, _ *none) (*out[[]portal.Account], error) {
-	all, err := a.Accounts.Accounts(ctx)
+	all, err := a.known(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,13 @@
 // Package api answers /api/v1, the one interface of the gateway: the command line
 // speaks it over the control socket, the portal and other programs over HTTPS.
 //
-// Handlers turn requests into calls and results into the shapes of package
-// portal; they hold no rule of their own but one: who runs the gateway sees
-// contents and payees of an account only as far as the account allows it
-// (access.go), and each use is an audit entry before it is an answer.
+// Every operation stands in one table of rights (rights.go): who runs the gateway,
+// or which roles of an account may ask for it. Somebody of an account is told of
+// nothing but that account: the rest is not there, and asking for it is on record.
+// Who runs the gateway sees contents and payees of an account only as far as the
+// account allows it (access.go), and each use is an audit entry before it is an
+// answer. Handlers hold no other rule: they turn requests into calls and results
+// into the shapes of package portal.
 //
 // Errors are problem objects (RFC 9457) with a stable type. A request has an id,
 // which stands in its answer and in every log record about it.
@@ -22,7 +25,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
-	"github.com/google/uuid"
 
 	"sealgate/internal/account"
 	"sealgate/internal/custody"
@@ -73,23 +75,14 @@ type Machine interface {
 	RotateMaster(ctx context.Context, passphrase []byte) error
 }
 
-// Caller is who asks.
-type Caller struct {
-	Actor    string // as audit entries name it
-	Operator bool   // runs the gateway
-	Local    bool   // is on the gateway's machine
-}
-
-// ControlSocket is the caller behind the control socket: its mode lets in only
-// who runs the machine.
-var ControlSocket = Caller{Actor: "operator:control-socket", Operator: true, Local: true}
-
 // API is the handlers over the services.
 type API struct {
 	Services
-	huma   huma.API
-	mux    *http.ServeMux
-	copier copier
+	huma     huma.API
+	mux      *http.ServeMux
+	copier   copier
+	requests *limiter // of each caller
+	misses   *limiter
 }
 
 var problemsOnce sync.Once
@@ -112,7 +105,7 @@ func New(s Services) *API {
 	cfg.DocsPath = ""
 	cfg.SchemasPath = ""
 	cfg.RejectUnknownQueryParameters = true
-	a := &API{Services: s, mux: http.NewServeMux()}
+	a := &API{Services: s, mux: http.NewServeMux(), requests: newLimiter(requestRate, s.Now), misses: newLimiter(missRate, s.Now)}
 	a.huma = humago.NewWithPrefix(a.mux, Prefix, cfg)
 	a.accounts()
 	a.logins()
@@ -129,24 +122,6 @@ func New(s Services) *API {
 	return a
 }
 
-// Handler answers for one caller.
-func (a *API) Handler(c Caller) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := strings.ReplaceAll(uuid.NewString(), "-", "")[:16]
-		ctx := logging.WithRequest(context.WithValue(r.Context(), callerKey{}, c), id)
-		w.Header().Set("X-Request-Id", id)
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if !c.Operator { // the accounts' own people come in with the portal
-			a.refuse(ctx, w, fault.New(fault.Denied, "api", "only an operator may do this"))
-			return
-		}
-		begun := a.Now()
-		a.mux.ServeHTTP(w, r.WithContext(ctx))
-		a.Log.DebugContext(ctx, "api", "method", r.Method, "route", r.Pattern, "took", a.Now().Sub(begun))
-	})
-}
-
 // schemaName keeps the two meanings of "account" apart: a customer, and the number
 // of a payee.
 func schemaName(t reflect.Type, hint string) string {
@@ -160,13 +135,6 @@ func schemaName(t reflect.Type, hint string) string {
 	return name
 }
 
-type callerKey struct{}
-
-func caller(ctx context.Context) Caller {
-	c, _ := ctx.Value(callerKey{}).(Caller)
-	return c
-}
-
 // none is the input of operations that take nothing and the output of those that
 // give nothing.
 type none struct{}
@@ -176,7 +144,10 @@ type out[T any] struct{ Body T }
 
 // register adds one operation.
 func register[I, O any](a *API, method, path, id, summary string, handle func(context.Context, *I) (*O, error)) {
-	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag(path)}}
+	op := huma.Operation{
+		OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag(path)},
+		Middlewares: huma.Middlewares{a.guarded(id, path)},
+	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		o, err := handle(ctx, in)
 		if err != nil {
@@ -194,19 +165,26 @@ func tag(path string) string {
 	return parts[0]
 }
 
-// problem turns an error into an answer, and logs what its sentence leaves out.
+// problem turns an error into an answer, logs what its sentence leaves out, and puts
+// on record who asked for what is not there for him.
 func (a *API) problem(ctx context.Context, err error) *portal.Problem {
 	p := portal.ProblemOf(err)
 	p.Request = logging.Request(ctx)
-	if k := fault.KindOf(err); k == fault.Internal || k == fault.Damaged || k == fault.Full {
+	switch fault.KindOf(err) {
+	case fault.Internal, fault.Damaged, fault.Full:
 		a.Log.ErrorContext(ctx, "api: request failed", "error", err)
+	case fault.NotFound:
+		a.missed(ctx)
 	}
 	return p
 }
 
 // refuse answers with a problem where no operation does it.
 func (a *API) refuse(ctx context.Context, w http.ResponseWriter, err error) {
-	p := a.problem(ctx, err)
+	write(w, a.problem(ctx, err))
+}
+
+func write(w http.ResponseWriter, p *portal.Problem) {
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the caller is gone when this fails

@@ -99,7 +99,7 @@ func (h *house) ask(c Caller, method, path, body string, out any) int {
 
 // Every operation of the API, by method and path: adding one is adding it here.
 func (h *house) operations() []string {
-	ops := []string{"GET /files/{id}/content", "GET /files/{id}/sealed", "POST /accounts/{name}/outbox"}
+	var ops []string
 	for path, item := range h.api.huma.OpenAPI().Paths {
 		for method, op := range map[string]any{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "DELETE": item.Delete, "PUT": item.Put} {
 			if text, err := json.Marshal(op); err == nil && string(text) != "null" {

@@ -8,6 +8,9 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"sealgate/internal/fileobject"
 	"sealgate/internal/portal"
@@ -16,18 +19,44 @@ import (
 // contents registers what carries bytes. They are plain handlers: bytes go through
 // at any length without being held.
 func (a *API) contents() {
-	a.stream(http.MethodGet, "/files/{id}/content", a.content)
-	a.stream(http.MethodGet, "/files/{id}/sealed", a.sealed)
-	a.stream(http.MethodPost, "/accounts/{name}/outbox", a.send)
+	a.stream(http.MethodGet, "/files/{id}/content", "get-content", "A file's content", a.content)
+	a.stream(http.MethodGet, "/files/{id}/sealed", "get-sealed", "A file as it lies in the vault", a.sealed)
+	a.stream(http.MethodPost, "/accounts/{name}/outbox", "send-to-outbox", "Send the body as a file to the account", a.send)
 	register(a, http.MethodGet, "/accounts/{name}/outbox", "list-outbox", "What waits for the account", a.listOutbox)
 }
 
-func (a *API) stream(method, path string, handle func(http.ResponseWriter, *http.Request) error) {
-	a.mux.HandleFunc(method+" "+Prefix+path, func(w http.ResponseWriter, r *http.Request) {
+func (a *API) stream(method, path, id, summary string, handle func(http.ResponseWriter, *http.Request) error) {
+	a.Mount(method, path, id, summary, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := handle(w, r); err != nil {
 			a.refuse(r.Context(), w, err)
 		}
+	}))
+}
+
+// Mount adds an operation that reads and writes by itself: its right is asked for
+// before it sees the request. A path may end in "{name...}".
+func (a *API) Mount(method, path, id, summary string, h http.Handler) {
+	mustHaveRight(id)
+	a.mux.HandleFunc(method+" "+Prefix+path, func(w http.ResponseWriter, r *http.Request) {
+		ctx, err := a.guard(id, path, r)
+		if err != nil {
+			a.refuse(ctx, w, err)
+			return
+		}
+		h.ServeHTTP(w, r.WithContext(ctx))
 	})
+	op := &huma.Operation{
+		OperationID: id, Method: method, Path: strings.ReplaceAll(path, "...}", "}"), Summary: summary, Tags: []string{tag(path)},
+		Responses: map[string]*huma.Response{"default": {Description: "as docs/api.md says"}},
+	}
+	for _, part := range strings.Split(op.Path, "/") {
+		if name, ok := strings.CutPrefix(part, "{"); ok {
+			op.Parameters = append(op.Parameters, &huma.Param{
+				Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString},
+			})
+		}
+	}
+	a.huma.OpenAPI().AddOperation(op)
 }
 
 // content gives a file's plaintext. Every slot is verified before a byte of it

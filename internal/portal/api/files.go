@@ -85,6 +85,9 @@ func (a *API) filters(ctx context.Context, in *fileQuery) ([]catalog.FileFilter,
 		State: catalog.State(in.State), Source: in.Source, Direction: catalog.Direction(in.Direction),
 		Since: in.Since, Before: in.Before, Limit: in.Limit + 1,
 	}
+	if c := caller(ctx); !c.Operator {
+		base.Account = c.Account
+	}
 	if in.Account == "" && in.Name == "" {
 		return []catalog.FileFilter{base}, nil
 	}
@@ -111,13 +114,28 @@ func (a *API) filters(ctx context.Context, in *fileQuery) ([]catalog.FileFilter,
 	return filters, nil
 }
 
-// named is the account of this name, or all for "".
+// named is the account of this name, or all that the caller knows for "".
 func (a *API) named(ctx context.Context, name string) ([]*account.Account, error) {
 	if name == "" {
-		return a.Accounts.Accounts(ctx)
+		return a.known(ctx)
 	}
 	acct, err := a.Accounts.Account(ctx, name)
-	return []*account.Account{acct}, err
+	if err != nil {
+		return nil, err
+	}
+	return []*account.Account{acct}, nil
+}
+
+// known are the accounts that the caller is told of, by name.
+func (a *API) known(ctx context.Context) ([]*account.Account, error) {
+	if c := caller(ctx); !c.Operator {
+		acct, err := a.Accounts.AccountByID(ctx, c.Account)
+		if err != nil {
+			return nil, err
+		}
+		return []*account.Account{acct}, nil
+	}
+	return a.Accounts.Accounts(ctx)
 }
 
 // rows reads one more row than a page has, leaving out what is not a file yet.
@@ -177,7 +195,7 @@ func (a *API) file(ctx context.Context, text string) (*catalog.File, error) {
 		f, err = tx.File(id)
 		return err
 	})
-	if fault.Is(err, fault.NotFound) {
+	if fault.Is(err, fault.NotFound) || err == nil && !own(ctx, f.Account) {
 		return nil, fault.New(fault.NotFound, "api: file", "there is no file %s", id)
 	}
 	return f, err
@@ -193,8 +211,13 @@ func (a *API) shower() *shower {
 	return &shower{a, map[uuid.UUID]*account.Account{}}
 }
 
+// Object is the file object of a row, as the caller may see it.
+func (a *API) Object(ctx context.Context, f *catalog.File) (fileobject.Object, error) {
+	return a.shower().object(ctx, f)
+}
+
 // object makes the file object of a row. Texts of findings may quote the file, so
-// they are left out when the account does not let operators see its contents. A
+// operators get none when the account does not let them see its contents. A
 // file whose account's keys are gone shows what is not sealed.
 func (s *shower) object(ctx context.Context, f *catalog.File) (fileobject.Object, error) {
 	acct := s.accounts[f.Account]
@@ -210,7 +233,7 @@ func (s *shower) object(ctx context.Context, f *catalog.File) (fileobject.Object
 		return fileobject.Object{}, err
 	}
 	o := fileobject.Of(rec, acct.Name, f)
-	if acct.OperatorAccess != catalog.OperatorOn {
+	if caller(ctx).Operator && acct.OperatorAccess != catalog.OperatorOn {
 		for i := range o.Findings {
 			o.Findings[i].Message = ""
 		}

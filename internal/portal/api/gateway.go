@@ -103,6 +103,9 @@ func (a *API) listAudit(ctx context.Context, in *auditQuery) (*out[auditPage], e
 		}
 		filter.Account = acct.ID
 	}
+	if c := caller(ctx); !c.Operator {
+		filter.Account = c.Account
+	}
 	if in.Before != "" {
 		if filter.Before, err = uuid.Parse(in.Before); err != nil {
 			return nil, fault.New(fault.Invalid, "api: audit", "%q is no page", in.Before)

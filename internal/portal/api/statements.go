@@ -59,7 +59,7 @@ func (a *API) statement(ctx context.Context, text string) (*catalog.Statement, e
 		s, err = tx.Statement(id)
 		return err
 	})
-	if fault.Is(err, fault.NotFound) {
+	if fault.Is(err, fault.NotFound) || err == nil && !own(ctx, s.Account) {
 		return nil, missing
 	}
 	return s, err

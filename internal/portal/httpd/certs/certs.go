@@ -1,0 +1,67 @@
+// Package certs has the places that the certificate of the HTTPS door comes from:
+// PEM files that somebody else keeps fresh (Files), or a key of the gateway's own
+// with a certificate that it signs itself (Own).
+//
+// Both are asked at each handshake and notice by themselves that it is time for
+// another certificate; none runs in the background. What cannot be used never takes
+// the place of what can: a bad new file leaves the old one in use, and is logged.
+package certs
+
+import (
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Fingerprint is how serve prints a certificate: SHA-256 of its DER.
+func Fingerprint(c *tls.Certificate) string {
+	sum := sha256.Sum256(c.Certificate[0])
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// usable says why nobody should be shown the certificate.
+func usable(leaf *x509.Certificate, now time.Time) error {
+	switch key := leaf.PublicKey.(type) {
+	case *rsa.PublicKey:
+		if key.N.BitLen() < 2048 {
+			return fmt.Errorf("its RSA key has %d bits; 2048 are the least", key.N.BitLen())
+		}
+	case *ecdsa.PublicKey:
+		if key.Curve.Params().BitSize < 256 {
+			return errors.New("its curve is smaller than P-256")
+		}
+	}
+	switch {
+	case now.Before(leaf.NotBefore):
+		return fmt.Errorf("it is valid from %s only", leaf.NotBefore.UTC().Format(time.RFC3339))
+	case now.After(leaf.NotAfter):
+		return fmt.Errorf("it ended on %s", leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// warnBefore is how long before its end a certificate is worth a warning.
+const warnBefore = 21 * 24 * time.Hour
+
+// Doubts says what is wrong with a certificate, or will be soon, for clients that
+// come to host ("" = nobody knows what they call it).
+func Doubts(leaf *x509.Certificate, host string, now time.Time) []string {
+	var list []string
+	if err := usable(leaf, now); err != nil {
+		list = append(list, err.Error())
+	} else if left := leaf.NotAfter.Sub(now); left < warnBefore {
+		list = append(list, fmt.Sprintf("it ends on %s", leaf.NotAfter.UTC().Format(time.RFC3339)))
+	}
+	if host != "" {
+		if err := leaf.VerifyHostname(host); err != nil {
+			list = append(list, "it is not for "+host)
+		}
+	}
+	return list
+}
