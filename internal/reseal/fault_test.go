@@ -116,6 +116,11 @@ func TestFullDisk(t *testing.T) {
 		if n := w.Objects(); n != 1 {
 			t.Errorf("%v: %d objects while the disk is full", op, n)
 		}
+		w.begin() // somebody asks again, now that there is room
+		if p := w.progress(); !p.Running || p.Waiting != "" || p.NextTry.After(w.Clock.Now()) {
+			t.Errorf("%v: asked again: %+v", op, p)
+		}
+		w.work()
 		w.goOn(string(op))
 	}
 }

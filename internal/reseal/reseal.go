@@ -88,16 +88,20 @@ type Progress struct {
 	NextTry   time.Time `json:"next_try,omitzero"`
 }
 
-// Start begins to reseal an account's files, or joins what is under way. Locked
-// when the keys that it takes are not here.
+// Start begins to reseal an account's files, or joins what is under way: what waits
+// is tried at once. Locked when the keys that it takes are not here.
 func (r *Resealer) Start(ctx context.Context, actor string, account uuid.UUID) (Progress, error) {
 	const op = "reseal: start"
 	if err := r.ready(ctx, account); err != nil {
 		return Progress{}, fault.Wrap(fault.Internal, op, err)
 	}
 	err := r.Catalog.Update(ctx, func(tx *catalog.Tx) error {
-		if job, err := findJob(tx, account); err != nil || job != nil {
+		job, err := findJob(tx, account)
+		if err != nil {
 			return err
+		}
+		if job != nil { // who asks again has made room, or brought a key
+			return tx.HurryJob(job, r.opt.Now())
 		}
 		if err := saveOutcome(tx, account, Outcome{}); err != nil {
 			return err

@@ -165,6 +165,14 @@ func (tx *Tx) RetryJob(j *Job, runAt time.Time, reason string) error {
 	return err
 }
 
+// HurryJob makes a job that waits due at runAt; one that is leased goes on.
+func (tx *Tx) HurryJob(j *Job, runAt time.Time) error {
+	n, err := tx.exec("catalog: hurry job", `UPDATE job SET run_at = ?, last_error = '' WHERE kind = ? AND account = ? AND id = ? AND state = 0`,
+		timeCol(runAt), j.Kind, idCol(j.Account), idCol(j.ID))
+	tx.newJobs += int(n)
+	return err
+}
+
 // ReapJobs makes jobs ready whose lease has run out, and returns how many.
 func (tx *Tx) ReapJobs(now time.Time) (int, error) {
 	n, err := tx.exec("catalog: reap jobs",

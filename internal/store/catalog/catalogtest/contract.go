@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t testing.TB) *catalog.Catalog) {
 		{"AccountOwner", testOwner},
 		{"Logins", testLogins},
 		{"Links", testLinks},
+		{"Tokens", testTokens},
 		{"Throttles", testThrottles},
 		{"FileRoundTrip", testFileRoundTrip},
 		{"FileGetsANewNumber", testNewNumber},

@@ -139,7 +139,14 @@ func testJobsComeBack(t *testing.T, c *catalog.Catalog) {
 	if len(back) != 1 || back[0].LastError != "disk-full" || back[0].Attempt != 1 || back[0].Worker != "" {
 		t.Errorf("after a retry: %+v", back[0])
 	}
-	lease(t, c, "w", noon.Add(time.Minute), 1)
+	Update(t, c, func(tx *catalog.Tx) error { return tx.HurryJob(back[0], noon) })
+	if got := lease(t, c, "w", noon, 1); len(got) != 1 || got[0].LastError != "" {
+		t.Errorf("hurried, and leased %+v", got)
+	}
+	Update(t, c, func(tx *catalog.Tx) error { return tx.HurryJob(back[0], noon.Add(time.Hour)) })
+	if got := get(t, c, func(tx *catalog.Tx) ([]*catalog.Job, error) { return tx.JobsOf(j.File) }); got[0].Worker != "w" {
+		t.Errorf("hurried under its lease: %+v", got[0])
+	}
 	Update(t, c, func(tx *catalog.Tx) error {
 		n, err := tx.ReleaseJobs("w")
 		if n != 1 {

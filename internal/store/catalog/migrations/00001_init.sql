@@ -149,6 +149,19 @@ CREATE TABLE login_source (
 );
 CREATE INDEX login_source_last ON login_source (last_success);
 
+-- What lets programs in. Who runs the gateway has the built-in account's.
+CREATE TABLE token (
+    id         BLOB PRIMARY KEY,
+    account    BLOB NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    hash       BLOB NOT NULL UNIQUE, -- SHA-256 of the secret
+    name       BLOB NOT NULL, -- sealed
+    role       TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    until      INTEGER NOT NULL,
+    last_used  INTEGER NOT NULL
+);
+CREATE INDEX token_account ON token (account, created_at);
+
 CREATE TABLE throttle (
     key      BLOB PRIMARY KEY,
     tokens   REAL NOT NULL,
