@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/custody/records"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keyfile"
@@ -45,7 +46,7 @@ func (c *Custodian) NewAccountKeys(_ context.Context, n NewAccount) (*AccountKey
 			return nil, fault.Wrap(fault.Internal, op, err)
 		}
 	}
-	k := &AccountKeys{account: n.ID, certificate: certificateRow(n.ID, cert, now), records: newRecordKey()}
+	k := &AccountKeys{account: n.ID, certificate: certificateRow(n.ID, cert, now), records: records.New()}
 	access, held, err := n.access()
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
@@ -57,7 +58,7 @@ func (c *Custodian) NewAccountKeys(_ context.Context, n NewAccount) (*AccountKey
 		}
 		k.accessKey = accessKeyRow(n.ID, access, held, period, now)
 	}
-	if k.recordKey, err = k.records.wrapFor(n.ID, cert.Cert); err != nil {
+	if k.recordKey, err = k.records.WrapFor(n.ID, cert.Cert); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	if err := c.ks.CreateAccount(n.ID, cert, access); err != nil {

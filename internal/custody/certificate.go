@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/audit"
+	"sealgate/internal/custody/records"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keyfile"
@@ -166,11 +167,11 @@ func (c *Custodian) install(ctx context.Context, actor string, account uuid.UUID
 	if err != nil {
 		return nil, err
 	}
-	records, err := c.recordsFor(ctx, ring, cert)
+	rec, err := c.recordsFor(ctx, ring, cert)
 	if err != nil {
 		return nil, err
 	}
-	wrapped, err := records.wrapFor(account, cert.Cert)
+	wrapped, err := rec.WrapFor(account, cert.Cert)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +197,7 @@ func (c *Custodian) install(ctx context.Context, actor string, account uuid.UUID
 		return nil, err
 	}
 	c.mu.Lock()
-	c.records[account] = records
+	c.records[account] = rec
 	c.mu.Unlock()
 	killpoint.At("certificate-add.recorded")
 	if err := c.fault("certificate-add.recorded"); err != nil {
@@ -259,7 +260,7 @@ func (c *Custodian) recordsFor(ctx context.Context, ring keyring, cert *keys.Cer
 	case living > 0:
 		return nil, fault.New(fault.Locked, op, "the account was closed by an operator; a certificate does not open it again")
 	}
-	return newRecordKey(), nil
+	return records.New(), nil
 }
 
 // storeCertificate makes the key durable. One that a crash has left there is

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 
 	"github.com/google/uuid"
@@ -70,32 +69,6 @@ func TestRecordsOpenAfterARestartAndOnlyInTheirPlace(t *testing.T) {
 	// Another record key is not damage: the value names the one it needs.
 	_, err = other.Open("file", "name", row, sealed)
 	wantKind(t, err, fault.Locked)
-}
-
-func TestMACsOfDifferentThingsDiffer(t *testing.T) {
-	w := newWorld(t)
-	r, err := w.Records(t.Context(), w.account("acme", catalog.ContentKeep).ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := map[[32]byte]string{}
-	for _, c := range []struct {
-		label string
-		parts [][]byte
-	}{
-		{"names", [][]byte{[]byte("ab"), []byte("c")}},
-		{"names", [][]byte{[]byte("a"), []byte("bc")}},
-		{"names", [][]byte{[]byte("abc")}},
-		{"names", [][]byte{[]byte("abc"), nil}},
-		{"duplicates", [][]byte{[]byte("abc")}},
-	} {
-		what := fmt.Sprintf("%s %q", c.label, c.parts)
-		m := r.MAC(c.label, c.parts...)
-		if before, ok := seen[m]; ok {
-			t.Errorf("%s and %s have one MAC", what, before)
-		}
-		seen[m] = what
-	}
 }
 
 func TestFilesOpenByGrantOrByBothKeys(t *testing.T) {
@@ -308,19 +281,6 @@ func (w *world) actions(action string) int {
 		w.t.Fatal(err)
 	}
 	return n
-}
-
-func TestRecordsDoNotPrint(t *testing.T) {
-	w := newWorld(t)
-	r, err := w.Records(t.Context(), w.account("acme", catalog.ContentKeep).ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
-		if got := fmt.Sprintf(verb, r); got != "record key" {
-			t.Errorf("%s: %q", verb, got)
-		}
-	}
 }
 
 // Keys made ahead are as good as others, and nothing is left when Run ends.

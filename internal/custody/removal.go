@@ -116,7 +116,7 @@ func (c *Custodian) dropped(t Target, closes bool) {
 		delete(c.unlocked, t.Account)
 	}
 	if r := c.records[t.Account]; r != nil && closes {
-		r.destroy()
+		r.Destroy()
 		delete(c.records, t.Account)
 	}
 }
