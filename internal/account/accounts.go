@@ -260,7 +260,7 @@ func (s *Service) SetAccount(ctx context.Context, actor, name string, c Change) 
 	return s.open(ctx, row)
 }
 
-// RemoveAccount closes an account and deletes its logins: nobody signs in and
+// RemoveAccount closes an account and deletes its logins and tokens: nobody signs in and
 // nothing is accepted any more. Its files stay on record, and its name taken.
 func (s *Service) RemoveAccount(ctx context.Context, actor, name string) error {
 	const op = "account: remove"
@@ -286,6 +286,9 @@ func (s *Service) RemoveAccount(ctx context.Context, actor, name string) error {
 			if err := tx.DeleteLogin(l.ID); err != nil {
 				return err
 			}
+		}
+		if err := tx.DeleteTokens(row.ID); err != nil {
+			return err
 		}
 		row.State = catalog.AccountClosed
 		if err := tx.SaveAccount(row); err != nil {

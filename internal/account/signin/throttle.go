@@ -79,6 +79,11 @@ func (s *Service) strangersBudget(l *catalog.Login) budget {
 	return budget{mac(s.throttle, "login", l.ID[:]), perLogin, true}
 }
 
+// strangersAt is what unknown sources have at one address, for all logins together.
+func (s *Service) strangersAt(a netip.Addr) budget {
+	return budget{mac(s.throttle, "strangers at", s.sourceMAC(a)), perSource, false}
+}
+
 // Excuse gives back, in the transaction that changes a login, what strangers
 // have spent of its budget: somebody has looked at it.
 func (s *Service) Excuse(tx *catalog.Tx, l *catalog.Login) error {
@@ -95,7 +100,7 @@ func (s *Service) budgets(a Attempt, f *found) []budget {
 		return []budget{{mac(s.throttle, "known", f.login.ID[:], source), perKnown, false}}
 	}
 	all := []budget{
-		{mac(s.throttle, "strangers at", source), perSource, false},
+		s.strangersAt(a.Source),
 		{mac(s.throttle, "strangers"), together, false},
 	}
 	if f.login != nil {
