@@ -27,6 +27,8 @@ import (
 type Config struct {
 	Data    string // the data directory, absolute
 	SFTP    SFTP
+	HTTPS   HTTPS
+	HTTP    HTTP
 	Metrics Metrics
 	Keys    Keys
 	Log     Log
@@ -40,6 +42,19 @@ type Config struct {
 type SFTP struct {
 	Listen      string        // host:port; port 0 takes any
 	IdleTimeout time.Duration // a session that says nothing for so long is ended
+}
+
+// HTTPS is the door for the portal, the API and uploads.
+type HTTPS struct {
+	Listen         string // host:port, or empty for none
+	URL            string // what clients call this gateway, https://host or with a port; may be empty
+	Certificate    string // PEM file, or empty: the gateway signs one itself
+	CertificateKey string // PEM file
+}
+
+// HTTP is the plain door, which only says where the other one is.
+type HTTP struct {
+	Listen string // host:port, or empty for none
 }
 
 // Metrics is the listener for Prometheus and profiling.
@@ -103,7 +118,24 @@ func Load(src Sources) (*Config, error) {
 			return nil, err
 		}
 	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	return c, nil
+}
+
+// check refuses settings that each fit and do not fit together.
+func (c *Config) check() error {
+	refuse := func(format string, args ...any) error {
+		return fault.New(fault.Invalid, "config: check", format, args...)
+	}
+	switch {
+	case (c.HTTPS.Certificate == "") != (c.HTTPS.CertificateKey == ""):
+		return refuse("https.certificate and https.certificate-key belong together: one is set, the other is not")
+	case c.HTTP.Listen != "" && c.HTTPS.URL == "":
+		return refuse("http.listen is set, which leads clients to https.url, and that is not set")
+	}
+	return nil
 }
 
 // DataDir picks the data directory: the flag, else the environment, else
@@ -124,6 +156,7 @@ func defaults(data string) *Config {
 	return &Config{
 		Data:    data,
 		SFTP:    SFTP{Listen: "127.0.0.1:2022", IdleTimeout: 10 * time.Minute},
+		HTTPS:   HTTPS{Listen: "127.0.0.1:8443"},
 		Metrics: Metrics{Listen: "127.0.0.1:9464"},
 		Keys:    Keys{Master: Master{Kind: MasterFile, Name: filepath.Join(data, "keys", "master.key")}, Export: true},
 		Log:     Log{Level: "info"},

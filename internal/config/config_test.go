@@ -94,6 +94,45 @@ func TestRelativePathsAreRelativeToTheFile(t *testing.T) {
 	}
 }
 
+func TestTheHTTPSDoorsSettings(t *testing.T) {
+	text := "https:\n  url: https://Gateway.Example.com:8443/\n  certificate: tls/cert.pem\n  certificate-key: /etc/tls/key.pem\nhttp.listen: 127.0.0.1:80\n"
+	c, err := load(t, text, Sources{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := HTTPS{
+		Listen: "127.0.0.1:8443", URL: "https://gateway.example.com:8443",
+		Certificate: filepath.Join(c.Data, "tls", "cert.pem"), CertificateKey: "/etc/tls/key.pem",
+	}
+	if c.HTTPS != want {
+		t.Errorf("got %+v\nwant %+v", c.HTTPS, want)
+	}
+	for _, addr := range []string{
+		"http://gateway.example.com", "gateway.example.com", "https://", "https://user@gateway.example.com", "https://gateway.example.com/portal",
+		"https://gateway.example.com?a=b", "https://gateway.example.com#x", "https://:8443",
+	} {
+		if _, err := load(t, "https.url: \""+addr+"\"\n", Sources{}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("https.url %q: %v", addr, err)
+		}
+	}
+}
+
+func TestSettingsThatDoNotFitTogetherAreRefused(t *testing.T) {
+	for text, names := range map[string]string{
+		"https.certificate: cert.pem\n":    "https.certificate-key",
+		"https.certificate-key: key.pem\n": "https.certificate ",
+		"http.listen: 127.0.0.1:80\n":      "https.url",
+	} {
+		_, err := load(t, text, Sources{})
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(fault.Message(err), names) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if c, err := load(t, "", Sources{Flags: map[string]string{"https.listen": "off"}}); err != nil || c.HTTPS.Listen != "" {
+		t.Errorf("off: %v", err)
+	}
+}
+
 func TestAnEmptySectionSetsNothing(t *testing.T) {
 	if _, err := load(t, "# all defaults\nsftp:\nmetrics:\n  listen: off\n", Sources{}); err != nil {
 		t.Fatal(err)
@@ -143,7 +182,7 @@ func TestSampleShowsEverySettingWithItsDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := defaults(data); c.SFTP != want.SFTP || c.Metrics != want.Metrics || c.Keys != want.Keys || c.Log != want.Log {
+	if want := defaults(data); c.SFTP != want.SFTP || c.HTTPS != want.HTTPS || c.HTTP != want.HTTP || c.Metrics != want.Metrics || c.Keys != want.Keys || c.Log != want.Log {
 		t.Errorf("the sample's values are not the defaults:\n got %+v\nwant %+v", c, want)
 	}
 }

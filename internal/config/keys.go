@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -30,14 +31,15 @@ func (o origin) String() string {
 var keys = map[string]func(c *Config, value string, o origin) error{
 	"sftp.listen":       func(c *Config, v string, _ origin) error { return address(&c.SFTP.Listen, v) },
 	"sftp.idle-timeout": func(c *Config, v string, _ origin) error { return duration(&c.SFTP.IdleTimeout, v) },
-	"metrics.listen": func(c *Config, v string, _ origin) error {
-		if v == "" || v == "off" {
-			c.Metrics.Listen = ""
-			return nil
-		}
-		return address(&c.Metrics.Listen, v)
+	"https.listen":      func(c *Config, v string, _ origin) error { return addressOrOff(&c.HTTPS.Listen, v) },
+	"https.url":         func(c *Config, v string, _ origin) error { return site(&c.HTTPS.URL, v) },
+	"https.certificate": func(c *Config, v string, o origin) error { return path(&c.HTTPS.Certificate, v, o.base) },
+	"https.certificate-key": func(c *Config, v string, o origin) error {
+		return path(&c.HTTPS.CertificateKey, v, o.base)
 	},
-	"keys.master": func(c *Config, v string, o origin) error { return master(&c.Keys.Master, v, o.base) },
+	"http.listen":    func(c *Config, v string, _ origin) error { return addressOrOff(&c.HTTP.Listen, v) },
+	"metrics.listen": func(c *Config, v string, _ origin) error { return addressOrOff(&c.Metrics.Listen, v) },
+	"keys.master":    func(c *Config, v string, o origin) error { return master(&c.Keys.Master, v, o.base) },
 	"keys.export": func(c *Config, v string, _ origin) error {
 		var word string
 		err := oneOf(&word, v, "allow", "never")
@@ -86,6 +88,43 @@ func address(dst *string, v string) error {
 	return nil
 }
 
+func addressOrOff(dst *string, v string) error {
+	if v == "" || v == "off" {
+		*dst = ""
+		return nil
+	}
+	return address(dst, v)
+}
+
+// site reads an address like https://gateway.example.com, without anything behind it.
+func site(dst *string, v string) error {
+	if v == "" {
+		*dst = ""
+		return nil
+	}
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("%q is not an address like https://gateway.example.com", v)
+	}
+	*dst = "https://" + strings.ToLower(u.Host)
+	return nil
+}
+
+// path makes the name of a file absolute; one in the configuration file is relative to
+// that.
+func path(dst *string, v, base string) error {
+	if v == "" {
+		*dst = ""
+		return nil
+	}
+	if !filepath.IsAbs(v) && base != "" {
+		v = filepath.Join(base, v)
+	}
+	abs, err := filepath.Abs(v)
+	*dst = abs
+	return err
+}
+
 func duration(dst *time.Duration, v string) error {
 	d, err := time.ParseDuration(v)
 	if err != nil || d <= 0 {
@@ -115,14 +154,11 @@ func master(dst *Master, v, base string) error {
 	kind, name, _ := strings.Cut(v, ":")
 	switch {
 	case kind == "file" && name != "":
-		if !filepath.IsAbs(name) && base != "" {
-			name = filepath.Join(base, name)
-		}
-		abs, err := filepath.Abs(name)
-		if err != nil {
+		var file string
+		if err := path(&file, name, base); err != nil {
 			return err
 		}
-		*dst = Master{Kind: MasterFile, Name: abs}
+		*dst = Master{Kind: MasterFile, Name: file}
 	case kind == "credential" && name != "" && !strings.ContainsAny(name, "/\\"):
 		*dst = Master{Kind: MasterCredential, Name: name}
 	case v == "passphrase":

@@ -65,3 +65,9 @@ func Doubts(leaf *x509.Certificate, host string, now time.Time) []string {
 	}
 	return list
 }
+
+// due reports whether it is time again for what was done at last; also when the
+// clock has been set back since.
+func due(now, last time.Time, every time.Duration) bool {
+	return now.Sub(last) >= every || now.Before(last)
+}

@@ -49,7 +49,7 @@ func OpenFiles(certificate, key string, now func() time.Time, log *slog.Logger) 
 func (f *Files) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if now := f.now(); now.Sub(f.looked) >= lookEvery || now.Before(f.looked) {
+	if now := f.now(); due(now, f.looked, lookEvery) {
 		f.looked = now
 		f.look(now)
 	}

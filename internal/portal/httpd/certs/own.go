@@ -24,6 +24,7 @@ const (
 	ownLife    = 397 * 24 * time.Hour
 	renewEarly = 30 * 24 * time.Hour
 	clockSlack = time.Hour // clients' clocks may be behind
+	retryEvery = time.Hour // after a renewal that failed
 )
 
 // Keeper keeps certificate and key between runs; the key store does.
@@ -71,7 +72,7 @@ func (o *Own) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := o.now()
-	if !o.fits(now) && (o.tried.IsZero() || now.Sub(o.tried) > time.Hour) {
+	if !o.fits(now) && due(now, o.tried, retryEvery) {
 		if err := o.renew(now); err != nil {
 			o.tried = now
 			o.log.Error("the certificate of the HTTPS door could not be renewed; the one before stays", "error", err)
