@@ -47,6 +47,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/custody/stock"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/store/catalog"
@@ -58,7 +59,7 @@ type Custodian struct {
 	cat   *catalog.Catalog
 	node  string
 	now   func() time.Time
-	stock *stock
+	stock *stock.Stock[*Fresh]
 
 	mu       sync.RWMutex // guards what follows
 	records  map[uuid.UUID]*Records
@@ -76,13 +77,15 @@ type Custodian struct {
 // New returns a custodian for this node. Run, or ChangeDay, makes it change
 // its ingest key.
 func New(ks *keys.Store, cat *catalog.Catalog, node string, now func() time.Time) *Custodian {
-	return &Custodian{
-		ks: ks, cat: cat, node: node, now: now, stock: newStock(),
+	c := &Custodian{
+		ks: ks, cat: cat, node: node, now: now,
 		records:  make(map[uuid.UUID]*Records),
 		locks:    make(map[uuid.UUID]*Lock),
 		unlocked: make(map[uuid.UUID]*unlocked),
 		fault:    func(string) error { return nil },
 	}
+	c.stock = stock.New(c.draw, (*Fresh).wipe, now)
+	return c
 }
 
 // accountKeys returns what the key store holds for an account. None is Locked:
@@ -123,5 +126,5 @@ func (c *Custodian) forget(account uuid.UUID) {
 	c.epoch++
 	delete(c.locks, account)
 	c.mu.Unlock()
-	c.stock.forget(account)
+	c.stock.Forget(account)
 }

@@ -27,7 +27,7 @@ const (
 func (c *Custodian) Run(ctx context.Context) error {
 	var ahead sync.WaitGroup
 	defer ahead.Wait()
-	ahead.Go(func() { c.keepStock(ctx) })
+	ahead.Go(func() { c.stock.Run(ctx) })
 	tick := time.NewTicker(dayCheck)
 	defer tick.Stop()
 	for {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/custody/stock"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/seal"
@@ -38,10 +39,10 @@ func (c *Custodian) NewFile(ctx context.Context, account *catalog.Account, keep 
 			return nil, fault.Wrap(fault.Internal, "custody: new file", err)
 		}
 	}
-	name := shelfName{account.ID, keep}
+	name := stock.Name{Account: account.ID, Keep: keep}
 	for {
-		f := c.stock.take(name, c.now())
-		if f == nil {
+		f, ok := c.stock.Take(name)
+		if !ok {
 			return c.draw(ctx, name)
 		}
 		if !keep || f.lock.same(now) {
@@ -51,13 +52,13 @@ func (c *Custodian) NewFile(ctx context.Context, account *catalog.Account, keep 
 	}
 }
 
-func (c *Custodian) draw(ctx context.Context, of shelfName) (*Fresh, error) {
+func (c *Custodian) draw(ctx context.Context, of stock.Name) (*Fresh, error) {
 	const op = "custody: new file"
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	f := &Fresh{ID: id, binding: seal.Binding{File: id, Account: of.account}, custodian: c}
+	f := &Fresh{ID: id, binding: seal.Binding{File: id, Account: of.Account}, custodian: c}
 	if f.ingest, err = c.ingestKey(); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
@@ -65,8 +66,8 @@ func (c *Custodian) draw(ctx context.Context, of shelfName) (*Fresh, error) {
 	defer a.Wipe()
 	defer b.Wipe()
 	h := seal.Header{Binding: f.binding}
-	if of.keep {
-		if f.lock, err = c.lockOf(ctx, of.account); err != nil {
+	if of.Keep {
+		if f.lock, err = c.lockOf(ctx, of.Account); err != nil {
 			return nil, fault.Wrap(fault.Internal, op, err)
 		}
 		if h.Wraps, err = f.lock.wraps(a, b, f.binding); err != nil {
@@ -80,6 +81,8 @@ func (c *Custodian) draw(ctx context.Context, of shelfName) (*Fresh, error) {
 	}
 	return f, nil
 }
+
+func (f *Fresh) wipe() { f.Key.Wipe() }
 
 // Grant returns the grant of the file for its row. It is called inside the
 // transaction that inserts the row: the day's change looks for grants to wrap
