@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -10,6 +11,7 @@ import (
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/inbox"
 	"sealgate/internal/transfer/vpath"
 )
 
@@ -161,4 +163,21 @@ func (a *Arrival) Declare(ctx context.Context, size int64) error {
 func (a *Arrival) Drop(cause error) {
 	_ = a.fail(errDropped)
 	a.Abort(cause)
+}
+
+// Named reports whether the account was sent a file of the name in spec that it
+// still has.
+func (in *Intake) Named(ctx context.Context, spec Spec) (bool, error) {
+	rec, err := in.keys.Records(ctx, spec.Account)
+	if err != nil {
+		return false, err
+	}
+	var files []*catalog.File
+	err = in.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+		files, err = tx.Files(catalog.FileFilter{Account: spec.Account, NameMAC: inbox.MAC(rec, spec.Path.Base()), Direction: catalog.In})
+		return err
+	})
+	return slices.ContainsFunc(files, func(f *catalog.File) bool {
+		return f.State != catalog.Arriving && f.State != catalog.Erased
+	}), err
 }

@@ -184,7 +184,7 @@ func (l *Look) Begin(ctx context.Context) (*Arrival, error) {
 		State: catalog.Arriving, Source: spec.Source, Node: in.node,
 		Times: catalog.Times{BeganAt: in.now()}, Body: catalog.Body{Kind: catalog.NoBody},
 		Content: catalog.Content{Size: spec.Size},
-		Keep: keep,
+		Keep:    keep,
 	}
 	if err := in.nameFile(ctx, f, spec.Path.Base()); err != nil {
 		return nil, err
