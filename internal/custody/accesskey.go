@@ -50,7 +50,7 @@ func (c *Custodian) AccessKeys(ctx context.Context, account uuid.UUID) ([]Access
 	lent := c.lent(account)
 	list := make([]AccessKeyInfo, len(rows))
 	for i, row := range rows {
-		fp, err := parseFingerprint(row.Fingerprint)
+		fp, err := seal.ParseFingerprint(row.Fingerprint)
 		if err != nil {
 			return nil, fault.Wrap(fault.Damaged, op, err)
 		}
@@ -333,7 +333,7 @@ func (c *Custodian) EncryptedAccessKey(ctx context.Context, account, id uuid.UUI
 }
 
 func (c *Custodian) accessKey(account uuid.UUID, fingerprint string) (*keys.AccessKey, error) {
-	fp, err := parseFingerprint(fingerprint)
+	fp, err := seal.ParseFingerprint(fingerprint)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/killpoint"
+	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 )
 
@@ -58,7 +59,7 @@ func (c *Custodian) Certificates(ctx context.Context, account uuid.UUID) ([]Cert
 		if err != nil {
 			return nil, fault.Wrap(fault.Damaged, op, err)
 		}
-		fp, err := parseFingerprint(row.Fingerprint)
+		fp, err := seal.ParseFingerprint(row.Fingerprint)
 		if err != nil {
 			return nil, fault.Wrap(fault.Damaged, op, err)
 		}
@@ -299,7 +300,7 @@ func (c *Custodian) ExportCertificate(ctx context.Context, actor string, account
 	if !info.Here {
 		return nil, fault.New(fault.Denied, op, "the private key of this certificate is not at the gateway")
 	}
-	finger, err := parseFingerprint(info.Fingerprint)
+	finger, err := seal.ParseFingerprint(info.Fingerprint)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}

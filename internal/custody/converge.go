@@ -9,6 +9,7 @@ import (
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
+	"sealgate/internal/seal"
 	"sealgate/internal/statement"
 	"sealgate/internal/store/catalog"
 )
@@ -142,7 +143,7 @@ func (k keyring) living(t Target) bool {
 // key store was restored from a copy that an earlier removal did not reach.
 func (c *Custodian) destroyAgain(account uuid.UUID, have *keys.Account, ring keyring) error {
 	for _, row := range ring.certificates {
-		fp, err := parseFingerprint(row.Fingerprint)
+		fp, err := seal.ParseFingerprint(row.Fingerprint)
 		if err != nil {
 			return err
 		}
@@ -154,7 +155,7 @@ func (c *Custodian) destroyAgain(account uuid.UUID, have *keys.Account, ring key
 		}
 	}
 	for _, row := range ring.accessKeys {
-		fp, err := parseFingerprint(row.Fingerprint)
+		fp, err := seal.ParseFingerprint(row.Fingerprint)
 		if err != nil {
 			return err
 		}

@@ -47,6 +47,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/custody/ingest"
 	"sealgate/internal/custody/stock"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
@@ -55,22 +56,20 @@ import (
 
 // Custodian uses the keys. It is safe for concurrent use.
 type Custodian struct {
-	ks    *keys.Store
-	cat   *catalog.Catalog
-	node  string
-	now   func() time.Time
-	stock *stock.Stock[*Fresh]
+	ks     *keys.Store
+	cat    *catalog.Catalog
+	now    func() time.Time
+	ingest *ingest.Keeper
+	stock  *stock.Stock[*Fresh]
 
 	mu       sync.RWMutex // guards what follows
 	records  map[uuid.UUID]*Records
 	locks    map[uuid.UUID]*Lock
 	unlocked map[uuid.UUID]*unlocked
-	changes  int             // of accounts' keys that are under way: nothing is remembered then
-	epoch    int             // grows with each beginning and end of one
-	ingest   *keys.IngestKey // in use for new grants; nil before the first
+	changes  int // of accounts' keys that are under way: nothing is remembered then
+	epoch    int // grows with each beginning and end of one
 
-	keys  sync.Mutex               // held by the one act that changes an account's keys; before day and mu
-	day   sync.Mutex               // held by the one round that changes ingest keys
+	keys  sync.Mutex               // held by the one act that changes an account's keys; before mu
 	fault func(point string) error // tests: stops an act at a kill point
 }
 
@@ -78,12 +77,13 @@ type Custodian struct {
 // its ingest key.
 func New(ks *keys.Store, cat *catalog.Catalog, node string, now func() time.Time) *Custodian {
 	c := &Custodian{
-		ks: ks, cat: cat, node: node, now: now,
+		ks: ks, cat: cat, now: now,
 		records:  make(map[uuid.UUID]*Records),
 		locks:    make(map[uuid.UUID]*Lock),
 		unlocked: make(map[uuid.UUID]*unlocked),
 		fault:    func(string) error { return nil },
 	}
+	c.ingest = ingest.New(ks, cat, node, now, func(point string) error { return c.fault(point) })
 	c.stock = stock.New(c.draw, (*Fresh).wipe, now)
 	return c
 }

@@ -3,7 +3,6 @@ package custody
 import (
 	"context"
 	"crypto/hpke"
-	"encoding/hex"
 
 	"github.com/google/uuid"
 
@@ -59,7 +58,7 @@ func (c *Custodian) draw(ctx context.Context, of stock.Name) (*Fresh, error) {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	f := &Fresh{ID: id, binding: seal.Binding{File: id, Account: of.Account}, custodian: c}
-	if f.ingest, err = c.ingestKey(); err != nil {
+	if f.ingest, err = c.ingest.Current(); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	a, b := seal.NewShares()
@@ -88,7 +87,7 @@ func (f *Fresh) wipe() { f.Key.Wipe() }
 // transaction that inserts the row: the day's change looks for grants to wrap
 // anew in a transaction too, so it sees the row, or Grant sees the new key.
 func (f *Fresh) Grant() (catalog.Grant, error) {
-	current, err := f.custodian.ingestKey()
+	current, err := f.custodian.ingest.Current()
 	if err != nil {
 		return catalog.Grant{}, err
 	}
@@ -116,18 +115,10 @@ func (f *Fresh) LockID(tx *catalog.Tx) (int64, error) {
 // else by certificate and access key. Locked when neither can be had here.
 func (c *Custodian) FileKey(ctx context.Context, f *catalog.File, h seal.Header) (*seal.FileKey, error) {
 	const op = "custody: file key"
-	binding := seal.Binding{File: f.ID, Account: f.Account}
-	if err := h.Check(binding); err != nil {
+	if err := h.Check(seal.Binding{File: f.ID, Account: f.Account}); err != nil {
 		return nil, fault.Wrap(fault.Damaged, op, err)
 	}
-	k, grantErr := c.byGrant(f.Grant, binding)
-	if fault.Is(grantErr, fault.Locked) && f.Grant.Key != "" {
-		// The day may have changed since f was read.
-		var now catalog.Grant
-		if now, grantErr = c.grantNow(ctx, f.ID); grantErr == nil {
-			k, grantErr = c.byGrant(now, binding)
-		}
-	}
+	k, grantErr := c.ingest.Open(ctx, f)
 	if grantErr == nil {
 		return k, nil
 	}
@@ -139,43 +130,6 @@ func (c *Custodian) FileKey(ctx context.Context, f *catalog.File, h seal.Header)
 		err = grantErr // it is here and damaged: that is what has to be said
 	}
 	return nil, fault.Wrap(fault.Internal, op, err)
-}
-
-// grantNow reads a file's grant again; a file that is gone has none.
-func (c *Custodian) grantNow(ctx context.Context, file uuid.UUID) (catalog.Grant, error) {
-	var g catalog.Grant
-	err := c.cat.View(ctx, func(tx *catalog.Tx) error {
-		f, err := tx.File(file)
-		if fault.Is(err, fault.NotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		g = f.Grant
-		return nil
-	})
-	return g, err
-}
-
-// byGrant opens a grant. None, and one whose ingest key is gone, are Locked.
-func (c *Custodian) byGrant(g catalog.Grant, binding seal.Binding) (*seal.FileKey, error) {
-	const op = "custody: grant"
-	if g.Key == "" {
-		return nil, fault.New(fault.Locked, op, "the file has no grant")
-	}
-	fp, err := parseFingerprint(g.Key)
-	if err != nil {
-		return nil, err
-	}
-	k, err := c.ks.IngestKey(fp)
-	if fault.Is(err, fault.NotFound) {
-		return nil, fault.New(fault.Locked, op, "the ingest key of the file's grant is gone")
-	}
-	if err != nil {
-		return nil, err
-	}
-	return seal.OpenGrant(g.Data, k.Private, binding)
 }
 
 // byLock opens a kept file by certificate and access key.
@@ -223,12 +177,4 @@ func (c *Custodian) pair(account uuid.UUID, h seal.Header) (*keys.Certificate, h
 		return nil, nil, locked("access key")
 	}
 	return cert, access, nil
-}
-
-func parseFingerprint(text string) (seal.Fingerprint, error) {
-	b, err := hex.DecodeString(text)
-	if err != nil || len(b) != len(seal.Fingerprint{}) {
-		return seal.Fingerprint{}, fault.New(fault.Invalid, "custody: fingerprint", "%q is no fingerprint: 64 hexadecimal digits are expected", text)
-	}
-	return seal.Fingerprint(b), nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 )
 
@@ -136,7 +137,7 @@ func (c *Custodian) heldBy(row *catalog.Certificate) string {
 	if err != nil {
 		return catalog.KeysGateway
 	}
-	fp, err := parseFingerprint(row.Fingerprint)
+	fp, err := seal.ParseFingerprint(row.Fingerprint)
 	if k := have.Certificate(fp); err == nil && k != nil && k.Token != "" {
 		return tokenHeld
 	}

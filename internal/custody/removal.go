@@ -15,6 +15,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/killpoint"
+	"sealgate/internal/seal"
 	"sealgate/internal/statement"
 	"sealgate/internal/store/catalog"
 )
@@ -319,7 +320,7 @@ func (c *Custodian) carryOut(ctx context.Context, st *catalog.Statement) (keys.C
 	if err := c.fault("removal.destroyed"); err != nil {
 		return copied, err
 	}
-	if err := c.endGrants(ctx); err != nil {
+	if err := c.ingest.EndGrants(ctx); err != nil {
 		return copied, err
 	}
 	killpoint.At("removal.grants-ended")
@@ -352,7 +353,7 @@ func (c *Custodian) carryOut(ctx context.Context, st *catalog.Statement) (keys.C
 // the key store was lost, is as good as destroyed.
 func (c *Custodian) destroy(account uuid.UUID, kind, object string, at time.Time) (copied keys.Copy, err error) {
 	if kind == statement.KindCertificateRemoved {
-		fp, parseErr := parseFingerprint(object)
+		fp, parseErr := seal.ParseFingerprint(object)
 		if parseErr != nil {
 			return copied, parseErr
 		}

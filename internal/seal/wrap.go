@@ -18,6 +18,15 @@ type Fingerprint [32]byte
 // String returns the fingerprint in hex.
 func (f Fingerprint) String() string { return hex.EncodeToString(f[:]) }
 
+// ParseFingerprint reads what String has written; anything else is Invalid.
+func ParseFingerprint(text string) (Fingerprint, error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(Fingerprint{}) {
+		return Fingerprint{}, fault.New(fault.Invalid, "seal: fingerprint", "%q is no fingerprint: 64 hexadecimal digits are expected", text)
+	}
+	return Fingerprint(b), nil
+}
+
 // WrapKind says which share a wrap holds, and so which lock it belongs to.
 type WrapKind byte
 
