@@ -190,7 +190,7 @@ func (m *manual) write(name, text string) {
 // printed up to its ready line.
 func startGateway(t *testing.T, dir string) (*exec.Cmd, string) {
 	t.Helper()
-	cmd := exec.Command("gateway", "serve", "--sftp-listen", "127.0.0.1:0", "--metrics-listen", "off")
+	cmd := exec.Command("gateway", "serve", "--sftp-listen", "127.0.0.1:0", "--https-listen", "127.0.0.1:0", "--metrics-listen", "off")
 	cmd.Dir = dir
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

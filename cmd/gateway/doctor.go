@@ -67,6 +67,7 @@ func (a *app) doctor(ctx context.Context, file string) error {
 		return err
 	}
 	list := checkSettings(cfg)
+	list = append(list, a.checkHTTPS(cfg)...)
 	list = append(list, a.checkClock(), checkCPU())
 	list = append(list, checkDir(cfg)...)
 	if _, err := os.Stat(cfg.Data); err == nil {
@@ -213,9 +214,15 @@ func (a *app) checkGateway(ctx context.Context, cfg *config.Config) []finding {
 		return append(list, finding{"data", failed, "there is no gateway in " + cfg.Data, "gateway init"})
 	}
 	list = append(list, a.checkStores(ctx, cfg)...)
-	list = append(list, checkListen("sftp.listen", cfg.SFTP.Listen))
-	if cfg.Metrics.Listen != "" {
-		list = append(list, checkListen("metrics.listen", cfg.Metrics.Listen))
+	for _, l := range [][2]string{
+		{"sftp.listen", cfg.SFTP.Listen},
+		{"https.listen", cfg.HTTPS.Listen},
+		{"http.listen", cfg.HTTP.Listen},
+		{"metrics.listen", cfg.Metrics.Listen},
+	} {
+		if l[1] != "" {
+			list = append(list, checkListen(l[0], l[1]))
+		}
 	}
 	return list
 }

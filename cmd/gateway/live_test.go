@@ -28,7 +28,7 @@ type running struct {
 
 // serve [FILE] starts a gateway on $SEALGATE_DATA, with the file as its standard
 // input, and waits for its ready line. What it printed is in the file serve.out;
-// $SFTP is its address.
+// $SFTP is its address, $HTTPS that of its HTTPS door.
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	program := ""
 	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
@@ -37,7 +37,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 			break
 		}
 	}
-	cmd := exec.Command(program, "serve", "--sftp-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
+	cmd := exec.Command(program, "serve", "--sftp-listen", "127.0.0.1:0", "--https-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
 	cmd.Dir = ts.MkAbs(".")
 	for _, name := range []string{"SEALGATE_DATA", "SEALGATE_KEYS_MASTER", "SEALGATE_KEYS_EXPORT", "CREDENTIALS_DIRECTORY", "SOFTHSM2_CONF", "XDG_RUNTIME_DIR", "PATH", "HOME"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
@@ -72,6 +72,9 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 		for line := range strings.Lines(text) {
 			if addr, ok := strings.CutPrefix(line, "listening sftp "); ok {
 				ts.Setenv("SFTP", strings.TrimSpace(addr))
+			}
+			if addr, ok := strings.CutPrefix(line, "listening https "); ok {
+				ts.Setenv("HTTPS", strings.TrimSpace(addr))
 			}
 		}
 	case err := <-r.done:

@@ -24,7 +24,7 @@ import (
 )
 
 func (a *app) serveCommand() *cobra.Command {
-	var file, sftpListen, metricsListen string
+	var file, sftpListen, httpsListen, metricsListen string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the gateway",
@@ -35,7 +35,7 @@ func (a *app) serveCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			flags := map[string]string{}
-			for name, value := range map[string]string{"sftp.listen": sftpListen, "metrics.listen": metricsListen} {
+			for name, value := range map[string]string{"sftp.listen": sftpListen, "https.listen": httpsListen, "metrics.listen": metricsListen} {
 				if value != "" {
 					flags[name] = value
 				}
@@ -49,6 +49,7 @@ func (a *app) serveCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&file, "config", "", "configuration file (else DIR/gateway.yaml)")
 	cmd.Flags().StringVar(&sftpListen, "sftp-listen", "", "address of the SFTP server (default 127.0.0.1:2022)")
+	cmd.Flags().StringVar(&httpsListen, "https-listen", "", "address of the API and uploads (default 127.0.0.1:8443; \"off\" for none)")
 	cmd.Flags().StringVar(&metricsListen, "metrics-listen", "", "address of metrics and profiling (default 127.0.0.1:9464; \"off\" for none)")
 	return cmd
 }
@@ -92,6 +93,10 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return fault.Wrap(fault.Internal, "serve", err)
 	}
 	levels(counts, s.catalog)
+	web, err := a.webDoor(s, log, counts, nil, nil)
+	if err != nil {
+		return err
+	}
 
 	ls, err := a.listen(cfg)
 	if err != nil {
@@ -105,10 +110,11 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 			return serveControl(ctx, ls.control, control.Handler(api.ControlSocket), log)
 		}},
 	}
+	front = append(front, web.parts(ls)...)
 	if ls.metrics != nil {
 		behind = append(behind, part{"metrics", func(ctx context.Context) error { return counts.Serve(ctx, ls.metrics) }})
 	}
-	return runAll(ctx, log, front, behind, func() error { return a.announce(s.keys, ls) })
+	return runAll(ctx, log, front, behind, func() error { return a.announce(s.keys, ls, web) })
 }
 
 // part is one of the gateway's long-running parts: Run returns when its context
@@ -169,7 +175,7 @@ func (s *stores) watch(ctx context.Context) error {
 
 // listeners are the gateway's open addresses.
 type listeners struct {
-	sftp, metrics, control net.Listener
+	sftp, https, http, metrics, control net.Listener
 }
 
 func (a *app) listen(cfg *config.Config) (_ *listeners, err error) {
@@ -182,8 +188,18 @@ func (a *app) listen(cfg *config.Config) (_ *listeners, err error) {
 	if ls.sftp, err = listenTCP("sftp.listen", cfg.SFTP.Listen); err != nil {
 		return nil, err
 	}
-	if cfg.Metrics.Listen != "" {
-		if ls.metrics, err = listenTCP("metrics.listen", cfg.Metrics.Listen); err != nil {
+	for _, door := range []struct {
+		listener      *net.Listener
+		setting, addr string
+	}{
+		{&ls.https, "https.listen", cfg.HTTPS.Listen},
+		{&ls.http, "http.listen", cfg.HTTP.Listen},
+		{&ls.metrics, "metrics.listen", cfg.Metrics.Listen},
+	} {
+		if door.addr == "" {
+			continue
+		}
+		if *door.listener, err = listenTCP(door.setting, door.addr); err != nil {
 			return nil, err
 		}
 	}
@@ -200,18 +216,24 @@ func listenTCP(setting, addr string) (net.Listener, error) {
 }
 
 func (ls *listeners) close() {
-	for _, l := range []net.Listener{ls.sftp, ls.metrics, ls.control} {
+	for _, l := range []net.Listener{ls.sftp, ls.https, ls.http, ls.metrics, ls.control} {
 		if l != nil {
 			_ = l.Close() // closed by its part already when all went well
 		}
 	}
 }
 
-// announce prints what scripts wait for: every address, the host keys, ready.
-func (a *app) announce(store *keys.Store, ls *listeners) error {
-	lines := []string{"listening sftp " + ls.sftp.Addr().String()}
-	if ls.metrics != nil {
-		lines = append(lines, "listening metrics "+ls.metrics.Addr().String())
+// announce prints what scripts wait for: every address, the keys by which clients
+// know the doors, ready.
+func (a *app) announce(store *keys.Store, ls *listeners, web *web) error {
+	var lines []string
+	for _, door := range []struct {
+		name string
+		net.Listener
+	}{{"sftp", ls.sftp}, {"https", ls.https}, {"http", ls.http}, {"metrics", ls.metrics}} {
+		if door.Listener != nil {
+			lines = append(lines, "listening "+door.name+" "+door.Addr().String())
+		}
 	}
 	for _, key := range store.HostKeys() {
 		public, err := ssh.NewPublicKey(key.Public())
@@ -219,6 +241,9 @@ func (a *app) announce(store *keys.Store, ls *listeners) error {
 			return fault.Wrap(fault.Internal, "serve: host key", err)
 		}
 		lines = append(lines, fmt.Sprintf("hostkey %s %s", ssh.FingerprintSHA256(public), public.Type()))
+	}
+	if web != nil {
+		lines = append(lines, "certificate "+web.fingerprint)
 	}
 	for _, line := range append(lines, "ready") {
 		if _, err := fmt.Fprintln(a.Out, line); err != nil {

@@ -198,7 +198,7 @@ func (g *gateway) launch() *process {
 	log, err := os.OpenFile(g.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	g.check(err)
 	defer log.Close()
-	cmd := exec.Command(g.program(), "serve", "--data", g.dir, "--sftp-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
+	cmd := exec.Command(g.program(), "serve", "--data", g.dir, "--sftp-listen", "127.0.0.1:0", "--https-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
 	cmd.Env = append(os.Environ(), g.env...)
 	cmd.Stderr = log
 	cmd.SysProcAttr = dieWithTest()

@@ -123,7 +123,7 @@ func TestCampaignTwoGateways(t *testing.T) {
 	g.account("keeper", "keep")
 	g.login("keeper", "one")
 	for range 3 {
-		_, errs, code := g.run("serve", "--sftp-listen", "127.0.0.1:0", "--metrics-listen", "off")
+		_, errs, code := g.run("serve", "--sftp-listen", "127.0.0.1:0", "--https-listen", "127.0.0.1:0", "--metrics-listen", "off")
 		if code == 0 || !strings.Contains(errs, "another gateway") || !strings.Contains(errs, g.dir) {
 			t.Fatalf("the second gateway: exit code %d, %q", code, errs)
 		}

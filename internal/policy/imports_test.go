@@ -42,7 +42,8 @@ var arrows = []struct {
 	{"internal/custody/records", "keys seal store/catalog fault"},
 	{"internal/custody/stock", ""},
 	{"internal/custody/ingest", "keys seal store/catalog audit killpoint fault"},
-	{"internal/custody/...", "custody custody/records custody/stock custody/ingest keys keys/keyfile seal store/catalog statement audit durable killpoint fault"},
+	{"internal/custody/keyring", "store/catalog fault"},
+	{"internal/custody/...", "custody custody/keyring custody/records custody/stock custody/ingest keys keys/keyfile seal store/catalog statement audit durable killpoint fault"},
 	{"internal/fileobject", "custody store/catalog payment fault"},
 	{"internal/account/...", "account/signin custody keys keys/keyfile seal store/catalog audit fault logging metrics"},
 	{"internal/work", "store/catalog fault"},
@@ -65,9 +66,10 @@ var arrows = []struct {
 	{"internal/transfer/sftpd/packets/...", "fault"},
 	{"internal/transfer/sftpd/...", "transfer/sftpd/packets transfer/vpath transfer/intake transfer/outbox account store/catalog fault logging metrics"},
 	{"internal/portal", "payment fault"},
+	{"internal/portal/httpd/...", "portal fault logging metrics"},
 	{"internal/transfer/upload/...", "portal transfer/vpath transfer/intake account seal store/catalog fault logging"},
 	{"internal/portal/client/...", "portal fault"},
-	{"internal/portal/health", "portal account custody keys statement store/catalog audit fault"},
+	{"internal/portal/health", "portal account custody custody/keyring keys statement store/catalog audit fault"},
 	{"internal/portal/api/...", "portal/health statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account custody keys keys/keyfile store/catalog store/accountdb audit payment fault logging"},
 
 	// The command line.

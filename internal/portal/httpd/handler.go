@@ -176,8 +176,7 @@ func nobody(w http.ResponseWriter, r *http.Request) {
 func refuse(w http.ResponseWriter, r *http.Request, status int, detail string) {
 	p := portal.ProblemFor(status, detail)
 	if status == http.StatusUnauthorized {
-		p = portal.ProblemFor(http.StatusForbidden, detail)
-		p.Status = status
+		p.Type, p.Title = portal.ProblemType+"sign-in", "sign-in"
 	}
 	p.Request = logging.Request(r.Context())
 	w.Header().Set("Content-Type", p.ContentType(""))

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"log/slog"
+	"net/http"
+	"net/url"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"sealgate/internal/config"
+	"sealgate/internal/fault"
+	"sealgate/internal/keys"
+	"sealgate/internal/metrics"
+	"sealgate/internal/portal/httpd"
+	"sealgate/internal/portal/httpd/certs"
+	"sealgate/internal/statement"
+	"sealgate/internal/store/catalog"
+)
+
+// web is the HTTPS door, and the plain one that leads to it.
+type web struct {
+	server      *httpd.Server
+	redirects   httpd.Redirects
+	fingerprint string // of the certificate that clients are shown now
+}
+
+// webDoor builds the HTTPS door; nil when there is to be none. handler answers below
+// /api/v1/ (nil lets nobody in); streams are its requests with bodies of any size.
+func (a *app) webDoor(s *stores, log *slog.Logger, counts *metrics.Set, handler http.Handler, streams []string) (*web, error) {
+	if s.cfg.HTTPS.Listen == "" {
+		return nil, nil
+	}
+	host := hostOf(s.cfg.HTTPS.URL)
+	source, err := a.certificates(s.cfg, s.keys, host, log)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := source.Certificate(nil)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := identityOf(s.keys)
+	if err != nil {
+		return nil, err
+	}
+	return &web{
+		server: httpd.New(httpd.Options{
+			Certificates: source, Host: host, API: handler, Streams: streams, Ready: a.readyFor(s), Identity: identity,
+			Now: a.Now, Log: log, Metrics: counts,
+		}),
+		redirects:   httpd.Redirects{To: s.cfg.HTTPS.URL, Log: log},
+		fingerprint: certs.Fingerprint(shown),
+	}, nil
+}
+
+// parts are the listening ones.
+func (w *web) parts(ls *listeners) []part {
+	var list []part
+	if w != nil {
+		list = append(list, part{"https", func(ctx context.Context) error { return w.server.Run(ctx, ls.https) }})
+		if ls.http != nil {
+			list = append(list, part{"http", func(ctx context.Context) error { return w.redirects.Run(ctx, ls.http) }})
+		}
+	}
+	return list
+}
+
+// certificates is where the certificate comes from: files, or the gateway itself.
+func (a *app) certificates(cfg *config.Config, store *keys.Store, host string, log *slog.Logger) (httpd.Certificates, error) {
+	if cfg.HTTPS.Certificate != "" {
+		return certs.OpenFiles(cfg.HTTPS.Certificate, cfg.HTTPS.CertificateKey, a.Now, log)
+	}
+	return certs.OpenOwn(store, host, a.Now, log)
+}
+
+// hostOf is the host of https.url, which config has checked.
+func hostOf(site string) string {
+	u, err := url.Parse(site)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+func identityOf(store *keys.Store) (httpd.Identity, error) {
+	public := store.Identity().Public().(ed25519.PublicKey)
+	key, err := note.NewEd25519VerifierKey("sealgate", public)
+	if err != nil {
+		return httpd.Identity{}, fault.Wrap(fault.Internal, "serve: identity", err)
+	}
+	return httpd.Identity{Fingerprint: statement.Fingerprint(public), Key: key, Version: version}, nil
+}
+
+const probedSetting = "probed"
+
+// readyFor tells whether a file could be taken in: the catalog can be written, and
+// there is a key of the day.
+func (a *app) readyFor(s *stores) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if len(s.keys.IngestKeys()) == 0 {
+			return fault.New(fault.Locked, "ready", "there is no key of the day")
+		}
+		return s.catalog.Update(ctx, func(tx *catalog.Tx) error {
+			return tx.SetSetting(probedSetting, a.Now().UTC().Format("2006-01-02T15:04:05Z"))
+		})
+	}
+}
+
+// checkHTTPS looks at the certificate that clients of the HTTPS door are shown.
+func (a *app) checkHTTPS(cfg *config.Config) []finding {
+	const name = "certificate"
+	if cfg.HTTPS.Listen == "" {
+		return nil
+	}
+	host := hostOf(cfg.HTTPS.URL)
+	if cfg.HTTPS.Certificate == "" {
+		found, do := "the gateway signs its own for the HTTPS door; serve prints its fingerprint for clients", ""
+		status := fine
+		if host != "" {
+			status, do = warning, "browsers warn of it: name one that "+host+" was given (https.certificate, https.certificate-key)"
+		}
+		return []finding{{name, status, found, do}}
+	}
+	files, err := certs.OpenFiles(cfg.HTTPS.Certificate, cfg.HTTPS.CertificateKey, a.Now, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return []finding{{name, failed, fault.Message(err), "put a certificate and its key there"}}
+	}
+	c, err := files.Certificate(nil)
+	if err != nil {
+		return []finding{{name, failed, fault.Message(err), "put a certificate and its key there"}}
+	}
+	var list []finding
+	for _, doubt := range certs.Doubts(c.Leaf, host, a.Now()) {
+		list = append(list, finding{name, warning, cfg.HTTPS.Certificate + ": " + doubt, "put a new certificate there; the gateway takes it up by itself"})
+	}
+	if list == nil {
+		list = append(list, finding{name, fine, cfg.HTTPS.Certificate + " is good until " + c.Leaf.NotAfter.UTC().Format("2006-01-02"), ""})
+	}
+	return list
+}
