@@ -92,7 +92,7 @@ func (a *API) exportAccessKey(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.mayExport(); err != nil {
+	if err := a.mayExport(ctx); err != nil {
 		return nil, err
 	}
 	id := uuid.Nil

@@ -110,6 +110,7 @@ func New(s Services) *API {
 	a.accounts()
 	a.logins()
 	a.operators()
+	a.tokens()
 	a.files()
 	a.contents()
 	a.payments()

@@ -47,6 +47,7 @@ func (l *limiter) take(name string) (wait time.Duration) {
 	now := l.now()
 	b := l.level(name, now)
 	if b.left < 1 {
+		l.buckets[name] = b
 		return time.Duration((1 - b.left) * float64(l.every))
 	}
 	b.left--

@@ -40,15 +40,15 @@ func (a *API) listPayments(ctx context.Context, in *paymentQuery) (*out[accountd
 	if err != nil {
 		return nil, err
 	}
-	if err := a.allow(ctx, acct, "payments.searched", q.File); err != nil {
-		return nil, err
-	}
 	if q.File != uuid.Nil {
 		if f, err := a.file(ctx, in.File); err != nil {
 			return nil, err
 		} else if f.Account != acct.ID {
 			return nil, fault.New(fault.NotFound, "api: payments", "there is no file %s", q.File)
 		}
+	}
+	if err := a.allow(ctx, acct, "payments.searched", q.File); err != nil {
+		return nil, err
 	}
 	db, release, err := a.Databases.Account(ctx, acct.ID)
 	if err != nil {

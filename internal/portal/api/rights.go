@@ -60,6 +60,13 @@ var rights = map[string]right{
 	"reset-operator":  operate,
 	"remove-operator": operate,
 
+	"list-tokens":           manage,
+	"add-token":             manage,
+	"remove-token":          manage,
+	"list-operator-tokens":  operate,
+	"add-operator-token":    onMachine, // a token cannot make itself a longer life
+	"remove-operator-token": operate,
+
 	"list-files":    see,
 	"get-file":      see,
 	"wait-for-file": see,
