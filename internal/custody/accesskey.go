@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/audit"
+	"sealgate/internal/custody/keyring"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keyfile"
@@ -73,7 +74,7 @@ func (c *Custodian) FindAccessKey(ctx context.Context, account uuid.UUID, text s
 	}
 	text = strings.ToLower(text)
 	var found []uuid.UUID
-	for _, row := range ring.accessKeys {
+	for _, row := range ring.AccessKeys {
 		named := len(text) >= minNamed && (strings.HasPrefix(row.ID.String(), text) || strings.HasPrefix(row.Fingerprint, text))
 		if named || text != "" && row.Period == text && row.RemovedAt.IsZero() {
 			found = append(found, row.ID)
@@ -87,14 +88,14 @@ var aYear = regexp.MustCompile(`^[0-9]{4}$`)
 // yearsAhead is how far ahead an access key can be brought.
 const yearsAhead = 10
 
-// period returns the period that a new access key of the account is for.
-func (k keyring) period(wanted string, now time.Time) (string, error) {
+// periodOf returns the period that a new access key of the account is for.
+func periodOf(r keyring.Ring, wanted string, now time.Time) (string, error) {
 	const op = "custody: add access key"
-	year := yearOf(now)
+	year := keyring.Year(now)
 	switch {
-	case k.account.KeyPeriod != catalog.PeriodYear && wanted == "":
+	case r.Account.KeyPeriod != catalog.PeriodYear && wanted == "":
 		return "", nil
-	case k.account.KeyPeriod != catalog.PeriodYear:
+	case r.Account.KeyPeriod != catalog.PeriodYear:
 		return "", fault.New(fault.Invalid, op, "the account's access keys are for all times; let it have one for each year first (key period: year)")
 	case wanted == "":
 		return year, nil
@@ -113,11 +114,11 @@ func (c *Custodian) AddAccessKey(ctx context.Context, actor string, account uuid
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	period, err := ring.period(n.Period, c.now())
+	period, err := periodOf(ring, n.Period, c.now())
 	if err != nil {
 		return nil, err
 	}
-	if err := ring.takes(n, period); err != nil {
+	if err := takes(ring, n, period); err != nil {
 		return nil, err
 	}
 	k, held, err := n.key()
@@ -156,16 +157,16 @@ func (c *Custodian) AddAccessKey(ctx context.Context, actor string, account uuid
 }
 
 // takes says why a key cannot be added, if it cannot.
-func (k keyring) takes(n NewKey, period string) error {
+func takes(r keyring.Ring, n NewKey, period string) error {
 	const op = "custody: add access key"
-	if k.account.State != catalog.AccountOpen {
+	if r.Account.State != catalog.AccountOpen {
 		return fault.New(fault.Locked, op, "the account is closed")
 	}
-	if n.Public == nil && n.Encrypted == nil && k.account.Keys == catalog.KeysCustomer {
+	if n.Public == nil && n.Encrypted == nil && r.Account.Keys == catalog.KeysCustomer {
 		return fault.New(fault.Invalid, op, "this account's access keys are the customer's: the gateway makes none; bring a public half")
 	}
 	living := 0
-	for _, row := range k.accessKeys {
+	for _, row := range r.AccessKeys {
 		if row.RemovedAt.IsZero() && row.Period == period {
 			living++
 		}

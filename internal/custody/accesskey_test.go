@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/custody"
+	"sealgate/internal/custody/keyring"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/seal"
@@ -500,7 +501,7 @@ func TestWarningsOfAccountsThatStandStill(t *testing.T) {
 		}
 		got[warning.Name] += warning.Code
 	}
-	want := map[string]string{"waits": custody.WarnNoAccessKey, "closed": custody.WarnClosed, "going": custody.WarnRemoval}
+	want := map[string]string{"waits": keyring.WarnNoAccessKey, "closed": keyring.WarnClosed, "going": keyring.WarnRemoval}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%v, want %v", got, want)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/custody/keyring"
 	"sealgate/internal/custody/records"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
@@ -54,7 +55,7 @@ func (c *Custodian) NewAccountKeys(_ context.Context, n NewAccount) (*AccountKey
 	if access != nil {
 		period := n.Access.Period
 		if n.KeyPeriod == catalog.PeriodYear && period == "" {
-			period = yearOf(now)
+			period = keyring.Year(now)
 		}
 		k.accessKey = accessKeyRow(n.ID, access, held, period, now)
 	}

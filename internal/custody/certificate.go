@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/audit"
+	"sealgate/internal/custody/keyring"
 	"sealgate/internal/custody/records"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
@@ -116,7 +117,7 @@ func (c *Custodian) FindCertificate(ctx context.Context, account uuid.UUID, text
 	}
 	text = strings.ToLower(text)
 	var found []string
-	for _, row := range ring.certificates {
+	for _, row := range ring.Certificates {
 		if len(text) >= minNamed && strings.HasPrefix(row.Fingerprint, text) {
 			found = append(found, row.Fingerprint)
 		}
@@ -144,7 +145,7 @@ func (c *Custodian) RenewCertificate(ctx context.Context, actor string, account 
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	cert, err := keys.NewCertificate(ring.account.Name, c.now())
+	cert, err := keys.NewCertificate(ring.Account.Name, c.now())
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
@@ -185,11 +186,11 @@ func (c *Custodian) install(ctx context.Context, actor string, account uuid.UUID
 	}
 	row := certificateRow(account, cert, c.now())
 	err = c.cat.Update(ctx, func(tx *catalog.Tx) error {
-		now, err := readKeyring(tx, account)
+		now, err := keyring.Read(tx, account)
 		if err != nil {
 			return err
 		}
-		if now.account.State != ring.account.State {
+		if now.Account.State != ring.Account.State {
 			return fault.New(fault.TryLater, op, "the account was opened or closed in this moment; try again")
 		}
 		return installed(tx, now, row, wrapped, actor, action, also)
@@ -208,8 +209,8 @@ func (c *Custodian) install(ctx context.Context, actor string, account uuid.UUID
 }
 
 // installed writes what install has made.
-func installed(tx *catalog.Tx, ring keyring, row *catalog.Certificate, wrapped *catalog.RecordKey, actor, action string, also bool) error {
-	for _, old := range ring.certificates {
+func installed(tx *catalog.Tx, ring keyring.Ring, row *catalog.Certificate, wrapped *catalog.RecordKey, actor, action string, also bool) error {
+	for _, old := range ring.Certificates {
 		if old.Current && !also {
 			old.Current = false
 			if err := tx.SaveCertificate(old); err != nil {
@@ -224,9 +225,9 @@ func installed(tx *catalog.Tx, ring keyring, row *catalog.Certificate, wrapped *
 		return err
 	}
 	detail := map[string]string{"also": strconv.FormatBool(also)}
-	if ring.account.State != catalog.AccountOpen {
-		ring.account.State = catalog.AccountOpen
-		if err := tx.SaveAccount(ring.account); err != nil {
+	if ring.Account.State != catalog.AccountOpen {
+		ring.Account.State = catalog.AccountOpen
+		if err := tx.SaveAccount(ring.Account); err != nil {
 			return err
 		}
 		detail["account"] = "reopened"
@@ -237,10 +238,10 @@ func installed(tx *catalog.Tx, ring keyring, row *catalog.Certificate, wrapped *
 // recordsFor returns the record key that is to be wrapped for a new
 // certificate: the account's own, or a fresh one when it went with the last
 // certificate.
-func (c *Custodian) recordsFor(ctx context.Context, ring keyring, cert *keys.Certificate) (*Records, error) {
+func (c *Custodian) recordsFor(ctx context.Context, ring keyring.Ring, cert *keys.Certificate) (*Records, error) {
 	const op = "custody: install certificate"
 	living, current := 0, 0
-	for _, row := range ring.certificates {
+	for _, row := range ring.Certificates {
 		switch {
 		case row.Fingerprint == cert.Fingerprint.String() && row.RemovedAt.IsZero():
 			return nil, fault.New(fault.Exists, op, "the account has a certificate with this key already")
@@ -256,8 +257,8 @@ func (c *Custodian) recordsFor(ctx context.Context, ring keyring, cert *keys.Cer
 	switch {
 	case current >= maxSealing:
 		return nil, fault.New(fault.TooLarge, op, "at most %d certificates can be in use at a time", maxSealing)
-	case ring.account.State == catalog.AccountOpen:
-		return c.Records(ctx, ring.account.ID)
+	case ring.Account.State == catalog.AccountOpen:
+		return c.Records(ctx, ring.Account.ID)
 	case living > 0:
 		return nil, fault.New(fault.Locked, op, "the account was closed by an operator; a certificate does not open it again")
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/audit"
+	"sealgate/internal/custody/keyring"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/seal"
@@ -55,7 +56,7 @@ func (c *Custodian) keepOpen(ctx context.Context, account uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	for _, row := range ring.certificates {
+	for _, row := range ring.Certificates {
 		if row.RemovedAt.IsZero() {
 			return nil
 		}
@@ -113,7 +114,7 @@ func (c *Custodian) agree(ctx context.Context, account uuid.UUID) error {
 		} else {
 			t.AccessKey = gone.ID
 		}
-		if !ring.living(t) {
+		if !living(ring, t) {
 			continue
 		}
 		slog.WarnContext(ctx, "the catalog is older than the key store: a key that it names was destroyed since", "account", account, "key", gone.Fingerprint)
@@ -125,13 +126,13 @@ func (c *Custodian) agree(ctx context.Context, account uuid.UUID) error {
 }
 
 // living reports whether a key is on record and not removed.
-func (k keyring) living(t Target) bool {
-	for _, row := range k.certificates {
+func living(r keyring.Ring, t Target) bool {
+	for _, row := range r.Certificates {
 		if row.Fingerprint == t.Certificate {
 			return row.RemovedAt.IsZero()
 		}
 	}
-	for _, row := range k.accessKeys {
+	for _, row := range r.AccessKeys {
 		if row.ID == t.AccessKey {
 			return row.RemovedAt.IsZero()
 		}
@@ -141,8 +142,8 @@ func (k keyring) living(t Target) bool {
 
 // destroyAgain destroys keys that were removed and are here all the same: the
 // key store was restored from a copy that an earlier removal did not reach.
-func (c *Custodian) destroyAgain(account uuid.UUID, have *keys.Account, ring keyring) error {
-	for _, row := range ring.certificates {
+func (c *Custodian) destroyAgain(account uuid.UUID, have *keys.Account, ring keyring.Ring) error {
+	for _, row := range ring.Certificates {
 		fp, err := seal.ParseFingerprint(row.Fingerprint)
 		if err != nil {
 			return err
@@ -154,7 +155,7 @@ func (c *Custodian) destroyAgain(account uuid.UUID, have *keys.Account, ring key
 			return err
 		}
 	}
-	for _, row := range ring.accessKeys {
+	for _, row := range ring.AccessKeys {
 		fp, err := seal.ParseFingerprint(row.Fingerprint)
 		if err != nil {
 			return err

@@ -5,13 +5,12 @@ import (
 	"crypto/hpke"
 	"crypto/x509"
 	"slices"
-	"strconv"
 	"sync/atomic"
-	"time"
 
 	"github.com/google/uuid"
 
 	"sealgate/internal/audit"
+	"sealgate/internal/custody/keyring"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/killpoint"
@@ -40,101 +39,12 @@ type Lock struct {
 	access       []string
 }
 
-// keyring is what the catalog knows about the keys of an account.
-type keyring struct {
-	account      *catalog.Account
-	certificates []*catalog.Certificate // newest first, as are the access keys
-	accessKeys   []*catalog.AccessKey
-}
-
-func readKeyring(tx *catalog.Tx, account uuid.UUID) (k keyring, err error) {
-	if k.account, err = tx.Account(account); err != nil {
-		return k, err
-	}
-	if k.certificates, err = tx.Certificates(account); err != nil {
-		return k, err
-	}
-	k.accessKeys, err = tx.AccessKeys(account)
-	return k, err
-}
-
-func (c *Custodian) keyring(ctx context.Context, account uuid.UUID) (k keyring, err error) {
+func (c *Custodian) keyring(ctx context.Context, account uuid.UUID) (r keyring.Ring, err error) {
 	err = c.cat.View(ctx, func(tx *catalog.Tx) error {
-		k, err = readKeyring(tx, account)
+		r, err = keyring.Read(tx, account)
 		return err
 	})
-	return k, err
-}
-
-func yearOf(t time.Time) string { return strconv.Itoa(t.UTC().Year()) }
-
-// sealing returns the keys that a file of this year is sealed for; none of one
-// kind when there is none. madeHere says that the year's access key is missing
-// and the gateway's to make.
-func (k keyring) sealing(year string) (certs []*catalog.Certificate, access []*catalog.AccessKey, madeHere bool) {
-	for _, cert := range k.certificates {
-		if cert.Current && cert.RemovedAt.IsZero() {
-			certs = append(certs, cert)
-		}
-	}
-	var usable []*catalog.AccessKey
-	for _, key := range k.accessKeys {
-		if key.Confirmed && key.RemovedAt.IsZero() {
-			usable = append(usable, key)
-		}
-	}
-	period := ""
-	if k.account.KeyPeriod == catalog.PeriodYear {
-		period = year
-	}
-	access = ofPeriod(usable, period)
-	held := func(key *catalog.AccessKey) bool { return key.Held == catalog.KeysGateway }
-	madeHere = period != "" && k.account.Keys == catalog.KeysGateway && !slices.ContainsFunc(access, held)
-	if len(access) == 0 {
-		access = ofPeriod(usable, newestBefore(usable, period))
-	}
-	stays := func(key *catalog.AccessKey) bool { return key.RemoveAt.IsZero() }
-	if slices.ContainsFunc(access, stays) {
-		access = slices.DeleteFunc(access, func(key *catalog.AccessKey) bool { return !stays(key) })
-	}
-	return certs, access, madeHere
-}
-
-func ofPeriod(all []*catalog.AccessKey, period string) (some []*catalog.AccessKey) {
-	for _, key := range all {
-		if key.Period == period {
-			some = append(some, key)
-		}
-	}
-	return some
-}
-
-// newestBefore returns the newest period that has keys and is not after the one
-// that has none; when that one is all times, simply the newest.
-func newestBefore(all []*catalog.AccessKey, period string) string {
-	newest := ""
-	for _, key := range all {
-		if period == "" || key.Period < period {
-			newest = max(newest, key.Period)
-		}
-	}
-	return newest
-}
-
-// notReady says why an account cannot be sealed for; nil when it can.
-func (k keyring) notReady(certs, access int) error {
-	const op = "custody: lock"
-	switch {
-	case k.account.State != catalog.AccountOpen:
-		return fault.New(fault.Locked, op, "the account is closed: nothing is accepted")
-	case certs == 0:
-		return fault.New(fault.Locked, op, "the account has no certificate to seal files for: nothing is accepted until one is installed")
-	case access > 0:
-		return nil
-	case k.account.Keys == catalog.KeysCustomer:
-		return fault.New(fault.Locked, op, "nothing is accepted until the customer has confirmed an access key (challenge, answer, confirm)")
-	}
-	return fault.New(fault.Locked, op, "the account has no access key to seal files for: nothing is accepted until one is added")
+	return r, err
 }
 
 // Ready reports, as a Locked fault that says it to people, why nothing can be
@@ -151,7 +61,7 @@ func (c *Custodian) CurrentLock(ctx context.Context, account uuid.UUID) (*Lock, 
 }
 
 func (c *Custodian) lockOf(ctx context.Context, account uuid.UUID) (*Lock, error) {
-	year := yearOf(c.now())
+	year := keyring.Year(c.now())
 	c.mu.RLock()
 	l, epoch := c.locks[account], c.epoch
 	c.mu.RUnlock()
@@ -184,17 +94,17 @@ func (c *Custodian) lockOf(ctx context.Context, account uuid.UUID) (*Lock, error
 func (c *Custodian) readLock(ctx context.Context, account uuid.UUID, year string) (l *Lock, madeHere bool, err error) {
 	l = &Lock{custodian: c, account: account, year: year}
 	err = c.cat.View(ctx, func(tx *catalog.Tx) error {
-		ring, err := readKeyring(tx, account)
+		ring, err := keyring.Read(tx, account)
 		if err != nil {
 			return err
 		}
 		var certs []*catalog.Certificate
 		var access []*catalog.AccessKey
-		certs, access, madeHere = ring.sealing(year)
-		if madeHere = madeHere && ring.notReady(len(certs), 1) == nil; madeHere {
+		certs, access, madeHere = ring.Sealing(year)
+		if madeHere = madeHere && ring.NotReady(len(certs), 1) == nil; madeHere {
 			return nil
 		}
-		if err := ring.notReady(len(certs), len(access)); err != nil {
+		if err := ring.NotReady(len(certs), len(access)); err != nil {
 			return err
 		}
 		if err := l.fill(certs, access); err != nil {
@@ -245,7 +155,7 @@ func (c *Custodian) makeYearKey(ctx context.Context, account uuid.UUID, year str
 	if err != nil {
 		return fault.Wrap(fault.Internal, op, err)
 	}
-	if _, _, madeHere := ring.sealing(year); !madeHere {
+	if _, _, madeHere := ring.Sealing(year); !madeHere {
 		return nil // somebody before us
 	}
 	k, err := keys.NewAccessKey()
@@ -328,15 +238,15 @@ func (l *Lock) ID(tx *catalog.Tx) (int64, error) {
 
 // stands looks for the keys of the lock on record.
 func (l *Lock) stands(tx *catalog.Tx) error {
-	ring, err := readKeyring(tx, l.account)
+	ring, err := keyring.Read(tx, l.account)
 	if err != nil {
 		return err
 	}
 	living := map[string]bool{}
-	for _, cert := range ring.certificates {
+	for _, cert := range ring.Certificates {
 		living[cert.Fingerprint] = cert.RemovedAt.IsZero()
 	}
-	for _, key := range ring.accessKeys {
+	for _, key := range ring.AccessKeys {
 		living[key.Fingerprint] = living[key.Fingerprint] || key.RemovedAt.IsZero()
 	}
 	for _, fp := range slices.Concat(l.certs, l.access) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/custody/keyring"
 	"sealgate/internal/fault"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
@@ -63,11 +64,11 @@ type atStake struct {
 // loss reads what the removal of a key would cost, in one transaction with it
 // or with nothing.
 func (c *Custodian) loss(tx *catalog.Tx, t Target) (*Loss, *atStake, error) {
-	ring, err := readKeyring(tx, t.Account)
+	ring, err := keyring.Read(tx, t.Account)
 	if err != nil {
 		return nil, nil, err
 	}
-	l := &Loss{Account: ring.account.Name}
+	l := &Loss{Account: ring.Account.Name}
 	if err := c.describe(l, ring, t); err != nil {
 		return nil, nil, err
 	}
@@ -84,16 +85,16 @@ func (c *Custodian) loss(tx *catalog.Tx, t Target) (*Loss, *atStake, error) {
 	for _, s := range sums {
 		under[s.Lock] = s
 	}
-	before, after := ring.opening(Target{}), ring.opening(t)
+	before, after := ring.Opening("", uuid.Nil), ring.Opening(t.Certificate, t.AccessKey)
 	for _, row := range locks {
-		if !names(row, l.Object, ring, t) || !before.lock(row) {
+		if !names(row, l.Object, ring, t) || !before.Lock(row) {
 			continue
 		}
 		s := under[row.ID]
 		switch {
-		case after.lock(row) && onlyOutside(row, after, l):
+		case after.Lock(row) && onlyOutside(row, after, l):
 			l.Outside += s.Files
-		case after.lock(row):
+		case after.Lock(row):
 			l.StillOpen += s.Files
 		default:
 			stake.locks[row.ID] = true
@@ -103,21 +104,21 @@ func (c *Custodian) loss(tx *catalog.Tx, t Target) (*Loss, *atStake, error) {
 	if err := l.unsettled(tx, t.Account, stake); err != nil {
 		return nil, nil, err
 	}
-	l.consequences(ring, t, yearOf(c.now()))
+	l.consequences(ring, t, keyring.Year(c.now()))
 	l.Sentence = l.sentence()
 	return l, stake, nil
 }
 
 // describe finds the key on record.
-func (c *Custodian) describe(l *Loss, ring keyring, t Target) error {
+func (c *Custodian) describe(l *Loss, ring keyring.Ring, t Target) error {
 	const op = "custody: remove"
 	removed := time.Time{}
-	for _, row := range ring.certificates {
+	for _, row := range ring.Certificates {
 		if row.Fingerprint == t.Certificate {
 			l.Object, l.Held, removed = row.Fingerprint, c.heldBy(row), row.RemovedAt
 		}
 	}
-	for _, row := range ring.accessKeys {
+	for _, row := range ring.AccessKeys {
 		if row.ID == t.AccessKey {
 			l.Object, l.Held, l.Period, removed = row.ID.String(), row.Held, row.Period, row.RemovedAt
 		}
@@ -145,11 +146,11 @@ func (c *Custodian) heldBy(row *catalog.Certificate) string {
 }
 
 // names reports whether a lock names the key that is to be removed.
-func names(row *catalog.Lock, object string, ring keyring, t Target) bool {
+func names(row *catalog.Lock, object string, ring keyring.Ring, t Target) bool {
 	fingerprints, wanted := row.Certificates, object
 	if t.Certificate == "" {
 		fingerprints = row.AccessKeys
-		for _, key := range ring.accessKeys {
+		for _, key := range ring.AccessKeys {
 			if key.ID == t.AccessKey {
 				wanted = key.Fingerprint
 			}
@@ -165,17 +166,11 @@ func names(row *catalog.Lock, object string, ring keyring, t Target) bool {
 
 // onlyOutside reports whether, of the lock's access keys that open, the removed
 // one that its customer holds is the last.
-func onlyOutside(row *catalog.Lock, after opening, l *Loss) bool {
+func onlyOutside(row *catalog.Lock, after keyring.Opening, l *Loss) bool {
 	if l.Held != catalog.KeysCustomer {
 		return false
 	}
-	n := 0
-	for _, fp := range row.AccessKeys {
-		if after.access[fp] {
-			n++
-		}
-	}
-	return n == 1
+	return after.AccessKeys(row) == 1
 }
 
 func (l *Loss) add(s catalog.Sealed) {
@@ -217,21 +212,21 @@ func (l *Loss) unsettled(tx *catalog.Tx, account uuid.UUID, stake *atStake) erro
 }
 
 // consequences tells what the account cannot do afterwards.
-func (l *Loss) consequences(ring keyring, t Target, year string) {
-	without := keyring{account: ring.account}
+func (l *Loss) consequences(ring keyring.Ring, t Target, year string) {
+	without := keyring.Ring{Account: ring.Account}
 	certificates := 0
-	for _, row := range ring.certificates {
+	for _, row := range ring.Certificates {
 		if row.RemovedAt.IsZero() && row.Fingerprint != t.Certificate {
 			certificates++
 		}
 	}
-	for _, row := range ring.accessKeys {
+	for _, row := range ring.AccessKeys {
 		if row.ID != t.AccessKey {
-			without.accessKeys = append(without.accessKeys, row)
+			without.AccessKeys = append(without.AccessKeys, row)
 		}
 	}
-	_, before, _ := ring.sealing(year)
-	_, access, madeHere := without.sealing(year)
+	_, before, _ := ring.Sealing(year)
+	_, access, madeHere := without.Sealing(year)
 	l.Closes = t.Certificate != "" && certificates == 0
 	l.Stops = t.Certificate == "" && len(before) > 0 && len(access) == 0 && !madeHere
 }

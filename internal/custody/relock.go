@@ -22,18 +22,18 @@ func (c *Custodian) LockFor(ctx context.Context, row *catalog.Lock) (*Lock, erro
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	if ring.account.KeyPeriod != catalog.PeriodYear {
+	if ring.Account.KeyPeriod != catalog.PeriodYear {
 		return now, nil
 	}
 	periods := map[string]bool{}
-	for _, key := range ring.accessKeys {
+	for _, key := range ring.AccessKeys {
 		if slices.Contains(row.AccessKeys, key.Fingerprint) {
 			periods[key.Period] = true
 		}
 	}
-	certs, _, _ := ring.sealing(now.year)
+	certs, _, _ := ring.Sealing(now.year)
 	var access []*catalog.AccessKey
-	for _, key := range ring.accessKeys {
+	for _, key := range ring.AccessKeys {
 		if periods[key.Period] && key.Confirmed && key.RemovedAt.IsZero() {
 			access = append(access, key)
 		}

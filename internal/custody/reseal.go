@@ -2,10 +2,10 @@ package custody
 
 import (
 	"context"
-	"slices"
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/custody/keyring"
 	"sealgate/internal/fault"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
@@ -59,40 +59,18 @@ func (c *Custodian) Reseal(_ context.Context, f *catalog.File, h seal.Header, l 
 func (c *Custodian) DeadLocks(ctx context.Context, account uuid.UUID) ([]int64, error) {
 	var dead []int64
 	err := c.cat.View(ctx, func(tx *catalog.Tx) error {
-		ring, err := readKeyring(tx, account)
+		ring, err := keyring.Read(tx, account)
 		if err != nil {
 			return err
 		}
 		rows, err := tx.Locks(account)
-		opens := ring.opening(Target{})
+		opens := ring.Opening("", uuid.Nil)
 		for _, row := range rows {
-			if !opens.lock(row) {
+			if !opens.Lock(row) {
 				dead = append(dead, row.ID)
 			}
 		}
 		return err
 	})
 	return dead, fault.Wrap(fault.Internal, "custody: dead locks", err)
-}
-
-// opening is the set of keys, by fingerprint, that open files somewhere.
-type opening struct{ certs, access map[string]bool }
-
-// opening returns the keys of an account that are there, or that the customer
-// has, without one that is to be removed.
-func (k keyring) opening(without Target) opening {
-	o := opening{map[string]bool{}, map[string]bool{}}
-	for _, cert := range k.certificates {
-		o.certs[cert.Fingerprint] = cert.RemovedAt.IsZero() && cert.Fingerprint != without.Certificate
-	}
-	for _, key := range k.accessKeys {
-		here := key.RemovedAt.IsZero() && key.ID != without.AccessKey
-		o.access[key.Fingerprint] = o.access[key.Fingerprint] || here || key.Held == catalog.KeysCustomer
-	}
-	return o
-}
-
-func (o opening) lock(row *catalog.Lock) bool {
-	return slices.ContainsFunc(row.Certificates, func(fp string) bool { return o.certs[fp] }) &&
-		slices.ContainsFunc(row.AccessKeys, func(fp string) bool { return o.access[fp] })
 }

@@ -17,6 +17,7 @@ import (
 	"sealgate/internal/account"
 	"sealgate/internal/audit"
 	"sealgate/internal/custody"
+	"sealgate/internal/custody/keyring"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/portal"
@@ -100,7 +101,7 @@ func Keys(ctx context.Context, accounts *account.Service, cus *custody.Custodian
 }
 
 // todo says what to do about a warning; nothing about what somebody wanted so.
-func todo(w custody.Warning) string {
+func todo(w keyring.Warning) string {
 	switch w.Code {
 	case "certificate-expires", "certificate-expired":
 		return "gateway certificate renew " + w.Name + ", or import a new one"
