@@ -68,7 +68,7 @@ func (c *Custodian) AccessKeys(ctx context.Context, account uuid.UUID) ([]Access
 // text, or the one of the year that text names.
 func (c *Custodian) FindAccessKey(ctx context.Context, account uuid.UUID, text string) (uuid.UUID, error) {
 	const op = "custody: find access key"
-	ring, err := c.keyring(ctx, account)
+	ring, err := keyring.Of(ctx, c.cat, account)
 	if err != nil {
 		return uuid.Nil, fault.Wrap(fault.Internal, op, err)
 	}
@@ -110,7 +110,7 @@ func periodOf(r keyring.Ring, wanted string, now time.Time) (string, error) {
 func (c *Custodian) AddAccessKey(ctx context.Context, actor string, account uuid.UUID, n NewKey) (*AccessKeyInfo, error) {
 	const op = "custody: add access key"
 	defer c.change(account)()
-	ring, err := c.keyring(ctx, account)
+	ring, err := keyring.Of(ctx, c.cat, account)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}

@@ -111,7 +111,7 @@ const minNamed = 6
 // FindCertificate returns the fingerprint that begins with text.
 func (c *Custodian) FindCertificate(ctx context.Context, account uuid.UUID, text string) (string, error) {
 	const op = "custody: find certificate"
-	ring, err := c.keyring(ctx, account)
+	ring, err := keyring.Of(ctx, c.cat, account)
 	if err != nil {
 		return "", fault.Wrap(fault.Internal, op, err)
 	}
@@ -141,7 +141,7 @@ func only[T any](op, what string, found []T) (none T, err error) {
 // of an account that is closed opens it again, with a new record key.
 func (c *Custodian) RenewCertificate(ctx context.Context, actor string, account uuid.UUID) (*CertificateInfo, error) {
 	const op = "custody: renew certificate"
-	ring, err := c.keyring(ctx, account)
+	ring, err := keyring.Of(ctx, c.cat, account)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
@@ -165,7 +165,7 @@ func (c *Custodian) ImportCertificate(ctx context.Context, actor string, account
 func (c *Custodian) install(ctx context.Context, actor string, account uuid.UUID, cert *keys.Certificate, action string, also bool) (*CertificateInfo, error) {
 	const op = "custody: install certificate"
 	defer c.change(account)()
-	ring, err := c.keyring(ctx, account)
+	ring, err := keyring.Of(ctx, c.cat, account)
 	if err != nil {
 		return nil, err
 	}

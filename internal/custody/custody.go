@@ -1,6 +1,12 @@
 // Package custody decides who can open what. It joins the key store with the
-// catalog: record keys for sealed columns, file keys with their wraps and
-// grants, and the ingest key that lives one day.
+// catalog: it adds keys, says what new files are sealed for, and opens what is on
+// record. Its rooms do one thing each:
+//
+//   - records: the record key, which seals the columns that tell something
+//   - keyring: the rules, which of an account's keys seal and which open
+//   - ingest: the ingest key, which lives one day and opens grants
+//   - removal: how keys end
+//   - stock: the keys of files to come, made ahead
 //
 // # Locks
 //
@@ -14,25 +20,15 @@
 //
 // A key that is added is durable in the key store before the catalog hears of
 // it: a key that only the key store knows opens nothing and is in nobody's way.
-// A key that is removed goes the other way round (removal.go): the intent is on
-// record, then the key is destroyed, then what the gateway declares about it is
-// signed. Converge finishes whatever a crash cut short. The key store remembers
-// what was destroyed, so that an older catalog that is restored does not bring
-// it back to life.
+// A key that is removed goes the other way round (removal): the intent is on
+// record, then the key is destroyed.
 //
 // Nothing outlives a removal in memory: locks, record keys and keys made ahead
 // are dropped with it, and a file whose header was made before is refused when
 // it is put on record after (Fresh.LockID). What was on record by then is
 // counted among what is lost. Its grant still opens it, to be indexed.
 //
-// # Days
-//
-// Grants are wrapped for the ingest key of the day. ChangeDay makes the day's
-// key, wraps every grant still needed for it, and destroys the older ones, in
-// this order; each step is durable before the next, so that a crash at any point
-// is made good by the next round. What the clock says decides only which key is
-// in use: no key is ever destroyed while a grant on record names it. A
-// certificate that expires is a reason to warn, never to stop: what expires by
+// A certificate that expires is a reason to warn, never to stop: what expires by
 // the clock is only what a person can make anew (a challenge, an unlocking).
 //
 // Not here: whether somebody may (account, portal), when a scheduled removal is
@@ -48,6 +44,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/custody/ingest"
+	"sealgate/internal/custody/removal"
 	"sealgate/internal/custody/stock"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
@@ -56,6 +53,8 @@ import (
 
 // Custodian uses the keys. It is safe for concurrent use.
 type Custodian struct {
+	*removal.Remover // ends keys: Preview, Remove, ScheduleRemoval, CancelRemoval, RemoveDue, Converge, Finish
+
 	ks     *keys.Store
 	cat    *catalog.Catalog
 	now    func() time.Time
@@ -83,7 +82,9 @@ func New(ks *keys.Store, cat *catalog.Catalog, node string, now func() time.Time
 		unlocked: make(map[uuid.UUID]*unlocked),
 		fault:    func(string) error { return nil },
 	}
-	c.ingest = ingest.New(ks, cat, node, now, func(point string) error { return c.fault(point) })
+	cut := func(point string) error { return c.fault(point) }
+	c.ingest = ingest.New(ks, cat, node, now, cut)
+	c.Remover = removal.New(removal.Parts{Keys: ks, Catalog: cat, Ingest: c.ingest, Holder: holder{c}, Now: now, Cut: cut})
 	c.stock = stock.New(c.draw, (*Fresh).wipe, now)
 	return c
 }

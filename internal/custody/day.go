@@ -26,7 +26,7 @@ func (c *Custodian) Run(ctx context.Context) error {
 		if err := c.ChangeDay(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "the ingest key was not changed; trying again", "err", err)
 		}
-		if err := c.finish(ctx); err != nil && ctx.Err() == nil {
+		if err := c.Finish(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "removals of keys could not be looked through; trying again", "err", err)
 		}
 		c.takeBack()

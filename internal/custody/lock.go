@@ -39,14 +39,6 @@ type Lock struct {
 	access       []string
 }
 
-func (c *Custodian) keyring(ctx context.Context, account uuid.UUID) (r keyring.Ring, err error) {
-	err = c.cat.View(ctx, func(tx *catalog.Tx) error {
-		r, err = keyring.Read(tx, account)
-		return err
-	})
-	return r, err
-}
-
 // Ready reports, as a Locked fault that says it to people, why nothing can be
 // sealed for an account: what NewFile would answer.
 func (c *Custodian) Ready(ctx context.Context, account uuid.UUID) error {
@@ -151,7 +143,7 @@ func publicOf(row *catalog.AccessKey) (hpke.PublicKey, error) {
 func (c *Custodian) makeYearKey(ctx context.Context, account uuid.UUID, year string) error {
 	const op = "custody: access key of the year"
 	defer c.change(account)()
-	ring, err := c.keyring(ctx, account)
+	ring, err := keyring.Of(ctx, c.cat, account)
 	if err != nil {
 		return fault.Wrap(fault.Internal, op, err)
 	}

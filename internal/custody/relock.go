@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"sealgate/internal/custody/keyring"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
 )
@@ -18,7 +19,7 @@ func (c *Custodian) LockFor(ctx context.Context, row *catalog.Lock) (*Lock, erro
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	ring, err := c.keyring(ctx, row.Account)
+	ring, err := keyring.Of(ctx, c.cat, row.Account)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}

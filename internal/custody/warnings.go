@@ -32,7 +32,7 @@ func (c *Custodian) Warnings(ctx context.Context) ([]keyring.Warning, error) {
 
 // AccountWarnings lists what should be seen to, of one account.
 func (c *Custodian) AccountWarnings(ctx context.Context, account uuid.UUID) ([]keyring.Warning, error) {
-	ring, err := c.keyring(ctx, account)
+	ring, err := keyring.Of(ctx, c.cat, account)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "custody: warnings", err)
 	}

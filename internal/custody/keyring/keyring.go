@@ -6,6 +6,7 @@
 package keyring
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"time"
@@ -32,6 +33,15 @@ func Read(tx *catalog.Tx, account uuid.UUID) (r Ring, err error) {
 		return r, err
 	}
 	r.AccessKeys, err = tx.AccessKeys(account)
+	return r, err
+}
+
+// Of reads the keys of an account in a transaction of its own.
+func Of(ctx context.Context, cat *catalog.Catalog, account uuid.UUID) (r Ring, err error) {
+	err = cat.View(ctx, func(tx *catalog.Tx) error {
+		r, err = Read(tx, account)
+		return err
+	})
 	return r, err
 }
 

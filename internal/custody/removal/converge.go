@@ -1,4 +1,4 @@
-package custody
+package removal
 
 import (
 	"context"
@@ -22,11 +22,11 @@ import (
 // finished.
 //
 // An account whose keys cannot be read does not keep the others waiting: that is
-// logged, and what is left of its removals is tried again (Run).
-func (c *Custodian) Converge(ctx context.Context) error {
-	const op = "custody: converge"
+// logged, and what is left of its removals is tried again (Finish).
+func (r *Remover) Converge(ctx context.Context) error {
+	const op = "removal: converge"
 	var accounts []*catalog.Account
-	err := c.cat.View(ctx, func(tx *catalog.Tx) (err error) {
+	err := r.p.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
 		accounts, err = tx.Accounts()
 		return err
 	})
@@ -37,22 +37,22 @@ func (c *Custodian) Converge(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return fault.Wrap(fault.Internal, op, err)
 		}
-		err := c.agree(ctx, acc.ID)
+		err := r.agree(ctx, acc.ID)
 		if err == nil && acc.Name == catalog.SystemAccount {
-			err = c.keepOpen(ctx, acc.ID)
+			err = r.keepOpen(ctx, acc.ID)
 		}
 		if err != nil {
 			slog.ErrorContext(ctx, "the removals of an account's keys could not be looked through", "account", acc.ID, "err", err)
 		}
 	}
-	return fault.Wrap(fault.Internal, op, c.finish(ctx))
+	return fault.Wrap(fault.Internal, op, r.Finish(ctx))
 }
 
 // keepOpen gives the gateway's own account a certificate when the one that an
 // older catalog names was destroyed since: its operators are not to be read any
 // more, but new ones can be made.
-func (c *Custodian) keepOpen(ctx context.Context, account uuid.UUID) error {
-	ring, err := c.keyring(ctx, account)
+func (r *Remover) keepOpen(ctx context.Context, account uuid.UUID) error {
+	ring, err := keyring.Of(ctx, r.p.Catalog, account)
 	if err != nil {
 		return err
 	}
@@ -61,14 +61,13 @@ func (c *Custodian) keepOpen(ctx context.Context, account uuid.UUID) error {
 			return nil
 		}
 	}
-	_, err = c.RenewCertificate(ctx, audit.Gateway, account)
-	return err
+	return r.p.Holder.Reopen(ctx, account)
 }
 
-// finish carries out the removals that were cut short.
-func (c *Custodian) finish(ctx context.Context) error {
+// Finish carries out the removals that were cut short.
+func (r *Remover) Finish(ctx context.Context) error {
 	var cut []*catalog.Statement
-	err := c.cat.View(ctx, func(tx *catalog.Tx) (err error) {
+	err := r.p.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
 		cut, err = tx.UnsignedStatements()
 		return err
 	})
@@ -76,34 +75,34 @@ func (c *Custodian) finish(ctx context.Context) error {
 		return err
 	}
 	for _, st := range cut {
-		if err := c.finishOne(ctx, st.ID, st.Account); err != nil {
+		if err := r.finishOne(ctx, st.ID, st.Account); err != nil {
 			slog.ErrorContext(ctx, "a removal of a key could not be finished; trying again", "account", st.Account, "statement", st.ID, "err", err)
 		}
 	}
 	return nil
 }
 
-func (c *Custodian) finishOne(ctx context.Context, id, account uuid.UUID) error {
-	defer c.change(account)()
+func (r *Remover) finishOne(ctx context.Context, id, account uuid.UUID) error {
+	defer r.p.Holder.Change(account)()
 	var st *catalog.Statement
-	err := c.cat.View(ctx, func(tx *catalog.Tx) (err error) {
+	err := r.p.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
 		st, err = tx.Statement(id)
 		return err
 	})
 	if err != nil || st.Signed {
 		return err
 	}
-	_, err = c.carryOut(ctx, st)
+	_, err = r.carryOut(ctx, st)
 	return err
 }
 
 // agree compares what the key store and the catalog know about an account.
-func (c *Custodian) agree(ctx context.Context, account uuid.UUID) error {
-	have, err := c.held(account)
+func (r *Remover) agree(ctx context.Context, account uuid.UUID) error {
+	have, err := r.held(account)
 	if err != nil {
 		return err
 	}
-	ring, err := c.keyring(ctx, account)
+	ring, err := keyring.Of(ctx, r.p.Catalog, account)
 	if err != nil {
 		return err
 	}
@@ -118,11 +117,11 @@ func (c *Custodian) agree(ctx context.Context, account uuid.UUID) error {
 			continue
 		}
 		slog.WarnContext(ctx, "the catalog is older than the key store: a key that it names was destroyed since", "account", account, "key", gone.Fingerprint)
-		if _, err := c.remove(ctx, audit.Gateway, t, causeRestored, gone.At); err != nil {
+		if _, err := r.remove(ctx, audit.Gateway, t, causeRestored, gone.At); err != nil {
 			return err
 		}
 	}
-	return c.destroyAgain(account, have, ring)
+	return r.destroyAgain(account, have, ring)
 }
 
 // living reports whether a key is on record and not removed.
@@ -142,7 +141,7 @@ func living(r keyring.Ring, t Target) bool {
 
 // destroyAgain destroys keys that were removed and are here all the same: the
 // key store was restored from a copy that an earlier removal did not reach.
-func (c *Custodian) destroyAgain(account uuid.UUID, have *keys.Account, ring keyring.Ring) error {
+func (r *Remover) destroyAgain(account uuid.UUID, have *keys.Account, ring keyring.Ring) error {
 	for _, row := range ring.Certificates {
 		fp, err := seal.ParseFingerprint(row.Fingerprint)
 		if err != nil {
@@ -151,7 +150,7 @@ func (c *Custodian) destroyAgain(account uuid.UUID, have *keys.Account, ring key
 		if row.RemovedAt.IsZero() || have.Certificate(fp) == nil {
 			continue
 		}
-		if _, err := c.destroy(account, statement.KindCertificateRemoved, row.Fingerprint, row.RemovedAt); err != nil {
+		if _, err := r.destroy(account, statement.KindCertificateRemoved, row.Fingerprint, row.RemovedAt); err != nil {
 			return err
 		}
 	}
@@ -163,9 +162,19 @@ func (c *Custodian) destroyAgain(account uuid.UUID, have *keys.Account, ring key
 		if row.RemovedAt.IsZero() || have.AccessKey(fp) == nil {
 			continue
 		}
-		if _, err := c.destroy(account, statement.KindAccessKeyRemoved, row.ID.String(), row.RemovedAt); err != nil {
+		if _, err := r.destroy(account, statement.KindAccessKeyRemoved, row.ID.String(), row.RemovedAt); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// held returns the account's keys that are here. None is an answer, not an error:
+// the key store may have been lost.
+func (r *Remover) held(account uuid.UUID) (*keys.Account, error) {
+	k, err := r.p.Keys.Account(account)
+	if fault.Is(err, fault.NotFound) {
+		return new(keys.Account), nil
+	}
+	return k, err
 }

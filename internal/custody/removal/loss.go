@@ -1,4 +1,4 @@
-package custody
+package removal
 
 import (
 	"context"
@@ -46,13 +46,13 @@ type Loss struct {
 const tokenHeld = "token"
 
 // Preview tells what the removal of a key would cost.
-func (c *Custodian) Preview(ctx context.Context, t Target) (*Loss, error) {
+func (r *Remover) Preview(ctx context.Context, t Target) (*Loss, error) {
 	var l *Loss
-	err := c.cat.View(ctx, func(tx *catalog.Tx) (err error) {
-		l, _, err = c.loss(tx, t)
+	err := r.p.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+		l, _, err = r.loss(tx, t)
 		return err
 	})
-	return l, fault.Wrap(fault.Internal, "custody: preview", err)
+	return l, fault.Wrap(fault.Internal, "removal: preview", err)
 }
 
 // atStake are the files that a removal makes unreadable.
@@ -63,13 +63,13 @@ type atStake struct {
 
 // loss reads what the removal of a key would cost, in one transaction with it
 // or with nothing.
-func (c *Custodian) loss(tx *catalog.Tx, t Target) (*Loss, *atStake, error) {
+func (r *Remover) loss(tx *catalog.Tx, t Target) (*Loss, *atStake, error) {
 	ring, err := keyring.Read(tx, t.Account)
 	if err != nil {
 		return nil, nil, err
 	}
 	l := &Loss{Account: ring.Account.Name}
-	if err := c.describe(l, ring, t); err != nil {
+	if err := r.describe(l, ring, t); err != nil {
 		return nil, nil, err
 	}
 	stake := &atStake{locks: map[int64]bool{}}
@@ -104,18 +104,18 @@ func (c *Custodian) loss(tx *catalog.Tx, t Target) (*Loss, *atStake, error) {
 	if err := l.unsettled(tx, t.Account, stake); err != nil {
 		return nil, nil, err
 	}
-	l.consequences(ring, t, keyring.Year(c.now()))
+	l.consequences(ring, t, keyring.Year(r.p.Now()))
 	l.Sentence = l.sentence()
 	return l, stake, nil
 }
 
 // describe finds the key on record.
-func (c *Custodian) describe(l *Loss, ring keyring.Ring, t Target) error {
-	const op = "custody: remove"
+func (r *Remover) describe(l *Loss, ring keyring.Ring, t Target) error {
+	const op = "removal: remove"
 	removed := time.Time{}
 	for _, row := range ring.Certificates {
 		if row.Fingerprint == t.Certificate {
-			l.Object, l.Held, removed = row.Fingerprint, c.heldBy(row), row.RemovedAt
+			l.Object, l.Held, removed = row.Fingerprint, r.heldBy(row), row.RemovedAt
 		}
 	}
 	for _, row := range ring.AccessKeys {
@@ -133,8 +133,8 @@ func (c *Custodian) describe(l *Loss, ring keyring.Ring, t Target) error {
 }
 
 // heldBy tells whether a certificate's key lies in the key store or in a token.
-func (c *Custodian) heldBy(row *catalog.Certificate) string {
-	have, err := c.held(row.Account)
+func (r *Remover) heldBy(row *catalog.Certificate) string {
+	have, err := r.held(row.Account)
 	if err != nil {
 		return catalog.KeysGateway
 	}
