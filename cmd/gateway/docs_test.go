@@ -110,7 +110,7 @@ func (m *manual) after(command string) {
 	case strings.HasPrefix(command, "gateway access-key confirm"):
 		var login struct{ Username, Password string }
 		m.ask("gateway login add acme-holds erp", &login)
-		if err := upload(m.names["sftp"], login.Username, login.Password, "in/lon.xml", "a letter"); err != nil {
+		if err := putFile(m.names["sftp"], login.Username, login.Password, "in/lon.xml", "a letter"); err != nil {
 			m.Fatal(err)
 		}
 		var files []struct{ ID string }

@@ -101,7 +101,7 @@ func stop(ts *testscript.TestScript, _ bool, _ []string) {
 func put(ts *testscript.TestScript, neg bool, args []string) {
 	var login struct{ Username, Password string }
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &login))
-	err := upload(ts.Getenv("SFTP"), login.Username, login.Password, args[2], ts.ReadFile(args[1]))
+	err := putFile(ts.Getenv("SFTP"), login.Username, login.Password, args[2], ts.ReadFile(args[1]))
 	if neg && err == nil {
 		ts.Fatalf("the file was taken")
 	}
@@ -110,7 +110,7 @@ func put(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func upload(addr, user, password, name, content string) error {
+func putFile(addr, user, password, name, content string) error {
 	conn, err := ssh.Dial("tcp", addr, &ssh.ClientConfig{
 		User: user, Auth: []ssh.AuthMethod{ssh.Password(password)},
 		HostKeyCallback: ssh.InsecureIgnoreHostKey(), //nolint:gosec // the gateway of this test

@@ -21,6 +21,7 @@ import (
 	"sealgate/internal/portal/api"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/sftpd"
+	"sealgate/internal/transfer/upload"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -88,12 +89,13 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	control := api.New(j.services(machine{a, s}))
+	uploads := j.uploads(control)
 	signer, err := audit.NewSigner(s.keys.Identity())
 	if err != nil {
 		return fault.Wrap(fault.Internal, "serve", err)
 	}
 	levels(counts, s.catalog)
-	web, err := a.webDoor(s, log, counts, nil, nil)
+	web, err := a.webDoor(s, log, counts, control.Authenticated(control.Bearer()), upload.Patterns)
 	if err != nil {
 		return err
 	}
@@ -103,7 +105,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	defer ls.close()
-	behind := append(j.parts(), part{"audit", func(ctx context.Context) error { return s.catalog.Run(ctx, signer) }})
+	behind := append(j.parts(), part{"uploads", uploads.Run}, part{"audit", func(ctx context.Context) error { return s.catalog.Run(ctx, signer) }})
 	front := []part{
 		{"sftp", func(ctx context.Context) error { return door.Run(ctx, ls.sftp) }},
 		{"control socket", func(ctx context.Context) error {

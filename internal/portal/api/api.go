@@ -148,6 +148,9 @@ func register[I, O any](a *API, method, path, id, summary string, handle func(co
 	op := huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag(path)},
 		Middlewares: huma.Middlewares{a.guarded(id, path)},
+		// The deadline that huma sets on a body would end a request that takes longer
+		// than that to answer. The HTTPS door has its own.
+		BodyReadTimeout: -1,
 	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		o, err := handle(ctx, in)

@@ -80,13 +80,18 @@ func (a *API) Authenticated(auth Authenticator) http.Handler {
 // signInWait is what who tried too often is told to wait.
 const signInWait = 30 * time.Second
 
-// begin gives a request its id, and its answer what every answer carries.
+// begin gives a request an id when it has none, and its answer what every answer
+// carries.
 func begin(w http.ResponseWriter, r *http.Request) *http.Request {
-	id := strings.ReplaceAll(uuid.NewString(), "-", "")[:16]
-	w.Header().Set("X-Request-Id", id)
+	ctx := r.Context()
+	if logging.Request(ctx) == "" { // the HTTPS door has given it one
+		id := strings.ReplaceAll(uuid.NewString(), "-", "")[:16]
+		w.Header().Set("X-Request-Id", id)
+		ctx = logging.WithRequest(ctx, id)
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	return r.WithContext(logging.WithRequest(r.Context(), id))
+	return r.WithContext(ctx)
 }
 
 // serve answers a caller, as fast as he may ask.

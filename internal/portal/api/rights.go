@@ -81,6 +81,7 @@ var rights = map[string]right{
 	"upload-options":  send,
 	"upload-progress": send,
 	"send-upload":     send,
+	"override-upload": send,
 	"drop-upload":     send,
 	"put-file":        send,
 	"post-files":      send,

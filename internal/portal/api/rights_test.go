@@ -23,17 +23,7 @@ import (
 // together.
 func (h *house) mountUploads() {
 	sent := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	for _, op := range []struct{ method, path, id string }{
-		{"POST", "/uploads", "create-upload"},
-		{"OPTIONS", "/uploads", "upload-options"},
-		{"HEAD", "/uploads/{id}", "upload-progress"},
-		{"PATCH", "/uploads/{id}", "send-upload"},
-		{"DELETE", "/uploads/{id}", "drop-upload"},
-		{"PUT", "/files/{name...}", "put-file"},
-		{"POST", "/files", "post-files"},
-	} {
-		h.api.Mount(op.method, op.path, op.id, "", sent)
-	}
+	h.api.MountUploads(sent)
 }
 
 // operation is one of the API's description.

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/portal/api"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/upload"
+)
+
+// uploads makes the door for files by HTTPS, behind the API's sign-in and rights.
+func (j *journey) uploads(control *api.API) *upload.Uploads {
+	u := upload.New(upload.Options{
+		Intake: j.in, Now: j.app.Now, Log: j.log,
+		Who: func(ctx context.Context) (upload.Who, error) {
+			c := api.CallerOf(ctx)
+			return upload.Who{Account: c.Account, Login: c.Login, Role: c.Role, Source: c.Source, Actor: c.Actor}, nil
+		},
+		Object: func(ctx context.Context, f *catalog.File) (any, error) { return control.Object(ctx, f) },
+		Denied: func(ctx context.Context, id uuid.UUID) { control.Denied(ctx, "upload", id.String()) },
+	})
+	control.MountUploads(u)
+	return u
+}
