@@ -10,6 +10,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb/term"
 )
 
 const (
@@ -30,8 +31,8 @@ type Load struct {
 	id    int64 // 0 until something of it is stored; while a batch is being stored, the storer's
 
 	rows  rows
-	terms []term // since the last sorted run
-	last  int64  // seq of the payment before
+	terms []term.Term // since the last sorted run
+	last  int64       // seq of the payment before
 	count int64
 	dates payment.Dates // first and last, "" when no payment has one
 	done  bool
@@ -40,7 +41,7 @@ type Load struct {
 	stored     chan error // when a batch is being stored: how it went
 	broken     error      // how it went, when it went wrong
 	spareRows  rows       // what is being stored, or can be filled
-	spareTerms []term
+	spareTerms []term.Term
 }
 
 // Begin starts a load of file. Nothing is stored before there is a batch of
@@ -91,7 +92,7 @@ func (l *Load) Add(p *payment.Payment) error {
 		l.dates.Last = max(l.dates.Last, *d)
 	}
 	l.rows.add(p)
-	l.terms = terms(l.terms, p)
+	l.terms = term.Append(l.terms, p)
 	if l.rows.len() < l.db.batch {
 		return nil
 	}
@@ -145,8 +146,8 @@ func (l *Load) storeRows(ctx context.Context, op string, r *rows) error {
 
 // storeTerms writes the terms put aside, sorted, a batch a transaction: a run
 // over the whole index that visits each page once.
-func (l *Load) storeTerms(ctx context.Context, op string, terms *[]term) error {
-	slices.SortFunc(*terms, term.compare)
+func (l *Load) storeTerms(ctx context.Context, op string, terms *[]term.Term) error {
+	slices.SortFunc(*terms, term.Term.Compare)
 	*terms = slices.Compact(*terms)
 	for batch := range slices.Chunk(*terms, l.db.batch) {
 		err := l.update(ctx, op, relaxed, func(s *session, id int64) error {

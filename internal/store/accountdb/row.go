@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb/detail"
+	"sealgate/internal/store/accountdb/term"
 )
 
 // A payment's id is rank << 32 | seq.
@@ -48,10 +50,10 @@ func (r *rows) len() int { return len(r.values) / columnCount }
 // add puts p aside. It keeps nothing of it but its strings.
 func (r *rows) add(p *payment.Payment) {
 	from := len(r.packed)
-	r.packed = pack(r.packed, p)
+	r.packed = detail.Pack(r.packed, p)
 	// A later add may move packed; this detail stays where it is.
-	detail := r.packed[from:len(r.packed):len(r.packed)]
-	r.values = append(r.values, p.Seq, folded(p.Payee.Name), number(p.AmountMinor), text(p.Currency), text(p.ExecutionDate), detail)
+	packed := r.packed[from:len(r.packed):len(r.packed)]
+	r.values = append(r.values, p.Seq, folded(p.Payee.Name), number(p.AmountMinor), text(p.Currency), text(p.ExecutionDate), packed)
 }
 
 // insert stores the rows as those of a rank.
@@ -97,17 +99,17 @@ func folded(s *string) any {
 	if s == nil {
 		return nil
 	}
-	return fold(*s)
+	return term.Fold(*s)
 }
 
 // scanPayment reads paymentColumns, and then whatever else the query selects,
 // and returns the payment's id.
 func scanPayment(scan func(...any) error, p *payment.Payment, more ...any) (id int64, err error) {
 	*p = payment.Payment{}
-	var detail []byte
-	if err = scan(append([]any{&id, &p.AmountMinor, &p.Currency, &p.ExecutionDate, &detail}, more...)...); err != nil {
+	var packed []byte
+	if err = scan(append([]any{&id, &p.AmountMinor, &p.Currency, &p.ExecutionDate, &packed}, more...)...); err != nil {
 		return 0, err
 	}
 	p.Seq = id & maxSeq
-	return id, unpack(detail, p)
+	return id, detail.Unpack(packed, p)
 }

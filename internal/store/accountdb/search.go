@@ -13,6 +13,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb/term"
 )
 
 // Held says what a search does with the payments of held files.
@@ -125,9 +126,9 @@ func (q *Query) compile() *walk {
 	default:
 		w.files.add("f.state = 'visible'")
 	}
-	w.lookUp(numberTerm, normalNumber(q.Number))
-	w.lookUp(referenceTerm, normalReference(q.Reference))
-	if text := fold(strings.TrimSpace(q.Payee)); text != "" {
+	w.lookUp(term.Number(q.Number))
+	w.lookUp(term.Reference(q.Reference))
+	if text := term.Fold(strings.TrimSpace(q.Payee)); text != "" {
 		w.rows.add("instr(p.payee_folded, ?) > 0", text)
 	}
 	if q.From != "" {
@@ -151,11 +152,10 @@ func (q *Query) compile() *walk {
 }
 
 // lookUp walks along the first term, and asks for each further one.
-func (w *walk) lookUp(kind, normal string) {
-	if normal == "" {
+func (w *walk) lookUp(hash int64, wanted bool) {
+	if !wanted {
 		return
 	}
-	hash := hashTerm(kind, normal)
 	if w.byTerm {
 		w.rows.add("(EXISTS (SELECT 1 FROM term t2 WHERE t2.hash = ? AND t2.payment = p.id) OR EXISTS (SELECT 1 FROM young t3 WHERE t3.hash = ? AND t3.payment = p.id))", hash, hash)
 		return

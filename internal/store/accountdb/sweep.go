@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb/term"
 )
 
 // tidy sweeps until nothing is left, or leaves the rest for the next time.
@@ -61,7 +62,7 @@ func (db *DB) sweepLoad(ctx context.Context, s *session, load int64) error {
 		return err
 	}
 	for _, t := range run.terms {
-		if err := s.do("DELETE FROM term WHERE hash = ? AND payment = ?", t.hash, first|t.seq); err != nil {
+		if err := s.do("DELETE FROM term WHERE hash = ? AND payment = ?", t.Hash, first|t.Seq); err != nil {
 			return err
 		}
 	}
@@ -70,7 +71,7 @@ func (db *DB) sweepLoad(ctx context.Context, s *session, load int64) error {
 
 // swept is what goes with a run of payments.
 type swept struct {
-	terms []term
+	terms []term.Term
 	last  int64 // id of the last payment of the run
 }
 
@@ -86,7 +87,7 @@ func sweepable(ctx context.Context, s *session, first, last int64, limit int) (n
 		if run.last, err = scanPayment(rows.Scan, &p); err != nil {
 			return 0, run, err
 		}
-		run.terms = terms(run.terms, &p)
+		run.terms = term.Append(run.terms, &p)
 		n++
 	}
 	return n, run, rows.Err()

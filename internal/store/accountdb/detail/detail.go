@@ -1,4 +1,10 @@
-package accountdb
+// Package detail packs into one value what of a payment is shown but not searched
+// by: a column for each of these 18 would cost more than all the rest of a row.
+//
+// A detail is a format number, the batch, the immediate mark, and then texts: the
+// length plus one and the bytes of each, 0 for one that is absent. Numbers are
+// varints.
+package detail
 
 import (
 	"encoding/binary"
@@ -7,20 +13,15 @@ import (
 	"sealgate/internal/payment"
 )
 
-// A detail holds, in one value, what of a payment is shown but not searched by:
-// a column for each of these 18 would cost more than all the rest of a row. It
-// is a format number, the batch, the immediate mark, and then texts: the length
-// plus one and the bytes of each, 0 for one that is absent. Numbers are varints.
+const format = 1
 
-const detailFormat = 1
-
-// pack appends p's detail to b.
-func pack(b []byte, p *payment.Payment) []byte {
+// Pack appends p's detail to b.
+func Pack(b []byte, p *payment.Payment) []byte {
 	immediate := byte(0)
 	if p.Immediate {
 		immediate = 1
 	}
-	b = append(b, detailFormat)
+	b = append(b, format)
 	b = binary.AppendVarint(b, p.Batch)
 	b = append(b, immediate)
 	b = packText(b, p.BatchID)
@@ -53,10 +54,10 @@ func packText(b []byte, s *string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(*s))+1), *s...)
 }
 
-// unpack reads a detail into p.
-func unpack(detail []byte, p *payment.Payment) error {
+// Unpack reads a detail into p; Damaged when it cannot be read.
+func Unpack(detail []byte, p *payment.Payment) error {
 	d := unpacker{rest: string(detail)}
-	if d.byte() != detailFormat {
+	if d.byte() != format {
 		d.bad = true
 	}
 	p.Batch = d.number()
@@ -73,7 +74,7 @@ func unpack(detail []byte, p *payment.Payment) error {
 	p.InstructionID = d.text()
 	p.Kind = d.must()
 	if d.bad || d.rest != "" {
-		return fault.New(fault.Damaged, "accountdb: payment", "a payment in the index cannot be read")
+		return fault.New(fault.Damaged, "detail: unpack", "a payment in the index cannot be read")
 	}
 	return nil
 }
