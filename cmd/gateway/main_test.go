@@ -46,6 +46,7 @@ func scripts(t *testing.T, dir string) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"call":  call,
 			"exits": exits,
 			"json":  jsonIs,
 			"mode":  modeIs,

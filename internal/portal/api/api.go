@@ -93,7 +93,7 @@ func New(s Services) *API {
 		huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 			for _, err := range errs {
 				if err != nil {
-					msg += "; " + err.Error()
+					msg += "; " + withoutValue(err)
 				}
 			}
 			return portal.ProblemFor(status, msg)
@@ -105,6 +105,8 @@ func New(s Services) *API {
 	cfg.DocsPath = ""
 	cfg.SchemasPath = ""
 	cfg.RejectUnknownQueryParameters = true
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+	cfg.Security = []map[string][]string{{"token": {}}}
 	a := &API{Services: s, mux: http.NewServeMux(), requests: newLimiter(requestRate, s.Now), misses: newLimiter(missRate, s.Now)}
 	a.huma = humago.NewWithPrefix(a.mux, Prefix, cfg)
 	a.accounts()
@@ -121,6 +123,15 @@ func New(s Services) *API {
 		a.refuse(r.Context(), w, fault.New(fault.NotFound, "api", "there is nothing at %s %s", r.Method, r.URL.Path))
 	})
 	return a
+}
+
+// withoutValue is what is wrong with a request, without what was sent: that may be a
+// password.
+func withoutValue(err error) string {
+	if d, ok := err.(*huma.ErrorDetail); ok {
+		return d.Message + " (" + d.Location + ")"
+	}
+	return err.Error()
 }
 
 // schemaName keeps the two meanings of "account" apart: a customer, and the number
@@ -147,6 +158,7 @@ type out[T any] struct{ Body T }
 func register[I, O any](a *API, method, path, id, summary string, handle func(context.Context, *I) (*O, error)) {
 	op := huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag(path)},
+		Description: rights[id].String(),
 		Middlewares: huma.Middlewares{a.guarded(id, path)},
 		// The deadline that huma sets on a body would end a request that takes longer
 		// than that to answer. The HTTPS door has its own.

@@ -270,6 +270,16 @@ func TestWaitingEndsAtItsTime(t *testing.T) {
 	}
 }
 
+// What is wrong with a request is said without what was sent.
+func TestAPasswordIsNotSaidBack(t *testing.T) {
+	h := newHouse(t)
+	var p portal.Problem
+	h.want(http.StatusUnprocessableEntity, "POST", "/accounts/acme/logins", map[string]any{"username": 7, "password": "correct horse", "more": "battery"}, &p)
+	if strings.Contains(p.Detail, "horse") || strings.Contains(p.Detail, "battery") || !strings.Contains(p.Detail, "body.username") {
+		t.Errorf("it says %q", p.Detail)
+	}
+}
+
 // The API's description is generated; this keeps it from changing unseen.
 func TestDescriptionIsAsPublished(t *testing.T) {
 	h := newHouse(t)

@@ -47,7 +47,8 @@ func (a *API) Mount(method, path, id, summary string, h http.Handler) {
 	})
 	op := &huma.Operation{
 		OperationID: id, Method: method, Path: strings.ReplaceAll(path, "...}", "}"), Summary: summary, Tags: []string{tag(path)},
-		Responses: map[string]*huma.Response{"default": {Description: "as docs/api.md says"}},
+		Description: rights[id].String(),
+		Responses:   map[string]*huma.Response{"default": {Description: "as docs/api.md says"}},
 	}
 	for _, part := range strings.Split(op.Path, "/") {
 		if name, ok := strings.CutPrefix(part, "{"); ok {

@@ -40,6 +40,19 @@ var roles = map[right][]account.Role{
 	manage: {account.Admin},
 }
 
+// String says for whom an operation is, for the API's description.
+func (r right) String() string {
+	switch r {
+	case onMachine:
+		return "For who runs the gateway, on its own machine."
+	case operate:
+		return "For who runs the gateway."
+	case send:
+		return "For " + roleNames(roles[r]) + " of an account."
+	}
+	return "For who runs the gateway, and " + roleNames(roles[r]) + " of the account."
+}
+
 // rights is the one table of who may do what. An operation that is not in it is
 // not there.
 var rights = map[string]right{

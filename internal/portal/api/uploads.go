@@ -12,6 +12,6 @@ func (a *API) MountUploads(h http.Handler) {
 	a.Mount(http.MethodPatch, upload, "send-upload", "Go on with an upload; the answer to the last byte has Sealgate-File-Id", h)
 	a.Mount(http.MethodPost, upload, "override-upload", "PATCH or DELETE by X-HTTP-Method-Override", h)
 	a.Mount(http.MethodDelete, upload, "drop-upload", "Give an upload up", h)
-	a.Mount(http.MethodPut, "/files/{name...}", "put-file", "Send the body as a file (curl -T)", h)
+	a.Mount(http.MethodPut, "/files/{id...}", "put-file", "Send the body as a file; {id} is its name, which may hold folders (curl -T)", h)
 	a.Mount(http.MethodPost, "/files", "post-files", "Send the files of a form (multipart/form-data)", h)
 }
