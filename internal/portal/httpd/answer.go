@@ -58,11 +58,13 @@ func (a *answer) rest()   { _ = a.control.SetWriteDeadline(time.Time{}) }
 type body struct {
 	io.ReadCloser
 	control *http.ResponseController
+	ended   atomic.Bool
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
+		b.ended.Store(true)
 		_ = b.control.SetReadDeadline(time.Time{}) // fails on a connection that is gone
 	}
 	return n, err

@@ -73,13 +73,31 @@ func (s *Server) received(next http.Handler) http.Handler {
 			w.Header().Set(name, value)
 		}
 		w.Header().Set("X-Request-Id", id)
+		in := &body{ReadCloser: r.Body, control: w.control}
 		if r.ContentLength != 0 {
+			r.Body = in
 			_ = w.control.SetReadDeadline(begun.Add(s.opt.Body)) // fails on a connection that is gone
 		}
 		defer s.survive(w, r)
 		next.ServeHTTP(w, r)
+		if r.ProtoMajor == 2 && r.ContentLength != 0 && !in.ended.Load() {
+			linger(w, r)
+		}
 		s.opt.Log.DebugContext(r.Context(), "https", "method", r.Method, "route", r.Pattern, "status", w.status.Load(), "took", time.Since(begun))
 	})
+}
+
+// lingerTime is enough for an answer to arrive.
+const lingerTime = 100 * time.Millisecond
+
+// linger lets an answer arrive whose request was not read to its end. HTTP/2 says
+// after it at once that no more is wanted, and curl 7 may lose the answer over that.
+func linger(w *answer, r *http.Request) {
+	_ = w.FlushError() // the client is gone when this fails
+	select {
+	case <-r.Context().Done():
+	case <-time.After(lingerTime):
+	}
 }
 
 // survive answers for a handler that panicked.
@@ -120,7 +138,8 @@ func (s *Server) checked(next http.Handler) http.Handler {
 // clean reports whether a path says where it goes without detours: what is checked
 // here and what is looked up behind are the same.
 func clean(p string) bool {
-	return strings.HasPrefix(p, "/") && (path.Clean(p) == strings.TrimSuffix(p, "/") || p == "/")
+	c := path.Clean(p)
+	return strings.HasPrefix(p, "/") && (p == c || c != "/" && p == c+"/")
 }
 
 // known reports whether a request is for this gateway. Probes of a load balancer come
@@ -156,7 +175,7 @@ func (s *Server) bounded(hurry context.Context, next http.Handler) http.Handler 
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
 		a := w.(*answer) // received made it one
-		r.Body = &body{ReadCloser: http.MaxBytesReader(a.ResponseWriter, r.Body, maxBody), control: a.control}
+		r.Body = http.MaxBytesReader(a.ResponseWriter, r.Body, maxBody)
 		defer context.AfterFunc(hurry, func() {
 			if a.status.Load() == 0 {
 				cancel()
