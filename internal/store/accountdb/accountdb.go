@@ -22,7 +22,11 @@
 // left out of searches that do not ask for them.
 //
 // Nothing here is protected from who can read the disk; sealing whole
-// databases is the business of the one function that opens them (open.go).
+// databases is the business of the one function that opens them
+// (sqlite.Connect).
+//
+// Below: sqlite (files, connections, errors), term (what a payment is looked up
+// by) and detail (what is shown of it besides).
 package accountdb
 
 import (
@@ -33,19 +37,19 @@ import (
 	"sync/atomic"
 	"time"
 
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/store/accountdb/sqlite"
 )
 
 // DB is the database of one account. It is safe for concurrent use: one
 // writer at a time, readers beside it.
 type DB struct {
 	writer *sql.DB
-	reader *sql.DB       // read-only
-	write  chan *session // the one that writes, when it is free
-	read   chan *session // those that read, when they are free; nil: not connected so far
+	reader *sql.DB              // read-only
+	write  chan *sqlite.Session // the one that writes, when it is free
+	read   chan *sqlite.Session // those that read, when they are free; nil: not connected so far
 	steps
 
 	level durability // of the writing session, whose holder this belongs to
@@ -80,15 +84,15 @@ const (
 // meets: SQLite may have ended the transaction because of it. A failure of the
 // disk is not retried: it closes the database for everybody, until the pool has
 // opened it again and recovery has told what was stored.
-func (db *DB) update(ctx context.Context, op string, d durability, fn func(s *session) error) error {
+func (db *DB) update(ctx context.Context, op string, d durability, fn func(s *sqlite.Session) error) error {
 	if err := db.failure(op); err != nil {
 		return err
 	}
 	err := db.transact(ctx, d, fn)
-	if code(err) == sqlite3.SQLITE_IOERR {
+	if sqlite.Code(err) == sqlite3.SQLITE_IOERR {
 		db.failed.Store(true)
 	}
-	return wrap(op, err)
+	return sqlite.Wrap(op, err)
 }
 
 func (db *DB) failure(op string) error {
@@ -98,11 +102,11 @@ func (db *DB) failure(op string) error {
 	return nil
 }
 
-func (db *DB) transact(ctx context.Context, d durability, fn func(s *session) error) error {
+func (db *DB) transact(ctx context.Context, d durability, fn func(s *sqlite.Session) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	var s *session
+	var s *sqlite.Session
 	select {
 	case s = <-db.write:
 	case <-ctx.Done():
@@ -110,13 +114,13 @@ func (db *DB) transact(ctx context.Context, d durability, fn func(s *session) er
 	}
 	defer func() { db.write <- s }()
 	if db.level != d { // it can only be changed between transactions
-		if err := s.do("PRAGMA synchronous=" + string(d)); err != nil {
+		if err := s.Do("PRAGMA synchronous=" + string(d)); err != nil {
 			return err
 		}
 		db.level = d
 	}
-	if err := s.do("BEGIN IMMEDIATE"); err != nil {
-		if code(err) != sqlite3.SQLITE_BUSY {
+	if err := s.Do("BEGIN IMMEDIATE"); err != nil {
+		if sqlite.Code(err) != sqlite3.SQLITE_BUSY {
 			db.failed.Store(true) // the connection is gone, or has not left its last transaction
 		}
 		return err
@@ -124,41 +128,41 @@ func (db *DB) transact(ctx context.Context, d durability, fn func(s *session) er
 	committed := false
 	defer func() {
 		if !committed {
-			_ = s.do("ROLLBACK") // SQLite may have done so by itself
+			_ = s.Do("ROLLBACK") // SQLite may have done so by itself
 		}
 	}()
 	if err := fn(s); err != nil {
 		return err
 	}
-	err := s.do("COMMIT")
+	err := s.Do("COMMIT")
 	committed = err == nil
 	return err
 }
 
 // view runs fn on a reading connection, in one snapshot.
-func (db *DB) view(ctx context.Context, op string, fn func(ctx context.Context, s *session) error) error {
+func (db *DB) view(ctx context.Context, op string, fn func(ctx context.Context, s *sqlite.Session) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	s, err := db.takeReader(ctx)
 	if err != nil {
-		return wrap(op, err)
+		return sqlite.Wrap(op, err)
 	}
 	defer func() {
-		if s.do("ROLLBACK") != nil {
-			_ = s.close()
+		if s.Do("ROLLBACK") != nil {
+			_ = s.Close()
 			s = nil // its place gets a new connection
 		}
 		db.read <- s
 	}()
-	if err := s.do("BEGIN"); err != nil {
-		return wrap(op, err)
+	if err := s.Do("BEGIN"); err != nil {
+		return sqlite.Wrap(op, err)
 	}
-	return wrap(op, fn(ctx, s))
+	return sqlite.Wrap(op, fn(ctx, s))
 }
 
 // takeReader waits for a free place among the readers.
-func (db *DB) takeReader(ctx context.Context) (*session, error) {
-	var s *session
+func (db *DB) takeReader(ctx context.Context) (*sqlite.Session, error) {
+	var s *sqlite.Session
 	select {
 	case s = <-db.read:
 	case <-ctx.Done():
@@ -167,7 +171,7 @@ func (db *DB) takeReader(ctx context.Context) (*session, error) {
 	if s != nil {
 		return s, nil
 	}
-	s, err := newSession(ctx, db.reader)
+	s, err := sqlite.NewSession(ctx, db.reader)
 	if err != nil {
 		db.read <- nil
 	}
@@ -179,46 +183,14 @@ func (db *DB) close() error {
 	var errs []error
 	for range cap(db.read) {
 		if s := <-db.read; s != nil {
-			errs = append(errs, s.close())
+			errs = append(errs, s.Close())
 		}
 	}
 	errs = append(errs, db.reader.Close())
 	if s := <-db.write; s != nil {
-		errs = append(errs, s.close())
+		errs = append(errs, s.Close())
 	}
 	return errors.Join(append(errs, db.writer.Close())...)
-}
-
-// code is SQLite's primary error code, 0 for errors that are not SQLite's.
-func code(err error) int {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
-		return e.Code() & 0xff
-	}
-	return 0
-}
-
-// wrap gives an error of the database its kind.
-func wrap(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	kind := fault.Internal
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		kind = fault.NotFound
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		kind = fault.TryLater
-	}
-	switch code(err) {
-	case sqlite3.SQLITE_FULL:
-		kind = fault.Full
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT:
-		kind = fault.TryLater
-	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		kind = fault.Damaged
-	}
-	return fault.Wrap(kind, op, err)
 }
 
 // stale is the answer to a worker whose lease has gone to another.

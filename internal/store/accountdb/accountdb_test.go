@@ -13,6 +13,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb/sqlite"
 )
 
 func newPool(t testing.TB, opt Options) *Pool {
@@ -252,11 +253,11 @@ func TestPagesKeepRoomForASeal(t *testing.T) {
 		t.Fatal(err)
 	}
 	head, err := os.ReadFile(p.path(account))
-	if err != nil || head[20] != reserved || head[18] != 2 {
+	if err != nil || head[20] != sqlite.Reserved || head[18] != 2 {
 		t.Fatalf("reserve %d, write version %d, %v", head[20], head[18], err)
 	}
-	for page := 0; page < len(head); page += pageSize {
-		for _, b := range head[page+pageSize-reserved : page+pageSize] {
+	for page := 0; page < len(head); page += sqlite.PageSize {
+		for _, b := range head[page+sqlite.PageSize-sqlite.Reserved : page+sqlite.PageSize] {
 			if b != 0 {
 				t.Fatalf("page at %d uses its reserve", page)
 			}
@@ -303,7 +304,7 @@ func TestAFullDiskRefusesAndRecovers(t *testing.T) {
 	limit := func(pages int64) {
 		s := <-db.write
 		defer func() { db.write <- s }()
-		if err := s.do("PRAGMA max_page_count=" + strconv.FormatInt(pages, 10)); err != nil {
+		if err := s.Do("PRAGMA max_page_count=" + strconv.FormatInt(pages, 10)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -335,13 +336,17 @@ func TestDatabasesAreOpenedInOnePlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range sources {
+	below, err := filepath.Glob("*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(sources, below...) {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		n := strings.Count(string(text), "sql."+"Open(")
-		if want := map[bool]int{true: 1}[name == "open.go"]; n != want {
+		if want := map[bool]int{true: 1}[name == filepath.Join("sqlite", "sqlite.go")]; n != want {
 			t.Errorf("%s opens databases in %d places, want %d", name, n, want)
 		}
 	}

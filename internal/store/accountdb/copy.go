@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/store/accountdb/sqlite"
 )
 
 // List returns the accounts that have a database.
@@ -55,7 +56,7 @@ func (p *Pool) CopyTo(ctx context.Context, id uuid.UUID, path string) error {
 	}
 	return stored(p.path(id), func(db *sql.DB) error {
 		_, err := db.ExecContext(ctx, "VACUUM INTO ?", path)
-		return ended(ctx, op, err)
+		return sqlite.Ended(ctx, op, err)
 	})
 }
 
@@ -67,7 +68,7 @@ func ForgetAfter(ctx context.Context, path string, last int64) (int, error) {
 	var files []uuid.UUID
 	err := stored(path, func(db *sql.DB) (err error) {
 		files, err = filesAfter(ctx, db, last)
-		return ended(ctx, op, err)
+		return sqlite.Ended(ctx, op, err)
 	})
 	if err != nil || len(files) == 0 {
 		return 0, err
@@ -86,7 +87,7 @@ func ForgetAfter(ctx context.Context, path string, last int64) (int, error) {
 			return 0, errors.Join(err, db.close())
 		}
 	}
-	return len(files), wrap(op, db.close())
+	return len(files), sqlite.Wrap(op, db.close())
 }
 
 func filesAfter(ctx context.Context, db *sql.DB, last int64) ([]uuid.UUID, error) {
@@ -112,17 +113,9 @@ func filesAfter(ctx context.Context, db *sql.DB, last int64) ([]uuid.UUID, error
 
 // stored runs act on the database at path as it lies there, in whatever schema.
 func stored(path string, act func(*sql.DB) error) error {
-	db, err := connect(path, "mode=rw")
+	db, err := sqlite.Connect(path, "mode=rw")
 	if err != nil {
-		return wrap("accountdb: open file", err)
+		return sqlite.Wrap("accountdb: open file", err)
 	}
-	return errors.Join(act(db), wrap("accountdb: close file", db.Close()))
-}
-
-// ended is wrap for what ctx may have ended, whatever the driver makes of it.
-func ended(ctx context.Context, op string, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return fault.Wrap(fault.TryLater, op, ctx.Err())
-	}
-	return wrap(op, err)
+	return errors.Join(act(db), sqlite.Wrap("accountdb: close file", db.Close()))
 }

@@ -14,6 +14,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb/sqlite"
 )
 
 // opened opens the copy at path as an account's database.
@@ -61,8 +62,8 @@ func TestCopyOfADatabaseInUse(t *testing.T) {
 	}
 	busy.Wait()
 	head, err := os.ReadFile(path)
-	if err != nil || head[20] != reserved {
-		t.Errorf("pages keep %d bytes free, want %d: %v", head[20], reserved, err)
+	if err != nil || head[20] != sqlite.Reserved {
+		t.Errorf("pages keep %d bytes free, want %d: %v", head[20], sqlite.Reserved, err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the copy has mode %v, %v", info.Mode(), err)

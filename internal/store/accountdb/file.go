@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb/sqlite"
 )
 
 // file is a row of the table file.
@@ -31,10 +32,10 @@ const (
 	stateRefused = "refused"
 )
 
-func fileByID(s *session, id uuid.UUID) (*file, error) {
+func fileByID(s *sqlite.Session, id uuid.UUID) (*file, error) {
 	f := &file{id: id}
 	var summary []byte
-	err := s.row(`SELECT rank, number, fence, index_version, state, outward, released, taken, content_mac,
+	err := s.Row(`SELECT rank, number, fence, index_version, state, outward, released, taken, content_mac,
 		payments, coalesce(first_date, ''), coalesce(last_date, ''), summary FROM file WHERE id = ?`, id[:]).
 		Scan(&f.rank, &f.Number, &f.Fence, &f.IndexVersion, &f.state, &f.Outward, &f.Released, &f.taken, &f.mac,
 			&f.payments, &f.dates.First, &f.dates.Last, &summary)
@@ -44,12 +45,12 @@ func fileByID(s *session, id uuid.UUID) (*file, error) {
 	return f, json.Unmarshal(summary, &f.Summary)
 }
 
-func (f *file) insert(s *session) error {
+func (f *file) insert(s *sqlite.Session) error {
 	summary, err := json.Marshal(f.Summary)
 	if err != nil {
 		return err
 	}
-	err = s.do(`INSERT INTO file (rank, id, number, fence, index_version, state, outward, released, taken, content_mac,
+	err = s.Do(`INSERT INTO file (rank, id, number, fence, index_version, state, outward, released, taken, content_mac,
 		payments, first_date, last_date, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), nullif(?, ''), ?)`,
 		f.rank, f.id[:], f.Number, f.Fence, f.IndexVersion, f.state, f.Outward, f.Released, f.taken, f.mac,
 		f.payments, f.dates.First, f.dates.Last, string(summary))
@@ -57,7 +58,7 @@ func (f *file) insert(s *session) error {
 		return err
 	}
 	for _, id := range f.messageIDs() {
-		if err := s.do("INSERT INTO message (format, id, file) VALUES (?, ?, ?)", f.format(), id, f.id[:]); err != nil {
+		if err := s.Do("INSERT INTO message (format, id, file) VALUES (?, ?, ?)", f.format(), id, f.id[:]); err != nil {
 			return err
 		}
 	}
@@ -65,27 +66,27 @@ func (f *file) insert(s *session) error {
 }
 
 // save writes what Release may change.
-func (f *file) save(s *session) error {
+func (f *file) save(s *sqlite.Session) error {
 	summary, err := json.Marshal(f.Summary)
 	if err != nil {
 		return err
 	}
-	err = s.do("UPDATE file SET state = ?, released = ?, taken = ?, summary = ? WHERE id = ?",
+	err = s.Do("UPDATE file SET state = ?, released = ?, taken = ?, summary = ? WHERE id = ?",
 		f.state, f.Released, f.taken, string(summary), f.id[:])
 	return err
 }
 
 // unlink takes the file out, and leaves its payments to the sweep.
-func (f *file) unlink(s *session) error {
+func (f *file) unlink(s *sqlite.Session) error {
 	for _, id := range f.messageIDs() {
-		if err := s.do("DELETE FROM message WHERE format = ? AND id = ? AND file = ?", f.format(), id, f.id[:]); err != nil {
+		if err := s.Do("DELETE FROM message WHERE format = ? AND id = ? AND file = ?", f.format(), id, f.id[:]); err != nil {
 			return err
 		}
 	}
-	if err := s.do("DELETE FROM file WHERE id = ?", f.id[:]); err != nil {
+	if err := s.Do("DELETE FROM file WHERE id = ?", f.id[:]); err != nil {
 		return err
 	}
-	err := s.do("INSERT OR REPLACE INTO load (id, file, fence, dropped) VALUES (?, ?, ?, 1)",
+	err := s.Do("INSERT OR REPLACE INTO load (id, file, fence, dropped) VALUES (?, ?, ?, 1)",
 		maxRank-f.rank, f.id[:], f.Fence)
 	return err
 }
@@ -105,10 +106,10 @@ func (f *file) messageIDs() []string {
 // duplicates returns a finding for bytes, and one for message ids, that other
 // files have taken. A file that has its turn already is compared with those
 // before it only: the second of two does not make a duplicate of the first.
-func (f *file) duplicates(s *session) ([]payment.Finding, error) {
+func (f *file) duplicates(s *sqlite.Session) ([]payment.Finding, error) {
 	var found []payment.Finding
 	if f.mac != nil {
-		first, err := firstFile(s.row(`SELECT id FROM file
+		first, err := firstFile(s.Row(`SELECT id FROM file
 			WHERE content_mac = ? AND taken > 0 AND (taken < ?2 OR ?2 = 0) AND id <> ?3 ORDER BY number LIMIT 1`,
 			f.mac, f.taken, f.id[:]))
 		if err != nil {
@@ -121,7 +122,7 @@ func (f *file) duplicates(s *session) ([]payment.Finding, error) {
 	var count int64
 	var message string
 	for _, id := range f.messageIDs() {
-		first, err := firstFile(s.row(`SELECT f.id FROM message m JOIN file f ON f.id = m.file
+		first, err := firstFile(s.Row(`SELECT f.id FROM message m JOIN file f ON f.id = m.file
 			WHERE m.format = ? AND m.id = ? AND f.taken > 0 AND (f.taken < ?3 OR ?3 = 0) AND f.id <> ?4 AND f.content_mac IS NOT ?5
 			ORDER BY f.number LIMIT 1`,
 			f.format(), id, f.taken, f.id[:], f.mac))
@@ -143,7 +144,7 @@ func (f *file) duplicates(s *session) ([]payment.Finding, error) {
 }
 
 // firstFile reads a file's id; uuid.Nil when there is none.
-func firstFile(row scanner) (uuid.UUID, error) {
+func firstFile(row sqlite.Scanner) (uuid.UUID, error) {
 	var id []byte
 	err := row.Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -10,6 +10,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb/sqlite"
 	"sealgate/internal/store/accountdb/term"
 )
 
@@ -102,7 +103,7 @@ func (l *Load) Add(p *payment.Payment) error {
 // handOn has the batch stored while the next one is being read. How that went
 // is told when the next one is handed on, or by Publish.
 func (l *Load) handOn(op string) error {
-	if err := wrap(op, errors.Join(l.ctx.Err(), l.wait())); err != nil {
+	if err := sqlite.Wrap(op, errors.Join(l.ctx.Err(), l.wait())); err != nil {
 		return err
 	}
 	l.rows, l.spareRows = l.spareRows, l.rows
@@ -137,7 +138,7 @@ func (l *Load) storeRows(ctx context.Context, op string, r *rows) error {
 	if r.len() == 0 {
 		return nil
 	}
-	if err := l.update(ctx, op, relaxed, func(s *session, id int64) error { return r.insert(s, rankOf(id)) }); err != nil {
+	if err := l.update(ctx, op, relaxed, func(s *sqlite.Session, id int64) error { return r.insert(s, rankOf(id)) }); err != nil {
 		return err
 	}
 	r.clear()
@@ -150,7 +151,7 @@ func (l *Load) storeTerms(ctx context.Context, op string, terms *[]term.Term) er
 	slices.SortFunc(*terms, term.Term.Compare)
 	*terms = slices.Compact(*terms)
 	for batch := range slices.Chunk(*terms, l.db.batch) {
-		err := l.update(ctx, op, relaxed, func(s *session, id int64) error {
+		err := l.update(ctx, op, relaxed, func(s *sqlite.Session, id int64) error {
 			_, err := insertTerms(s, insertTerm, rankOf(id), batch)
 			return err
 		})
@@ -170,9 +171,9 @@ func (l *Load) small() bool {
 
 // update is DB.update for a load that has not been taken over. The first time,
 // it makes the row of the load.
-func (l *Load) update(ctx context.Context, op string, d durability, fn func(s *session, id int64) error) error {
+func (l *Load) update(ctx context.Context, op string, d durability, fn func(s *sqlite.Session, id int64) error) error {
 	id := l.id
-	err := l.db.update(ctx, op, d, func(s *session) (err error) {
+	err := l.db.update(ctx, op, d, func(s *sqlite.Session) (err error) {
 		if l.id != 0 {
 			if err := l.alive(s, op); err != nil {
 				return err
@@ -182,7 +183,7 @@ func (l *Load) update(ctx context.Context, op string, d durability, fn func(s *s
 		if id, err = l.claim(s, op); err != nil {
 			return err
 		}
-		if err := s.do("INSERT INTO load (id, file, fence) VALUES (?, ?, ?)", id, l.file[:], l.fence); err != nil {
+		if err := s.Do("INSERT INTO load (id, file, fence) VALUES (?, ?, ?)", id, l.file[:], l.fence); err != nil {
 			return err
 		}
 		return fn(s, id)
@@ -194,9 +195,9 @@ func (l *Load) update(ctx context.Context, op string, d durability, fn func(s *s
 }
 
 // alive finds out whether another worker has ended the load.
-func (l *Load) alive(s *session, op string) error {
+func (l *Load) alive(s *sqlite.Session, op string) error {
 	var alive bool
-	err := s.row("SELECT EXISTS (SELECT 1 FROM load WHERE id = ? AND file = ? AND fence = ? AND NOT dropped)", l.id, l.file[:], l.fence).Scan(&alive)
+	err := s.Row("SELECT EXISTS (SELECT 1 FROM load WHERE id = ? AND file = ? AND fence = ? AND NOT dropped)", l.id, l.file[:], l.fence).Scan(&alive)
 	if err == nil && !alive {
 		err = stale(op)
 	}
@@ -208,9 +209,9 @@ func (l *Load) alive(s *session, op string) error {
 //
 // A number is used again only when nothing of the load that had it is left:
 // its payments go in the transaction in which its row goes.
-func (l *Load) claim(s *session, op string) (id int64, err error) {
+func (l *Load) claim(s *sqlite.Session, op string) (id int64, err error) {
 	var newer, older int64
-	err = s.row(`SELECT (SELECT count(*) FROM file WHERE id = ?1 AND fence >= ?2) + (SELECT count(*) FROM load WHERE file = ?1 AND fence > ?2 AND NOT dropped),
+	err = s.Row(`SELECT (SELECT count(*) FROM file WHERE id = ?1 AND fence >= ?2) + (SELECT count(*) FROM load WHERE file = ?1 AND fence > ?2 AND NOT dropped),
 		(SELECT count(*) FROM load WHERE file = ?1 AND fence <= ?2 AND NOT dropped),
 		1 + max((SELECT coalesce(max(id), 0) FROM load), (SELECT ?3 - coalesce(min(rank), ?3) FROM file))`,
 		l.file[:], l.fence, int64(maxRank)).Scan(&newer, &older, &id)
@@ -223,7 +224,7 @@ func (l *Load) claim(s *session, op string) (id int64, err error) {
 		return 0, fault.New(fault.Internal, op, "the payment index has no load numbers left")
 	case older > 0:
 		l.db.untidy.Store(true)
-		err = s.do("UPDATE load SET dropped = 1 WHERE file = ? AND NOT dropped", l.file[:])
+		err = s.Do("UPDATE load SET dropped = 1 WHERE file = ? AND NOT dropped", l.file[:])
 	}
 	return id, err
 }
@@ -239,7 +240,7 @@ func (l *Load) Drop(ctx context.Context) error {
 		return nil
 	}
 	l.db.untidy.Store(true)
-	return l.db.update(ctx, "accountdb: drop", relaxed, func(s *session) error {
-		return s.do("UPDATE load SET dropped = 1 WHERE id = ? AND file = ? AND fence = ?", l.id, l.file[:], l.fence)
+	return l.db.update(ctx, "accountdb: drop", relaxed, func(s *sqlite.Session) error {
+		return s.Do("UPDATE load SET dropped = 1 WHERE id = ? AND file = ? AND fence = ?", l.id, l.file[:], l.fence)
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb/sqlite"
 )
 
 // FileMeta is what Publish has to know of a file beside its payments.
@@ -56,7 +57,7 @@ func (l *Load) Publish(ctx context.Context, m FileMeta) (payment.Summary, error)
 		mac: m.ContentMAC, payments: l.count, dates: l.dates,
 	}
 	f.Summary.Findings = slices.Clone(m.Summary.Findings)
-	err := l.db.update(ctx, op, synced, func(s *session) error {
+	err := l.db.update(ctx, op, synced, func(s *sqlite.Session) error {
 		id, err := l.end(s, op, refused)
 		if err != nil {
 			return err
@@ -77,7 +78,7 @@ func (l *Load) Publish(ctx context.Context, m FileMeta) (payment.Summary, error)
 	return f.Summary, nil
 }
 
-func (l *Load) storeRest(s *session, rank int64) error {
+func (l *Load) storeRest(s *sqlite.Session, rank int64) error {
 	if err := l.rows.insert(s, rank); err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func (l *Load) storeRest(s *session, rank int64) error {
 
 // end takes the load's row away, or leaves it to the sweep with all that was
 // stored, and returns the load's number.
-func (l *Load) end(s *session, op string, refused bool) (id int64, err error) {
+func (l *Load) end(s *sqlite.Session, op string, refused bool) (id int64, err error) {
 	if l.id == 0 {
 		return l.claim(s, op)
 	}
@@ -97,13 +98,13 @@ func (l *Load) end(s *session, op string, refused bool) (id int64, err error) {
 	}
 	if refused {
 		l.db.untidy.Store(true)
-		return l.id, s.do("UPDATE load SET dropped = 1 WHERE id = ?", l.id)
+		return l.id, s.Do("UPDATE load SET dropped = 1 WHERE id = ?", l.id)
 	}
-	return l.id, s.do("DELETE FROM load WHERE id = ?", l.id)
+	return l.id, s.Do("DELETE FROM load WHERE id = ?", l.id)
 }
 
 // replace puts f in the place of what was published of the file before.
-func (l *Load) replace(s *session, f *file) error {
+func (l *Load) replace(s *sqlite.Session, f *file) error {
 	before, err := fileByID(s, f.id)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -127,7 +128,7 @@ func (l *Load) replace(s *session, f *file) error {
 
 // judge looks for files that have taken f's bytes or message ids, puts what it
 // finds into the summary, and settles outcome, state and turn.
-func (f *file) judge(s *session) error {
+func (f *file) judge(s *sqlite.Session) error {
 	sum := &f.Summary
 	sum.Findings = slices.DeleteFunc(sum.Findings, func(x payment.Finding) bool {
 		return x.Code == payment.DuplicateFile || x.Code == payment.DuplicateMessageID
@@ -159,11 +160,11 @@ func (f *file) judge(s *session) error {
 }
 
 // take gives a file its turn, once.
-func (f *file) take(s *session) error {
+func (f *file) take(s *sqlite.Session) error {
 	if f.taken > 0 {
 		return nil
 	}
-	return s.row("SELECT 1 + coalesce(max(taken), 0) FROM file WHERE taken > 0").Scan(&f.taken)
+	return s.Row("SELECT 1 + coalesce(max(taken), 0) FROM file WHERE taken > 0").Scan(&f.taken)
 }
 
 // Release lets a held file go on: a person has decided. Its payments become
@@ -173,7 +174,7 @@ func (f *file) take(s *session) error {
 func (db *DB) Release(ctx context.Context, id uuid.UUID) (payment.Summary, error) {
 	const op = "accountdb: release"
 	var f *file
-	err := db.update(ctx, op, synced, func(s *session) (err error) {
+	err := db.update(ctx, op, synced, func(s *sqlite.Session) (err error) {
 		if f, err = fileByID(s, id); err != nil {
 			return err
 		}
@@ -199,10 +200,10 @@ func (db *DB) Release(ctx context.Context, id uuid.UUID) (payment.Summary, error
 // and message ids are no longer taken. The payments are gone from every search
 // at once, and from the disk when the sweep has come by.
 func (db *DB) Forget(ctx context.Context, id uuid.UUID) error {
-	return db.update(ctx, "accountdb: forget", synced, func(s *session) error {
+	return db.update(ctx, "accountdb: forget", synced, func(s *sqlite.Session) error {
 		db.untidy.Store(true)
 		db.forget(id)
-		if err := s.do("UPDATE load SET dropped = 1 WHERE file = ? AND NOT dropped", id[:]); err != nil {
+		if err := s.Do("UPDATE load SET dropped = 1 WHERE file = ? AND NOT dropped", id[:]); err != nil {
 			return err
 		}
 		f, err := fileByID(s, id)
@@ -221,7 +222,7 @@ func (db *DB) Forget(ctx context.Context, id uuid.UUID) error {
 func (db *DB) Result(ctx context.Context, id uuid.UUID, after int64) (Result, error) {
 	const op = "accountdb: result"
 	var r Result
-	err := db.view(ctx, op, func(_ context.Context, s *session) error {
+	err := db.view(ctx, op, func(_ context.Context, s *sqlite.Session) error {
 		f, err := fileByID(s, id)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 
 	"sealgate/internal/payment"
 	"sealgate/internal/store/accountdb/detail"
+	"sealgate/internal/store/accountdb/sqlite"
 	"sealgate/internal/store/accountdb/term"
 )
 
@@ -57,7 +58,7 @@ func (r *rows) add(p *payment.Payment) {
 }
 
 // insert stores the rows as those of a rank.
-func (r *rows) insert(s *session, rank int64) error {
+func (r *rows) insert(s *sqlite.Session, rank int64) error {
 	first, _ := span(rank)
 	args := make([]any, 0, rowsAtOnce*columnCount)
 	for left := r.values; len(left) > 0; left = left[len(args):] {
@@ -69,7 +70,7 @@ func (r *rows) insert(s *session, rank int64) error {
 		for i := 0; i < n; i += columnCount {
 			args[i] = first | args[i].(int64)
 		}
-		if err := s.do(text, args...); err != nil {
+		if err := s.Do(text, args...); err != nil {
 			return err
 		}
 	}

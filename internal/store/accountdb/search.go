@@ -13,6 +13,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb/sqlite"
 	"sealgate/internal/store/accountdb/term"
 )
 
@@ -75,7 +76,7 @@ func (db *DB) Search(ctx context.Context, q Query) (Page, error) {
 		q.Limit = maxLimit
 	}
 	var page Page
-	err = db.view(ctx, op, func(ctx context.Context, s *session) (err error) {
+	err = db.view(ctx, op, func(ctx context.Context, s *sqlite.Session) (err error) {
 		w := q.compile()
 		if page, err = w.page(ctx, s, after, q.Limit); err != nil {
 			return err
@@ -201,7 +202,7 @@ func (w *walk) sql(table, columns string, after int64) (string, []any) {
 }
 
 // page reads one payment more than limit, to know whether there is a next page.
-func (w *walk) page(ctx context.Context, s *session, after int64, limit int) (Page, error) {
+func (w *walk) page(ctx context.Context, s *sqlite.Session, after int64, limit int) (Page, error) {
 	page := Page{Payments: []Found{}}
 	var hits []hit
 	for _, table := range w.tables() {
@@ -230,9 +231,9 @@ type hit struct {
 }
 
 // hits reads the first payments of the walk along a table.
-func (w *walk) hits(ctx context.Context, s *session, table string, after int64, limit int) (all []hit, err error) {
+func (w *walk) hits(ctx context.Context, s *sqlite.Session, table string, after int64, limit int) (all []hit, err error) {
 	query, args := w.sql(table, paymentColumns+", f.id", after)
-	rows, err := s.query(ctx, query, append(args, limit)...)
+	rows, err := s.Query(ctx, query, append(args, limit)...)
 	if err != nil {
 		return nil, err
 	}
@@ -248,15 +249,15 @@ func (w *walk) hits(ctx context.Context, s *session, table string, after int64, 
 }
 
 // count tells how many payments there are in all pages together.
-func (w *walk) count(ctx context.Context, s *session) (total int64, exact bool, err error) {
+func (w *walk) count(ctx context.Context, s *sqlite.Session) (total int64, exact bool, err error) {
 	if !w.byTerm && len(w.rows.text) == 0 {
-		err = s.conn.QueryRowContext(ctx, "SELECT coalesce(sum(f.payments), 0) FROM file f WHERE "+strings.Join(w.files.text, " AND "), w.files.args...).Scan(&total)
+		err = s.Once(ctx, "SELECT coalesce(sum(f.payments), 0) FROM file f WHERE "+strings.Join(w.files.text, " AND "), w.files.args...).Scan(&total)
 		return total, true, err
 	}
 	for _, table := range w.tables() {
 		var n int64
 		query, args := w.sql(table, "1", 0)
-		if err := s.conn.QueryRowContext(ctx, "SELECT count(*) FROM ("+query+")", append(args, countLimit+1)...).Scan(&n); err != nil {
+		if err := s.Once(ctx, "SELECT count(*) FROM ("+query+")", append(args, countLimit+1)...).Scan(&n); err != nil {
 			return 0, false, err
 		}
 		total += n
@@ -296,7 +297,7 @@ func (db *DB) Payments(ctx context.Context, id uuid.UUID, emit func(*payment.Pay
 	var rank int64
 	for after := int64(0); ; {
 		var batch []payment.Payment
-		err := db.view(ctx, op, func(ctx context.Context, s *session) error {
+		err := db.view(ctx, op, func(ctx context.Context, s *sqlite.Session) error {
 			f, err := fileByID(s, id)
 			if err != nil {
 				return err
@@ -326,9 +327,9 @@ func (db *DB) Payments(ctx context.Context, id uuid.UUID, emit func(*payment.Pay
 }
 
 // payments reads a batch of a rank's payments, and returns the id of the last.
-func payments(ctx context.Context, s *session, rank, after int64) ([]payment.Payment, int64, error) {
+func payments(ctx context.Context, s *sqlite.Session, rank, after int64) ([]payment.Payment, int64, error) {
 	first, last := span(rank)
-	rows, err := s.query(ctx, "SELECT "+paymentColumns+" FROM payment p WHERE p.id > ? AND p.id <= ? ORDER BY p.id LIMIT ?",
+	rows, err := s.Query(ctx, "SELECT "+paymentColumns+" FROM payment p WHERE p.id > ? AND p.id <= ? ORDER BY p.id LIMIT ?",
 		max(first, after), last, defaultLimit)
 	if err != nil {
 		return nil, 0, err

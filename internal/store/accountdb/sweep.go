@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb/sqlite"
 	"sealgate/internal/store/accountdb/term"
 )
 
@@ -28,9 +29,9 @@ func (db *DB) tidy(ctx context.Context) {
 // them (taking away is dearer than bringing in), and tells whether there may be
 // more to do.
 func (db *DB) sweep(ctx context.Context) (more bool, err error) {
-	err = db.update(ctx, "accountdb: sweep", relaxed, func(s *session) error {
+	err = db.update(ctx, "accountdb: sweep", relaxed, func(s *sqlite.Session) error {
 		var load int64
-		err := s.row("SELECT id FROM load WHERE dropped ORDER BY id LIMIT 1").Scan(&load)
+		err := s.Row("SELECT id FROM load WHERE dropped ORDER BY id LIMIT 1").Scan(&load)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -43,7 +44,7 @@ func (db *DB) sweep(ctx context.Context) (more bool, err error) {
 	return more, err
 }
 
-func (db *DB) sweepLoad(ctx context.Context, s *session, load int64) error {
+func (db *DB) sweepLoad(ctx context.Context, s *sqlite.Session, load int64) error {
 	first, last := span(rankOf(load))
 	limit := db.batch / 2
 	n, run, err := sweepable(ctx, s, first, last, limit)
@@ -52,21 +53,21 @@ func (db *DB) sweepLoad(ctx context.Context, s *session, load int64) error {
 	}
 	if n < limit {
 		// The last round: terms are written after their rows, so none is left.
-		if err := s.do("DELETE FROM load WHERE id = ?", load); err != nil {
+		if err := s.Do("DELETE FROM load WHERE id = ?", load); err != nil {
 			return err
 		}
 	} else {
 		last = run.last
 	}
-	if err := s.do("DELETE FROM young WHERE payment BETWEEN ? AND ?", first, last); err != nil {
+	if err := s.Do("DELETE FROM young WHERE payment BETWEEN ? AND ?", first, last); err != nil {
 		return err
 	}
 	for _, t := range run.terms {
-		if err := s.do("DELETE FROM term WHERE hash = ? AND payment = ?", t.Hash, first|t.Seq); err != nil {
+		if err := s.Do("DELETE FROM term WHERE hash = ? AND payment = ?", t.Hash, first|t.Seq); err != nil {
 			return err
 		}
 	}
-	return s.do("DELETE FROM payment WHERE id BETWEEN ? AND ?", first, last)
+	return s.Do("DELETE FROM payment WHERE id BETWEEN ? AND ?", first, last)
 }
 
 // swept is what goes with a run of payments.
@@ -76,8 +77,8 @@ type swept struct {
 }
 
 // sweepable reads the first payments between two ids.
-func sweepable(ctx context.Context, s *session, first, last int64, limit int) (n int, run swept, err error) {
-	rows, err := s.query(ctx, "SELECT "+paymentColumns+" FROM payment p WHERE p.id BETWEEN ? AND ? ORDER BY p.id LIMIT ?", first, last, limit)
+func sweepable(ctx context.Context, s *sqlite.Session, first, last int64, limit int) (n int, run swept, err error) {
+	rows, err := s.Query(ctx, "SELECT "+paymentColumns+" FROM payment p WHERE p.id BETWEEN ? AND ? ORDER BY p.id LIMIT ?", first, last, limit)
 	if err != nil {
 		return 0, run, err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"sealgate/internal/store/accountdb/sqlite"
 	"sealgate/internal/store/accountdb/term"
 )
 
@@ -25,7 +26,7 @@ var (
 // insertTerms runs insertTerm or insertYoung over ts, of a rank, and tells how
 // many it stored. The last round is filled up with its last term: one that is
 // there already is ignored.
-func insertTerms(s *session, statement string, rank int64, ts []term.Term) (stored int64, err error) {
+func insertTerms(s *sqlite.Session, statement string, rank int64, ts []term.Term) (stored int64, err error) {
 	first, _ := span(rank)
 	args := make([]any, 0, 2*termsAtOnce)
 	for round := range slices.Chunk(ts, termsAtOnce) {
@@ -34,7 +35,7 @@ func insertTerms(s *session, statement string, rank int64, ts []term.Term) (stor
 			t := round[min(i, len(round)-1)]
 			args = append(args, t.Hash, first|t.Seq)
 		}
-		n, err := s.exec(statement, args...)
+		n, err := s.Exec(statement, args...)
 		if err != nil {
 			return stored, err
 		}
@@ -49,11 +50,11 @@ func (db *DB) ripen(ctx context.Context) error {
 	if db.young.Load() < db.ripe {
 		return nil
 	}
-	err := db.update(ctx, "accountdb: ripen", relaxed, func(s *session) error {
-		if err := s.do("INSERT OR IGNORE INTO term (hash, payment) SELECT hash, payment FROM young ORDER BY hash, payment"); err != nil {
+	err := db.update(ctx, "accountdb: ripen", relaxed, func(s *sqlite.Session) error {
+		if err := s.Do("INSERT OR IGNORE INTO term (hash, payment) SELECT hash, payment FROM young ORDER BY hash, payment"); err != nil {
 			return err
 		}
-		return s.do("DELETE FROM young")
+		return s.Do("DELETE FROM young")
 	})
 	if err == nil {
 		db.young.Store(0)
