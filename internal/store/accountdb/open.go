@@ -4,8 +4,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"fmt"
-	"io/fs"
 
 	"sealgate/internal/fault"
 	"sealgate/internal/store/accountdb/sqlite"
@@ -50,13 +48,9 @@ func open(ctx context.Context, path string) (*DB, error) {
 // prepare brings the schema up to date and gives up the loads that no worker of
 // this process can be filling.
 func (db *DB) prepare(ctx context.Context) error {
-	steps, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil {
-		return err
-	}
 	var orphans, young int64
-	err = db.transact(ctx, synced, func(s *sqlite.Session) error {
-		if err := migrate(ctx, s, steps); err != nil {
+	err := db.transact(ctx, synced, func(s *sqlite.Session) error {
+		if err := sqlite.Migrate(ctx, s, migrations, "migrations/*.sql"); err != nil {
 			return err
 		}
 		if err := s.Do("UPDATE load SET dropped = 1 WHERE NOT dropped"); err != nil {
@@ -67,28 +61,4 @@ func (db *DB) prepare(ctx context.Context) error {
 	db.young.Store(young)
 	db.untidy.Store(orphans > 0)
 	return err
-}
-
-// migrate runs the steps that the database has not seen.
-func migrate(ctx context.Context, s *sqlite.Session, steps []string) error {
-	var version int
-	if err := s.Row("PRAGMA user_version").Scan(&version); err != nil {
-		return err
-	}
-	if version > len(steps) {
-		return fmt.Errorf("database of version %d, made by a newer gateway; this one knows %d", version, len(steps))
-	}
-	if version == len(steps) {
-		return nil
-	}
-	for ; version < len(steps); version++ {
-		text, err := migrations.ReadFile(steps[version])
-		if err != nil {
-			return err
-		}
-		if err := s.Script(ctx, string(text)); err != nil {
-			return fmt.Errorf("%s: %w", steps[version], err)
-		}
-	}
-	return s.Script(ctx, fmt.Sprintf("PRAGMA user_version=%d", version))
 }

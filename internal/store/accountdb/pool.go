@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/store/accountdb/sqlite"
 )
 
 // Options of a Pool; the zero value is good.
@@ -296,7 +297,7 @@ func (p *Pool) Remove(ctx context.Context, id uuid.UUID) error {
 			e = &entry{closing: true}
 			p.entries[id] = e
 			p.mu.Unlock()
-			err := removeFiles(p.path(id))
+			err := sqlite.Remove(p.path(id))
 			return fault.Wrap(fault.Internal, op, errors.Join(err, p.shut(id, e)))
 		}
 		idle := e.refs == 0 && !e.closing
@@ -312,17 +313,6 @@ func (p *Pool) Remove(ctx context.Context, id uuid.UUID) error {
 			return fault.Wrap(fault.TryLater, op, ctx.Err())
 		}
 	}
-}
-
-// removeFiles removes a closed database, the log first: without its database
-// it is nothing, the database without its log would be another one.
-func removeFiles(path string) error {
-	for _, suffix := range []string{"-shm", "-wal", ""} {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
 }
 
 // Close closes every database. Their users must be done.

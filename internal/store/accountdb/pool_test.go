@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/store/accountdb/sqlite"
 )
 
 // clock is a time that a test sets.
@@ -297,7 +298,7 @@ func TestALostDatabaseSaysSo(t *testing.T) {
 	indexed[account] = true
 	_, release = use(t, p, fresh) // takes the only place
 	release()
-	if err := removeFiles(p.path(account)); err != nil {
+	if err := sqlite.Remove(p.path(account)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

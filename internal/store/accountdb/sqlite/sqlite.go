@@ -77,6 +77,46 @@ func emptyPage() []byte {
 	return p
 }
 
+// Remove removes a closed database, the log first: without its database
+// it is nothing, the database without its log would be another one.
+func Remove(path string) error {
+	for _, suffix := range []string{"-shm", "-wal", ""} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Migrate runs the steps, files in the order of their names, that the database has
+// not seen.
+func Migrate(ctx context.Context, s *Session, files fs.FS, pattern string) error {
+	steps, err := fs.Glob(files, pattern)
+	if err != nil {
+		return err
+	}
+	var version int
+	if err := s.Row("PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	if version > len(steps) {
+		return fmt.Errorf("database of version %d, made by a newer gateway; this one knows %d", version, len(steps))
+	}
+	if version == len(steps) {
+		return nil
+	}
+	for ; version < len(steps); version++ {
+		text, err := fs.ReadFile(files, steps[version])
+		if err != nil {
+			return err
+		}
+		if err := s.Script(ctx, string(text)); err != nil {
+			return fmt.Errorf("%s: %w", steps[version], err)
+		}
+	}
+	return s.Script(ctx, fmt.Sprintf("PRAGMA user_version=%d", version))
+}
+
 // Code is SQLite's primary error code, 0 for errors that are not SQLite's.
 func Code(err error) int {
 	var e *driver.Error
