@@ -75,18 +75,22 @@ func writeKeyStore(w io.Writer, k portal.KeyStore) error {
 		t.Row("host key", h.Fingerprint+" "+h.Type)
 	}
 	t.Row("accounts", fmt.Sprint(k.Accounts))
-	t.Row("copy", orNone(k.Copy))
+	t.Row("copy", copyOf(k))
 	for _, i := range k.IngestKeys {
 		t.Row("ingest key", i.Day+" "+i.Fingerprint)
 	}
 	return cli.WriteTable(w, t)
 }
 
-func orNone(s *string) string {
-	if s == nil {
+// copyOf says where the copy of the keys is, and what is wrong with it.
+func copyOf(k portal.KeyStore) string {
+	switch {
+	case k.CopyProblem != "":
+		return "warning: " + k.CopyProblem
+	case k.Copy == nil:
 		return "none was ever made"
 	}
-	return *s
+	return *k.Copy
 }
 
 func (a *app) keysBackup() *cobra.Command {
@@ -95,8 +99,10 @@ func (a *app) keysBackup() *cobra.Command {
 		Short: "Write the key store to a file",
 		Long: "Write the key store, wrapped by its master key, to a file of mode 0600, replacing an earlier\n" +
 			"copy. Ingest keys and the master key are not in it. Keep it apart from data backups. The place is\n" +
-			"remembered: a key that is removed later is taken out of this copy, too, when it can be\n" +
-			"reached. Works on a running and on a stopped gateway.",
+			"remembered: when it can be reached, a key that is made later is added to this copy, one that is\n" +
+			"removed is taken out of it, and a new master key is followed; doctor says when it could not be.\n" +
+			"A copy that holds keys which this key store does not have is not overwritten. Works on a running\n" +
+			"and on a stopped gateway.",
 		Example: cli.Examples("keys backup /media/safe/sealgate-keys.json"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -161,7 +167,9 @@ func (a *app) keysRestore() *cobra.Command {
 		Use:   "restore FILE",
 		Short: "Make a key store out of a copy (offline)",
 		Long: "Make the key store of --data DIR out of a copy that keys backup wrote. The master key must be\n" +
-			"where the configuration says; everything is opened once before anything is written.",
+			"where the configuration says; everything is opened once before anything is written. The new key\n" +
+			"store never writes to that copy, which may be the one of a gateway in use: make another with\n" +
+			"keys backup.",
 		Example: cli.Examples("keys restore /media/safe/sealgate-keys.json --data /var/lib/sealgate"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -183,7 +191,7 @@ func (a *app) keysRestore() *cobra.Command {
 				return cli.Local(args[0], err)
 			}
 			store.Close()
-			return a.Done("restored " + a.keyDir(cfg))
+			return a.Done("restored " + a.keyDir(cfg) + "; it has no copy of its own yet: make one with keys backup, at another place")
 		},
 	}
 }

@@ -70,7 +70,8 @@ func parseAccountFile(name string) (uuid.UUID, bool) {
 }
 
 // CreateAccount writes the account's key file anew, with these first keys;
-// either may be nil. What a crash left of an earlier attempt is overwritten, so
+// either may be nil. As all that is added, they go into the last backup, too,
+// when it can be reached; CheckCopy tells. What a crash left of an earlier attempt is overwritten, so
 // the caller makes sure that no account of this id is in use.
 func (s *Store) CreateAccount(id uuid.UUID, c *Certificate, k *AccessKey) error {
 	const op = "keys: create account"
@@ -87,7 +88,11 @@ func (s *Store) CreateAccount(id uuid.UUID, c *Certificate, k *AccessKey) error 
 			return fault.Wrap(fault.Internal, op, err)
 		}
 	}
-	return fault.Wrap(fault.Internal, op, s.writeAccount(id, doc))
+	if err := s.writeAccount(id, doc); err != nil {
+		return fault.Wrap(fault.Internal, op, err)
+	}
+	s.updateCopy(doc.Name)
+	return nil
 }
 
 // Account returns the account's keys; NotFound when the store has none for it.
@@ -137,7 +142,11 @@ func (s *Store) DestroyAccount(id uuid.UUID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.accounts, id)
-	return fault.Wrap(fault.Internal, "keys: destroy account", s.destroy(accountFile(id)))
+	if err := s.destroy(accountFile(id)); err != nil {
+		return fault.Wrap(fault.Internal, "keys: destroy account", err)
+	}
+	s.updateCopy(accountFile(id))
+	return nil
 }
 
 func (s *Store) editAccount(op string, id uuid.UUID, edit func(*wrapped.Document) error) error {
@@ -150,7 +159,11 @@ func (s *Store) editAccount(op string, id uuid.UUID, edit func(*wrapped.Document
 	if err == nil {
 		err = s.writeAccount(id, doc)
 	}
-	return fault.Wrap(fault.Internal, op, err)
+	if err != nil {
+		return fault.Wrap(fault.Internal, op, err)
+	}
+	s.updateCopy("")
+	return nil
 }
 
 func (s *Store) readAccount(id uuid.UUID) (*wrapped.Document, error) {

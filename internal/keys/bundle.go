@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sealgate/internal/durable"
@@ -42,10 +43,12 @@ func verify(b *wrapped.Bundle, r *wrapped.Ring) error {
 }
 
 // Backup writes all of the store but its ingest keys to file, in the place of
-// what stands there, which is overwritten. The copy holds no master key and
-// opens only with the one the store has now. The store remembers where it lies,
-// and takes out of it what is destroyed later; a copy made before at another
-// place is beyond its reach from then on.
+// an earlier copy, which is overwritten; a copy that knows of keys which this
+// store does not have, or another gateway's, is refused: Exists. The copy holds
+// no master key and opens only with the one the store has now. The store
+// remembers where it lies, adds to it what is added later, and takes out of it
+// what is destroyed; a copy made before at another place is beyond its reach
+// from then on.
 func (s *Store) Backup(file string) error {
 	const op = "keys: backup"
 	s.mu.Lock()
@@ -53,9 +56,12 @@ func (s *Store) Backup(file string) error {
 	if inside(s.dir, file) {
 		return fault.New(fault.Invalid, op, "a backup of the key store has to lie outside of it: %s", file)
 	}
-	text, err := s.backup()
+	own, err := s.bundle()
 	if err == nil {
-		err = shred.Replace(s.fs, file, text)
+		err = s.refuseRicher(file, own)
+	}
+	if err == nil {
+		err = shred.Replace(s.fs, file, own.Marshal())
 	}
 	if err == nil {
 		err = s.remember(file)
@@ -63,8 +69,20 @@ func (s *Store) Backup(file string) error {
 	return fault.Wrap(fault.Internal, op, err)
 }
 
-// backup returns a copy of the store, checked.
-func (s *Store) backup() ([]byte, error) {
+// refuseRicher refuses a file that holds a copy with more in it than the store.
+func (s *Store) refuseRicher(file string, own *wrapped.Bundle) error {
+	theirs, err := s.readCopy(file)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Damaged) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return covers(own, theirs, file, "")
+}
+
+// bundle returns what a copy of the store holds, checked.
+func (s *Store) bundle() (*wrapped.Bundle, error) {
 	b := wrapped.NewBundle(s.ring.Header)
 	docs, err := s.documents()
 	if err != nil {
@@ -75,7 +93,7 @@ func (s *Store) backup() ([]byte, error) {
 			b.Files = append(b.Files, d)
 		}
 	}
-	return b.Marshal(), verify(b, s.ring)
+	return b, verify(b, s.ring)
 }
 
 // documents reads every key file of the store.
@@ -84,6 +102,7 @@ func (s *Store) documents() ([]*wrapped.Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	slices.Sort(names) // so that two copies of the same keys are the same
 	var docs []*wrapped.Document
 	for _, name := range names {
 		if !isKeyFile(name) {
@@ -116,7 +135,9 @@ func inside(dir, file string) bool {
 // Restore makes a new store in dir out of a backup, and opens it. Nothing is
 // written before m has opened every key in the copy. There must be no store in
 // dir; the master key may lie there already. Files that were being indexed
-// have no ingest key in the restored store: theirs are gone for ever.
+// have no ingest key in the restored store: theirs are gone for ever. The new
+// store has no copy of its own until Backup makes one: the file may be the copy
+// of a gateway that goes on.
 func Restore(ctx context.Context, file, dir string, m Master, opt Options) (*Store, error) {
 	const op = "keys: restore"
 	s := newStore(opt.fs(), dir)
@@ -156,7 +177,7 @@ func (s *Store) place(b *wrapped.Bundle, from string) error {
 	if err := s.refuseTaken(); err != nil {
 		return err
 	}
-	if err := s.remember(from); err != nil {
+	if err := s.rememberOrigin(from); err != nil {
 		return err
 	}
 	return s.write(bundleFile, b.Marshal())
@@ -234,6 +255,7 @@ func (s *Store) takeUp(b *wrapped.Bundle) error {
 		}
 	}
 	killpoint.At("rotate.files-taken-up")
+	s.updateCopy("") // before the bundle is gone, so that a crash makes the next Open do it
 	return s.destroy(bundleFile)
 }
 

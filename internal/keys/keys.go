@@ -27,8 +27,9 @@
 // are overwritten after use; those inside the standard library are not.
 //
 // A key that is removed leaves a tombstone, so that an older catalog beside this
-// store is told that it was destroyed and not lost; it is taken out of the
-// remembered backup, too (copy.go). How keys look outside of the store is the
+// store is told that it was destroyed and not lost. The remembered backup, when
+// it can be reached, is brought up to date by every addition, removal and new
+// master key (copy.go). How keys look outside of the store is the
 // business of package keyfile; keys in PKCS#11 tokens are that of package token.
 //
 // A Store is safe for concurrent use by one process; the caller holds the lock

@@ -48,7 +48,7 @@ func (s *Store) remove(op string, id uuid.UUID, kind, name string, at time.Time)
 		return Copy{}, fault.Wrap(fault.Internal, op, err)
 	}
 	killpoint.At("remove.key-destroyed")
-	c := s.rewriteCopy()
+	c := s.rewriteCopy("")
 	killpoint.At("remove.copy-rewritten")
 	return c, nil
 }

@@ -10,7 +10,8 @@ import (
 
 // RotateMaster wraps everything anew for another master key, under a new salt:
 // nothing that the old key opens is of use any more, remnants on the medium and
-// older backups included, once the old key is gone. The ingest keys go along.
+// older backups included, once the old key is gone. The ingest keys go along, and
+// the last backup is written anew when it can be reached (CheckCopy tells).
 //
 // install puts the new key where Open will find it, and returns when it is
 // durable there; nil when it is there already. Until install has returned the

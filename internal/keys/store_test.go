@@ -263,7 +263,9 @@ func TestARotationOnAFailingDiskConverges(t *testing.T) {
 					}
 					break
 				}
-				if rerr == nil {
+				// Where the copy is, is asked last, and no rotation fails for its sake.
+				done := op == durabletest.Open && again.Generation() == 2 && s.Generation() == 2
+				if rerr == nil && !done {
 					t.Errorf("%v %v %d: the failure was swallowed", op, how, nth)
 				}
 			}

@@ -10,7 +10,7 @@ type Summary struct {
 	Identity   ed25519.PublicKey
 	Accounts   int          // that have keys here
 	IngestKeys []*IngestKey // the living ones, the oldest day first
-	Copy       string       // where the last backup was written; empty when there was none
+	Copy       string       // where the last backup was written; empty when there was none, or none since a restore
 }
 
 // Summary describes the store for people.
@@ -20,7 +20,7 @@ func (s *Store) Summary() (Summary, error) {
 		return Summary{}, err
 	}
 	s.mu.RLock()
-	lies, err := s.copyPath()
+	r, err := s.copyRecord()
 	s.mu.RUnlock()
 	if err != nil {
 		return Summary{}, err
@@ -29,6 +29,6 @@ func (s *Store) Summary() (Summary, error) {
 		Dir: s.dir, Master: s.MasterSource(), Generation: s.Generation(),
 		Identity: s.Identity().Public().(ed25519.PublicKey),
 		Accounts: len(accounts), IngestKeys: s.IngestKeys(),
-		Copy: lies,
+		Copy: r.Path,
 	}, nil
 }

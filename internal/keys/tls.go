@@ -61,5 +61,9 @@ func (s *Store) SetTLS(certificate []byte, key crypto.Signer) error {
 	e := wrapped.Entry{Kind: kindTLS, Public: certificate}
 	s.ring.Seal(tlsFile, &e, secret)
 	doc.Entries = append(doc.Entries, e)
-	return fault.Wrap(fault.Internal, op, s.write(tlsFile, doc.Marshal()))
+	if err := s.write(tlsFile, doc.Marshal()); err != nil {
+		return fault.Wrap(fault.Internal, op, err)
+	}
+	s.updateCopy("")
+	return nil
 }

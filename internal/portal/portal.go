@@ -120,15 +120,16 @@ type Link struct {
 
 // KeyStore says what is in the key store, no secret.
 type KeyStore struct {
-	Dir        string      `json:"dir"`
-	Master     string      `json:"master" doc:"where the master key comes from"`
-	Generation int         `json:"generation" doc:"how many master keys the store has had"`
-	Identity   string      `json:"identity" doc:"public key of the gateway, Ed25519, hex"`
-	Signs      string      `json:"identity_fingerprint" doc:"SHA256:… of that key, by which receipts and statements name who signed"`
-	Copy       *string     `json:"copy" doc:"where keys backup wrote last"`
-	HostKeys   []SSHKey    `json:"host_keys"`
-	Accounts   int         `json:"accounts" doc:"that have keys here"`
-	IngestKeys []IngestKey `json:"ingest_keys"`
+	Dir         string      `json:"dir"`
+	Master      string      `json:"master" doc:"where the master key comes from"`
+	Generation  int         `json:"generation" doc:"how many master keys the store has had"`
+	Identity    string      `json:"identity" doc:"public key of the gateway, Ed25519, hex"`
+	Signs       string      `json:"identity_fingerprint" doc:"SHA256:… of that key, by which receipts and statements name who signed"`
+	Copy        *string     `json:"copy" doc:"where keys backup wrote last"`
+	CopyProblem string      `json:"copy_problem,omitempty" doc:"why that copy is not as it should be"`
+	HostKeys    []SSHKey    `json:"host_keys"`
+	Accounts    int         `json:"accounts" doc:"that have keys here"`
+	IngestKeys  []IngestKey `json:"ingest_keys"`
 }
 
 // IngestKey is a key that lives one day.

@@ -157,7 +157,7 @@ func writeAddedKey(w io.Writer, account string, k portal.AccessKey) error {
 	}
 	next := "It is used for new files from now on."
 	if k.Held != "customer" {
-		next += " It is in one place only: make a new gateway keys backup."
+		next += " The copy of the keys has it, if that could be reached: gateway doctor says so."
 	}
 	if !k.Confirmed {
 		next = "It is used once its holder has proved that he has it:\n" +

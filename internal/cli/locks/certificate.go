@@ -174,7 +174,7 @@ func writeNewCertificate(w io.Writer, c portal.Certificate) error {
 	if err := cli.WriteTable(w, t); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, "\nThe key is in one place only: make a new gateway keys backup.")
+	_, err := fmt.Fprintln(w, "\nThe copy of the keys has it, if that could be reached: gateway doctor says so.")
 	return err
 }
 

@@ -8,9 +8,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
-	"os"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -37,6 +34,9 @@ func KeyStore(store *keys.Store) (*portal.KeyStore, error) {
 	}
 	if s.Copy != "" {
 		shown.Copy = &s.Copy
+	}
+	if _, err := store.CheckCopy(); err != nil {
+		shown.CopyProblem = fault.Message(err)
 	}
 	for _, key := range store.HostKeys() {
 		public, err := ssh.NewPublicKey(key.Public())
@@ -80,24 +80,14 @@ func Keys(ctx context.Context, accounts *account.Service, cus *custody.Custodian
 	if err != nil {
 		return nil, err
 	}
-	var newest time.Time
 	for _, acct := range all {
 		certs, err := cus.Certificates(ctx, acct.ID)
 		if err != nil {
 			return nil, err
 		}
-		keys, err := cus.AccessKeys(ctx, acct.ID)
-		if err != nil {
-			return nil, err
-		}
-		newest = later(newest, newestKey(certs, keys))
 		list = append(list, checkTokens(acct, certs, store)...)
 	}
-	s, err := store.Summary()
-	if err != nil {
-		return nil, err
-	}
-	return append(list, checkCopy(s.Copy, newest)), nil
+	return append(list, checkCopy(store)), nil
 }
 
 // todo says what to do about a warning; nothing about what somebody wanted so.
@@ -115,50 +105,29 @@ func todo(w keyring.Warning) string {
 	return ""
 }
 
-// newestKey is when the newest key was made of those that lie in the key store.
-func newestKey(certs []custody.CertificateInfo, keys []custody.AccessKeyInfo) (at time.Time) {
-	for _, c := range certs {
-		if c.RemovedAt.IsZero() && c.Here {
-			at = later(at, c.CreatedAt)
-		}
-	}
-	for _, k := range keys {
-		if k.RemovedAt.IsZero() && k.Held != catalog.KeysCustomer {
-			at = later(at, k.CreatedAt)
-		}
-	}
-	return at
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
-// checkCopy looks whether the copy that keys backup made has every key in it.
-func checkCopy(path string, newest time.Time) portal.Finding {
-	const check, do = "copy of keys", "gateway keys backup FILE, to a place apart from the data and from the master key"
-	if path == "" {
-		return portal.Finding{Check: check, Status: portal.Warned, Found: "none was ever made: with this disk every kept file is lost", Do: do}
-	}
-	info, err := os.Stat(path)
+// checkCopy looks whether the copy that keys backup made opens with the master key
+// of today and has every key in it.
+func checkCopy(store *keys.Store) portal.Finding {
+	const apart = "gateway keys backup FILE, to a place apart from the data and from the master key"
+	path, err := store.CheckCopy()
+	f := portal.Finding{Check: "copy of keys", Status: portal.Warned, Found: fault.Message(err)}
 	switch {
-	case err != nil:
-		return portal.Finding{
-			Check: check, Status: portal.Warned, Found: "it cannot be reached at " + path + ": a key that is removed now stays in it",
-			Do: "bring it there, or make one elsewhere: " + do,
-		}
-	case info.ModTime().Before(newest):
-		return portal.Finding{
-			Check: check, Status: portal.Warned, Found: fmt.Sprintf("%s is of %s, the newest key of %s", path, stamp(info.ModTime()), stamp(newest)), Do: "gateway keys backup " + path,
-		}
+	case err == nil && path == "":
+		f.Found, f.Do = "none was ever made: with this disk every kept file is lost", apart
+	case err == nil:
+		f.Status, f.Found = portal.Fine, path+" holds every key"
+	case path == "":
+		f.Do = apart
+	case fault.Is(err, fault.NotFound):
+		f.Found = "it cannot be reached at " + path + ": a key that is made now is not in it, one that is removed now stays in it"
+		f.Do = "bring it there, or make one elsewhere: " + apart
+	case fault.Is(err, fault.Exists):
+		f.Do = "find out whose it is, and make one elsewhere: " + apart
+	default:
+		f.Do = "gateway keys backup " + path
 	}
-	return portal.Finding{Check: check, Status: portal.Fine, Found: fmt.Sprintf("%s, of %s, holds every key", path, stamp(info.ModTime()))}
+	return f
 }
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // checkTokens looks whether keys in tokens answer: an agreement with a key that was
 // made for this and is thrown away.
