@@ -1,8 +1,11 @@
 package offline
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,7 +36,12 @@ func VerifyReceipt(c *cli.App) *cobra.Command {
 			"with the one the gateway's operator has given you (gateway keys show). Needs no gateway.",
 		Example: cli.Examples("receipt verify lon.receipt.json --identity SHA256:…", "receipt verify removed.statement --json"),
 		Args:    cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("identity") {
+				if err := checkIdentity(identity); err != nil {
+					return cli.Usage(err)
+				}
+			}
 			text, err := cli.ReadLimited(args[0], maxStatement)
 			if err != nil {
 				return err
@@ -48,6 +56,17 @@ func VerifyReceipt(c *cli.App) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&identity, "identity", "", "fingerprint of the gateway's identity, SHA256:…")
 	return cmd
+}
+
+// checkIdentity refuses what is no fingerprint of an identity. An empty one, of a
+// variable that was never set, must not mean that anybody's signature is right.
+func checkIdentity(text string) error {
+	sum, ok := strings.CutPrefix(strings.TrimRight(text, "="), "SHA256:")
+	b, err := base64.RawStdEncoding.Strict().DecodeString(sum)
+	if !ok || err != nil || len(b) != sha256.Size {
+		return fmt.Errorf("--identity %q is no fingerprint of an identity, SHA256: and 43 characters", text)
+	}
+	return nil
 }
 
 // maxStatement is what is read of a file that may be one.
