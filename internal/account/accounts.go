@@ -241,6 +241,11 @@ func (s *Service) SetAccount(ctx context.Context, actor, name string, c Change) 
 		if err != nil {
 			return err
 		}
+		if c.If != nil {
+			if err := c.If(set); err != nil {
+				return err
+			}
+		}
 		c.apply(&set)
 		if err := set.Check(); err != nil {
 			return err

@@ -58,6 +58,10 @@ type Change struct {
 	AllowFrom       *[]netip.Prefix
 	KeyPeriod       *string
 	Receipts        *bool
+
+	// If is asked about the settings as they are just before the change; its error
+	// leaves them so. It may be nil.
+	If func(Settings) error
 }
 
 func (c Change) apply(s *Settings) {

@@ -3,6 +3,9 @@ package api
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -39,7 +42,7 @@ func (a *API) listAccounts(ctx context.Context, _ *none) (*out[[]portal.Account]
 	return &out[[]portal.Account]{list}, nil
 }
 
-func (a *API) addAccount(ctx context.Context, in *struct{ Body portal.NewAccount }) (*out[portal.Account], error) {
+func (a *API) addAccount(ctx context.Context, in *struct{ Body portal.NewAccount }) (*accountOut, error) {
 	k, err := a.keyOptions(ctx, in.Body)
 	if err != nil {
 		return nil, err
@@ -74,7 +77,7 @@ func (a *API) keyOptions(ctx context.Context, in portal.NewAccount) (k account.K
 	return k, err
 }
 
-func (a *API) getAccount(ctx context.Context, in *ByName) (*out[portal.Account], error) {
+func (a *API) getAccount(ctx context.Context, in *ByName) (*accountOut, error) {
 	acct, err := a.Accounts.Account(ctx, in.Name)
 	if err != nil {
 		return nil, err
@@ -82,8 +85,21 @@ func (a *API) getAccount(ctx context.Context, in *ByName) (*out[portal.Account],
 	return a.shownAccount(ctx, acct)
 }
 
+// accountOut is one account, with the tag by which a change can say what it changes.
+type accountOut struct {
+	ETag string `header:"ETag"`
+	Body portal.Account
+}
+
+// settingsTag changes when the settings do.
+func settingsTag(s account.Settings) string {
+	text, _ := json.Marshal(s) // texts, numbers and networks always marshal
+	sum := sha256.Sum256(text)
+	return `"` + hex.EncodeToString(sum[:12]) + `"`
+}
+
 // shownAccount is one account with what a person should see to.
-func (a *API) shownAccount(ctx context.Context, acct *account.Account) (*out[portal.Account], error) {
+func (a *API) shownAccount(ctx context.Context, acct *account.Account) (*accountOut, error) {
 	o := accountOf(acct)
 	if until, ok := a.Custody.Unlocked(acct.ID); ok {
 		o.UnlockedUntil = moment(until)
@@ -95,18 +111,28 @@ func (a *API) shownAccount(ctx context.Context, acct *account.Account) (*out[por
 	for _, w := range all {
 		o.Warnings = append(o.Warnings, portal.Warning{Code: w.Code, Object: w.Object, At: moment(w.At), Message: w.Message})
 	}
-	return &out[portal.Account]{o}, nil
+	return &accountOut{settingsTag(acct.Settings), o}, nil
 }
 
 func (a *API) setAccount(ctx context.Context, in *struct {
 	ByName
-	Body portal.AccountChange
+	IfMatch string `header:"If-Match" doc:"ETag of the account as it was read: change it only if nobody else has"`
+	Body    portal.AccountChange
 },
-) (*out[portal.Account], error) {
+) (*accountOut, error) {
 	if err := a.keepsForLess(ctx, in.Name, in.Body); err != nil {
 		return nil, err
 	}
-	acct, err := a.Accounts.SetAccount(ctx, caller(ctx).Actor, in.Name, change(in.Body))
+	c := change(in.Body)
+	if in.IfMatch != "" && in.IfMatch != "*" {
+		c.If = func(s account.Settings) error {
+			if settingsTag(s) != in.IfMatch {
+				return portal.ProblemFor(http.StatusPreconditionFailed, "somebody has changed the account since it was read; nothing was done")
+			}
+			return nil
+		}
+	}
+	acct, err := a.Accounts.SetAccount(ctx, caller(ctx).Actor, in.Name, c)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -184,7 +185,12 @@ func tag(path string) string {
 // problem turns an error into an answer, logs what its sentence leaves out, and puts
 // on record who asked for what is not there for him.
 func (a *API) problem(ctx context.Context, err error) *portal.Problem {
-	p := portal.ProblemOf(err)
+	var p *portal.Problem
+	if errors.As(err, &p) { // it knows its status
+		p.Request = logging.Request(ctx)
+		return p
+	}
+	p = portal.ProblemOf(err)
 	p.Request = logging.Request(ctx)
 	switch fault.KindOf(err) {
 	case fault.Internal, fault.Damaged, fault.Full:

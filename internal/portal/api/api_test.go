@@ -270,6 +270,42 @@ func TestWaitingEndsAtItsTime(t *testing.T) {
 	}
 }
 
+// Two people who change an account at once do not undo each other unseen.
+func TestAChangeOfWhatWasReadOnly(t *testing.T) {
+	h := newHouse(t)
+	h.want(http.StatusOK, "POST", "/accounts", portal.NewAccount{Name: "acme"}, nil)
+	send := func(method, match, body string) *httptest.ResponseRecorder {
+		t.Helper()
+		r := httptest.NewRequest(method, Prefix+"/accounts/acme", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		if match != "" {
+			r.Header.Set("If-Match", match)
+		}
+		w := httptest.NewRecorder()
+		h.api.Handler(ControlSocket).ServeHTTP(w, r)
+		return w
+	}
+	read := send("GET", "", "").Header().Get("ETag")
+	first := send("PATCH", read, `{"receipts":true}`)
+	if now := first.Header().Get("ETag"); first.Code != http.StatusOK || read == "" || now == read || now != send("GET", "", "").Header().Get("ETag") {
+		t.Errorf("%d, tag %s and %s", first.Code, read, now)
+	}
+	second := send("PATCH", read, `{"receipts":false}`)
+	if p := problem(t, second); second.Code != http.StatusPreconditionFailed || p.Status != second.Code || p.Request == "" {
+		t.Errorf("%d %+v", second.Code, p)
+	}
+	var acct portal.Account
+	h.want(http.StatusOK, "GET", "/accounts/acme", nil, &acct)
+	if !acct.Receipts {
+		t.Error("it is done all the same")
+	}
+	for _, match := range []string{"", "*", first.Header().Get("ETag")} {
+		if w := send("PATCH", match, `{"receipts":true}`); w.Code != http.StatusOK {
+			t.Errorf("If-Match %q: %d", match, w.Code)
+		}
+	}
+}
+
 // What is wrong with a request is said without what was sent.
 func TestAPasswordIsNotSaidBack(t *testing.T) {
 	h := newHouse(t)
