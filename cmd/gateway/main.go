@@ -21,6 +21,7 @@ import (
 var version = "unknown"
 
 func main() {
+	_ = harden() // most commands hold a key for a moment; serve says when it fails
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // who asks a second time does not wait for anything
 	a := &app{App: &cli.App{

@@ -64,6 +64,9 @@ func (a *app) openStores(ctx context.Context, cfg *config.Config, log *slog.Logg
 	if s.catalog, err = catalog.Open(ctx, filepath.Join(cfg.Data, backup.Catalog), catalog.Options{Now: a.Now}); err != nil {
 		return nil, err
 	}
+	if err = checkIdentity(ctx, s.catalog, s.keys); err != nil {
+		return nil, err
+	}
 	if s.node, err = nodeName(ctx, s.catalog); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,9 +63,19 @@ func (a *App) Run(ctx context.Context, root *cobra.Command, args []string) int {
 	}
 	if !a.started {
 		err = Usage(err)
+		a.JSON = a.JSON || wantsJSON(args)
 	}
 	a.Report(err)
 	return ExitCode(err)
+}
+
+// wantsJSON reports whether --json stands behind the argument at which reading the
+// others ended.
+func wantsJSON(args []string) bool {
+	if i := slices.Index(args, "--"); i >= 0 {
+		args = args[:i]
+	}
+	return slices.Contains(args, "--json")
 }
 
 // Gateway is a client of the running gateway.
