@@ -104,7 +104,7 @@ func describe(done portal.Removal, what, out string) string {
 	case k.Rewritten:
 		say("The copy of the keys at %s was written anew, without it.", terminal.Clean(k.Path))
 	default:
-		say("The copy of the keys at %s could NOT be written anew (%s): it still holds the key. Destroy that copy, or make a new one in its place with keys backup.",
+		say("The copy of the keys at %s could NOT be written anew (%s): it still holds the key. If it is a copy for this gateway and no other, destroy it, and make a new one with keys backup.",
 			terminal.Clean(k.Path), terminal.Clean(k.Problem))
 	}
 	if out != "" {
