@@ -98,7 +98,8 @@ type (
 var errAway = fault.New(fault.Locked, "token: open", "the token is not there")
 
 func (awayRSA) Decrypt(io.Reader, []byte, crypto.DecrypterOpts) ([]byte, error) { return nil, errAway }
-func (awayEC) ECDH(*ecdh.PublicKey) ([]byte, error)                             { return nil, errAway }
+
+func (awayEC) ECDH(*ecdh.PublicKey) ([]byte, error) { return nil, errAway }
 
 // A key that cannot be used just now is no damaged file.
 func TestWhatATokenAnswersIsPassedOn(t *testing.T) {
