@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
@@ -136,16 +138,18 @@ func TestRefusedBeforeTheBody(t *testing.T) {
 	h := openHouse(t)
 	never := func(name string, status int, header ...string) {
 		t.Helper()
-		h.client.Transport.(*http.Transport).ExpectContinueTimeout = 1 << 40
-		read := false
-		body := readerFunc(func([]byte) (int, error) { read = true; return 0, errors.New("asked for") })
+		var read atomic.Bool
+		body := readerFunc(func([]byte) (int, error) { read.Store(true); return 0, errors.New("asked for") })
 		resp, b := h.call(http.MethodPut, filesPath+"/a", body, append(header, "Expect", "100-continue")...)
 		h.want(status, resp, b)
-		if read {
+		if read.Load() {
 			t.Errorf("%s: the body was asked for", name)
 		}
 	}
-	h.client.Transport.(*http.Transport).ForceAttemptHTTP2 = false
+	tr := h.client.Transport.(*http.Transport).Clone()
+	tr.ExpectContinueTimeout = time.Hour
+	t.Cleanup(tr.CloseIdleConnections)
+	h.client.Transport = tr
 	never("no right", http.StatusForbidden, "Authorization", "Bearer reader")
 	full := intake.New(h.Catalog, h.Vault, h.Keys, intake.Options{
 		Node: "node-1", Now: h.Clock.Now, Log: h.uploads.Log, Space: func() (int64, int64, error) { return 0, 1 << 40, nil },
