@@ -70,6 +70,18 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// timedBody keeps to the door's time, whatever its reader has set.
+type timedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	until   time.Time
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	_ = b.control.SetReadDeadline(b.until) // fails on a connection that is gone
+	return b.ReadCloser.Read(p)
+}
+
 // quiet is the log of net/http: what strangers do in a handshake is not worth a line.
 type quiet struct{ slog.Handler }
 

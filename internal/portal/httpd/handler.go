@@ -175,7 +175,10 @@ func (s *Server) bounded(hurry context.Context, next http.Handler) http.Handler 
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
 		a := w.(*answer) // received made it one
-		r.Body = http.MaxBytesReader(a.ResponseWriter, r.Body, maxBody)
+		if r.ContentLength != 0 {
+			timed := &timedBody{ReadCloser: r.Body, control: a.control, until: time.Now().Add(s.opt.Body)}
+			r.Body = http.MaxBytesReader(a.ResponseWriter, timed, maxBody)
+		}
 		defer context.AfterFunc(hurry, func() {
 			if a.status.Load() == 0 {
 				cancel()
