@@ -88,6 +88,7 @@ func (j *journey) settle(ctx context.Context) error {
 func (j *journey) parts() []part {
 	return []part{
 		{"keys of the day", j.custody.Run},
+		{"copy of the keys", j.watchCopy},
 		{"account databases", j.databases.Run},
 		{"accounts", j.accounts.Run},
 		{"intake", j.in.Run},

@@ -120,15 +120,29 @@ func (a *app) keysBackup() *cobra.Command {
 			if err := replaceable(file); err != nil {
 				return err
 			}
+			var before portal.KeyStore
 			err = a.either(
 				cmd.Context(),
 				func(c *client.Client) error {
+					if err := c.Get(cmd.Context(), "/keys", nil, &before); err != nil {
+						return err
+					}
 					return c.Post(cmd.Context(), "/keys/backup", map[string]string{"file": file}, nil)
 				},
-				func(s *stores) error { return s.keys.Backup(file) },
+				func(s *stores) error {
+					k, err := health.KeyStore(s.keys)
+					if err != nil {
+						return err
+					}
+					before = *k
+					return s.keys.Backup(file)
+				},
 			)
 			if err != nil {
 				return err
+			}
+			if before.Copy != nil && *before.Copy != file {
+				a.Say("The copy at %s is not kept up to date from now on; a key that is destroyed stays in it. Destroy it.", *before.Copy)
 			}
 			return a.Done("wrote " + file)
 		},
@@ -140,6 +154,10 @@ func (a *app) keysBackup() *cobra.Command {
 func replaceable(file string) error {
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
+		dir := filepath.Dir(file)
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) { // a disk that is not mounted is told, not filled
+			return fault.New(fault.NotFound, "keys: backup", "there is no directory %s", dir)
+		}
 		return nil
 	}
 	if err != nil {

@@ -113,6 +113,20 @@ func (s *Store) CheckCopy() (path string, err error) {
 	return r.Path, err
 }
 
+// UpdateCopy brings the last backup up to date when it is not: it was away when a
+// key was made or destroyed, or the master key changed. It reports whether it
+// wrote; a copy that is away, or that must not be written to, is no error, and
+// CheckCopy tells.
+func (s *Store) UpdateCopy() (path string, written bool) {
+	if _, err := s.CheckCopy(); err == nil {
+		return "", false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.rewriteCopy("")
+	return c.Path, c.Rewritten
+}
+
 // updateCopy brings the last backup up to date after something was added. The
 // act does not depend on it: CheckCopy finds out when it failed. renewed names
 // a file that counts as the store has it, whatever the copy has in its place.

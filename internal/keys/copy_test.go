@@ -277,3 +277,37 @@ func TestARotationCutAtAnyPointTakesTheCopyAlong(t *testing.T) {
 			}
 		})
 }
+
+// A copy that was away while a key was destroyed loses it when it is back.
+func TestACopyThatWasAwayIsBroughtUpToDate(t *testing.T) {
+	h := newHouse(t)
+	away := h.backup + ".away"
+	if err := os.Rename(h.backup, away); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := h.RemoveAccessKey(h.id, h.access[0].ID, t0); err != nil || c.Rewritten {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if _, written := h.UpdateCopy(); written {
+		t.Error("written to a place where no copy is")
+	}
+	wantCopyProblem(t, h.Store, fault.NotFound, "no copy of the key store at")
+	if err := os.Rename(away, h.backup); err != nil {
+		t.Fatal(err)
+	}
+	wantCopyProblem(t, h.Store, fault.Invalid, "one that was removed still is")
+	if path, written := h.UpdateCopy(); !written || path != h.backup {
+		t.Errorf("written: %v, to %q", written, path)
+	}
+	wantCopy(t, h.Store, h.backup)
+	s := h.rehearsal(t)
+	if k := must(s.Account(h.id))(t).AccessKey(h.access[0].Fingerprint); k != nil {
+		t.Error("the destroyed key came back")
+	}
+	if _, written := h.UpdateCopy(); written {
+		t.Error("written without need")
+	}
+	if _, written := s.UpdateCopy(); written {
+		t.Error("a rehearsal has written to the copy it came from")
+	}
+}
