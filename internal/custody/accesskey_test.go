@@ -262,7 +262,7 @@ func TestAKeyUnderAPassphrase(t *testing.T) {
 	w.remove(w.accessKey(a), "acme")
 	_, err = w.EncryptedAccessKey(ctx, a.ID, id)
 	wantKind(t, err, fault.Invalid)
-	if dead, err := w.DeadLocks(ctx, a.ID); err != nil || len(dead) != 1 {
+	if dead, err := w.DeadLocks(ctx, a.ID, w.clock.Now()); err != nil || len(dead) != 1 {
 		t.Errorf("%v, %v", dead, err)
 	}
 	_, err = w.AddAccessKey(ctx, "op", a.ID, custody.NewKey{Public: private.PublicKey(), Encrypted: sealed})

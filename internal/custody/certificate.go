@@ -269,6 +269,9 @@ func (c *Custodian) recordsFor(ctx context.Context, ring keyring.Ring, cert *key
 // taken as it is.
 func (c *Custodian) storeCertificate(account uuid.UUID, cert *keys.Certificate) error {
 	err := c.ks.AddCertificate(account, cert)
+	if fault.Is(err, fault.NotFound) { // the key store is older than the account
+		return c.ks.CreateAccount(account, cert, nil)
+	}
 	if !fault.Is(err, fault.Exists) {
 		return err
 	}

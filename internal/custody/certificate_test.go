@@ -203,7 +203,7 @@ func TestResealedFilesOpenWithTheNewKeysAlone(t *testing.T) {
 		}
 	}
 	w.opens(f)
-	if dead, err := w.DeadLocks(ctx, a.ID); err != nil || len(dead) != 1 {
+	if dead, err := w.DeadLocks(ctx, a.ID, w.clock.Now()); err != nil || len(dead) != 1 {
 		t.Errorf("%v, %v", dead, err)
 	}
 

@@ -27,6 +27,9 @@ import (
 // another. When the gateway holds the keys, those of a new year are made when
 // the first file of it comes; when the customer does and has brought none, the
 // newest that there are go on, and Warnings says so.
+//
+// A key that the gateway should hold and that is not in its key store is left out;
+// when no other of its kind is left, nothing is sealed at all.
 type Lock struct {
 	custodian    *Custodian
 	account      uuid.UUID
@@ -37,6 +40,8 @@ type Lock struct {
 	accessKeys   []hpke.PublicKey
 	certs        []string // fingerprints, sorted
 	access       []string
+	holds        bool  // the gateway holds the private half of one of the access keys
+	missing      error // says which key was left out, because it is not here; or nil
 }
 
 // Ready reports, as a Locked fault that says it to people, why nothing can be
@@ -51,6 +56,10 @@ func (c *Custodian) CurrentLock(ctx context.Context, account uuid.UUID) (*Lock, 
 	l, err := c.lockOf(ctx, account)
 	return l, fault.Wrap(fault.Internal, "custody: lock", err)
 }
+
+// Whole reports, as a Locked fault, which key was left out of the lock because it
+// is not in the key store.
+func (l *Lock) Whole() error { return l.missing }
 
 func (c *Custodian) lockOf(ctx context.Context, account uuid.UUID) (*Lock, error) {
 	year := keyring.Year(c.now())
@@ -94,12 +103,12 @@ func (c *Custodian) readLock(ctx context.Context, account uuid.UUID, year string
 		var access []*catalog.AccessKey
 		certs, access, madeHere = ring.Sealing(year)
 		if madeHere = madeHere && ring.NotReady(len(certs), 1) == nil; madeHere {
-			return nil
+			return nil // it comes to the rest when that is there
 		}
 		if err := ring.NotReady(len(certs), len(access)); err != nil {
 			return err
 		}
-		if err := l.fill(certs, access); err != nil {
+		if err := l.fill(ring, certs, access); err != nil {
 			return err
 		}
 		rows, err := tx.Locks(account)
@@ -113,7 +122,17 @@ func (c *Custodian) readLock(ctx context.Context, account uuid.UUID, year string
 	return l, madeHere, err
 }
 
-func (l *Lock) fill(certs []*catalog.Certificate, access []*catalog.AccessKey) error {
+// fill takes up those of the keys of a ring that are to be sealed for and whose
+// private halves are where they should be.
+func (l *Lock) fill(ring keyring.Ring, certs []*catalog.Certificate, access []*catalog.AccessKey) error {
+	missing, err := l.custodian.missing(ring)
+	if err != nil {
+		return err
+	}
+	certs, access, l.missing = missing.Leave(certs, access)
+	if len(certs) == 0 || len(access) == 0 {
+		return l.missing
+	}
 	for _, row := range certs {
 		cert, err := x509.ParseCertificate(row.DER)
 		if err != nil {
@@ -127,6 +146,7 @@ func (l *Lock) fill(certs []*catalog.Certificate, access []*catalog.AccessKey) e
 			return err
 		}
 		l.accessKeys, l.access = append(l.accessKeys, public), append(l.access, row.Fingerprint)
+		l.holds = l.holds || row.Held == catalog.KeysGateway
 	}
 	slices.Sort(l.certs)
 	slices.Sort(l.access)
@@ -147,8 +167,16 @@ func (c *Custodian) makeYearKey(ctx context.Context, account uuid.UUID, year str
 	if err != nil {
 		return fault.Wrap(fault.Internal, op, err)
 	}
-	if _, _, madeHere := ring.Sealing(year); !madeHere {
+	certs, _, madeHere := ring.Sealing(year)
+	if !madeHere {
 		return nil // somebody before us
+	}
+	missing, err := c.missing(ring)
+	if err != nil {
+		return fault.Wrap(fault.Internal, op, err)
+	}
+	if certs, _, err = missing.Leave(certs, nil); len(certs) == 0 {
+		return err // nothing could be sealed with it
 	}
 	k, err := keys.NewAccessKey()
 	if err != nil {

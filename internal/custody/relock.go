@@ -12,7 +12,8 @@ import (
 // LockFor returns what files that are under a lock are to be resealed for: the
 // account's present certificates and access keys. An account that has keys for
 // each year keeps a file under those of its year, so that destroying them goes on
-// to destroy that year's files and no others. Locked when none of them is left.
+// to destroy that year's files and no others. Locked when none of them is left, or
+// when one of them is not in the key store.
 func (c *Custodian) LockFor(ctx context.Context, row *catalog.Lock) (*Lock, error) {
 	const op = "custody: lock for resealing"
 	now, err := c.lockOf(ctx, row.Account)
@@ -24,6 +25,9 @@ func (c *Custodian) LockFor(ctx context.Context, row *catalog.Lock) (*Lock, erro
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	if ring.Account.KeyPeriod != catalog.PeriodYear {
+		if now.missing != nil {
+			return nil, fault.Wrap(fault.Locked, op, now.missing)
+		}
 		return now, nil
 	}
 	periods := map[string]bool{}
@@ -43,5 +47,11 @@ func (c *Custodian) LockFor(ctx context.Context, row *catalog.Lock) (*Lock, erro
 		return nil, fault.New(fault.Locked, op, "no access key of that period is left")
 	}
 	l := &Lock{custodian: c, account: row.Account, year: now.year}
-	return l, fault.Wrap(fault.Internal, op, l.fill(certs, access))
+	if err := l.fill(ring, certs, access); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	if l.missing != nil {
+		return nil, fault.Wrap(fault.Locked, op, l.missing)
+	}
+	return l, nil
 }

@@ -306,7 +306,8 @@ func TestARemovalSaysWhatIsLostAndAsks(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	want := "Removing certificate " + first.Certificate[:16] + " of account acme destroys its private key: 3 files (3.0 kB, received 2026-11-21 to 2026-11-21) " +
-		"can never be read again, neither by acme nor by this gateway, and in no backup; 2 files sealed under it can still be read, by another key."
+		"can never be read again, neither by acme nor by this gateway, and in no backup; 2 files sealed under it can still be read, by another key; " +
+		"the files and names of acme that are sealed under it in backups of the data made before can no longer be opened, not even by restoring them: make a new one (gateway backup)."
 	if l.Sentence != want {
 		t.Errorf("sentence %q", l.Sentence)
 	}
@@ -557,7 +558,7 @@ func TestRemovingACustomersKeyTakesNothingFromHim(t *testing.T) {
 	}
 	w.remove(target, "acme")
 	wantKind(t, w.Ready(t.Context(), a.ID), fault.Locked)
-	if dead, err := w.DeadLocks(t.Context(), a.ID); err != nil || len(dead) != 0 {
+	if dead, err := w.DeadLocks(t.Context(), a.ID, w.clock.Now()); err != nil || len(dead) != 0 {
 		t.Errorf("dead: %v, %v", dead, err)
 	}
 	have, err := w.ks.Account(a.ID)
@@ -578,7 +579,7 @@ func TestRemovingACustomersKeyTakesNothingFromHim(t *testing.T) {
 	_, err = w.Unlock(t.Context(), "op", a.ID, private, 0)
 	wantKind(t, err, fault.NotFound)
 	w.remove(w.certificate(a), "acme")
-	if dead, err := w.DeadLocks(t.Context(), a.ID); err != nil || len(dead) != 1 {
+	if dead, err := w.DeadLocks(t.Context(), a.ID, w.clock.Now()); err != nil || len(dead) != 1 {
 		t.Errorf("dead: %v, %v", dead, err)
 	}
 }

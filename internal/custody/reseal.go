@@ -3,9 +3,6 @@ package custody
 import (
 	"context"
 
-	"github.com/google/uuid"
-
-	"sealgate/internal/custody/keyring"
 	"sealgate/internal/fault"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
@@ -14,7 +11,8 @@ import (
 // Reseal returns the header of a kept file under another lock, and the file's
 // key, which the caller wipes: what seal.ReplaceHeader asks for. Both shares are
 // needed for it, so it is Locked unless a certificate and an access key of the
-// file are here.
+// file are here. The new header has been opened: it takes the place of one that
+// could be.
 func (c *Custodian) Reseal(_ context.Context, f *catalog.File, h seal.Header, l *Lock) (seal.Header, *seal.FileKey, error) {
 	const op = "custody: reseal"
 	binding := seal.Binding{File: f.ID, Account: f.Account}
@@ -50,27 +48,56 @@ func (c *Custodian) Reseal(_ context.Context, f *catalog.File, h seal.Header, l 
 	if fresh.Wraps, err = l.wraps(a, b, binding); err != nil {
 		return seal.Header{}, nil, fault.Wrap(fault.Internal, op, err)
 	}
+	if err := c.proven(l, fresh, a, b); err != nil {
+		return seal.Header{}, nil, fault.Wrap(fault.Internal, op, err)
+	}
 	return fresh, seal.DeriveFileKey(a, b, f.ID), nil
 }
 
-// DeadLocks returns the locks of an account that nothing opens any more: their
-// certificates, or their access keys, were all destroyed. An access key that the
-// customer holds is not destroyed by being removed here.
-func (c *Custodian) DeadLocks(ctx context.Context, account uuid.UUID) ([]int64, error) {
-	var dead []int64
-	err := c.cat.View(ctx, func(tx *catalog.Tx) error {
-		ring, err := keyring.Read(tx, account)
+// proven opens a new header with the keys that are here or are lent. A share that
+// nothing here opens is a fault, unless it is for access keys that the customer
+// alone holds: he has shown that he can.
+func (c *Custodian) proven(l *Lock, h seal.Header, a, b seal.Share) error {
+	have, err := c.accountKeys(l.account)
+	if err != nil {
+		return err
+	}
+	lent := c.lent(l.account)
+	certs, access := 0, 0
+	for _, w := range h.Wraps {
+		var got, want seal.Share
+		if w.Kind == seal.KindCertificate {
+			k := have.Certificate(w.Key)
+			if k == nil || k.Key == nil {
+				continue
+			}
+			want = a
+			got, err = seal.UnwrapByCertificate(w, k.Key, h.Binding)
+			certs++
+		} else {
+			private := lent[w.Key]
+			if k := have.AccessKey(w.Key); k != nil && k.Private != nil {
+				private = k.Private
+			}
+			if private == nil {
+				continue
+			}
+			want = b
+			got, err = seal.UnwrapByAccessKey(w, private, h.Binding)
+			access++
+		}
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Locks(account)
-		opens := ring.Opening("", uuid.Nil)
-		for _, row := range rows {
-			if !opens.Lock(row) {
-				dead = append(dead, row.ID)
-			}
+		same := got == want
+		got.Wipe()
+		want.Wipe()
+		if !same {
+			return fault.New(fault.Internal, "custody: reseal", "the new header opens to another key")
 		}
-		return err
-	})
-	return dead, fault.Wrap(fault.Internal, "custody: dead locks", err)
+	}
+	if certs == 0 || access == 0 && l.holds {
+		return fault.New(fault.Locked, "custody: reseal", "the keys that the file would be sealed for are not in the key store")
+	}
+	return nil
 }

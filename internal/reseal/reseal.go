@@ -124,11 +124,15 @@ func (r *Resealer) Start(ctx context.Context, actor string, account uuid.UUID) (
 
 // ready reports, as a Locked fault, which key is missing.
 func (r *Resealer) ready(ctx context.Context, account uuid.UUID) error {
-	if _, err := r.Custody.CurrentLock(ctx, account); err != nil {
+	now, err := r.Custody.CurrentLock(ctx, account)
+	if err == nil {
+		err = now.Whole()
+	}
+	if err != nil {
 		return err
 	}
 	var a *catalog.Account
-	err := r.Catalog.View(ctx, func(tx *catalog.Tx) (err error) { a, err = tx.Account(account); return err })
+	err = r.Catalog.View(ctx, func(tx *catalog.Tx) (err error) { a, err = tx.Account(account); return err })
 	if err != nil {
 		return err
 	}

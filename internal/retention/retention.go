@@ -188,14 +188,19 @@ func (r *Retention) take(ctx context.Context, t *turn) (again bool, err error) {
 }
 
 // unopenable erases the bodies of files at rest whose keys were all destroyed. Time
-// has no part in it.
+// has no part in it, but where that was found out about restored data: custody waits
+// then, by a clock that is trusted.
 func (r *Retention) unopenable(ctx context.Context) error {
 	accounts, err := r.accounts(ctx)
 	if err != nil {
 		return err
 	}
+	trusted, err := r.clock.Now()
+	if err != nil {
+		trusted = time.Time{}
+	}
 	for _, a := range accounts {
-		locks, err := r.keys.DeadLocks(ctx, a.ID)
+		locks, err := r.keys.DeadLocks(ctx, a.ID, trusted)
 		if err != nil {
 			return err
 		}

@@ -1,8 +1,8 @@
 // Package keyring knows the rules about an account's keys on record: which of
 // them seal new files, which still open old ones, and what should be seen to.
 //
-// It reads the catalog's rows, and neither keys nor files: what it answers depends
-// on them and on the time alone.
+// It reads the catalog's rows, and asks the key store for nothing but which keys it
+// has: what it answers depends on that and on the time alone.
 package keyring
 
 import (

@@ -30,6 +30,8 @@ const (
 	WarnNotConfirmed = "not-confirmed"
 	WarnClosed       = "closed"
 	WarnRemoval      = "removal-scheduled"
+	WarnMissing      = "key-missing"
+	WarnOlderData    = "data-older-than-keys"
 )
 
 // How long before it happens a warning comes. Of an expiry it comes in three

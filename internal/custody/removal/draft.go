@@ -27,6 +27,9 @@ const maxNamedFiles = 10_000
 const limits = "Keys that were exported, and copies of the key store made by other means than `gateway keys backup`, are beyond the gateway. " +
 	"What remains of the key on the medium is wrapped by the master key; `gateway keys rotate-master` makes it dead."
 
+// oldData is what holds for every key that is destroyed here.
+const oldData = " Backups of the data that were made before the removal are not opened by this key any more: a gateway that is restored from one cannot read what is sealed under it there."
+
 // draft writes down what the statement will say.
 func (r *Remover) draft(tx *catalog.Tx, t Target, l *Loss, stake *atStake, cause string, at time.Time) (*catalog.Statement, error) {
 	id, err := uuid.NewV7()
@@ -45,12 +48,16 @@ func (r *Remover) draft(tx *catalog.Tx, t Target, l *Loss, stake *atStake, cause
 		}
 		kind, fingerprint = statement.KindAccessKeyRemoved, row.Fingerprint
 	}
+	note := limits
+	if l.Held != catalog.KeysCustomer {
+		note += oldData
+	}
 	doc := statement.Document{
 		Kind: kind, ID: id.String(), Account: l.Account,
 		Removal: &statement.Removal{
 			Object: l.Object, Fingerprint: fingerprint, Held: l.Held, Period: l.Period, RemovedAt: at, Cause: cause, Sentence: l.Sentence,
 			Files: l.Files, Bytes: l.Bytes, Oldest: moment(l.Oldest), Newest: moment(l.Newest), Moving: l.Moving, StillOpen: l.StillOpen,
-			Closed: l.Closes, FileIDs: ids, Complete: complete, Note: limits,
+			Closed: l.Closes, FileIDs: ids, Complete: complete, Note: note,
 		},
 	}
 	text, err := json.Marshal(doc)

@@ -34,10 +34,12 @@ type Loss struct {
 	Oldest, Newest time.Time
 	Moving         int64 // of Files: not at rest yet; the gateway can read them until they are
 	StillOpen      int64 // sealed under the key, and open by another one
+	Missing        int64 // sealed under the key; those that could open them, too, are not in the key store
 	Outside        int64 // open by nothing but the private half that the customer holds
 
 	Closes bool // it is the last certificate: the account is closed
 	Stops  bool // it is the last access key: nothing is accepted
+	Used   bool // files are, or were, sealed under it
 
 	Sentence string // all of it, for people
 }
@@ -72,6 +74,10 @@ func (r *Remover) loss(tx *catalog.Tx, t Target) (*Loss, *atStake, error) {
 	if err := r.describe(l, ring, t); err != nil {
 		return nil, nil, err
 	}
+	here, err := r.here(ring)
+	if err != nil {
+		return nil, nil, err
+	}
 	stake := &atStake{locks: map[int64]bool{}}
 	locks, err := tx.Locks(t.Account)
 	if err != nil {
@@ -86,14 +92,21 @@ func (r *Remover) loss(tx *catalog.Tx, t Target) (*Loss, *atStake, error) {
 		under[s.Lock] = s
 	}
 	before, after := ring.Opening("", uuid.Nil), ring.Opening(t.Certificate, t.AccessKey)
+	now := here.Opening(t.Certificate, t.AccessKey)
 	for _, row := range locks {
-		if !names(row, l.Object, ring, t) || !before.Lock(row) {
+		if !names(row, l.Object, ring, t) {
+			continue
+		}
+		l.Used = true
+		if !before.Lock(row) {
 			continue
 		}
 		s := under[row.ID]
 		switch {
 		case after.Lock(row) && onlyOutside(row, after, l):
 			l.Outside += s.Files
+		case after.Lock(row) && !now.Lock(row):
+			l.Missing += s.Files
 		case after.Lock(row):
 			l.StillOpen += s.Files
 		default:
@@ -107,6 +120,16 @@ func (r *Remover) loss(tx *catalog.Tx, t Target) (*Loss, *atStake, error) {
 	l.consequences(ring, t, keyring.Year(r.p.Now()))
 	l.Sentence = l.sentence()
 	return l, stake, nil
+}
+
+// here returns the keys of the ring whose private halves are where they should be.
+func (r *Remover) here(ring keyring.Ring) (keyring.Ring, error) {
+	have, err := r.held(ring.Account.ID)
+	if err != nil {
+		return ring, err
+	}
+	missing, err := ring.Missing(have)
+	return ring.Without(missing), err
 }
 
 // describe finds the key on record.
@@ -255,13 +278,34 @@ func (l *Loss) sentence() string {
 	if l.StillOpen > 0 {
 		fmt.Fprintf(&b, "; %s sealed under it can still be read, by another key", count(l.StillOpen))
 	}
+	if l.Missing > 0 {
+		fmt.Fprintf(&b, "; %s sealed under it can be read after that only by keys that are not in the key store, and never again if no newer copy of it is restored", count(l.Missing))
+	}
 	if l.Closes {
 		fmt.Fprintf(&b, "; it is the last certificate, so that the file names and usernames of %s become unreadable, too, nobody of %s can sign in, and nothing is accepted until a new certificate is installed", l.Account, l.Account)
 	}
 	if l.Stops {
 		fmt.Fprintf(&b, "; it is the last access key, so that nothing of %s can be kept or accepted until another one is there", l.Account)
 	}
-	return b.String() + "."
+	return b.String() + l.backups() + "."
+}
+
+// backups says what becomes of backups of the data: also when no file is lost here,
+// since all were resealed, those in older backups are not.
+func (l *Loss) backups() string {
+	certificate := len(l.Object) != len(uuid.Nil.String())
+	if l.Held == catalog.KeysCustomer || !certificate && !l.Used {
+		return ""
+	}
+	what := "files"
+	if certificate {
+		what = "files and names"
+	}
+	s := fmt.Sprintf("; the %s of %s that are sealed under it in backups of the data made before can no longer be opened, not even by restoring them", what, l.Account)
+	if l.Closes {
+		return s
+	}
+	return s + ": make a new one (gateway backup)"
 }
 
 func (l *Loss) unreadable() string {

@@ -161,6 +161,11 @@ func (r *Remover) intend(tx *catalog.Tx, actor string, t Target, cause string, a
 	if err := tx.InsertStatement(st); err != nil {
 		return nil, nil, err
 	}
+	if cause == causeRestored {
+		if err := found(tx, t); err != nil {
+			return nil, nil, err
+		}
+	}
 	return st, loss, tx.Audit(audit.Entry{
 		Account: t.Account, Actor: actor, Action: action, Object: loss.Object,
 		Detail: map[string]string{
