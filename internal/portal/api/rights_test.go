@@ -232,10 +232,9 @@ func TestRightsAreAsPromised(t *testing.T) {
 
 // tenant is an account with one of everything.
 type tenant struct {
-	names  map[string][]string // what stands in paths, by its name there
-	shown  []string            // all by which it can be known
-	admin  string              // a token
-	before string              // what its operator sees of it
+	names map[string][]string // what stands in paths, by its name there
+	shown []string            // all by which it can be known
+	admin string              // a token
 }
 
 func (h *house) tenant(name string) *tenant {
