@@ -16,6 +16,7 @@ import (
 type manual struct {
 	*testing.T
 	dir     string
+	words   string // of the customer's key, as he has them on paper
 	gateway *exec.Cmd
 	names   map[string]string // what stands in capitals on the page, and what it is here
 }
@@ -28,18 +29,12 @@ func TestCommandsOfTheKeysPageWork(t *testing.T) {
 	}
 	m := &manual{T: t, dir: t.TempDir(), names: map[string]string{"YEAR": time.Now().UTC().Format("2006")}}
 	t.Cleanup(m.stop)
-	for _, dir := range []string{"safe", "restored"} {
-		if err := os.Mkdir(filepath.Join(m.dir, dir), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for from, to := range map[string]string{
 		"testdata/keys/acme.pem": "acme.pem", "testdata/keys/acme.key.pem": "acme.key.pem",
 		"testdata/keys/other.pem": "escrow.pem", "testdata/keys/other.key.pem": "escrow.key.pem",
 	} {
 		m.copy(from, to)
 	}
-	m.write("passphrase", "correct horse battery staple\n")
 	ran := 0
 	for _, line := range commandsOf(string(page)) {
 		m.run(line)
@@ -106,7 +101,7 @@ func (m *manual) after(command string) {
 	case strings.HasPrefix(command, "gateway access-key words"):
 		var form struct{ Words []string }
 		m.ask(command, &form)
-		m.write("words", strings.Join(form.Words, " ")+"\n")
+		m.words = strings.Join(form.Words, " ") + "\n"
 	case strings.HasPrefix(command, "gateway access-key confirm"):
 		var login struct{ Username, Password string }
 		m.ask("gateway login add acme-holds erp", &login)
@@ -131,6 +126,12 @@ func (m *manual) shell(command string) (out string, code int) {
 	m.Helper()
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir = m.dir
+	switch { // what a reader types in
+	case strings.Contains(command, "from-words"):
+		cmd.Stdin = strings.NewReader(m.words)
+	case strings.Contains(command, "--passphrase-stdin"):
+		cmd.Stdin = strings.NewReader("correct horse battery staple\n")
+	}
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {

@@ -52,17 +52,21 @@ func (o *Office) Receipt(ctx context.Context, id uuid.UUID) ([]byte, error) {
 	if err != nil && !fault.Is(err, fault.Locked) {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	return o.receipt(rec, f, fileobject.Of(rec, account, f))
+	return o.receipt(ctx, rec, f, fileobject.Of(rec, account, f))
 }
 
-func (o *Office) receipt(rec *custody.Records, f *catalog.File, shown fileobject.Object) ([]byte, error) {
+func (o *Office) receipt(ctx context.Context, rec *custody.Records, f *catalog.File, shown fileobject.Object) ([]byte, error) {
+	sealedFor, err := o.sealedFor(ctx, f)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "receipt: lock", err)
+	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "receipt: new id", err)
 	}
 	r := &statement.Receipt{
 		File: shown.ID, Name: shown.Name, Direction: shown.Direction, Source: shown.Source,
-		Size: shown.Size, SHA256: shown.SHA256, ReceivedAt: f.ReceivedAt,
+		Size: shown.Size, SHA256: shown.SHA256, ReceivedAt: f.ReceivedAt, SealedFor: sealedFor,
 	}
 	if !f.IndexedAt.IsZero() {
 		r.Index = held(rec, f, shown)
@@ -70,6 +74,22 @@ func (o *Office) receipt(rec *custody.Records, f *catalog.File, shown fileobject
 	return statement.Sign(o.identity, statement.Document{
 		Kind: statement.KindReceipt, ID: id.String(), Account: shown.Account, IssuedAt: o.now(), Receipt: r,
 	})
+}
+
+// sealedFor names the keys that a kept file's content is sealed for.
+func (o *Office) sealedFor(ctx context.Context, f *catalog.File) (*statement.SealedFor, error) {
+	if f.Lock == 0 || f.Body.Kind == catalog.NoBody {
+		return nil, nil
+	}
+	var keys *statement.SealedFor
+	err := o.catalog.View(ctx, func(tx *catalog.Tx) error {
+		lock, err := tx.Lock(f.Lock)
+		if err == nil {
+			keys = &statement.SealedFor{Certificates: lock.Certificates, AccessKeys: lock.AccessKeys}
+		}
+		return err
+	})
+	return keys, err
 }
 
 // held is what the index says of the file. An empty list says that there is
@@ -91,7 +111,9 @@ func held(rec *custody.Records, f *catalog.File, shown fileobject.Object) *state
 // account's outbox, as NAME.ID.receipt.json.
 func (o *Office) Put(box *outbox.Outbox) func(context.Context, *catalog.Job) error {
 	return func(ctx context.Context, job *catalog.Job) error {
-		return box.About(ctx, job, "receipt", o.receipt)
+		return box.About(ctx, job, "receipt", func(rec *custody.Records, f *catalog.File, shown fileobject.Object) ([]byte, error) {
+			return o.receipt(ctx, rec, f, shown)
+		})
 	}
 }
 

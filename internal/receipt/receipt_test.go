@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,19 @@ func (w *world) receipt(id uuid.UUID) *statement.Receipt {
 
 const good = "pain001-v03/valid-01-suppliers-and-salaries.xml"
 
+// lock names the keys that a file is sealed for, as the catalog has them.
+func (w *world) lock(id uuid.UUID) (l *catalog.Lock) {
+	w.t.Helper()
+	err := w.Catalog.View(w.t.Context(), func(tx *catalog.Tx) (err error) {
+		l, err = tx.Lock(w.File(id).Lock)
+		return err
+	})
+	if err != nil || len(l.AccessKeys) == 0 || len(l.Certificates) == 0 {
+		w.t.Fatalf("%+v, %v", l, err)
+	}
+	return l
+}
+
 func TestReceiptBeforeAndAfterIndexing(t *testing.T) {
 	w := newWorld(t)
 	content := w.sample(good)
@@ -141,6 +155,9 @@ func TestReceiptBeforeAndAfterIndexing(t *testing.T) {
 	}
 	w.index()
 	i := w.receipt(f.ID).Index
+	if k := w.receipt(f.ID).SealedFor; k == nil || !slices.Equal(k.AccessKeys, w.lock(f.ID).AccessKeys) || !slices.Equal(k.Certificates, w.lock(f.ID).Certificates) {
+		t.Errorf("sealed for %+v", k)
+	}
 	if i == nil || i.State != "kept" || *i.Format != "iso20022.pain.001" || i.PaymentCount != 7 || len(i.Sums) != 1 ||
 		i.Sums[0].Minor != 10694245 || len(i.MessageIDs) != 1 || i.Findings == nil {
 		t.Errorf("indexed: %+v", i)
@@ -154,7 +171,7 @@ func TestAReceiptOutlivesTheContent(t *testing.T) {
 	if err := w.indexer.Erase(t.Context(), f.ID, "operator", ""); err != nil {
 		t.Fatal(err)
 	}
-	if r := w.receipt(f.ID); *r.Name != "a.xml" || r.Index.State != "erased" || r.Index.PaymentCount != 7 {
+	if r := w.receipt(f.ID); *r.Name != "a.xml" || r.SealedFor != nil || r.Index.State != "erased" || r.Index.PaymentCount != 7 {
 		t.Errorf("%+v", r)
 	}
 }

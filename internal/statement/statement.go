@@ -58,6 +58,16 @@ type Receipt struct {
 	SHA256     *string   `json:"sha256"` // of its content, in hex; null like the name
 	ReceivedAt time.Time `json:"received_at"`
 	Index      *Index    `json:"index,omitempty"`
+
+	SealedFor *SealedFor `json:"sealed_for,omitempty"` // none: it is not kept, or not any more
+}
+
+// SealedFor names the keys that a file's content is sealed for, by the fingerprints
+// of their public halves: any certificate together with any access key opens it.
+// Who holds an access key himself sees here whether somebody else's is among them.
+type SealedFor struct {
+	Certificates []string `json:"certificates"`
+	AccessKeys   []string `json:"access_keys"`
 }
 
 // Index is what the file held. Lists are null when nobody can read them any more.

@@ -101,6 +101,10 @@ func (a *app) receiptRows(t *terminal.Table, r *statement.Receipt) {
 	t.Row("received", terminal.Time(r.ReceivedAt)+" by "+r.Source)
 	t.Row("size", fmt.Sprintf("%s bytes", a.Locale.Count(r.Size)))
 	t.Row("SHA-256", cli.OrUnreadable(r.SHA256))
+	if k := r.SealedFor; k != nil {
+		t.Row("certificates", strings.Join(k.Certificates, " "))
+		t.Row("access keys", strings.Join(k.AccessKeys, " "))
+	}
 	if x := r.Index; x != nil {
 		t.Row("indexed", terminal.Time(x.IndexedAt)+", "+x.State)
 		t.Row("format", cli.Format(x.Format, x.Variant))
