@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,6 +15,8 @@ import (
 	"sealgate/internal/durable"
 	"sealgate/internal/durable/durabletest"
 	"sealgate/internal/fault"
+	"sealgate/internal/keys"
+	"sealgate/internal/keys/keystest"
 	"sealgate/internal/retention"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
@@ -435,4 +439,85 @@ func TestAnAccountThatIsGone(t *testing.T) {
 	w.round()
 	w.wantKept("without an account nobody says when", f)
 	w.wantErased("the other's", retention.ReasonRetention, g)
+}
+
+// An older catalog met a newer key store: what a destroyed key leaves unreadable is
+// erased after a week by a clock that is trusted, or by a person before.
+func TestBodiesOfRestoredDataAreNotErasedAtOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	a := w.account("acme", 0)
+	f := w.put(a, large, catalog.Kept)
+	certs, err := w.Keys.Certificates(t.Context(), a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fp, err := seal.ParseFingerprint(certs[0].Fingerprint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The catalog that knows of it is not here any more.
+	if _, err := w.Store.RemoveCertificate(a.ID, fp, w.Clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.Restart()
+	w.again()
+	if err := w.Keys.Converge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.round()
+	w.wantKept("found a moment ago", f)
+	w.pass(6 * day)
+	w.round()
+	w.wantKept("found 6 days ago", f)
+	w.Clock.Add(month) // a jump: the week begins again when the clock is trusted
+	w.round()
+	w.pass(2 * day)
+	w.round()
+	w.pass(6 * day)
+	w.round()
+	w.wantKept("6 days after the doubt", f)
+	w.pass(2 * day)
+	w.round()
+	w.wantErased("a week by a trusted clock", retention.ReasonKeyRemoved, f)
+}
+
+// A key that is merely not in the key store takes no body away.
+func TestAMissingKeyErasesNothing(t *testing.T) {
+	w := newWorld(t, nil)
+	a := w.account("acme", 0)
+	tape := filepath.Join(t.TempDir(), "tape")
+	if err := w.Store.Backup(tape); err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.ReadFile(tape)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Keys.RenewCertificate(t.Context(), "operator", a.ID); err != nil {
+		t.Fatal(err)
+	}
+	f := w.put(a, large, catalog.Kept)
+	if err := os.WriteFile(tape, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	today := w.Store
+	w.Store, err = keys.Restore(t.Context(), tape, filepath.Join(t.TempDir(), "keys"), keystest.Master(today), keys.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Store.Close)
+	w.Restart()
+	w.again()
+	if err := w.Keys.Converge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(month)
+	w.clock.Trusted()
+	w.round()
+	w.wantKept("its key may come back", f)
+	w.Store = today
+	w.Restart()
+	if !bytes.Equal(w.Read(w.File(f.ID)), large) {
+		t.Error("the newer copy of the keys does not open it")
+	}
 }

@@ -73,7 +73,11 @@ func Keys(ctx context.Context, accounts *account.Service, cus *custody.Custodian
 	}
 	for _, w := range warnings {
 		if do := todo(w); do != "" {
-			list = append(list, portal.Finding{Check: "keys of " + w.Name, Status: portal.Warned, Found: w.Message, Do: do})
+			f := portal.Finding{Check: "keys of " + w.Name, Status: portal.Warned, Found: w.Message, Do: do}
+			if w.Code == keyring.WarnMissing {
+				f.Status = portal.Failing
+			}
+			list = append(list, f)
 		}
 	}
 	all, err := accounts.Accounts(ctx)
@@ -99,6 +103,10 @@ func todo(w keyring.Warning) string {
 		return "gateway access-key add " + w.Name
 	case "not-confirmed":
 		return "gateway access-key challenge, answer, confirm"
+	case keyring.WarnMissing:
+		return "restore a newer copy of the keys beside this data; if there is none, gateway certificate renew " + w.Name + ", or gateway access-key add " + w.Name
+	case keyring.WarnOlderData:
+		return "restore a newer backup of the data if there is one; or erase the files at once, gateway file erase"
 	case "removal-scheduled":
 		return "nothing, or call it off with --cancel"
 	}
