@@ -47,8 +47,7 @@ func (c *Custodian) AccessKeys(ctx context.Context, account uuid.UUID) ([]Access
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	until, _ := c.Unlocked(account)
-	lent := c.lent(account)
+	loans := c.loans(account)
 	list := make([]AccessKeyInfo, len(rows))
 	for i, row := range rows {
 		fp, err := seal.ParseFingerprint(row.Fingerprint)
@@ -57,9 +56,7 @@ func (c *Custodian) AccessKeys(ctx context.Context, account uuid.UUID) ([]Access
 		}
 		k := have.AccessKey(fp)
 		list[i] = AccessKeyInfo{AccessKey: *row, Here: k != nil && k.Private != nil, Files: files[row.Fingerprint]}
-		if lent[fp] != nil {
-			list[i].Unlocked = until
-		}
+		list[i].Unlocked = loans[fp].until
 	}
 	return list, nil
 }
@@ -312,8 +309,9 @@ func (c *Custodian) ExportAccessKey(ctx context.Context, actor string, account, 
 }
 
 // EncryptedAccessKey returns the private half of an access key as the customer
-// has left it here, under his passphrase.
-func (c *Custodian) EncryptedAccessKey(ctx context.Context, account, id uuid.UUID) ([]byte, error) {
+// has left it here, under his passphrase. Who has it can guess at that for as long
+// as he likes, so it is on record before it is handed out.
+func (c *Custodian) EncryptedAccessKey(ctx context.Context, actor string, account, id uuid.UUID) ([]byte, error) {
 	const op = "custody: encrypted access key"
 	var row *catalog.AccessKey
 	err := c.cat.View(ctx, func(tx *catalog.Tx) (err error) {
@@ -329,6 +327,9 @@ func (c *Custodian) EncryptedAccessKey(ctx context.Context, account, id uuid.UUI
 	}
 	if k.Encrypted == nil {
 		return nil, fault.New(fault.Invalid, op, "this access key is not held under a passphrase")
+	}
+	if err := c.auditExport(ctx, actor, account, "access-key.fetched-encrypted", id.String()); err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	return k.Encrypted.Marshal(), nil
 }

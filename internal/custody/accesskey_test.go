@@ -232,9 +232,12 @@ func TestAKeyUnderAPassphrase(t *testing.T) {
 	wantKind(t, err, fault.Invalid)
 	id := w.accessKey(a).AccessKey
 	w.restart()
-	text, err := w.EncryptedAccessKey(ctx, a.ID, id)
+	text, err := w.EncryptedAccessKey(ctx, "op", a.ID, id)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if n := w.actions("access-key.fetched-encrypted"); n != 1 {
+		t.Errorf("what can be guessed at was handed out, %d times on record", n)
 	}
 	e, err := keyfile.ParseEncryptedAccessKey(text)
 	if err != nil {
@@ -260,7 +263,7 @@ func TestAKeyUnderAPassphrase(t *testing.T) {
 		t.Fatalf("%+v, %v", l, err)
 	}
 	w.remove(w.accessKey(a), "acme")
-	_, err = w.EncryptedAccessKey(ctx, a.ID, id)
+	_, err = w.EncryptedAccessKey(ctx, "op", a.ID, id)
 	wantKind(t, err, fault.Invalid)
 	if dead, err := w.DeadLocks(ctx, a.ID, w.clock.Now()); err != nil || len(dead) != 1 {
 		t.Errorf("%v, %v", dead, err)

@@ -64,7 +64,7 @@ type Custodian struct {
 	mu       sync.RWMutex // guards what follows
 	records  map[uuid.UUID]*Records
 	locks    map[uuid.UUID]*Lock
-	unlocked map[uuid.UUID]*unlocked
+	unlocked map[uuid.UUID]unlocked
 	changes  int // of accounts' keys that are under way: nothing is remembered then
 	epoch    int // grows with each beginning and end of one
 
@@ -79,7 +79,7 @@ func New(ks *keys.Store, cat *catalog.Catalog, node string, now func() time.Time
 		ks: ks, cat: cat, now: now,
 		records:  make(map[uuid.UUID]*Records),
 		locks:    make(map[uuid.UUID]*Lock),
-		unlocked: make(map[uuid.UUID]*unlocked),
+		unlocked: make(map[uuid.UUID]unlocked),
 		fault:    func(string) error { return nil },
 	}
 	cut := func(point string) error { return c.fault(point) }

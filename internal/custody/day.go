@@ -29,7 +29,9 @@ func (c *Custodian) Run(ctx context.Context) error {
 		if err := c.Finish(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "removals of keys could not be looked through; trying again", "err", err)
 		}
-		c.takeBack()
+		if err := c.takeBack(ctx); err != nil && ctx.Err() == nil {
+			slog.ErrorContext(ctx, "the end of a loan of an access key could not be put on record", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil

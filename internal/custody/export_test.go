@@ -20,3 +20,6 @@ func (c *Custodian) Fill(ctx context.Context, a *catalog.Account) {
 	}
 	c.stock.Fill(ctx)
 }
+
+// TakeBack ends the loans of access keys that are over, as Run does.
+func (c *Custodian) TakeBack(ctx context.Context) error { return c.takeBack(ctx) }

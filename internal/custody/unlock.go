@@ -20,15 +20,30 @@ const (
 )
 
 // unlocked are the access keys that a customer has lent to the gateway, in
-// memory only.
-type unlocked struct {
-	keys  map[seal.Fingerprint]hpke.PrivateKey
-	until time.Time // with a monotonic part: setting the clock does not move it
+// memory only. Each loan ends at a time of its own.
+type unlocked map[seal.Fingerprint]loan
+
+type loan struct {
+	id      uuid.UUID // of the access key
+	private hpke.PrivateKey
+	until   time.Time // with a monotonic part: setting the clock does not move it
+}
+
+// live are the loans that are not over.
+func (u unlocked) live(now time.Time) unlocked {
+	some := make(unlocked, len(u))
+	for fp, l := range u {
+		if !now.After(l.until) {
+			some[fp] = l
+		}
+	}
+	return some
 }
 
 // Unlock keeps the private half of one of the account's access keys in memory
 // until a deadline, after 8 hours when d is 0, or Lock. It shows that its owner
-// can open, so that it confirms the key, too.
+// can open, so that it confirms the key, too. Another key that is lent already
+// keeps its own deadline.
 func (c *Custodian) Unlock(ctx context.Context, actor string, account uuid.UUID, private hpke.PrivateKey, d time.Duration) (until time.Time, err error) {
 	const op = "custody: unlock"
 	if d == 0 {
@@ -38,6 +53,7 @@ func (c *Custodian) Unlock(ctx context.Context, actor string, account uuid.UUID,
 		return until, fault.New(fault.Invalid, op, "an account is unlocked for at most %d hours", maxLoan/time.Hour)
 	}
 	fp := seal.AccessKeyFingerprint(private.PublicKey())
+	l := loan{private: private, until: c.now().Add(d)}
 	defer c.change(account)()
 	err = c.cat.Update(ctx, func(tx *catalog.Tx) error {
 		row, err := lendable(tx, account, fp.String())
@@ -49,20 +65,21 @@ func (c *Custodian) Unlock(ctx context.Context, actor string, account uuid.UUID,
 				return err
 			}
 		}
-		return tx.Audit(audit.Entry{Account: account, Actor: actor, Action: "access-key.unlocked", Object: row.ID.String()})
+		l.id = row.ID
+		return tx.Audit(audit.Entry{
+			Account: account, Actor: actor, Action: "access-key.unlocked", Object: row.ID.String(),
+			Detail: map[string]string{"until": l.until.UTC().Format(time.RFC3339)},
+		})
 	})
 	if err != nil {
 		return until, fault.Wrap(fault.Internal, op, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	u := c.unlocked[account]
-	if u == nil || c.now().After(u.until) {
-		u = &unlocked{keys: map[seal.Fingerprint]hpke.PrivateKey{}}
-	}
-	u.keys[fp], u.until = private, c.now().Add(d)
+	u := c.unlocked[account].live(c.now())
+	u[fp] = l
 	c.unlocked[account] = u
-	return u.until, nil
+	return l.until, nil
 }
 
 // lendable returns the living access key of this fingerprint that the gateway
@@ -96,39 +113,59 @@ func (c *Custodian) Lock(ctx context.Context, actor string, account uuid.UUID) e
 	return fault.Wrap(fault.Internal, "custody: lock", err)
 }
 
-// Unlocked reports whether access keys are lent for an account, and until when.
+// Unlocked reports whether access keys are lent for an account, and until when:
+// the last of them.
 func (c *Custodian) Unlocked(account uuid.UUID) (until time.Time, ok bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	u := c.unlocked[account]
-	if u == nil || c.now().After(u.until) {
-		return time.Time{}, false
+	for _, l := range c.loans(account) {
+		if l.until.After(until) {
+			until, ok = l.until, true
+		}
 	}
-	return u.until, true
+	return until, ok
 }
 
 // lent returns the access keys that are lent for an account.
 func (c *Custodian) lent(account uuid.UUID) map[seal.Fingerprint]hpke.PrivateKey {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	u := c.unlocked[account]
-	if u == nil || c.now().After(u.until) {
-		return nil
-	}
-	some := make(map[seal.Fingerprint]hpke.PrivateKey, len(u.keys))
-	for fp, k := range u.keys {
-		some[fp] = k
+	loans := c.loans(account)
+	some := make(map[seal.Fingerprint]hpke.PrivateKey, len(loans))
+	for fp, l := range loans {
+		some[fp] = l.private
 	}
 	return some
 }
 
-// takeBack forgets loans that are over; Run calls it.
-func (c *Custodian) takeBack() {
+func (c *Custodian) loans(account uuid.UUID) unlocked {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.unlocked[account].live(c.now())
+}
+
+// takeBack forgets loans that are over, and puts that on record; Run calls it.
+func (c *Custodian) takeBack(ctx context.Context) error {
+	var over []audit.Entry
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	for account, u := range c.unlocked {
-		if c.now().After(u.until) {
+		left := u.live(c.now())
+		for fp, l := range u {
+			if _, ok := left[fp]; !ok {
+				over = append(over, audit.Entry{Account: account, Actor: audit.Gateway, Action: "access-key.loan-ended", Object: l.id.String()})
+			}
+		}
+		if c.unlocked[account] = left; len(left) == 0 {
 			delete(c.unlocked, account)
 		}
 	}
+	c.mu.Unlock()
+	if len(over) == 0 {
+		return nil
+	}
+	err := c.cat.Update(ctx, func(tx *catalog.Tx) error {
+		for _, e := range over {
+			if err := tx.Audit(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return fault.Wrap(fault.Internal, "custody: take back", err)
 }

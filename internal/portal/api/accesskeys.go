@@ -156,7 +156,7 @@ func (a *API) encryptedKey(ctx context.Context, in *ByKey) (*out[portal.Export],
 	if err != nil {
 		return nil, err
 	}
-	text, err := a.Custody.EncryptedAccessKey(ctx, key.Account, key.AccessKey)
+	text, err := a.Custody.EncryptedAccessKey(ctx, caller(ctx).Actor, key.Account, key.AccessKey)
 	if err != nil {
 		return nil, err
 	}
