@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keystest"
@@ -16,6 +17,19 @@ import (
 // brought under that certificate: those that open go on to open. A job that was under
 // way waits.
 func TestNothingIsResealedForAKeyThatIsNotHere(t *testing.T) {
+	for what, add := range map[string]func(*world){
+		"certificate": (*world).renew,
+		"one of two access keys": func(w *world) {
+			if _, err := w.Keys.AddAccessKey(w.t.Context(), "operator", w.account.ID, custody.NewKey{}); err != nil {
+				w.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(what, func(t *testing.T) { resealedBesideAnOlderKeyStore(t, add) })
+	}
+}
+
+func resealedBesideAnOlderKeyStore(t *testing.T, add func(*world)) {
 	w := newWorld(t, nil)
 	f := w.put("old.xml", 5000, catalog.Kept)
 	tape := filepath.Join(t.TempDir(), "tape")
@@ -26,7 +40,7 @@ func TestNothingIsResealedForAKeyThatIsNotHere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.renew()
+	add(w)
 	w.begin()
 	if err := os.WriteFile(tape, old, 0o600); err != nil {
 		t.Fatal(err)
