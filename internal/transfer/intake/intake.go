@@ -115,9 +115,11 @@ func (in *Intake) stir() { in.active.Store(in.now().UnixMilli()) }
 
 // New returns an intake on these stores.
 func New(cat *catalog.Catalog, v vault.Vault, keys *custody.Custodian, opt Options) *Intake {
+	// As the catalog keeps it: what is answered now and what is read later agree.
+	now := func() time.Time { return opt.Now().Truncate(time.Microsecond) }
 	return &Intake{
 		catalog: cat, vault: v, objects: objects.New(cat, v), keys: keys,
-		node: opt.Node, now: opt.Now, log: opt.Log, space: opt.Space, observe: opt.Observe,
+		node: opt.Node, now: now, log: opt.Log, space: opt.Space, observe: opt.Observe,
 		live: live.New[*Arrival](), confirmed: live.NewConfirmations(),
 	}
 }
