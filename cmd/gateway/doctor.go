@@ -240,7 +240,7 @@ func askGateway(ctx context.Context, c *client.Client) ([]finding, error) {
 }
 
 func openKeys(k *portal.KeyStore) finding {
-	return finding{"keys", fine, fmt.Sprintf("open; keys of %d accounts, generation %d", k.Accounts, k.Generation), ""}
+	return finding{"keys", fine, fmt.Sprintf("open; accounts with keys: %d; generation %d", k.Accounts, k.Generation), ""}
 }
 
 func findings(found []portal.Finding) []finding {

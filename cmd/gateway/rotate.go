@@ -30,7 +30,8 @@ func (a *app) keysRotate() *cobra.Command {
 			"dead to who gets the new one. A master key in a file is replaced there; a new passphrase is\n" +
 			"asked for; a credential is somebody else's to change, see --from. The copy that keys backup made\n" +
 			"last is written anew when it can be reached, and the command says whether it was; other copies\n" +
-			"stay under the old master key.\n\n" +
+			"stay under the old master key. No other key store may use the same master key file: a rehearsal\n" +
+			"or a second gateway that does would never open again.\n\n" +
 			"To move from one source to another: stop the gateway, set keys.master in the configuration to the\n" +
 			"new source (file:PATH is made when it is not there; a credential must be there), and name the\n" +
 			"old one with --from. Then start the gateway, and destroy the old master key.",

@@ -51,7 +51,7 @@ func (a *API) whatClosingDoes(ctx context.Context, acct *account.Account) error 
 		return err
 	}
 	return fault.New(fault.Invalid, "api: account",
-		"Closing account %s removes its %s for ever, so that nobody of %s signs in and nothing is accepted any more; %s kept for it stay sealed and on record, and its name stays taken. Nothing was done: confirm it with the account's name.",
+		"Closing account %s removes its %s for ever, so that nobody of %s signs in and nothing is accepted any more; what is kept for it, %s, stays sealed and on record, and its name stays taken. Nothing was done: confirm it with the account's name.",
 		acct.Name, counted(len(logins), "login"), acct.Name, kept)
 }
 
