@@ -306,7 +306,7 @@ func TestARemovalSaysWhatIsLostAndAsks(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	want := "Removing certificate " + first.Certificate[:16] + " of account acme destroys its private key: 3 files (3.0 kB, received 2026-11-21 to 2026-11-21) " +
-		"can never be read again, neither by acme nor by this gateway, and in no backup; 2 files sealed under it can still be read, by another key; " +
+		"can never be read again, neither by acme nor by this gateway, and in no backup, unless somebody has a copy of that key which was exported from here or brought by its owner; 2 files sealed under it can still be read, by another key; " +
 		"the files and names of acme that are sealed under it in backups of the data made before can no longer be opened, not even by restoring them: make a new one (gateway backup)."
 	if l.Sentence != want {
 		t.Errorf("sentence %q", l.Sentence)

@@ -316,7 +316,7 @@ func (l *Loss) unreadable() string {
 	if !l.Oldest.IsZero() {
 		s += fmt.Sprintf(", received %s to %s", l.Oldest.UTC().Format(time.DateOnly), l.Newest.UTC().Format(time.DateOnly))
 	}
-	s += fmt.Sprintf(") can never be read again, neither by %s nor by this gateway, and in no backup", l.Account)
+	s += fmt.Sprintf(") can never be read again, neither by %s nor by this gateway, and in no backup, unless somebody has a copy of that key which was exported from here or brought by its owner", l.Account)
 	if l.Moving > 0 {
 		s += fmt.Sprintf(" (%s of them as soon as they have come to rest)", number(l.Moving))
 	}
