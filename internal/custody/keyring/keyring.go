@@ -52,11 +52,7 @@ func Year(t time.Time) string { return strconv.Itoa(t.UTC().Year()) }
 // kind when there is none. madeHere says that the year's access key is missing
 // and the gateway's to make.
 func (r Ring) Sealing(year string) (certs []*catalog.Certificate, access []*catalog.AccessKey, madeHere bool) {
-	for _, cert := range r.Certificates {
-		if cert.Current && cert.RemovedAt.IsZero() {
-			certs = append(certs, cert)
-		}
-	}
+	certs = r.sealingCertificates()
 	var usable []*catalog.AccessKey
 	for _, key := range r.AccessKeys {
 		if key.Confirmed && key.RemovedAt.IsZero() {
@@ -78,6 +74,30 @@ func (r Ring) Sealing(year string) (certs []*catalog.Certificate, access []*cata
 		access = slices.DeleteFunc(access, func(key *catalog.AccessKey) bool { return !stays(key) })
 	}
 	return certs, access, madeHere
+}
+
+// sealingCertificates returns the current certificates. One whose removal is
+// scheduled seals nothing more, as what it seals would go with it: the newest other
+// one steps in, when there is one.
+func (r Ring) sealingCertificates() (certs []*catalog.Certificate) {
+	var stepsIn *catalog.Certificate
+	for _, cert := range r.Certificates {
+		switch {
+		case !cert.RemovedAt.IsZero():
+		case cert.Current:
+			certs = append(certs, cert)
+		case stepsIn == nil && cert.RemoveAt.IsZero():
+			stepsIn = cert
+		}
+	}
+	stays := func(cert *catalog.Certificate) bool { return cert.RemoveAt.IsZero() }
+	switch {
+	case slices.ContainsFunc(certs, stays):
+		return slices.DeleteFunc(certs, func(cert *catalog.Certificate) bool { return !stays(cert) })
+	case stepsIn != nil:
+		return []*catalog.Certificate{stepsIn}
+	}
+	return certs
 }
 
 func ofPeriod(all []*catalog.AccessKey, period string) (some []*catalog.AccessKey) {

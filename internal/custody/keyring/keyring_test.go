@@ -56,12 +56,31 @@ func TestWhichAccessKeysSealNewFiles(t *testing.T) {
 }
 
 func TestWhichCertificatesSealNewFiles(t *testing.T) {
-	ring := keyring.Ring{Account: new(catalog.Account), Certificates: []*catalog.Certificate{
-		{Fingerprint: "current", Current: true}, {Fingerprint: "old"}, {Fingerprint: "removed", Current: true, RemovedAt: now},
-	}}
-	certs, _, _ := ring.Sealing(keyring.Year(now))
-	if len(certs) != 1 || certs[0].Fingerprint != "current" {
-		t.Errorf("%v", certs)
+	cert := func(name string, current bool) *catalog.Certificate {
+		return &catalog.Certificate{Fingerprint: name, Current: current}
+	}
+	toGo := func(c *catalog.Certificate) *catalog.Certificate { c.RemoveAt = now; return c }
+	gone := func(c *catalog.Certificate) *catalog.Certificate { c.RemovedAt = now; return c }
+	for what, c := range map[string]struct {
+		certs []*catalog.Certificate
+		want  []string
+	}{
+		"the current one":                   {[]*catalog.Certificate{cert("a", true), cert("b", false), gone(cert("c", true))}, []string{"a"}},
+		"all current ones":                  {[]*catalog.Certificate{cert("a", true), cert("b", true)}, []string{"a", "b"}},
+		"not the current one that is to go": {[]*catalog.Certificate{toGo(cert("a", true)), cert("b", true)}, []string{"b"}},
+		"an older one steps in":             {[]*catalog.Certificate{toGo(cert("a", true)), toGo(cert("b", false)), cert("c", false), cert("d", false)}, []string{"c"}},
+		"one that is to go, when alone":     {[]*catalog.Certificate{toGo(cert("a", true)), gone(cert("b", false))}, []string{"a"}},
+		"none":                              {[]*catalog.Certificate{gone(cert("a", true))}, nil},
+	} {
+		ring := keyring.Ring{Account: new(catalog.Account), Certificates: c.certs}
+		certs, _, _ := ring.Sealing(keyring.Year(now))
+		var got []string
+		for _, cert := range certs {
+			got = append(got, cert.Fingerprint)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", what, got, c.want)
+		}
 	}
 }
 

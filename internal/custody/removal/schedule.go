@@ -29,7 +29,9 @@ func (r *Remover) ScheduleRemoval(ctx context.Context, actor string, t Target, c
 	at := r.p.Now().Add(after)
 	var l *Loss
 	err := r.reschedule(ctx, actor, t, at, "removal-scheduled", func(tx *catalog.Tx) (err error) {
-		l, _, err = r.loss(tx, t)
+		if l, _, err = r.loss(tx, t); err == nil {
+			l.Sentence += " This happens on " + at.UTC().Format(time.DateOnly) + "; whatever is sealed under it alone until then goes with it."
+		}
 		return err
 	})
 	return l, at, fault.Wrap(fault.Internal, op, err)
