@@ -344,7 +344,7 @@ func (r *raw) mustOK(answer byte, body []byte) {
 var ours = regexp.MustCompile(`^(lock|gateway\.sock|gateway\.sock\.path|catalog\.db(-wal|-shm)?` +
 	`|accounts(/` + uuidName + `\.db(-wal|-shm|-journal)?)?` +
 	`|vault(/[0-9a-f]{2}(/[0-9a-f]{64})?)?` +
-	`|keys(/(master\.key|gateway\.key|store\.json|account-` + uuidName + `\.key|ingest-\d{4}-\d\d-\d\d-[0-9a-f]{16}\.key))?)$`)
+	`|keys(/(master\.key|gateway\.key|tls\.key|store\.json|copy\.json|account-` + uuidName + `\.key|ingest-\d{4}-\d\d-\d\d-[0-9a-f]{16}\.key))?)$`)
 
 const uuidName = `[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`
 
