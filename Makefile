@@ -20,13 +20,14 @@ help: ## print this list
 demo: build deps ## real payment files through a real SFTP client, start to end (ARGS=--exit stops after)
 	@demo/run $(ARGS)
 
-test: deps lint ## every test with the race detector, as CI runs them
-	CGO_ENABLED=1 go test -race -timeout 14m $$(go list ./... | grep -v '/campaign$$')
-	CGO_ENABLED=1 go test -timeout 14m ./internal/campaign # what it drives is a program of its own
+test: deps lint ## every test, nearly all with the race detector, as CI runs them
+	CGO_ENABLED=1 go test -race -timeout 14m $$(go list ./... | grep -Ev '/(campaign|cmd/gateway)$$')
+	CGO_ENABLED=1 go test -timeout 14m ./internal/campaign ./cmd/gateway # they drive programs; with -race in test-long
 	CGO_ENABLED=1 go test -race -tags pkcs11 ./internal/keys/token
 	CGO_ENABLED=1 go test -tags pkcs11 -run 'Token|PKCS11' ./internal/keys ./cmd/gateway
 
 test-long: deps ## the campaigns in full length: crashes, cuts, disk full (hours)
+	CGO_ENABLED=1 go test -race -count=1 -timeout 1h ./cmd/gateway
 	SEALGATE_LONG=1 CGO_ENABLED=1 go test -count=1 -timeout 12h -v -run Campaign ./...
 
 bench: build deps ## figures beside OpenSSH, rclone, SFTPGo, xmllint and openssl on this machine
