@@ -3,10 +3,6 @@ package paygen_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"sealgate/internal/index"
@@ -69,31 +65,5 @@ func TestBadSpecs(t *testing.T) {
 		if _, err := paygen.Write(&bytes.Buffer{}, s); err == nil {
 			t.Errorf("%+v is taken", s)
 		}
-	}
-}
-
-// TestCommand runs the program as the demo does.
-func TestCommand(t *testing.T) {
-	dir := t.TempDir()
-	file, totals := filepath.Join(dir, "big.txt"), filepath.Join(dir, "big.json")
-	cmd := exec.Command("go", "run", "./cmd", "-format", "lb", "-n", "10", "-batch", "4", "-seed", "5", "-o", file, "-expect", totals)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	var want bytes.Buffer
-	wantTotals, err := paygen.Write(&want, paygen.Spec{Format: paygen.LB, Payments: 10, Batch: 4, Seed: 5})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, want.Bytes()) {
-		t.Errorf("another file (%v)", err)
-	}
-	b, err := os.ReadFile(totals)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var gotTotals paygen.Totals
-	if err := json.Unmarshal(b, &gotTotals); err != nil || gotTotals.Payments != wantTotals.Payments || gotTotals.Sums[0] != wantTotals.Sums[0] {
-		t.Errorf("totals %+v, want %+v (%v)", gotTotals, wantTotals, err)
 	}
 }
