@@ -2,6 +2,7 @@ package keys
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -28,6 +29,12 @@ type Account struct {
 	certificates []*Certificate
 	accessKeys   []*AccessKey
 	destroyed    []Destroyed
+	secrets      map[secretName][]byte
+}
+
+// Format says how much is there under every verb: none prints what it is.
+func (a Account) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "%d certificates, %d access keys", len(a.certificates), len(a.accessKeys))
 }
 
 // Certificates returns the certificates, the oldest first.
@@ -242,6 +249,8 @@ func (a *Account) take(e wrapped.Entry, secret []byte) error {
 			return err
 		}
 		a.accessKeys = append(a.accessKeys, k)
+	case isAccountSecret(e):
+		return a.takeSecret(e, secret)
 	default:
 		return errors.New("an entry of unknown kind " + e.Kind)
 	}

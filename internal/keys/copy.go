@@ -210,7 +210,7 @@ func covers(own, theirs *wrapped.Bundle, path, renewed string) error {
 		}
 		ours := own.File(d.Name)
 		for _, e := range d.Entries {
-			if ours == nil || !knows(ours, e) {
+			if !isAccountSecret(e) && (ours == nil || !knows(ours, e)) {
 				return fault.New(fault.Exists, op, "the copy at %s holds what this key store does not know of (%s, %s %s): "+
 					"another or a newer key store of this gateway wrote it; it is left as it is", path, d.Name, e.Kind, e.ID)
 			}

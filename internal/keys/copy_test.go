@@ -167,8 +167,11 @@ func TestWhateverIsAddedIsInTheCopy(t *testing.T) {
 		"an account": func(h *house) error {
 			return h.CreateAccount(uuid.New(), must(keys.NewCertificate("gamma", t0))(t), nil)
 		},
-		"a certificate":  func(h *house) error { return h.AddCertificate(h.id, must(keys.NewCertificate("acme", t0))(t)) },
-		"an access key":  func(h *house) error { return h.AddAccessKey(h.id, must(keys.NewAccessKey())(t)) },
+		"a certificate": func(h *house) error { return h.AddCertificate(h.id, must(keys.NewCertificate("acme", t0))(t)) },
+		"an access key": func(h *house) error { return h.AddAccessKey(h.id, must(keys.NewAccessKey())(t)) },
+		"a secret": func(h *house) error {
+			return h.SetSecret(h.id, "totp", uuid.UUID{7}, []byte(rand.Text()))
+		},
 		"the door's key": func(h *house) error { return h.SetTLS([]byte("certificate"), tlsKey) },
 	} {
 		t.Run(name, func(t *testing.T) {

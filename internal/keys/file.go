@@ -14,7 +14,7 @@ const (
 	storeFile   = "store.json"
 	gatewayFile = "gateway.key"
 
-	maxFile = 1 << 20 // bytes of one key file
+	maxFile = 4 << 20 // bytes of one key file
 )
 
 func (s *Store) path(name string) string { return filepath.Join(s.dir, name) }

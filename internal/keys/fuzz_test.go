@@ -20,10 +20,11 @@ func FuzzAccount(f *testing.F) {
 	f.Add(kindPassphraseKey, access.ID.String(), access.Public.Bytes(), "", make([]byte, 120))
 	f.Add(KindCertificate, access.Fingerprint.String(), access.Fingerprint[:], "2026-11-21T12:00:00Z", []byte{})
 	f.Add(kindTokenCertificate, "", []byte{0x30}, "", []byte("pkcs11:token=t"))
+	f.Add(kindAccountSecret+"totp", uuid.NewString(), []byte{}, "", []byte("any"))
 	f.Fuzz(func(t *testing.T, kind, id string, public []byte, destroyed string, secret []byte) {
 		a := new(Account)
 		err := a.take(wrapped.Entry{Kind: kind, ID: id, Public: public, Destroyed: destroyed}, secret)
-		if n := len(a.certificates) + len(a.accessKeys) + len(a.destroyed); (err == nil) != (n == 1) {
+		if n := len(a.certificates) + len(a.accessKeys) + len(a.destroyed) + len(a.secrets); (err == nil) != (n == 1) {
 			t.Fatalf("%d keys, %v", n, err)
 		}
 	})

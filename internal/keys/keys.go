@@ -6,7 +6,7 @@
 //	store.json                 generation, salt, and a check value of the master key
 //	gateway.key                the gateway's own secrets
 //	tls.key                    key and certificate that the gateway made for its HTTPS door, if it did
-//	account-<uuid>.key         certificate keys and access keys of one account, and which ones were destroyed
+//	account-<uuid>.key         certificate keys, access keys and secrets of one account, and which keys were destroyed
 //	ingest-<day>-<fp16>.key    one ingest key; never backed up, destroyed after its day
 //	copy.json                  where the last backup of the store was written
 //	master.key                 the master key, unless it is kept elsewhere (better)

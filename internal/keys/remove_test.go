@@ -394,7 +394,7 @@ func TestAnAccountWithTooManyKeysIsRefusedAndStaysReadable(t *testing.T) {
 	if err := s.CreateAccount(id, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	padding := pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Value: make([]byte, 100<<10)}
+	padding := pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Value: make([]byte, 400<<10)}
 	var err error
 	added := 0
 	for ; err == nil; added++ {

@@ -25,7 +25,7 @@ import (
 // Version is the format's. MaxEntries bounds a document.
 const (
 	Version    = 1
-	MaxEntries = 1000
+	MaxEntries = 5000
 )
 
 // Header is one generation of the store.
