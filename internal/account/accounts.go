@@ -15,6 +15,7 @@ import (
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 )
 
 // Account is an account with its settings open.
@@ -276,7 +277,7 @@ func (s *Service) RemoveAccount(ctx context.Context, actor, name string) error {
 	if err != nil {
 		return err
 	}
-	var logins []*catalog.Login
+	var gone []*logins.Login
 	err = s.catalog.Update(ctx, func(tx *catalog.Tx) error {
 		if row, err = tx.Account(row.ID); err != nil {
 			return err
@@ -284,10 +285,10 @@ func (s *Service) RemoveAccount(ctx context.Context, actor, name string) error {
 		if row.State == catalog.AccountClosed {
 			return nil
 		}
-		if logins, err = tx.Logins(row.ID); err != nil {
+		if gone, err = tx.Logins(row.ID); err != nil {
 			return err
 		}
-		for _, l := range logins {
+		for _, l := range gone {
 			if err := tx.DeleteLogin(l.ID); err != nil {
 				return err
 			}
@@ -301,7 +302,7 @@ func (s *Service) RemoveAccount(ctx context.Context, actor, name string) error {
 		}
 		return tx.Audit(audit.Entry{Account: row.ID, Actor: actor, Action: "account.closed", Object: row.ID.String()})
 	})
-	for _, l := range logins {
+	for _, l := range gone {
 		s.Forget(l.ID)
 	}
 	s.keys.AccountChanged(row.ID)

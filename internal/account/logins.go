@@ -14,6 +14,7 @@ import (
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 )
 
 // Login is a person or robot of an account, with its username open.
@@ -98,7 +99,7 @@ func (s *Service) addLogin(ctx context.Context, actor, account string, n NewLogi
 }
 
 // newRow checks what is wanted and makes the row.
-func (s *Service) newRow(acc *catalog.Account, rec *custody.Records, n NewLogin, made string) (*catalog.Login, []*catalog.LoginKey, error) {
+func (s *Service) newRow(acc *catalog.Account, rec *custody.Records, n NewLogin, made string) (*logins.Login, []*logins.Key, error) {
 	const op = "account: add login"
 	name, err := signin.CheckUsername(n.Username)
 	if err != nil {
@@ -111,7 +112,7 @@ func (s *Service) newRow(acc *catalog.Account, rec *custody.Records, n NewLogin,
 	if err != nil {
 		return nil, nil, err
 	}
-	row := &catalog.Login{
+	row := &logins.Login{
 		ID: id, Account: acc.ID, NameMAC: s.NameMAC(name), Name: rec.Seal("login", "name", id, []byte(name)),
 		SFTP: !n.NoSFTP, Portal: !n.NoPortal, Role: string(n.Role), CreatedAt: s.now(),
 	}
@@ -138,14 +139,14 @@ func (s *Service) newRow(acc *catalog.Account, rec *custody.Records, n NewLogin,
 }
 
 // leastLength is shorter only where a password alone opens nothing.
-func leastLength(acc *catalog.Account, keys []*catalog.LoginKey) int {
+func leastLength(acc *catalog.Account, keys []*logins.Key) int {
 	if acc.RequireBoth && len(keys) > 0 {
 		return minWithKey
 	}
 	return minPassword
 }
 
-func checkLogin(row *catalog.Login) error {
+func checkLogin(row *logins.Login) error {
 	const op = "account: login"
 	switch {
 	case !Role(row.Role).Known():
@@ -156,7 +157,7 @@ func checkLogin(row *catalog.Login) error {
 	return nil
 }
 
-func (s *Service) setNetworks(row *catalog.Login, rec *custody.Records, texts []string) error {
+func (s *Service) setNetworks(row *logins.Login, rec *custody.Records, texts []string) error {
 	list, err := ParseNetworks(texts)
 	if err != nil {
 		return err
@@ -186,7 +187,7 @@ func closedOr(err error) error {
 }
 
 // loginOf opens a row; rec is nil when the account's record key is not here.
-func loginOf(row *catalog.Login, keys []*catalog.LoginKey, rec *custody.Records) (*Login, error) {
+func loginOf(row *logins.Login, keys []*logins.Key, rec *custody.Records) (*Login, error) {
 	l := &Login{
 		ID: row.ID, Account: row.Account, Password: row.Hash != "", Generated: row.Generated,
 		SFTP: row.SFTP, Portal: row.Portal, Role: Role(row.Role), CreatedAt: row.CreatedAt, LastSeen: row.LastSeen,
@@ -201,7 +202,7 @@ func loginOf(row *catalog.Login, keys []*catalog.LoginKey, rec *custody.Records)
 	return l, err
 }
 
-func (l *Login) open(row *catalog.Login, rec *custody.Records) error {
+func (l *Login) open(row *logins.Login, rec *custody.Records) error {
 	if rec == nil {
 		return nil
 	}
@@ -266,7 +267,7 @@ func (s *Service) Login(ctx context.Context, account, username string) (*Login, 
 }
 
 // find returns a login of this account; another account's is not there.
-func (s *Service) find(tx *catalog.Tx, account uuid.UUID, username string) (*catalog.Login, []*catalog.LoginKey, error) {
+func (s *Service) find(tx *catalog.Tx, account uuid.UUID, username string) (*logins.Login, []*logins.Key, error) {
 	row, err := tx.LoginByName(s.NameMAC(username))
 	if err == nil && row.Account != account {
 		err = fault.New(fault.NotFound, "account: login", "")
@@ -351,7 +352,7 @@ func (s *Service) SetLogin(ctx context.Context, actor, account, username string,
 	return l, made, nil
 }
 
-func (s *Service) checkNewPassword(ctx context.Context, acc *catalog.Account, username string, c LoginChange, add []*catalog.LoginKey) error {
+func (s *Service) checkNewPassword(ctx context.Context, acc *catalog.Account, username string, c LoginChange, add []*logins.Key) error {
 	keys := add
 	err := s.catalog.View(ctx, func(tx *catalog.Tx) error {
 		_, old, err := s.find(tx, acc.ID, username)
@@ -365,7 +366,7 @@ func (s *Service) checkNewPassword(ctx context.Context, acc *catalog.Account, us
 }
 
 // saveLogin writes a changed login, its keys and the audit entry.
-func (s *Service) saveLogin(tx *catalog.Tx, actor string, row *catalog.Login, rec *custody.Records, add []*catalog.LoginKey, remove []string) (*Login, error) {
+func (s *Service) saveLogin(tx *catalog.Tx, actor string, row *logins.Login, rec *custody.Records, add []*logins.Key, remove []string) (*Login, error) {
 	const op = "account: set login"
 	if err := tx.SaveLogin(row); err != nil {
 		return nil, err

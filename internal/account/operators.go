@@ -15,6 +15,7 @@ import (
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 )
 
 const (
@@ -61,7 +62,7 @@ func (s *Service) newLink(ctx context.Context, actor string, operator uuid.UUID)
 				return err
 			}
 		}
-		if err := tx.InsertLink(&catalog.Link{Hash: linkHash(link.Secret), Login: operator, Kind: linkKind, Until: link.Until}); err != nil {
+		if err := tx.InsertLink(&logins.Link{Hash: linkHash(link.Secret), Login: operator, Kind: linkKind, Until: link.Until}); err != nil {
 			return err
 		}
 		row, err := tx.Login(operator)

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
-	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 )
 
 // Bounds of RSA keys of logins, in bits. Below, they are weak (NIST SP 800-57
@@ -32,7 +32,7 @@ type Key struct {
 // parseKey reads one line of an authorized_keys file. Its options are refused:
 // what a key may do is the login's business, and an option that is silently
 // dropped is a promise broken.
-func parseKey(line string) (*catalog.LoginKey, error) {
+func parseKey(line string) (*logins.Key, error) {
 	const op = "account: ssh key"
 	pub, _, options, rest, err := ssh.ParseAuthorizedKey([]byte(line))
 	switch {
@@ -48,7 +48,7 @@ func parseKey(line string) (*catalog.LoginKey, error) {
 	if err := checkKey(pub); err != nil {
 		return nil, err
 	}
-	return &catalog.LoginKey{Fingerprint: ssh.FingerprintSHA256(pub), Blob: pub.Marshal()}, nil
+	return &logins.Key{Fingerprint: ssh.FingerprintSHA256(pub), Blob: pub.Marshal()}, nil
 }
 
 // checkKey refuses kinds and sizes of keys that a sign-in would not accept.
@@ -80,11 +80,11 @@ func checkKey(pub ssh.PublicKey) error {
 	return fault.New(fault.Invalid, op, "keys of type %s are not accepted: use ed25519, ecdsa, rsa or a security key", pub.Type())
 }
 
-func parseKeys(login uuid.UUID, lines []string) ([]*catalog.LoginKey, error) {
+func parseKeys(login uuid.UUID, lines []string) ([]*logins.Key, error) {
 	if len(lines) > maxKeys {
 		return nil, fault.New(fault.Invalid, "account: ssh key", "a login may have at most %d keys", maxKeys)
 	}
-	var all []*catalog.LoginKey
+	var all []*logins.Key
 	for _, line := range lines {
 		k, err := parseKey(line)
 		if err != nil {
@@ -97,7 +97,7 @@ func parseKeys(login uuid.UUID, lines []string) ([]*catalog.LoginKey, error) {
 }
 
 // keyOf tells a stored key to people.
-func keyOf(k *catalog.LoginKey) Key {
+func keyOf(k *logins.Key) Key {
 	typ := "unknown"
 	if pub, err := ssh.ParsePublicKey(k.Blob); err == nil {
 		typ = pub.Type()

@@ -12,6 +12,7 @@ import (
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 )
 
 const (
@@ -77,7 +78,7 @@ func (s *Service) addToken(ctx context.Context, actor, account string, n NewToke
 		return nil, "", err
 	}
 	secret, now := signin.NewToken(), s.now()
-	row := &catalog.Token{
+	row := &logins.Token{
 		ID: id, Account: acc.ID, Hash: signin.TokenHash(secret), Name: rec.Seal("token", "name", id, []byte(n.Name)),
 		Role: string(n.Role), CreatedAt: now, Until: now.Add(n.For),
 	}
@@ -152,7 +153,7 @@ func (s *Service) OperatorTokens(ctx context.Context) ([]*Token, error) {
 	return s.Tokens(ctx, catalog.SystemAccount)
 }
 
-func (s *Service) tokenRows(ctx context.Context, account uuid.UUID) (rows []*catalog.Token, err error) {
+func (s *Service) tokenRows(ctx context.Context, account uuid.UUID) (rows []*logins.Token, err error) {
 	err = s.catalog.View(ctx, func(tx *catalog.Tx) error {
 		rows, err = tx.Tokens(account)
 		return err
@@ -160,7 +161,7 @@ func (s *Service) tokenRows(ctx context.Context, account uuid.UUID) (rows []*cat
 	return rows, fault.Wrap(fault.Internal, "account: tokens", err)
 }
 
-func (s *Service) openTokens(ctx context.Context, account uuid.UUID, rows []*catalog.Token) ([]*Token, error) {
+func (s *Service) openTokens(ctx context.Context, account uuid.UUID, rows []*logins.Token) ([]*Token, error) {
 	rec, err := s.keys.Records(ctx, account)
 	if err != nil && !fault.Is(err, fault.Locked) {
 		return nil, err

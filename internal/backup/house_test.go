@@ -21,6 +21,7 @@ import (
 	"sealgate/internal/store/accountdb"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
+	"sealgate/internal/store/catalog/logins"
 	"sealgate/internal/store/vault"
 	"sealgate/internal/transfer/bodies"
 	"sealgate/internal/transfer/intake"
@@ -97,7 +98,7 @@ func (g *gateway) account(name, content string) *catalog.Account {
 		if _, err := tx.Login(login); err == nil {
 			return nil
 		}
-		return tx.InsertLogin(&catalog.Login{ID: login, Account: a.ID, Name: []byte("x"), NameMAC: []byte("x"), Role: "uploader"})
+		return tx.InsertLogin(&logins.Login{ID: login, Account: a.ID, Name: []byte("x"), NameMAC: []byte("x"), Role: "uploader"})
 	})
 	return a
 }

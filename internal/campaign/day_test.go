@@ -17,6 +17,7 @@ import (
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
+	"sealgate/internal/store/catalog/logins"
 	"sealgate/internal/store/vault"
 	"sealgate/internal/transfer/bodies"
 	"sealgate/internal/transfer/intake/intaketest"
@@ -30,24 +31,24 @@ import (
 func TestCampaignYesterday(t *testing.T) {
 	w := intaketest.New(t, nil)
 	eraser, keeper := w.Account("eraser", catalog.ContentDelete), w.Account("keeper", catalog.ContentKeep)
-	logins := map[*catalog.Account]uuid.UUID{eraser: uuid.New(), keeper: uuid.New()}
-	for a, id := range logins {
+	loginOf := map[*catalog.Account]uuid.UUID{eraser: uuid.New(), keeper: uuid.New()}
+	for a, id := range loginOf {
 		w.Update(func(tx *catalog.Tx) error {
-			return tx.InsertLogin(&catalog.Login{ID: id, Account: a.ID, Name: []byte("sealed"), NameMAC: id[:]})
+			return tx.InsertLogin(&logins.Login{ID: id, Account: a.ID, Name: []byte("sealed"), NameMAC: id[:]})
 		})
 	}
 	contents := map[uuid.UUID][]byte{}
 	for i, size := range []int{0, 5_000, 300_000} {
 		for _, a := range []*catalog.Account{eraser, keeper} {
 			content := payfile(uint64(i), 1, size)
-			f, err := w.Put(intaketest.Spec(a, logins[a], "/"+uuid.NewString()+".xml"), content)
+			f, err := w.Put(intaketest.Spec(a, loginOf[a], "/"+uuid.NewString()+".xml"), content)
 			if err != nil {
 				t.Fatal(err)
 			}
 			contents[f.ID] = content
 		}
 	}
-	cut, err := w.Begin(t.Context(), intaketest.Spec(eraser, logins[eraser], "/cut.xml"))
+	cut, err := w.Begin(t.Context(), intaketest.Spec(eraser, loginOf[eraser], "/cut.xml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +94,7 @@ func TestCampaignYesterday(t *testing.T) {
 			t.Errorf("other bytes came back")
 		}
 	}
-	if again, err := w.Resume(t.Context(), intaketest.Spec(eraser, logins[eraser], "/cut.xml")); err != nil || again.Durable() == 0 {
+	if again, err := w.Resume(t.Context(), intaketest.Spec(eraser, loginOf[eraser], "/cut.xml")); err != nil || again.Durable() == 0 {
 		t.Errorf("the cut upload cannot go on: %v", err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"sealgate/internal/indexer"
 	"sealgate/internal/store/accountdb"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 	"sealgate/internal/transfer/intake/intaketest"
 	"sealgate/internal/transfer/outbox"
 	"sealgate/internal/work"
@@ -55,7 +56,7 @@ func (w *world) account(name, content string) *catalog.Account {
 	w.Update(func(tx *catalog.Tx) error {
 		_, err := tx.Login(login)
 		if fault.Is(err, fault.NotFound) {
-			return tx.InsertLogin(&catalog.Login{ID: login, Account: a.ID, Name: []byte("x"), NameMAC: []byte("x"), Role: "uploader"})
+			return tx.InsertLogin(&logins.Login{ID: login, Account: a.ID, Name: []byte("x"), NameMAC: []byte("x"), Role: "uploader"})
 		}
 		return err
 	})

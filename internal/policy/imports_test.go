@@ -35,7 +35,9 @@ var arrows = []struct {
 	// Truth: keys and stores, and who may use which key.
 	{"internal/keys/...", "keys/... seal durable killpoint fault"},
 	{"internal/store/catalog/engine", "fault"},
-	{"internal/store/catalog/...", "store/catalog store/catalog/engine audit fault"},
+	{"internal/store/catalog/column", ""},
+	{"internal/store/catalog/logins", "store/catalog/engine store/catalog/column fault"},
+	{"internal/store/catalog/...", "store/catalog store/catalog/logins store/catalog/column store/catalog/engine audit fault"},
 	{"internal/store/accountdb/detail", "payment fault"},
 	{"internal/store/accountdb/term", "payment"},
 	{"internal/store/accountdb/sqlite", "durable fault"},
@@ -49,7 +51,7 @@ var arrows = []struct {
 	{"internal/custody/removal", "custody/keyring custody/ingest keys seal store/catalog statement audit killpoint fault"},
 	{"internal/custody", "custody/removal custody/ingest custody/keyring custody/records custody/stock keys keys/keyfile seal store/catalog audit killpoint fault"},
 	{"internal/fileobject", "custody store/catalog payment fault"},
-	{"internal/account/...", "account/signin custody keys keys/keyfile seal store/catalog audit fault logging metrics"},
+	{"internal/account/...", "account/signin custody keys keys/keyfile seal store/catalog store/catalog/logins audit fault logging metrics"},
 	{"internal/work", "store/catalog fault"},
 
 	// Steps: how bytes move.

@@ -24,6 +24,7 @@ import (
 	"sealgate/internal/statement"
 	"sealgate/internal/store/accountdb"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 	"sealgate/internal/transfer/intake/intaketest"
 	"sealgate/internal/transfer/outbox"
 )
@@ -47,7 +48,7 @@ func newWorld(t *testing.T) *world {
 		if err := tx.SaveAccount(w.account); err != nil {
 			return err
 		}
-		return tx.InsertLogin(&catalog.Login{ID: login, Account: w.account.ID, Name: []byte("x"), NameMAC: []byte("x"), Role: "uploader"})
+		return tx.InsertLogin(&logins.Login{ID: login, Account: w.account.ID, Name: []byte("x"), NameMAC: []byte("x"), Role: "uploader"})
 	})
 	pool, err := accountdb.OpenPool(filepath.Join(w.Dir, "accounts"), accountdb.Options{Now: w.Clock.Now})
 	if err != nil {

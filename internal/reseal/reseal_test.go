@@ -20,6 +20,7 @@ import (
 	"sealgate/internal/reseal"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 	"sealgate/internal/store/vault"
 	"sealgate/internal/transfer/intake/intaketest"
 )
@@ -39,7 +40,7 @@ func newWorld(t *testing.T, fs durable.FS) *world {
 	w := &world{World: intaketest.New(t, fs), t: t, files: map[uuid.UUID][]byte{}}
 	w.account = w.Account("acme", catalog.ContentKeep)
 	w.Update(func(tx *catalog.Tx) error {
-		return tx.InsertLogin(&catalog.Login{ID: login, Account: w.account.ID, Name: []byte("x"), NameMAC: []byte("x"), Role: "uploader"})
+		return tx.InsertLogin(&logins.Login{ID: login, Account: w.account.ID, Name: []byte("x"), NameMAC: []byte("x"), Role: "uploader"})
 	})
 	w.again(w.World)
 	return w

@@ -20,6 +20,7 @@ import (
 	"sealgate/internal/retention"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 	"sealgate/internal/transfer/intake/intaketest"
 )
 
@@ -64,7 +65,7 @@ func (w *world) account(name string, keepFor time.Duration) *catalog.Account {
 	a.KeepFor = keepFor
 	w.Update(func(tx *catalog.Tx) error {
 		if _, err := tx.Login(login); fault.Is(err, fault.NotFound) {
-			l := &catalog.Login{ID: login, Account: a.ID, Name: []byte("x"), NameMAC: []byte("x"), Role: "uploader"}
+			l := &logins.Login{ID: login, Account: a.ID, Name: []byte("x"), NameMAC: []byte("x"), Role: "uploader"}
 			if err := tx.InsertLogin(l); err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 )
 
 // answerAfter is when a failed sign-in is answered, at the earliest: longer
@@ -23,9 +24,9 @@ var errRefused = fault.New(fault.Denied, "sign-in: sign in", "the username, pass
 // found is what the catalog knows about an attempt. login is nil when there is
 // nobody: unknown, or of an account that is closed.
 type found struct {
-	login   *catalog.Login
+	login   *logins.Login
 	account *catalog.Account
-	keys    []*catalog.LoginKey
+	keys    []*logins.Key
 	known   bool // the source
 	seen    time.Time
 	allowed bool // this door, from here
@@ -42,7 +43,7 @@ func (s *Service) look(ctx context.Context, a Attempt) (*found, error) {
 			return err
 		}
 		if err != nil {
-			l = &catalog.Login{}
+			l = &logins.Login{}
 		}
 		acc, err := tx.Account(l.Account)
 		if err != nil && !fault.Is(err, fault.NotFound) {
@@ -268,7 +269,7 @@ func (s *Service) signedIn(ctx context.Context, who *Identity) (*found, error) {
 		return nil, err
 	}
 	password := who.hash != "" && who.hash == f.login.Hash
-	key := who.key != "" && slices.ContainsFunc(f.keys, func(k *catalog.LoginKey) bool { return k.Fingerprint == who.key })
+	key := who.key != "" && slices.ContainsFunc(f.keys, func(k *logins.Key) bool { return k.Fingerprint == who.key })
 	stands := (password || who.hash == "") && (key || who.key == "") && (password || key)
 	if !stands || f.account.RequireBoth && !(password && key) ||
 		f.account.State != catalog.AccountOpen || Role(f.login.Role) != who.Role {

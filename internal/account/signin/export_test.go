@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 )
 
 // SetDerive puts another function in the place of Argon2id.
@@ -31,5 +32,5 @@ func (s *Service) Known(ctx context.Context, a Attempt) (bool, error) {
 // Guess pays for one wrong password, without its hash; false when the budget is
 // spent.
 func (s *Service) Guess(tx *catalog.Tx, login uuid.UUID, from netip.Addr) (bool, error) {
-	return spend(tx, s.budgets(Attempt{Source: from}, &found{login: &catalog.Login{ID: login}}), s.now())
+	return spend(tx, s.budgets(Attempt{Source: from}, &found{login: &logins.Login{ID: login}}), s.now())
 }

@@ -10,6 +10,7 @@ import (
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 )
 
 const (
@@ -153,7 +154,7 @@ func (w *scribe) one(tx *catalog.Tx, r *record) error {
 		return err
 	}
 	if r.source != nil {
-		if err := tx.PutSource(&catalog.Source{Login: r.login, PrefixMAC: r.source, LastSuccess: r.at}); err != nil {
+		if err := tx.PutSource(&logins.Source{Login: r.login, PrefixMAC: r.source, LastSuccess: r.at}); err != nil {
 			return err
 		}
 	}

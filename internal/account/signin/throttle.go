@@ -6,6 +6,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 )
 
 // Budgets of failed passwords. Nobody is ever locked out: a budget belongs to a
@@ -75,7 +76,7 @@ func (s *Service) sourceMAC(a netip.Addr) []byte {
 }
 
 // strangersBudget is what all unknown sources have for a login.
-func (s *Service) strangersBudget(l *catalog.Login) budget {
+func (s *Service) strangersBudget(l *logins.Login) budget {
 	return budget{mac(s.throttle, "login", l.ID[:]), perLogin, true}
 }
 
@@ -86,7 +87,7 @@ func (s *Service) strangersAt(a netip.Addr) budget {
 
 // Excuse gives back, in the transaction that changes a login, what strangers
 // have spent of its budget: somebody has looked at it.
-func (s *Service) Excuse(tx *catalog.Tx, l *catalog.Login) error {
+func (s *Service) Excuse(tx *catalog.Tx, l *logins.Login) error {
 	return tx.DeleteThrottle(s.strangersBudget(l).key)
 }
 
@@ -110,10 +111,10 @@ func (s *Service) budgets(a Attempt, f *found) []budget {
 }
 
 // level returns the bucket as it is now.
-func (b budget) level(tx *catalog.Tx, now time.Time) (*catalog.Throttle, error) {
+func (b budget) level(tx *catalog.Tx, now time.Time) (*logins.Throttle, error) {
 	t, err := tx.Throttle(b.key)
 	if fault.Is(err, fault.NotFound) {
-		return &catalog.Throttle{Key: b.key, Tokens: b.burst, At: now}, nil
+		return &logins.Throttle{Key: b.key, Tokens: b.burst, At: now}, nil
 	}
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 )
 
 // API is the door of programs.
@@ -70,7 +71,7 @@ func (s *Service) bearer(ctx context.Context, secret string, source netip.Addr) 
 	if len(secret) != tokenSize || !strings.HasPrefix(secret, tokenPrefix) {
 		return nil, errToken
 	}
-	var token *catalog.Token
+	var token *logins.Token
 	var acc *catalog.Account
 	err := s.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
 		if token, err = tx.TokenByHash(TokenHash(secret)); err != nil {
@@ -117,7 +118,7 @@ func (s *Service) from(ctx context.Context, acc *catalog.Account, source netip.A
 
 // used notes that a token is used. One that was removed since it was read lets
 // nobody in; that the disk is full keeps nobody out.
-func (s *Service) used(ctx context.Context, t *catalog.Token) error {
+func (s *Service) used(ctx context.Context, t *logins.Token) error {
 	now := s.now()
 	if passed := now.Sub(t.LastUsed); passed >= 0 && passed < usedEvery {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog/column"
 )
 
 const selectAccount = `SELECT id, name, content, keep_for, keys, protect_database, operator_access, in_show_for,
@@ -14,9 +15,9 @@ const selectAccount = `SELECT id, name, content, keep_for, keys, protect_databas
 
 func readAccount(s scan) (*Account, error) {
 	a := new(Account)
-	err := s((*idCol)(&a.ID), &a.Name, &a.Content, (*secondsCol)(&a.KeepFor), &a.Keys, (*boolCol)(&a.ProtectDatabase),
-		&a.OperatorAccess, (*secondsCol)(&a.InShowFor), (*secondsCol)(&a.OutboxKeepFor), (*listCol)(&a.TempNames),
-		(*boolCol)(&a.RequireBoth), &a.AllowFrom, &a.KeyPeriod, (*boolCol)(&a.Receipts), &a.State, (*timeCol)(&a.CreatedAt))
+	err := s((*column.ID)(&a.ID), &a.Name, &a.Content, (*column.Seconds)(&a.KeepFor), &a.Keys, (*column.Bool)(&a.ProtectDatabase),
+		&a.OperatorAccess, (*column.Seconds)(&a.InShowFor), (*column.Seconds)(&a.OutboxKeepFor), (*column.Texts)(&a.TempNames),
+		(*column.Bool)(&a.RequireBoth), &a.AllowFrom, &a.KeyPeriod, (*column.Bool)(&a.Receipts), &a.State, (*column.Time)(&a.CreatedAt))
 	return a, err
 }
 
@@ -26,9 +27,9 @@ func (tx *Tx) InsertAccount(a *Account) error {
 		`INSERT INTO account (id, name, content, keep_for, keys, protect_database, operator_access, in_show_for,
 		outbox_keep_for, temp_names, require_both, allow_from, key_period, receipts, state, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		idCol(a.ID), a.Name, a.Content, secondsCol(a.KeepFor), a.Keys, boolCol(a.ProtectDatabase),
-		a.OperatorAccess, secondsCol(a.InShowFor), secondsCol(a.OutboxKeepFor), listCol(a.TempNames),
-		boolCol(a.RequireBoth), a.AllowFrom, a.KeyPeriod, boolCol(a.Receipts), a.State, timeCol(a.CreatedAt))
+		column.ID(a.ID), a.Name, a.Content, column.Seconds(a.KeepFor), a.Keys, column.Bool(a.ProtectDatabase),
+		a.OperatorAccess, column.Seconds(a.InShowFor), column.Seconds(a.OutboxKeepFor), column.Texts(a.TempNames),
+		column.Bool(a.RequireBoth), a.AllowFrom, a.KeyPeriod, column.Bool(a.Receipts), a.State, column.Time(a.CreatedAt))
 	return err
 }
 
@@ -38,20 +39,20 @@ func (tx *Tx) SaveAccount(a *Account) error {
 		`UPDATE account SET name = ?, content = ?, keep_for = ?, keys = ?, protect_database = ?, operator_access = ?,
 		in_show_for = ?, outbox_keep_for = ?, temp_names = ?, require_both = ?, allow_from = ?, key_period = ?,
 		receipts = ?, state = ? WHERE id = ?`,
-		a.Name, a.Content, secondsCol(a.KeepFor), a.Keys, boolCol(a.ProtectDatabase), a.OperatorAccess,
-		secondsCol(a.InShowFor), secondsCol(a.OutboxKeepFor), listCol(a.TempNames), boolCol(a.RequireBoth),
-		a.AllowFrom, a.KeyPeriod, boolCol(a.Receipts), a.State, idCol(a.ID))
+		a.Name, a.Content, column.Seconds(a.KeepFor), a.Keys, column.Bool(a.ProtectDatabase), a.OperatorAccess,
+		column.Seconds(a.InShowFor), column.Seconds(a.OutboxKeepFor), column.Texts(a.TempNames), column.Bool(a.RequireBoth),
+		a.AllowFrom, a.KeyPeriod, column.Bool(a.Receipts), a.State, column.ID(a.ID))
 }
 
 // DeleteAccount removes an account with its certificates, keys and logins.
 // Its files stay on record.
 func (tx *Tx) DeleteAccount(id uuid.UUID) error {
-	return tx.execOne("catalog: delete account", `DELETE FROM account WHERE id = ?`, idCol(id))
+	return tx.execOne("catalog: delete account", `DELETE FROM account WHERE id = ?`, column.ID(id))
 }
 
 // Account returns an account.
 func (tx *Tx) Account(id uuid.UUID) (*Account, error) {
-	return one(tx, "catalog: account", readAccount, selectAccount+`WHERE id = ?`, idCol(id))
+	return one(tx, "catalog: account", readAccount, selectAccount+`WHERE id = ?`, column.ID(id))
 }
 
 // AccountByName returns the account with this name.
@@ -74,22 +75,22 @@ func (tx *Tx) OwnAccount(account uuid.UUID, node string, now time.Time, leaseFor
 			fence = CASE WHEN account_owner.node = excluded.node THEN account_owner.fence ELSE account_owner.fence + 1 END,
 			node = excluded.node, lease_until = excluded.lease_until
 		WHERE account_owner.node = excluded.node OR account_owner.lease_until <= ?`,
-		idCol(account), node, timeCol(now.Add(leaseFor)), timeCol(now))
+		column.ID(account), node, column.Time(now.Add(leaseFor)), column.Time(now))
 	if err != nil {
 		return 0, err
 	}
 	if n == 0 {
 		return 0, fault.New(fault.TryLater, op, "another gateway has this account's database open")
 	}
-	return one(tx, op, value[int64], `SELECT fence FROM account_owner WHERE account = ?`, idCol(account))
+	return one(tx, op, value[int64], `SELECT fence FROM account_owner WHERE account = ?`, column.ID(account))
 }
 
 const selectCertificate = `SELECT fingerprint, account, der, current, created_at, remove_at, removed_at FROM certificate `
 
 func readCertificate(s scan) (*Certificate, error) {
 	c := new(Certificate)
-	err := s(&c.Fingerprint, (*idCol)(&c.Account), &c.DER, (*boolCol)(&c.Current), (*timeCol)(&c.CreatedAt),
-		(*timeCol)(&c.RemoveAt), (*timeCol)(&c.RemovedAt))
+	err := s(&c.Fingerprint, (*column.ID)(&c.Account), &c.DER, (*column.Bool)(&c.Current), (*column.Time)(&c.CreatedAt),
+		(*column.Time)(&c.RemoveAt), (*column.Time)(&c.RemovedAt))
 	return c, err
 }
 
@@ -97,7 +98,7 @@ func readCertificate(s scan) (*Certificate, error) {
 func (tx *Tx) InsertCertificate(c *Certificate) error {
 	_, err := tx.exec("catalog: insert certificate",
 		`INSERT INTO certificate (fingerprint, account, der, current, created_at, remove_at, removed_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		c.Fingerprint, idCol(c.Account), c.DER, boolCol(c.Current), timeCol(c.CreatedAt), timeCol(c.RemoveAt), timeCol(c.RemovedAt))
+		c.Fingerprint, column.ID(c.Account), c.DER, column.Bool(c.Current), column.Time(c.CreatedAt), column.Time(c.RemoveAt), column.Time(c.RemovedAt))
 	return err
 }
 
@@ -105,7 +106,7 @@ func (tx *Tx) InsertCertificate(c *Certificate) error {
 func (tx *Tx) SaveCertificate(c *Certificate) error {
 	return tx.execOne("catalog: save certificate",
 		`UPDATE certificate SET current = ?, remove_at = ?, removed_at = ? WHERE fingerprint = ?`,
-		boolCol(c.Current), timeCol(c.RemoveAt), timeCol(c.RemovedAt), c.Fingerprint)
+		column.Bool(c.Current), column.Time(c.RemoveAt), column.Time(c.RemovedAt), c.Fingerprint)
 }
 
 // Certificate returns the certificate with this fingerprint.
@@ -117,14 +118,14 @@ func (tx *Tx) Certificate(fingerprint string) (*Certificate, error) {
 // among them.
 func (tx *Tx) Certificates(account uuid.UUID) ([]*Certificate, error) {
 	return list(tx, "catalog: certificates", readCertificate,
-		selectCertificate+`WHERE account = ? ORDER BY created_at DESC, fingerprint`, idCol(account))
+		selectCertificate+`WHERE account = ? ORDER BY created_at DESC, fingerprint`, column.ID(account))
 }
 
 // CertificatesDue returns the certificates whose removal was scheduled for now
 // or earlier and has not happened.
 func (tx *Tx) CertificatesDue(now time.Time) ([]*Certificate, error) {
 	return list(tx, "catalog: certificates due", readCertificate,
-		selectCertificate+`WHERE remove_at > 0 AND removed_at = 0 AND remove_at <= ? ORDER BY remove_at`, timeCol(now))
+		selectCertificate+`WHERE remove_at > 0 AND removed_at = 0 AND remove_at <= ? ORDER BY remove_at`, column.Time(now))
 }
 
 // PutRecordKey stores an account's record key wrapped for a certificate.
@@ -132,7 +133,7 @@ func (tx *Tx) PutRecordKey(k *RecordKey) error {
 	_, err := tx.exec("catalog: put record key",
 		`INSERT INTO record_key (account, fingerprint, wrapped) VALUES (?, ?, ?)
 		ON CONFLICT (account, fingerprint) DO UPDATE SET wrapped = excluded.wrapped`,
-		idCol(k.Account), k.Fingerprint, k.Wrapped)
+		column.ID(k.Account), k.Fingerprint, k.Wrapped)
 	return err
 }
 
@@ -143,13 +144,13 @@ func (tx *Tx) RecordKeys(account uuid.UUID) ([]*RecordKey, error) {
 		return k, s(&k.Fingerprint, &k.Wrapped)
 	}
 	return list(tx, "catalog: record keys", read,
-		`SELECT fingerprint, wrapped FROM record_key WHERE account = ? ORDER BY fingerprint`, idCol(account))
+		`SELECT fingerprint, wrapped FROM record_key WHERE account = ? ORDER BY fingerprint`, column.ID(account))
 }
 
 // DeleteRecordKey removes the wrap for one certificate.
 func (tx *Tx) DeleteRecordKey(account uuid.UUID, fingerprint string) error {
 	return tx.execOne("catalog: delete record key", `DELETE FROM record_key WHERE account = ? AND fingerprint = ?`,
-		idCol(account), fingerprint)
+		column.ID(account), fingerprint)
 }
 
 const selectAccessKey = `SELECT id, account, fingerprint, public, held, period, confirmed, challenge, challenge_until,
@@ -157,8 +158,8 @@ const selectAccessKey = `SELECT id, account, fingerprint, public, held, period, 
 
 func readAccessKey(s scan) (*AccessKey, error) {
 	k := new(AccessKey)
-	err := s((*idCol)(&k.ID), (*idCol)(&k.Account), &k.Fingerprint, &k.Public, &k.Held, &k.Period, (*boolCol)(&k.Confirmed),
-		&k.Challenge, (*timeCol)(&k.ChallengeUntil), (*timeCol)(&k.CreatedAt), (*timeCol)(&k.RemoveAt), (*timeCol)(&k.RemovedAt))
+	err := s((*column.ID)(&k.ID), (*column.ID)(&k.Account), &k.Fingerprint, &k.Public, &k.Held, &k.Period, (*column.Bool)(&k.Confirmed),
+		&k.Challenge, (*column.Time)(&k.ChallengeUntil), (*column.Time)(&k.CreatedAt), (*column.Time)(&k.RemoveAt), (*column.Time)(&k.RemovedAt))
 	return k, err
 }
 
@@ -167,8 +168,8 @@ func (tx *Tx) InsertAccessKey(k *AccessKey) error {
 	_, err := tx.exec("catalog: insert access key",
 		`INSERT INTO access_key (id, account, fingerprint, public, held, period, confirmed, challenge, challenge_until,
 		created_at, remove_at, removed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		idCol(k.ID), idCol(k.Account), k.Fingerprint, k.Public, k.Held, k.Period, boolCol(k.Confirmed),
-		k.Challenge, timeCol(k.ChallengeUntil), timeCol(k.CreatedAt), timeCol(k.RemoveAt), timeCol(k.RemovedAt))
+		column.ID(k.ID), column.ID(k.Account), k.Fingerprint, k.Public, k.Held, k.Period, column.Bool(k.Confirmed),
+		k.Challenge, column.Time(k.ChallengeUntil), column.Time(k.CreatedAt), column.Time(k.RemoveAt), column.Time(k.RemovedAt))
 	return err
 }
 
@@ -178,27 +179,27 @@ func (tx *Tx) SaveAccessKey(k *AccessKey) error {
 	return tx.execOne("catalog: save access key",
 		`UPDATE access_key SET held = ?, period = ?, confirmed = ?, challenge = ?, challenge_until = ?,
 		remove_at = ?, removed_at = ? WHERE id = ?`,
-		k.Held, k.Period, boolCol(k.Confirmed), k.Challenge, timeCol(k.ChallengeUntil),
-		timeCol(k.RemoveAt), timeCol(k.RemovedAt), idCol(k.ID))
+		k.Held, k.Period, column.Bool(k.Confirmed), k.Challenge, column.Time(k.ChallengeUntil),
+		column.Time(k.RemoveAt), column.Time(k.RemovedAt), column.ID(k.ID))
 }
 
 // AccessKey returns an access key.
 func (tx *Tx) AccessKey(id uuid.UUID) (*AccessKey, error) {
-	return one(tx, "catalog: access key", readAccessKey, selectAccessKey+`WHERE id = ?`, idCol(id))
+	return one(tx, "catalog: access key", readAccessKey, selectAccessKey+`WHERE id = ?`, column.ID(id))
 }
 
 // AccessKeys returns an account's access keys, newest first, removed ones
 // among them.
 func (tx *Tx) AccessKeys(account uuid.UUID) ([]*AccessKey, error) {
 	return list(tx, "catalog: access keys", readAccessKey,
-		selectAccessKey+`WHERE account = ? ORDER BY created_at DESC, id`, idCol(account))
+		selectAccessKey+`WHERE account = ? ORDER BY created_at DESC, id`, column.ID(account))
 }
 
 // AccessKeysDue returns the access keys whose removal was scheduled for now or
 // earlier and has not happened.
 func (tx *Tx) AccessKeysDue(now time.Time) ([]*AccessKey, error) {
 	return list(tx, "catalog: access keys due", readAccessKey,
-		selectAccessKey+`WHERE remove_at > 0 AND removed_at = 0 AND remove_at <= ? ORDER BY remove_at`, timeCol(now))
+		selectAccessKey+`WHERE remove_at > 0 AND removed_at = 0 AND remove_at <= ? ORDER BY remove_at`, column.Time(now))
 }
 
 // Setting returns a setting of the gateway, "" when it was never set.

@@ -11,6 +11,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
+	"sealgate/internal/store/catalog/logins"
 )
 
 // sender is a login that sends files into its /in.
@@ -24,7 +25,7 @@ type sender struct {
 func newSender(t testing.TB, c *catalog.Catalog) *sender {
 	s := &sender{account: catalogtest.Account(t, c, "acme"), login: catalogtest.ID(), body: bytes.Repeat([]byte{7}, 12<<10+300)}
 	catalogtest.Update(t, c, func(tx *catalog.Tx) (err error) {
-		if err := tx.InsertLogin(&catalog.Login{ID: s.login, Account: s.account.ID, Name: []byte{1}, NameMAC: catalogtest.MAC()}); err != nil {
+		if err := tx.InsertLogin(&logins.Login{ID: s.login, Account: s.account.ID, Name: []byte{1}, NameMAC: catalogtest.MAC()}); err != nil {
 			return err
 		}
 		s.lock, err = tx.LockFor(s.account.ID, []string{"01"}, []string{"ff"})

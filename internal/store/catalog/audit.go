@@ -12,6 +12,7 @@ import (
 
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog/column"
 )
 
 // sequenceGroup is the number of entries that one Update of the sequencer
@@ -22,7 +23,7 @@ const selectAudit = `SELECT id, time, account, actor, action, object, detail FRO
 
 func readAudit(s scan) (*audit.Entry, error) {
 	e := new(audit.Entry)
-	err := s((*idCol)(&e.ID), (*timeCol)(&e.Time), (*refCol)(&e.Account), &e.Actor, &e.Action, &e.Object, (*detailCol)(&e.Detail))
+	err := s((*column.ID)(&e.ID), (*column.Time)(&e.Time), (*column.Ref)(&e.Account), &e.Actor, &e.Action, &e.Object, (*column.Detail)(&e.Detail))
 	return e, err
 }
 
@@ -51,7 +52,7 @@ func (tx *Tx) Audit(e audit.Entry) error {
 		return fault.Wrap(fault.Internal, op, err)
 	}
 	_, err := tx.exec(op, `INSERT INTO audit (id, time, account, actor, action, object, detail) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		idCol(e.ID), timeCol(e.Time), refCol(e.Account), e.Actor, e.Action, e.Object, detailCol(e.Detail))
+		column.ID(e.ID), column.Time(e.Time), column.Ref(e.Account), e.Actor, e.Action, e.Object, column.Detail(e.Detail))
 	return err
 }
 
@@ -63,9 +64,9 @@ func (tx *Tx) AuditEntries(filter AuditFilter) ([]*audit.Entry, error) {
 		before = uuid.Max
 	}
 	if filter.Account == uuid.Nil {
-		return list(tx, op, readAudit, selectAudit+`WHERE `+auditRest, idCol(before), timeCol(filter.Since), limit)
+		return list(tx, op, readAudit, selectAudit+`WHERE `+auditRest, column.ID(before), column.Time(filter.Since), limit)
 	}
-	of := []any{idCol(filter.Account), idCol(before), timeCol(filter.Since), limit}
+	of := []any{column.ID(filter.Account), column.ID(before), column.Time(filter.Since), limit}
 	numbered, err := list(tx, op, readAudit, auditOfAccount, of...)
 	if err != nil {
 		return nil, err
@@ -157,7 +158,7 @@ func (l auditLog) Pending(limit int) ([]*audit.Entry, error) {
 }
 
 func (l auditLog) Number(id uuid.UUID, number int64) error {
-	return l.tx.execOne("catalog: number audit entry", `UPDATE audit SET number = ? WHERE id = ? AND number IS NULL`, number, idCol(id))
+	return l.tx.execOne("catalog: number audit entry", `UPDATE audit SET number = ? WHERE id = ? AND number IS NULL`, number, column.ID(id))
 }
 
 func (l auditLog) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
@@ -209,7 +210,7 @@ type catalogLog struct{ c *Catalog }
 func (l catalogLog) Entries(ctx context.Context, from int64, limit int) (page []audit.Numbered, err error) {
 	read := func(s scan) (n audit.Numbered, err error) {
 		e := &n.Entry
-		err = s(&n.Number, (*idCol)(&e.ID), (*timeCol)(&e.Time), (*refCol)(&e.Account), &e.Actor, &e.Action, &e.Object, (*detailCol)(&e.Detail))
+		err = s(&n.Number, (*column.ID)(&e.ID), (*column.Time)(&e.Time), (*column.Ref)(&e.Account), &e.Actor, &e.Action, &e.Object, (*column.Detail)(&e.Detail))
 		return n, err
 	}
 	err = l.c.View(ctx, func(tx *Tx) (err error) {

@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog/column"
 )
 
 // PutGrant gives a file its grant, in place of the one it has.
@@ -22,7 +23,7 @@ func (tx *Tx) PutGrant(file uuid.UUID, g Grant) error {
 		return have, s(&have.seq, &have.Key, &have.Data)
 	}
 	have, err := one(tx, op, read, `SELECT COALESCE(g.seq, 0), COALESCE(g.ingest_key, ''), g.data
-		FROM file f LEFT JOIN file_grant g ON g.seq = f.grant_slot AND g.file = f.id WHERE f.id = ?`, idCol(file))
+		FROM file f LEFT JOIN file_grant g ON g.seq = f.grant_slot AND g.file = f.id WHERE f.id = ?`, column.ID(file))
 	switch {
 	case err != nil:
 		return err
@@ -31,7 +32,7 @@ func (tx *Tx) PutGrant(file uuid.UUID, g Grant) error {
 		if err != nil {
 			return err
 		}
-		return tx.execOne(op, `UPDATE file SET grant_slot = ? WHERE id = ?`, seq, idCol(file))
+		return tx.execOne(op, `UPDATE file SET grant_slot = ? WHERE id = ?`, seq, column.ID(file))
 	case have.Key == g.Key && bytes.Equal(have.Data, g.Data):
 		return nil // the usual SaveFile
 	}
@@ -46,14 +47,14 @@ func (tx *Tx) fillSlot(op string, file uuid.UUID, g Grant) (int64, error) {
 	}
 	if free > 0 {
 		return free, tx.execOne(op, `UPDATE file_grant SET file = ?, ingest_key = ?, data = ? WHERE seq = ?`,
-			idCol(file), g.Key, g.Data, free)
+			column.ID(file), g.Key, g.Data, free)
 	}
 	next, err := one(tx, op, value[int64], `SELECT COALESCE(MAX(seq), 0) + 1 FROM file_grant`)
 	if err != nil {
 		return 0, err
 	}
 	return next, tx.execOne(op, `INSERT INTO file_grant (seq, file, ingest_key, data) VALUES (?, ?, ?, ?)`,
-		next, idCol(file), g.Key, g.Data)
+		next, column.ID(file), g.Key, g.Data)
 }
 
 // DeleteGrant takes a file's grant away, if it has one: the bytes are
@@ -61,7 +62,7 @@ func (tx *Tx) fillSlot(op string, file uuid.UUID, g Grant) (int64, error) {
 func (tx *Tx) DeleteGrant(file uuid.UUID) error {
 	_, err := tx.exec("catalog: delete grant",
 		`UPDATE file_grant SET file = NULL, ingest_key = NULL, data = NULL
-		WHERE seq = (SELECT grant_slot FROM file WHERE id = ?) AND file = ?`, idCol(file), idCol(file))
+		WHERE seq = (SELECT grant_slot FROM file WHERE id = ?) AND file = ?`, column.ID(file), column.ID(file))
 	return err
 }
 
@@ -95,19 +96,19 @@ func (tx *Tx) PutInline(file uuid.UUID, body []byte) error {
 		body = []byte{} // never NULL
 	}
 	return tx.execOne(op, `INSERT INTO inline_body (number, size, body) SELECT number, ?, ? FROM file WHERE id = ?`,
-		int64(len(body)), body, idCol(file))
+		int64(len(body)), body, column.ID(file))
 }
 
 // Inline returns a file's inline body.
 func (tx *Tx) Inline(file uuid.UUID) ([]byte, error) {
 	return one(tx, "catalog: inline body", value[[]byte],
-		`SELECT body FROM inline_body WHERE number = (SELECT number FROM file WHERE id = ?)`, idCol(file))
+		`SELECT body FROM inline_body WHERE number = (SELECT number FROM file WHERE id = ?)`, column.ID(file))
 }
 
 // DeleteInline removes a file's inline body, if it has one.
 func (tx *Tx) DeleteInline(file uuid.UUID) error {
 	_, err := tx.exec("catalog: delete inline body",
-		`DELETE FROM inline_body WHERE number = (SELECT number FROM file WHERE id = ?)`, idCol(file))
+		`DELETE FROM inline_body WHERE number = (SELECT number FROM file WHERE id = ?)`, column.ID(file))
 	return err
 }
 
@@ -126,7 +127,7 @@ func (tx *Tx) InlineFiles(state State, limit int) ([]uuid.UUID, error) {
 }
 
 func readID(s scan) (uuid.UUID, error) {
-	var id idCol
+	var id column.ID
 	err := s(&id)
 	return uuid.UUID(id), err
 }

@@ -21,8 +21,10 @@
 // for good (Failed) and opening it again, in a new process, finds out. A full
 // disk refuses the change and is forgotten once there is room.
 //
-// How it is stored, and by what, is the business of package engine and of the
-// migrations. Query texts are constants with placeholders, always.
+// A Tx has methods for each table. Those of logins are in package logins, the
+// others here, by table. How it is stored, and by what, is the business of
+// package engine and of the migrations; package column is how values lie there.
+// Query texts are constants with placeholders, always.
 package catalog
 
 import (
@@ -108,7 +110,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 func (c *Catalog) Update(ctx context.Context, fn func(*Tx) error) error {
 	newJobs := 0
 	err := c.db.Update(ctx, func(t *engine.Tx) error {
-		tx := &Tx{c: c, t: t}
+		tx := c.tx(t)
 		err := fn(tx)
 		newJobs = tx.newJobs
 		return err
@@ -122,7 +124,7 @@ func (c *Catalog) Update(ctx context.Context, fn func(*Tx) error) error {
 // View runs fn on one unchanging snapshot of the catalog, at most 10 seconds.
 // It sees every Update that has returned. Writes in it fail.
 func (c *Catalog) View(ctx context.Context, fn func(*Tx) error) error {
-	return c.db.View(ctx, func(t *engine.Tx) error { return fn(&Tx{c: c, t: t}) })
+	return c.db.View(ctx, func(t *engine.Tx) error { return fn(c.tx(t)) })
 }
 
 // Checkpoint moves the write-ahead log into the database and cuts it to

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog/column"
 	"sealgate/internal/store/catalog/engine"
 )
 
@@ -101,7 +102,7 @@ func (s *Stored) Bodies(ctx context.Context, visit func(BodyOnRecord) error) err
 	step := func(after uuid.UUID) (page []BodyOnRecord, last uuid.UUID, err error) {
 		rows, err := s.db.QueryContext(ctx, `SELECT id, body_ref, body_sealed, state FROM file
 			WHERE id > ? AND body_kind = ? AND state <> ? ORDER BY id LIMIT ?`,
-			idCol(after), string(VaultBody), string(Arriving), defaultLimit)
+			column.ID(after), string(VaultBody), string(Arriving), defaultLimit)
 		if err != nil {
 			return nil, last, s.failed(ctx, op, err)
 		}
@@ -109,7 +110,7 @@ func (s *Stored) Bodies(ctx context.Context, visit func(BodyOnRecord) error) err
 		for rows.Next() {
 			var b BodyOnRecord
 			var state State
-			if err := rows.Scan((*idCol)(&last), &b.Ref, &b.Size, (*string)(&state)); err != nil {
+			if err := rows.Scan((*column.ID)(&last), &b.Ref, &b.Size, (*string)(&state)); err != nil {
 				return nil, last, fault.Wrap(fault.Damaged, op, err)
 			}
 			b.Final = state != WaitingRename

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog/column"
 )
 
 // defaultLimit is the number of rows a list holds when its filter names none.
@@ -46,7 +47,7 @@ func (tx *Tx) InsertFile(f *File) error {
 		answered, resumed, format, variant, batch_count, payment_count, codes, summary, keep, fence, lock,
 		number, name_mac, delivery_mac, id, account, direction, grant_slot)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		append(f.changing(), f.Number, f.NameMAC, f.Delivery.MAC, idCol(f.ID), idCol(f.Account), string(f.Direction), slot)...)
+		append(f.changing(), f.Number, f.NameMAC, f.Delivery.MAC, column.ID(f.ID), column.ID(f.Account), string(f.Direction), slot)...)
 	return err
 }
 
@@ -79,7 +80,7 @@ func (tx *Tx) saveKeys(op string, f *File) error {
 	read := func(s scan) (was File, err error) {
 		return was, s(&was.Number, &was.NameMAC, &was.Delivery.MAC)
 	}
-	was, err := one(tx, op, read, `SELECT number, name_mac, delivery_mac FROM file WHERE id = ?`, idCol(f.ID))
+	was, err := one(tx, op, read, `SELECT number, name_mac, delivery_mac FROM file WHERE id = ?`, column.ID(f.ID))
 	if err != nil {
 		return err
 	}
@@ -102,12 +103,12 @@ func (tx *Tx) saveKeys(op string, f *File) error {
 // which both InsertFile and SaveFile name them.
 func (f *File) changing() []any {
 	return []any{
-		string(f.State), f.Source, f.Node, refCol(f.Login), f.Name, f.Reason,
-		timeCol(f.BeganAt), timeCol(f.ReceivedAt), timeCol(f.IndexedAt), timeCol(f.EndedAt),
+		string(f.State), f.Source, f.Node, column.Ref(f.Login), f.Name, f.Reason,
+		column.Time(f.BeganAt), column.Time(f.ReceivedAt), column.Time(f.IndexedAt), column.Time(f.EndedAt),
 		f.Content.Size, f.Content.SHA256, f.Content.MAC, string(f.Body.Kind), f.Body.Ref, f.Body.Sealed,
-		boolCol(f.Delivery.Answered), boolCol(f.Delivery.Resumed),
+		column.Bool(f.Delivery.Answered), column.Bool(f.Delivery.Resumed),
 		f.Result.Format, f.Result.Variant, f.Result.BatchCount, f.Result.PaymentCount,
-		listCol(f.Result.Codes), f.Result.Summary, boolCol(f.Keep), f.Fence, f.Lock,
+		column.Texts(f.Result.Codes), f.Result.Summary, column.Bool(f.Keep), f.Fence, f.Lock,
 	}
 }
 
@@ -123,13 +124,13 @@ const selectFile = `SELECT f.number, f.state, f.source, f.node, f.login, f.name,
 func readFile(s scan) (*File, error) {
 	f := new(File)
 	err := s(
-		&f.Number, (*string)(&f.State), &f.Source, &f.Node, (*refCol)(&f.Login), &f.Name, &f.NameMAC, &f.Reason,
-		(*timeCol)(&f.BeganAt), (*timeCol)(&f.ReceivedAt), (*timeCol)(&f.IndexedAt), (*timeCol)(&f.EndedAt),
+		&f.Number, (*string)(&f.State), &f.Source, &f.Node, (*column.Ref)(&f.Login), &f.Name, &f.NameMAC, &f.Reason,
+		(*column.Time)(&f.BeganAt), (*column.Time)(&f.ReceivedAt), (*column.Time)(&f.IndexedAt), (*column.Time)(&f.EndedAt),
 		&f.Content.Size, &f.Content.SHA256, &f.Content.MAC, (*string)(&f.Body.Kind), &f.Body.Ref, &f.Body.Sealed,
-		&f.Delivery.MAC, (*boolCol)(&f.Delivery.Answered), (*boolCol)(&f.Delivery.Resumed),
+		&f.Delivery.MAC, (*column.Bool)(&f.Delivery.Answered), (*column.Bool)(&f.Delivery.Resumed),
 		&f.Result.Format, &f.Result.Variant, &f.Result.BatchCount, &f.Result.PaymentCount,
-		(*listCol)(&f.Result.Codes), &f.Result.Summary, (*boolCol)(&f.Keep), &f.Fence, &f.Lock,
-		(*idCol)(&f.ID), (*idCol)(&f.Account), (*string)(&f.Direction),
+		(*column.Texts)(&f.Result.Codes), &f.Result.Summary, (*column.Bool)(&f.Keep), &f.Fence, &f.Lock,
+		(*column.ID)(&f.ID), (*column.ID)(&f.Account), (*string)(&f.Direction),
 		&f.Grant.Key, &f.Grant.Data,
 	)
 	return f, err
@@ -137,13 +138,13 @@ func readFile(s scan) (*File, error) {
 
 // File returns a file with its grant.
 func (tx *Tx) File(id uuid.UUID) (*File, error) {
-	return one(tx, "catalog: file", readFile, selectFile+`WHERE f.id = ?`, idCol(id))
+	return one(tx, "catalog: file", readFile, selectFile+`WHERE f.id = ?`, column.ID(id))
 }
 
 // FileByDelivery returns the newest file of an account with this delivery id
 // that began at or after since.
 func (tx *Tx) FileByDelivery(account uuid.UUID, mac []byte, since time.Time) (*File, error) {
-	id, err := one(tx, "catalog: file by delivery", readID, fileByDelivery, idCol(account), mac, timeCol(since))
+	id, err := one(tx, "catalog: file by delivery", readID, fileByDelivery, column.ID(account), mac, column.Time(since))
 	if err != nil { // nearly always: then the many columns of a file are not even named
 		return nil, err
 	}
@@ -162,10 +163,10 @@ func (tx *Tx) DeleteFile(id uuid.UUID) error {
 	if err := tx.DeleteInline(id); err != nil {
 		return err
 	}
-	if _, err := tx.exec(op, `DELETE FROM entry WHERE file = ?`, idCol(id)); err != nil {
+	if _, err := tx.exec(op, `DELETE FROM entry WHERE file = ?`, column.ID(id)); err != nil {
 		return err
 	}
-	return tx.execOne(op, `DELETE FROM file WHERE id = ?`, idCol(id))
+	return tx.execOne(op, `DELETE FROM file WHERE id = ?`, column.ID(id))
 }
 
 // The queries of Files: each begins with what its index gives and ends with
@@ -189,7 +190,7 @@ func (tx *Tx) Files(filter FileFilter) ([]*File, error) {
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	account, since := refCol(filter.Account), timeCol(filter.Since)
+	account, since := column.Ref(filter.Account), column.Time(filter.Since)
 	state, direction := string(filter.State), string(filter.Direction)
 	rest := []any{
 		before, account, account, state, state, filter.Source, filter.Source,

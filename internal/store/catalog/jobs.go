@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog/column"
 )
 
 // A job is ready or leased. Leasing raises its attempt, which fences it: what
@@ -20,8 +21,8 @@ const ofLease = `kind = ? AND account = ? AND id = ? AND state = 1 AND worker = 
 
 func readJob(s scan) (*Job, error) {
 	j := new(Job)
-	err := s((*idCol)(&j.ID), &j.Kind, (*idCol)(&j.Account), (*refCol)(&j.File), (*timeCol)(&j.RunAt),
-		&j.Attempt, (*timeCol)(&j.LeaseUntil), &j.Worker, &j.LastError)
+	err := s((*column.ID)(&j.ID), &j.Kind, (*column.ID)(&j.Account), (*column.Ref)(&j.File), (*column.Time)(&j.RunAt),
+		&j.Attempt, (*column.Time)(&j.LeaseUntil), &j.Worker, &j.LastError)
 	return j, err
 }
 
@@ -37,7 +38,7 @@ func (tx *Tx) AddJob(j *Job) error {
 	_, err := tx.exec("catalog: add job",
 		`INSERT INTO job (id, kind, account, file, state, run_at, attempt, lease_until, worker, last_error)
 		VALUES (?, ?, ?, ?, 0, ?, ?, 0, '', ?)`,
-		idCol(j.ID), j.Kind, idCol(j.Account), refCol(j.File), timeCol(j.RunAt), j.Attempt, j.LastError)
+		column.ID(j.ID), j.Kind, column.ID(j.Account), column.Ref(j.File), column.Time(j.RunAt), j.Attempt, j.LastError)
 	if err == nil {
 		tx.newJobs++
 	}
@@ -64,7 +65,7 @@ func (tx *Tx) LeaseJobs(kind, worker string, now time.Time, leaseFor time.Durati
 		}
 		jobs, err := list(tx, op, readJob,
 			selectJob+`WHERE kind = ? AND account = ? AND state = 0 AND run_at <= ? ORDER BY id LIMIT ?`,
-			kind, idCol(account), timeCol(now), int64(limit))
+			kind, column.ID(account), column.Time(now), int64(limit))
 		if err != nil {
 			return nil, err
 		}
@@ -78,7 +79,7 @@ func (tx *Tx) LeaseJobs(kind, worker string, now time.Time, leaseFor time.Durati
 		j.LeaseUntil, j.Worker = now.Add(leaseFor), worker
 		if err := tx.execOne(op, `UPDATE job SET state = 1, attempt = ?, lease_until = ?, worker = ?
 			WHERE kind = ? AND account = ? AND id = ? AND state = 0`,
-			j.Attempt, timeCol(j.LeaseUntil), worker, j.Kind, idCol(j.Account), idCol(j.ID)); err != nil {
+			j.Attempt, column.Time(j.LeaseUntil), worker, j.Kind, column.ID(j.Account), column.ID(j.ID)); err != nil {
 			return nil, err
 		}
 		tx.c.lastServed[kind] = j.Account
@@ -138,7 +139,7 @@ func stale(op string, changed int64, err error) error {
 func (tx *Tx) ExtendJob(j *Job, until time.Time) error {
 	const op = "catalog: extend job"
 	n, err := tx.exec(op, `UPDATE job SET lease_until = ? WHERE `+ofLease,
-		timeCol(until), j.Kind, idCol(j.Account), idCol(j.ID), j.Worker, j.Attempt)
+		column.Time(until), j.Kind, column.ID(j.Account), column.ID(j.ID), j.Worker, j.Attempt)
 	if err = stale(op, n, err); err == nil {
 		j.LeaseUntil = until
 	}
@@ -149,7 +150,7 @@ func (tx *Tx) ExtendJob(j *Job, until time.Time) error {
 // error is fault.Exists: the worker's other changes must not be made either.
 func (tx *Tx) FinishJob(j *Job) error {
 	const op = "catalog: finish job"
-	n, err := tx.exec(op, `DELETE FROM job WHERE `+ofLease, j.Kind, idCol(j.Account), idCol(j.ID), j.Worker, j.Attempt)
+	n, err := tx.exec(op, `DELETE FROM job WHERE `+ofLease, j.Kind, column.ID(j.Account), column.ID(j.ID), j.Worker, j.Attempt)
 	return stale(op, n, err)
 }
 
@@ -158,7 +159,7 @@ func (tx *Tx) FinishJob(j *Job) error {
 func (tx *Tx) RetryJob(j *Job, runAt time.Time, reason string) error {
 	const op = "catalog: retry job"
 	n, err := tx.exec(op, `UPDATE job SET state = 0, run_at = ?, lease_until = 0, worker = '', last_error = ?
-		WHERE `+ofLease, timeCol(runAt), reason, j.Kind, idCol(j.Account), idCol(j.ID), j.Worker, j.Attempt)
+		WHERE `+ofLease, column.Time(runAt), reason, j.Kind, column.ID(j.Account), column.ID(j.ID), j.Worker, j.Attempt)
 	if err = stale(op, n, err); err == nil {
 		tx.newJobs++
 	}
@@ -168,7 +169,7 @@ func (tx *Tx) RetryJob(j *Job, runAt time.Time, reason string) error {
 // HurryJob makes a job that waits due at runAt; one that is leased goes on.
 func (tx *Tx) HurryJob(j *Job, runAt time.Time) error {
 	n, err := tx.exec("catalog: hurry job", `UPDATE job SET run_at = ?, last_error = '' WHERE kind = ? AND account = ? AND id = ? AND state = 0`,
-		timeCol(runAt), j.Kind, idCol(j.Account), idCol(j.ID))
+		column.Time(runAt), j.Kind, column.ID(j.Account), column.ID(j.ID))
 	tx.newJobs += int(n)
 	return err
 }
@@ -177,7 +178,7 @@ func (tx *Tx) HurryJob(j *Job, runAt time.Time) error {
 func (tx *Tx) ReapJobs(now time.Time) (int, error) {
 	n, err := tx.exec("catalog: reap jobs",
 		`UPDATE job SET state = 0, lease_until = 0, worker = '', last_error = 'lease-ran-out' WHERE state = 1 AND lease_until <= ?`,
-		timeCol(now))
+		column.Time(now))
 	tx.newJobs += int(n)
 	return int(n), err
 }
@@ -201,5 +202,5 @@ func (tx *Tx) CountJobs(kind string) (int64, error) {
 // is asked now and then pays, not each arrival with an index.
 func (tx *Tx) JobsOf(file uuid.UUID) ([]*Job, error) {
 	return list(tx, "catalog: jobs of a file", readJob,
-		selectJob+`WHERE file = ?`, idCol(file))
+		selectJob+`WHERE file = ?`, column.ID(file))
 }

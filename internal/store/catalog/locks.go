@@ -7,13 +7,14 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog/column"
 )
 
 const selectLock = `SELECT seq, account, certificates, access_keys FROM file_lock `
 
 func readLock(s scan) (*Lock, error) {
 	l := new(Lock)
-	err := s(&l.ID, (*idCol)(&l.Account), (*listCol)(&l.Certificates), (*listCol)(&l.AccessKeys))
+	err := s(&l.ID, (*column.ID)(&l.Account), (*column.Texts)(&l.Certificates), (*column.Texts)(&l.AccessKeys))
 	return l, err
 }
 
@@ -25,17 +26,17 @@ func (tx *Tx) LockFor(account uuid.UUID, certificates, accessKeys []string) (int
 	if len(certificates) == 0 || len(accessKeys) == 0 {
 		return 0, fault.New(fault.Invalid, op, "a lock needs a certificate and an access key")
 	}
-	certs, keys := listCol(sorted(certificates)), listCol(sorted(accessKeys))
+	certs, keys := column.Texts(sorted(certificates)), column.Texts(sorted(accessKeys))
 	find := func() (int64, error) {
 		return one(tx, op, value[int64],
-			`SELECT seq FROM file_lock WHERE account = ? AND certificates = ? AND access_keys = ?`, idCol(account), certs, keys)
+			`SELECT seq FROM file_lock WHERE account = ? AND certificates = ? AND access_keys = ?`, column.ID(account), certs, keys)
 	}
 	id, err := find()
 	if !fault.Is(err, fault.NotFound) {
 		return id, err
 	}
 	if _, err := tx.exec(op, `INSERT INTO file_lock (account, certificates, access_keys) VALUES (?, ?, ?)`,
-		idCol(account), certs, keys); err != nil {
+		column.ID(account), certs, keys); err != nil {
 		return 0, err
 	}
 	return find()
@@ -50,7 +51,7 @@ func sorted(s []string) []string {
 // Locks returns all locks that an account's files were ever sealed under,
 // oldest first.
 func (tx *Tx) Locks(account uuid.UUID) ([]*Lock, error) {
-	return list(tx, "catalog: locks", readLock, selectLock+`WHERE account = ? ORDER BY seq`, idCol(account))
+	return list(tx, "catalog: locks", readLock, selectLock+`WHERE account = ? ORDER BY seq`, column.ID(account))
 }
 
 // Lock returns a lock by its number.
@@ -76,7 +77,7 @@ func (tx *Tx) SealedUnder(account uuid.UUID) ([]Sealed, error) {
 	for _, l := range locks {
 		read := func(s scan) (Sealed, error) {
 			sum := Sealed{Lock: l.ID}
-			return sum, s(&sum.Files, &sum.Bytes, (*timeCol)(&sum.Oldest), (*timeCol)(&sum.Newest))
+			return sum, s(&sum.Files, &sum.Bytes, (*column.Time)(&sum.Oldest), (*column.Time)(&sum.Newest))
 		}
 		sum, err := one(tx, op, read, sealedUnder, l.ID)
 		if err != nil {
@@ -94,7 +95,7 @@ const filesUnder = selectFile + `WHERE f.lock > 0 AND f.body_kind <> 'none' AND 
 // FilesUnder returns up to limit files sealed under a lock that still have a
 // body, in the order of their ids, from the one that follows after.
 func (tx *Tx) FilesUnder(lock int64, after uuid.UUID, limit int) ([]*File, error) {
-	return list(tx, "catalog: files under a lock", readFile, filesUnder, lock, idCol(after), rowLimit(limit))
+	return list(tx, "catalog: files under a lock", readFile, filesUnder, lock, column.ID(after), rowLimit(limit))
 }
 
 const filesToErase = selectFile + `WHERE f.state = 'kept' AND f.body_kind <> 'none' AND f.account = ? AND f.received_at < ?
@@ -104,7 +105,7 @@ const filesToErase = selectFile + `WHERE f.state = 'kept' AND f.body_kind <> 'no
 // body and were received before a time, oldest first.
 func (tx *Tx) FilesToErase(account uuid.UUID, receivedBefore time.Time, limit int) ([]*File, error) {
 	return list(tx, "catalog: files to erase", readFile, filesToErase,
-		idCol(account), timeCol(receivedBefore), rowLimit(limit))
+		column.ID(account), column.Time(receivedBefore), rowLimit(limit))
 }
 
 const firstKeptSince = `SELECT COALESCE(MIN(f.number), 0) FROM file f
@@ -114,5 +115,5 @@ const firstKeptSince = `SELECT COALESCE(MIN(f.number), 0) FROM file f
 // account that still have a body and were received at or after a time; 0 when
 // there is none.
 func (tx *Tx) FirstKeptSince(account uuid.UUID, since time.Time) (int64, error) {
-	return one(tx, "catalog: first kept file", value[int64], firstKeptSince, idCol(account), timeCol(since))
+	return one(tx, "catalog: first kept file", value[int64], firstKeptSince, column.ID(account), column.Time(since))
 }

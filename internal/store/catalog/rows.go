@@ -153,52 +153,6 @@ type Statement struct {
 	Signed    bool
 }
 
-// Login is a person or robot of an account.
-type Login struct {
-	ID        uuid.UUID
-	Account   uuid.UUID
-	Name      []byte // sealed
-	NameMAC   []byte // under the username index key; nil once the account is shredded
-	Hash      string // Argon2id with its parameters; empty = no password
-	Generated bool   // the password was made by the gateway
-	AllowFrom []byte // sealed JSON list of CIDRs; nil = as the account says
-	SFTP      bool
-	Portal    bool
-	Role      string
-	CreatedAt time.Time
-	LastSeen  time.Time
-}
-
-// LoginKey is one SSH public key of a login.
-type LoginKey struct {
-	Login       uuid.UUID
-	Fingerprint string // "SHA256:..."
-	Blob        []byte // SSH wire format, no comment
-}
-
-// Link is a one-time link; only the hash of its secret is here.
-type Link struct {
-	Hash  []byte
-	Login uuid.UUID
-	Kind  string
-	Until time.Time
-}
-
-// Source is a network prefix from which a login has signed in.
-type Source struct {
-	Login       uuid.UUID
-	PrefixMAC   []byte
-	LastSuccess time.Time
-}
-
-// Throttle is one token bucket of failed sign-ins.
-type Throttle struct {
-	Key      []byte // MAC of what is counted
-	Tokens   float64
-	At       time.Time // when Tokens was true
-	Failures int64     // consecutive
-}
-
 // Times are the moments of a file's life; zero = not yet.
 type Times struct {
 	BeganAt    time.Time

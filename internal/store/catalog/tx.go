@@ -1,14 +1,20 @@
 package catalog
 
-import "sealgate/internal/store/catalog/engine"
+import (
+	"sealgate/internal/store/catalog/engine"
+	"sealgate/internal/store/catalog/logins"
+)
 
 // Tx is a transaction: the argument of the function given to Update or View,
 // good until that function returns, and only in its goroutine.
 type Tx struct {
+	logins.Tables
 	c       *Catalog
 	t       *engine.Tx
 	newJobs int // jobs that became ready; told to workers after the commit
 }
+
+func (c *Catalog) tx(t *engine.Tx) *Tx { return &Tx{Tables: logins.In(t), c: c, t: t} }
 
 // The tables' files speak to the engine through these.
 

@@ -16,6 +16,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 	"sealgate/internal/transfer/intake"
 	"sealgate/internal/transfer/intake/intaketest"
 	"sealgate/internal/transfer/vpath"
@@ -35,7 +36,7 @@ var login = uuid.MustParse("01900000-0000-7000-8000-000000000001")
 
 func addLogin(w *intaketest.World, a *catalog.Account) {
 	w.Update(func(tx *catalog.Tx) error {
-		return tx.InsertLogin(&catalog.Login{ID: login, Account: a.ID, Name: []byte("x"), NameMAC: []byte("x"), Role: "uploader"})
+		return tx.InsertLogin(&logins.Login{ID: login, Account: a.ID, Name: []byte("x"), NameMAC: []byte("x"), Role: "uploader"})
 	})
 }
 

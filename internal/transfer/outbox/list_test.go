@@ -16,6 +16,7 @@ import (
 	"sealgate/internal/durable/durabletest"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 	"sealgate/internal/transfer/inbox"
 	"sealgate/internal/transfer/intake/intaketest"
 	"sealgate/internal/transfer/outbox"
@@ -37,7 +38,7 @@ func over(t *testing.T, in *intaketest.World) *world {
 	w.account = w.Account("acme", catalog.ContentKeep)
 	w.box = outbox.New(w.Catalog, w.Bodies, w.Keys, w.Intake, w.Clock.Now)
 	w.Update(func(tx *catalog.Tx) error {
-		return tx.InsertLogin(&catalog.Login{ID: login, Account: w.account.ID, Name: []byte("x"), NameMAC: []byte("x"), Role: "uploader"})
+		return tx.InsertLogin(&logins.Login{ID: login, Account: w.account.ID, Name: []byte("x"), NameMAC: []byte("x"), Role: "uploader"})
 	})
 	return w
 }

@@ -11,6 +11,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
 )
 
 // Run is the contract of a catalog. open returns a new, empty one.
@@ -270,9 +271,9 @@ func testOwner(t *testing.T, c *catalog.Catalog) {
 	}
 }
 
-func addLogin(t *testing.T, c *catalog.Catalog, account uuid.UUID) *catalog.Login {
+func addLogin(t *testing.T, c *catalog.Catalog, account uuid.UUID) *logins.Login {
 	t.Helper()
-	l := &catalog.Login{
+	l := &logins.Login{
 		ID: ID(), Account: account, Name: []byte("sealed"), NameMAC: MAC(), Hash: "$argon2id$", Generated: true,
 		AllowFrom: []byte("sealed too"), SFTP: true, Role: "uploader", CreatedAt: noon, LastSeen: noon,
 	}
@@ -283,33 +284,33 @@ func addLogin(t *testing.T, c *catalog.Catalog, account uuid.UUID) *catalog.Logi
 func testLogins(t *testing.T, c *catalog.Catalog) {
 	a, b := Account(t, c, "acme"), Account(t, c, "beta")
 	l := addLogin(t, c, a.ID)
-	wantSame(t, get(t, c, func(tx *catalog.Tx) (*catalog.Login, error) { return tx.LoginByName(l.NameMAC) }), l)
+	wantSame(t, get(t, c, func(tx *catalog.Tx) (*logins.Login, error) { return tx.LoginByName(l.NameMAC) }), l)
 	wantKind(t, fails(t, c, func(tx *catalog.Tx) error {
-		return tx.InsertLogin(&catalog.Login{ID: ID(), Account: b.ID, Name: []byte{1}, NameMAC: l.NameMAC})
+		return tx.InsertLogin(&logins.Login{ID: ID(), Account: b.ID, Name: []byte{1}, NameMAC: l.NameMAC})
 	}), fault.Exists)
 	wantKind(t, fails(t, c, func(tx *catalog.Tx) error {
-		return tx.InsertLogin(&catalog.Login{ID: ID(), Account: ID(), Name: []byte{1}, NameMAC: MAC()})
+		return tx.InsertLogin(&logins.Login{ID: ID(), Account: ID(), Name: []byte{1}, NameMAC: MAC()})
 	}), fault.NotFound) // no such account
 
-	key := &catalog.LoginKey{Login: l.ID, Fingerprint: "SHA256:x", Blob: []byte{1, 2}}
-	src := &catalog.Source{Login: l.ID, PrefixMAC: MAC(), LastSuccess: noon}
+	key := &logins.Key{Login: l.ID, Fingerprint: "SHA256:x", Blob: []byte{1, 2}}
+	src := &logins.Source{Login: l.ID, PrefixMAC: MAC(), LastSuccess: noon}
 	Update(t, c, func(tx *catalog.Tx) error {
 		return errors.Join(tx.AddLoginKey(key), tx.PutSource(src), tx.TouchLogin(l.ID, noon.Add(time.Hour)),
 			tx.InsertEntry(&catalog.Entry{ID: ID(), Login: l.ID, NameMAC: MAC(), Name: []byte{1}}))
 	})
-	wantSame(t, get(t, c, func(tx *catalog.Tx) ([]*catalog.LoginKey, error) { return tx.LoginKeys(l.ID) }), []*catalog.LoginKey{key})
-	wantSame(t, get(t, c, func(tx *catalog.Tx) (*catalog.Source, error) { return tx.Source(l.ID, src.PrefixMAC) }), src)
+	wantSame(t, get(t, c, func(tx *catalog.Tx) ([]*logins.Key, error) { return tx.LoginKeys(l.ID) }), []*logins.Key{key})
+	wantSame(t, get(t, c, func(tx *catalog.Tx) (*logins.Source, error) { return tx.Source(l.ID, src.PrefixMAC) }), src)
 
 	// A shredded login has no name to be found by; many of them may be there.
-	*l = catalog.Login{ID: l.ID, Account: a.ID, Name: []byte{0}, Portal: true, Role: "reader", CreatedAt: noon}
+	*l = logins.Login{ID: l.ID, Account: a.ID, Name: []byte{0}, Portal: true, Role: "reader", CreatedAt: noon}
 	Update(t, c, func(tx *catalog.Tx) error { return tx.SaveLogin(l) })
 	m := addLogin(t, c, a.ID)
 	m.NameMAC = nil
 	Update(t, c, func(tx *catalog.Tx) error { return tx.SaveLogin(m) })
-	if got := get(t, c, func(tx *catalog.Tx) ([]*catalog.Login, error) { return tx.Logins(a.ID) }); len(got) != 2 {
+	if got := get(t, c, func(tx *catalog.Tx) ([]*logins.Login, error) { return tx.Logins(a.ID) }); len(got) != 2 {
 		t.Fatalf("%d logins", len(got))
 	}
-	wantSame(t, get(t, c, func(tx *catalog.Tx) (*catalog.Login, error) { return tx.Login(l.ID) }), l)
+	wantSame(t, get(t, c, func(tx *catalog.Tx) (*logins.Login, error) { return tx.Login(l.ID) }), l)
 
 	Update(t, c, func(tx *catalog.Tx) error { return tx.DeleteLogin(l.ID) })
 	View(t, c, func(tx *catalog.Tx) error {
@@ -336,7 +337,7 @@ func testLinks(t *testing.T, c *catalog.Catalog) {
 	first, second, third := MAC(), MAC(), MAC()
 	Update(t, c, func(tx *catalog.Tx) error {
 		for _, hash := range [][]byte{first, second, third} {
-			if err := tx.InsertLink(&catalog.Link{Hash: hash, Login: l.ID, Kind: "welcome", Until: noon}); err != nil {
+			if err := tx.InsertLink(&logins.Link{Hash: hash, Login: l.ID, Kind: "welcome", Until: noon}); err != nil {
 				return err
 			}
 		}
@@ -352,11 +353,11 @@ func testLinks(t *testing.T, c *catalog.Catalog) {
 }
 
 func testThrottles(t *testing.T, c *catalog.Catalog) {
-	b := &catalog.Throttle{Key: MAC(), Tokens: 2.5, At: noon, Failures: 3}
+	b := &logins.Throttle{Key: MAC(), Tokens: 2.5, At: noon, Failures: 3}
 	Update(t, c, func(tx *catalog.Tx) error { return tx.PutThrottle(b) })
 	b.Tokens, b.Failures = 0, 4
 	Update(t, c, func(tx *catalog.Tx) error { return tx.PutThrottle(b) })
-	wantSame(t, get(t, c, func(tx *catalog.Tx) (*catalog.Throttle, error) { return tx.Throttle(b.Key) }), b)
+	wantSame(t, get(t, c, func(tx *catalog.Tx) (*logins.Throttle, error) { return tx.Throttle(b.Key) }), b)
 	Update(t, c, func(tx *catalog.Tx) error { return tx.DeleteThrottles(noon.Add(time.Second)) })
 	wantKind(t, fails(t, c, func(tx *catalog.Tx) error {
 		_, err := tx.Throttle(b.Key)

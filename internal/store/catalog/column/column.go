@@ -1,4 +1,6 @@
-package catalog
+// Package column is how Go values lie in the columns of the catalog, for both
+// directions: a pointer to one of its types scans, a value of one is an argument.
+package column
 
 import (
 	"bytes"
@@ -10,45 +12,42 @@ import (
 	"github.com/google/uuid"
 )
 
-// The types below are how Go values lie in columns, for both directions: a
-// pointer to one scans, a value of one is an argument.
+// ID is the 16 bytes of a UUID.
+type ID uuid.UUID
 
-// idCol is the 16 bytes of a UUID.
-type idCol uuid.UUID
+func (c ID) Value() (driver.Value, error) { return c[:], nil }
 
-func (c idCol) Value() (driver.Value, error) { return c[:], nil }
-
-func (c *idCol) Scan(src any) error {
+func (c *ID) Scan(src any) error {
 	b, ok := src.([]byte)
 	if !ok || len(b) != len(c) {
 		return fmt.Errorf("id column holds %T", src)
 	}
-	*c = idCol(b)
+	*c = ID(b)
 	return nil
 }
 
-// refCol is an idCol that may refer to nothing: uuid.Nil is NULL.
-type refCol uuid.UUID
+// Ref is an ID that may refer to nothing: uuid.Nil is NULL.
+type Ref uuid.UUID
 
-func (c refCol) Value() (driver.Value, error) {
-	if c == refCol(uuid.Nil) {
+func (c Ref) Value() (driver.Value, error) {
+	if c == Ref(uuid.Nil) {
 		return nil, nil
 	}
 	return c[:], nil
 }
 
-func (c *refCol) Scan(src any) error {
-	*c = refCol(uuid.Nil)
+func (c *Ref) Scan(src any) error {
+	*c = Ref(uuid.Nil)
 	if src == nil {
 		return nil
 	}
-	return (*idCol)(c).Scan(src)
+	return (*ID)(c).Scan(src)
 }
 
-// timeCol is a time in microseconds since 1970 UTC; the zero time is 0.
-type timeCol time.Time
+// Time is a time in microseconds since 1970 UTC; the zero time is 0.
+type Time time.Time
 
-func (c timeCol) Value() (driver.Value, error) {
+func (c Time) Value() (driver.Value, error) {
 	t := time.Time(c)
 	if t.IsZero() {
 		return int64(0), nil
@@ -56,45 +55,45 @@ func (c timeCol) Value() (driver.Value, error) {
 	return t.UnixMicro(), nil
 }
 
-func (c *timeCol) Scan(src any) error {
+func (c *Time) Scan(src any) error {
 	n, ok := src.(int64)
 	if !ok {
 		return fmt.Errorf("time column holds %T", src)
 	}
-	*c = timeCol{}
+	*c = Time{}
 	if n != 0 {
-		*c = timeCol(time.UnixMicro(n).UTC())
+		*c = Time(time.UnixMicro(n).UTC())
 	}
 	return nil
 }
 
-// secondsCol is a duration in whole seconds.
-type secondsCol time.Duration
+// Seconds is a duration in whole seconds.
+type Seconds time.Duration
 
-func (c secondsCol) Value() (driver.Value, error) {
+func (c Seconds) Value() (driver.Value, error) {
 	return int64(time.Duration(c) / time.Second), nil
 }
 
-func (c *secondsCol) Scan(src any) error {
+func (c *Seconds) Scan(src any) error {
 	n, ok := src.(int64)
 	if !ok {
 		return fmt.Errorf("duration column holds %T", src)
 	}
-	*c = secondsCol(time.Duration(n) * time.Second)
+	*c = Seconds(time.Duration(n) * time.Second)
 	return nil
 }
 
-// boolCol is 0 or 1.
-type boolCol bool
+// Bool is 0 or 1.
+type Bool bool
 
-func (c boolCol) Value() (driver.Value, error) {
+func (c Bool) Value() (driver.Value, error) {
 	if c {
 		return int64(1), nil
 	}
 	return int64(0), nil
 }
 
-func (c *boolCol) Scan(src any) error {
+func (c *Bool) Scan(src any) error {
 	n, ok := src.(int64)
 	if !ok {
 		return fmt.Errorf("yes-or-no column holds %T", src)
@@ -103,10 +102,10 @@ func (c *boolCol) Scan(src any) error {
 	return nil
 }
 
-// listCol is a list of texts as a JSON array; the empty list is the empty text.
-type listCol []string
+// Texts is a list of texts as a JSON array; the empty list is the empty text.
+type Texts []string
 
-func (c listCol) Value() (driver.Value, error) {
+func (c Texts) Value() (driver.Value, error) {
 	if len(c) == 0 {
 		return "", nil
 	}
@@ -114,7 +113,7 @@ func (c listCol) Value() (driver.Value, error) {
 	return string(b), err
 }
 
-func (c *listCol) Scan(src any) error {
+func (c *Texts) Scan(src any) error {
 	s, ok := src.(string)
 	if !ok {
 		return fmt.Errorf("list column holds %T", src)
@@ -126,24 +125,24 @@ func (c *listCol) Scan(src any) error {
 	return json.Unmarshal([]byte(s), (*[]string)(c))
 }
 
-// detailCol is an audit entry's detail as a JSON object with sorted keys. A
+// Detail is an audit entry's detail as a JSON object with sorted keys. A
 // text that is not exactly the encoding of what it says is refused: the tree
 // is over the meaning, so there must be one text for each meaning.
-type detailCol map[string]string
+type Detail map[string]string
 
-func (c detailCol) Value() (driver.Value, error) {
+func (c Detail) Value() (driver.Value, error) {
 	b, err := c.encode()
 	return string(b), err
 }
 
-func (c detailCol) encode() ([]byte, error) {
+func (c Detail) encode() ([]byte, error) {
 	if len(c) == 0 {
 		return nil, nil
 	}
 	return json.Marshal(map[string]string(c))
 }
 
-func (c *detailCol) Scan(src any) error {
+func (c *Detail) Scan(src any) error {
 	s, ok := src.(string)
 	if !ok {
 		return fmt.Errorf("detail column holds %T", src)
