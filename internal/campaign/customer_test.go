@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sealgate/internal/needtest"
 )
 
 // customer is somebody elsewhere: an empty directory, the program, and nothing of
@@ -91,7 +93,7 @@ func (c *customer) ownCertificate(g *gateway, algorithm ...string) {
 
 func (c *customer) openssl(g *gateway, args ...string) {
 	c.t.Helper()
-	cmd := exec.Command(g.needs("openssl"), args...)
+	cmd := exec.Command(needtest.Program(g.t, "openssl"), args...)
 	cmd.Dir = c.dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		c.t.Fatalf("openssl %v: %v\n%s", args, err, out)

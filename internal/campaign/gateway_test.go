@@ -25,6 +25,8 @@ import (
 
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
+
+	"sealgate/internal/needtest"
 )
 
 // program is the gateway under attack: SEALGATE_PROGRAM, else built once from the
@@ -476,7 +478,7 @@ func (g *gateway) client(user string) *sftp.Client {
 // openssh runs OpenSSH's sftp on a batch.
 func (g *gateway) openssh(user, batch string) (string, error) {
 	g.t.Helper()
-	path := g.needs("sftp")
+	path := needtest.Program(g.t, "sftp")
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	host, port, _ := strings.Cut(g.addr("sftp"), ":")
@@ -485,19 +487,4 @@ func (g *gateway) openssh(user, batch string) (string, error) {
 	cmd.Stdin = strings.NewReader(batch)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
-}
-
-// needs finds a program; a test whose program is missing is skipped, but not in
-// CI.
-func (g *gateway) needs(name string) string {
-	g.t.Helper()
-	path, err := exec.LookPath(name)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("CI") != "" {
-		g.t.Fatalf("%s is not installed", name)
-	}
-	g.t.Skipf("%s is not installed", name)
-	return ""
 }

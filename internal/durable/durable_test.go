@@ -8,33 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"sealgate/internal/durable"
 	"sealgate/internal/durable/durabletest"
 	"sealgate/internal/fault"
 )
-
-func TestOSFilesAreTheirOwnersOnly(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("no modes on Windows")
-	}
-	dir := t.TempDir()
-	sub := filepath.Join(dir, "sub")
-	if err := durable.OS.Mkdir(sub); err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(sub, "f")
-	if err := durable.WriteFile(durable.OS, name, []byte("x")); err != nil {
-		t.Fatal(err)
-	}
-	for path, want := range map[string]fs.FileMode{sub: fs.ModeDir | 0o700, name: 0o600} {
-		if info, err := os.Stat(path); err != nil || info.Mode() != want {
-			t.Errorf("%s: mode %v, %v; want %v", path, info.Mode(), err, want)
-		}
-	}
-}
 
 func TestErrorsHaveTheirKind(t *testing.T) {
 	dir := t.TempDir()
@@ -58,20 +37,6 @@ func TestErrorsHaveTheirKind(t *testing.T) {
 	}
 	if err = durable.OS.Mkdir(dir); err != nil {
 		t.Errorf("mkdir of a directory that is there: %v", err)
-	}
-}
-
-func TestFullDiskIsFull(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("no /dev/full")
-	}
-	full, err := durable.OS.Open("/dev/full")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer full.Close()
-	if _, err := full.WriteAt([]byte("x"), 0); !fault.Is(err, fault.Full) {
-		t.Fatalf("write to a full disk: %v, kind %v", err, fault.KindOf(err))
 	}
 }
 

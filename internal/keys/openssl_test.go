@@ -13,6 +13,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keystest"
+	"sealgate/internal/needtest"
 )
 
 // openssl runs the program by which most people will make what they bring.
@@ -23,12 +24,7 @@ type openssl struct {
 
 func newOpenSSL(t *testing.T) openssl {
 	t.Helper()
-	if _, err := exec.LookPath("openssl"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("openssl is missing: make deps")
-		}
-		t.Skip("openssl is missing: make deps")
-	}
+	needtest.Program(t, "openssl")
 	return openssl{t, t.TempDir()}
 }
 

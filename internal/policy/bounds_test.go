@@ -5,8 +5,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -33,7 +35,7 @@ func sources(t *testing.T) []source {
 	t.Helper()
 	root := filepath.Join("..", "..")
 	var all []source
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -44,16 +46,16 @@ func sources(t *testing.T) []source {
 			}
 			return nil
 		}
-		if !strings.HasSuffix(path, ".go") {
+		if !strings.HasSuffix(name, ".go") {
 			return nil
 		}
 		fset := token.NewFileSet()
-		file, err := parser.ParseFile(fset, path, nil, parser.ParseComments)
+		file, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
 		if err != nil {
 			return err
 		}
-		rel, err := filepath.Rel(root, path)
-		all = append(all, source{path: filepath.ToSlash(rel), file: file, fset: fset, test: strings.HasSuffix(path, "_test.go")})
+		rel, err := filepath.Rel(root, name)
+		all = append(all, source{path: filepath.ToSlash(rel), file: file, fset: fset, test: strings.HasSuffix(name, "_test.go")})
 		return err
 	})
 	if err != nil {
@@ -133,42 +135,53 @@ func TestNoNonceIsChosenHere(t *testing.T) {
 }
 
 // A test that sleeps is slow or flaky; a test that skips itself in CI tests
-// nothing. So a function that skips asks for CI in the environment, or skips what
-// another operating system cannot do.
+// nothing. So only needtest skips, which asks for CI, and what one operating
+// system alone can do stands in a file of that system. Test kits are held to it,
+// too.
 func TestTestsNeitherSleepNorSkip(t *testing.T) {
 	for _, s := range sources(t) {
-		for _, decl := range s.file.Decls {
-			fn, ok := decl.(*ast.FuncDecl)
-			if !ok || !s.test {
-				continue
-			}
-			said := words(fn)
-			if said["time.Sleep"] {
-				t.Errorf("%s:%d: %s sleeps", s.path, s.line(fn.Pos()), fn.Name.Name)
-			}
-			skips := said["t.Skip"] || said["t.Skipf"] || said["t.SkipNow"] || said["b.Skip"] || said["b.Skipf"]
-			if skips && !said[`"CI"`] && !said["runtime.GOOS"] {
-				t.Errorf("%s:%d: %s skips, even in CI", s.path, s.line(fn.Pos()), fn.Name.Name)
-			}
+		if !s.test && !isTestKit(path.Dir(s.path)) {
+			continue
 		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			switch of := lastName(sel.X); {
+			case of == "time" && sel.Sel.Name == "Sleep":
+				t.Errorf("%s:%d: a test sleeps", s.path, s.line(sel.Pos()))
+			case skips(of, sel.Sel.Name) && path.Dir(s.path) != "internal/needtest":
+				t.Errorf("%s:%d: a test skips itself; needtest knows when that is allowed", s.path, s.line(sel.Pos()))
+			}
+			return true
+		})
 	}
 }
 
-// words gives every selector (pkg.Name) and literal of a function.
-func words(fn *ast.FuncDecl) map[string]bool {
-	said := map[string]bool{}
-	ast.Inspect(fn, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.SelectorExpr:
-			if x, ok := n.X.(*ast.Ident); ok {
-				said[x.Name+"."+n.Sel.Name] = true
-			}
-		case *ast.BasicLit:
-			said[n.Value] = true
-		}
+// skips reports whether a method is one by which a test skips itself. Others have
+// a Skip of their own, so that one counts only on what tests are called.
+func skips(of, method string) bool {
+	switch method {
+	case "Skipf", "SkipNow":
 		return true
-	})
-	return said
+	case "Skip":
+		return slices.Contains([]string{"t", "b", "f", "tb", "T", "B", "F", "TB"}, of)
+	}
+	return false
+}
+
+// lastName gives the t of t, of g.t and of (t).
+func lastName(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		return e.Sel.Name
+	case *ast.ParenExpr:
+		return lastName(e.X)
+	}
+	return ""
 }
 
 var unfinished = regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME|HA` + `CK)\b|(?i)not (yet )?imple` + `mented`)

@@ -13,25 +13,14 @@ import (
 	"strings"
 	"testing"
 
+	"sealgate/internal/needtest"
 	"sealgate/internal/portal/httpd"
 )
 
 // Programs that are not ours: they must come in, or must not, or judge.
 
-func need(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s is missing: make deps", name)
-		}
-		t.Skipf("%s is missing: make deps", name)
-	}
-	return path
-}
-
 func TestCurlComesIn(t *testing.T) {
-	curl := need(t, "curl")
+	curl := needtest.Program(t, "curl")
 	d := open(t, httpd.Options{
 		Host: "gw.example.com", Streams: []string{"PUT /api/v1/files/{name...}"},
 		API: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -77,7 +66,7 @@ func TestCurlComesIn(t *testing.T) {
 }
 
 func TestOpenSSLSpeaksTLS13AndNothingOlder(t *testing.T) {
-	openssl := need(t, "openssl")
+	openssl := needtest.Program(t, "openssl")
 	d := open(t, httpd.Options{})
 	for flag, want := range map[string]bool{"-tls1_3": true, "-tls1_2": false, "-tls1_1": false, "-tls1": false} {
 		cmd := exec.CommandContext(t.Context(), openssl, "s_client", "-connect", d.addr, flag, "-CAfile", d.ca, "-verify_return_error", "-cipher", "ALL:@SECLEVEL=0")
@@ -96,7 +85,7 @@ var accepted = []string{
 }
 
 func TestTestSSLFindsNothingOfNote(t *testing.T) {
-	testssl := need(t, "testssl")
+	testssl := needtest.Program(t, "testssl")
 	d := open(t, httpd.Options{})
 	file := filepath.Join(t.TempDir(), "findings.json")
 	args, least := []string{"--protocols", "--server-preference", "--fs"}, 15

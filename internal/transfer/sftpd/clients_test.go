@@ -15,20 +15,14 @@ import (
 
 	"github.com/pkg/sftp"
 
+	"sealgate/internal/needtest"
 	"sealgate/internal/store/catalog"
 )
 
-// program runs a real client to its end. Where it is missing the test is
-// skipped, but not in CI.
+// program runs a real client to its end.
 func program(t *testing.T, dir string, stdin string, env []string, name string, args ...string) (string, error) {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s is not installed", name)
-		}
-		t.Skipf("%s is not installed", name)
-	}
+	path := needtest.Program(t, name)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)

@@ -16,27 +16,16 @@ import (
 	"testing"
 	"time"
 
+	"sealgate/internal/needtest"
 	"sealgate/internal/store/catalog"
 )
 
 func long() bool { return os.Getenv("SEALGATE_LONG") != "" }
 
-// missing skips a test whose program is not there, but fails it in CI.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
 // program runs a real client to its end.
 func program(t *testing.T, env []string, name string, args ...string) (string, error) {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		missing(t, "%s is not installed", name)
-	}
+	path := needtest.Program(t, name)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
@@ -139,9 +128,7 @@ func TestCurlTus(t *testing.T) {
 // cache of the user's, and returns the directory.
 func tusJS(t *testing.T) string {
 	t.Helper()
-	if _, err := exec.LookPath("node"); err != nil {
-		missing(t, "node is not installed")
-	}
+	needtest.Program(t, "node")
 	lock, err := os.ReadFile("testdata/tus-js/package-lock.json")
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +160,7 @@ func tusJS(t *testing.T) string {
 		}
 	}
 	if _, err := program(t, nil, "npm", "ci", "--prefix", made, "--ignore-scripts", "--no-audit", "--no-fund"); err != nil {
-		missing(t, "tus-js-client cannot be installed")
+		needtest.Missing(t, "tus-js-client cannot be installed")
 	}
 	if err := os.Rename(made, dir); err != nil {
 		t.Logf("another test was quicker: %v", err)
