@@ -92,12 +92,21 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// Every package says in its comment what it is for, in the form that go doc shows.
 func TestEveryPackageSaysItsContract(t *testing.T) {
 	documented := map[string]bool{}
 	for _, s := range sources(t) {
-		dir := filepath.Dir(s.path)
-		if !s.test {
-			documented[dir] = documented[dir] || s.file.Doc != nil
+		if s.test {
+			continue
+		}
+		dir := path.Dir(s.path)
+		documented[dir] = documented[dir] || s.file.Doc != nil
+		begins := "Package " + s.file.Name.Name + " "
+		if s.file.Name.Name == "main" {
+			begins = "Command " + path.Base(dir) + " "
+		}
+		if s.file.Doc != nil && !strings.HasPrefix(s.file.Doc.Text(), begins) {
+			t.Errorf("%s: the package comment does not begin with %q", s.path, begins)
 		}
 	}
 	for dir, ok := range documented {
