@@ -4,12 +4,12 @@ import (
 	"context"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"sealgate/internal/audit"
+	"sealgate/internal/custody/inventory"
 	"sealgate/internal/custody/keyring"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
@@ -18,67 +18,6 @@ import (
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 )
-
-// AccessKeyInfo is an access key on record.
-type AccessKeyInfo struct {
-	catalog.AccessKey
-	Here     bool      // its private half is in the key store, and the gateway's to use
-	Unlocked time.Time // lent to the gateway until then; zero = it is not
-	Files    int64     // that have a body sealed under it
-}
-
-// AccessKeys lists the account's access keys, newest first, removed ones among
-// them.
-func (c *Custodian) AccessKeys(ctx context.Context, account uuid.UUID) ([]AccessKeyInfo, error) {
-	const op = "custody: access keys"
-	var rows []*catalog.AccessKey
-	var files map[string]int64
-	err := c.cat.View(ctx, func(tx *catalog.Tx) (err error) {
-		if rows, err = tx.AccessKeys(account); err != nil {
-			return err
-		}
-		files, err = filesByKey(tx, account)
-		return err
-	})
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, op, err)
-	}
-	have, err := c.held(account)
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, op, err)
-	}
-	loans := c.loans(account)
-	list := make([]AccessKeyInfo, len(rows))
-	for i, row := range rows {
-		fp, err := seal.ParseFingerprint(row.Fingerprint)
-		if err != nil {
-			return nil, fault.Wrap(fault.Damaged, op, err)
-		}
-		k := have.AccessKey(fp)
-		list[i] = AccessKeyInfo{AccessKey: *row, Here: k != nil && k.Private != nil, Files: files[row.Fingerprint]}
-		list[i].Unlocked = loans[fp].until
-	}
-	return list, nil
-}
-
-// FindAccessKey returns the access key whose id or fingerprint begins with
-// text, or the one of the year that text names.
-func (c *Custodian) FindAccessKey(ctx context.Context, account uuid.UUID, text string) (uuid.UUID, error) {
-	const op = "custody: find access key"
-	ring, err := keyring.Of(ctx, c.cat, account)
-	if err != nil {
-		return uuid.Nil, fault.Wrap(fault.Internal, op, err)
-	}
-	text = strings.ToLower(text)
-	var found []uuid.UUID
-	for _, row := range ring.AccessKeys {
-		named := len(text) >= minNamed && (strings.HasPrefix(row.ID.String(), text) || strings.HasPrefix(row.Fingerprint, text))
-		if named || text != "" && row.Period == text && row.RemovedAt.IsZero() {
-			found = append(found, row.ID)
-		}
-	}
-	return only(op, "access key", found)
-}
 
 var aYear = regexp.MustCompile(`^[0-9]{4}$`)
 
@@ -104,7 +43,7 @@ func periodOf(r keyring.Ring, wanted string, now time.Time) (string, error) {
 
 // AddAccessKey adds an access key: one that the gateway makes, which is used at
 // once, or one of the customer's, which is used when it is confirmed.
-func (c *Custodian) AddAccessKey(ctx context.Context, actor string, account uuid.UUID, n NewKey) (*AccessKeyInfo, error) {
+func (c *Custodian) AddAccessKey(ctx context.Context, actor string, account uuid.UUID, n NewKey) (*inventory.AccessKey, error) {
 	const op = "custody: add access key"
 	defer c.change(account)()
 	ring, err := keyring.Of(ctx, c.cat, account)
@@ -150,7 +89,7 @@ func (c *Custodian) AddAccessKey(ctx context.Context, actor string, account uuid
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	killpoint.At("access-key-add.recorded")
-	return &AccessKeyInfo{AccessKey: *row, Here: k.Private != nil}, c.fault("access-key-add.recorded")
+	return &inventory.AccessKey{AccessKey: *row, Here: k.Private != nil}, c.fault("access-key-add.recorded")
 }
 
 // takes says why a key cannot be added, if it cannot.
@@ -199,26 +138,13 @@ func (c *Custodian) storeAccessKey(account uuid.UUID, k *keys.AccessKey) error {
 	return nil
 }
 
-// accessKeyOf returns an access key of an account that was not removed.
-func accessKeyOf(tx *catalog.Tx, account, id uuid.UUID) (*catalog.AccessKey, error) {
-	const op = "custody: access key"
-	row, err := tx.AccessKey(id)
-	if fault.Is(err, fault.NotFound) || err == nil && row.Account != account {
-		return nil, fault.New(fault.NotFound, op, "the account has no such access key")
-	}
-	if err == nil && !row.RemovedAt.IsZero() {
-		return nil, fault.New(fault.Invalid, op, "this access key was removed")
-	}
-	return row, err
-}
-
 // Challenge returns a file that only the holder of an access key can answer,
 // and until when. A new challenge takes the place of the one before.
 func (c *Custodian) Challenge(ctx context.Context, actor string, account, id uuid.UUID) (file []byte, until time.Time, err error) {
 	const op = "custody: challenge"
 	until = c.now().AddDate(0, 0, keyfile.ChallengeDays)
 	err = c.cat.Update(ctx, func(tx *catalog.Tx) error {
-		row, err := accessKeyOf(tx, account, id)
+		row, err := keyring.AccessKey(tx, account, id)
 		if err != nil {
 			return err
 		}
@@ -247,7 +173,7 @@ func (c *Custodian) Confirm(ctx context.Context, actor string, account, id uuid.
 	const op = "custody: confirm"
 	defer c.change(account)()
 	err := c.cat.Update(ctx, func(tx *catalog.Tx) error {
-		row, err := accessKeyOf(tx, account, id)
+		row, err := keyring.AccessKey(tx, account, id)
 		switch {
 		case err != nil:
 			return err
@@ -276,76 +202,4 @@ func confirm(tx *catalog.Tx, actor string, row *catalog.AccessKey) error {
 		return err
 	}
 	return tx.Audit(audit.Entry{Account: row.Account, Actor: actor, Action: "access-key.confirmed", Object: row.ID.String()})
-}
-
-// ExportAccessKey returns both halves of a gateway-held access key as PEM, the
-// newest one when id is uuid.Nil. It is on record before it happens.
-func (c *Custodian) ExportAccessKey(ctx context.Context, actor string, account, id uuid.UUID) (private, public []byte, err error) {
-	const op = "custody: export access key"
-	list, err := c.AccessKeys(ctx, account)
-	if err != nil {
-		return nil, nil, fault.Wrap(fault.Internal, op, err)
-	}
-	info, ok := choose(list, func(i AccessKeyInfo) bool {
-		return i.ID == id || id == uuid.Nil && i.RemovedAt.IsZero()
-	})
-	if !ok {
-		return nil, nil, fault.New(fault.NotFound, op, "the account has no such access key")
-	}
-	if info.Held != catalog.KeysGateway || !info.Here {
-		return nil, nil, fault.New(fault.Denied, op, "the private half of this access key is not at the gateway")
-	}
-	k, err := c.accessKey(account, info.Fingerprint)
-	if err != nil {
-		return nil, nil, fault.Wrap(fault.Internal, op, err)
-	}
-	if err := c.auditExport(ctx, actor, account, "access-key.exported", info.ID.String()); err != nil {
-		return nil, nil, fault.Wrap(fault.Internal, op, err)
-	}
-	if private, err = keyfile.MarshalAccessKey(k.Private); err != nil {
-		return nil, nil, fault.Wrap(fault.Internal, op, err)
-	}
-	return private, keyfile.MarshalAccessPublicKey(k.Public), nil
-}
-
-// EncryptedAccessKey returns the private half of an access key as the customer
-// has left it here, under his passphrase. Who has it can guess at that for as long
-// as he likes, so it is on record before it is handed out.
-func (c *Custodian) EncryptedAccessKey(ctx context.Context, actor string, account, id uuid.UUID) ([]byte, error) {
-	const op = "custody: encrypted access key"
-	var row *catalog.AccessKey
-	err := c.cat.View(ctx, func(tx *catalog.Tx) (err error) {
-		row, err = accessKeyOf(tx, account, id)
-		return err
-	})
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, op, err)
-	}
-	k, err := c.accessKey(account, row.Fingerprint)
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, op, err)
-	}
-	if k.Encrypted == nil {
-		return nil, fault.New(fault.Invalid, op, "this access key is not held under a passphrase")
-	}
-	if err := c.auditExport(ctx, actor, account, "access-key.fetched-encrypted", id.String()); err != nil {
-		return nil, fault.Wrap(fault.Internal, op, err)
-	}
-	return k.Encrypted.Marshal(), nil
-}
-
-func (c *Custodian) accessKey(account uuid.UUID, fingerprint string) (*keys.AccessKey, error) {
-	fp, err := seal.ParseFingerprint(fingerprint)
-	if err != nil {
-		return nil, err
-	}
-	have, err := c.accountKeys(account)
-	if err != nil {
-		return nil, err
-	}
-	k := have.AccessKey(fp)
-	if k == nil {
-		return nil, fault.New(fault.Locked, "custody: access key", "the access key is not in the key store")
-	}
-	return k, nil
 }

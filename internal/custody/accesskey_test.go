@@ -400,41 +400,6 @@ func TestAnAccountThatChangesItsPeriodGoesOn(t *testing.T) {
 	}
 }
 
-func TestKeysAreFoundByWhatPeopleType(t *testing.T) {
-	w := newWorld(t)
-	ctx := t.Context()
-	a := w.account("acme", catalog.ContentKeep)
-	k, c := w.accessKey(a).AccessKey, w.certificate(a).Certificate
-	list, err := w.AccessKeys(ctx, a.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, text := range []string{k.String(), k.String()[:12], list[0].Fingerprint, strings.ToUpper(list[0].Fingerprint[:8])} {
-		if got, err := w.FindAccessKey(ctx, a.ID, text); err != nil || got != k {
-			t.Errorf("%q: %v, %v", text, got, err)
-		}
-	}
-	for _, text := range []string{c, c[:6], strings.ToUpper(c)} {
-		if got, err := w.FindCertificate(ctx, a.ID, text); err != nil || got != c {
-			t.Errorf("%q: %v, %v", text, got, err)
-		}
-	}
-	for _, text := range []string{"", c[:5], "zzzzzzzz", "2026", c + "0"} {
-		_, err := w.FindCertificate(ctx, a.ID, text)
-		wantKind(t, err, fault.NotFound)
-		_, err = w.FindAccessKey(ctx, a.ID, text)
-		wantKind(t, err, fault.NotFound)
-	}
-	for range 3 {
-		if _, err := w.AddAccessKey(ctx, "op", a.ID, custody.NewKey{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := w.FindAccessKey(ctx, a.ID, w.accessKey(a).AccessKey.String()[:6]); err != nil && !fault.Is(err, fault.Invalid) {
-		t.Errorf("several fit: %v", err)
-	}
-}
-
 // Each key costs every file a wrap: there is a bound, and it is said.
 func TestAnAccountHasABoundedNumberOfKeys(t *testing.T) {
 	w := newWorld(t)

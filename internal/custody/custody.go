@@ -6,6 +6,8 @@
 //   - keyring: the rules, which of an account's keys seal and which open
 //   - ingest: the ingest key, which lives one day and opens grants
 //   - removal: how keys end
+//   - inventory: which keys there are, and copies of them for who asks
+//   - loan: access keys that customers have lent to the gateway
 //   - stock: the keys of files to come, made ahead
 //
 // # Locks
@@ -44,6 +46,8 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/custody/ingest"
+	"sealgate/internal/custody/inventory"
+	"sealgate/internal/custody/loan"
 	"sealgate/internal/custody/removal"
 	"sealgate/internal/custody/stock"
 	"sealgate/internal/fault"
@@ -53,20 +57,21 @@ import (
 
 // Custodian uses the keys. It is safe for concurrent use.
 type Custodian struct {
-	*removal.Remover // ends keys: Preview, Remove, ScheduleRemoval, CancelRemoval, RemoveDue, Converge, Finish
+	*removal.Remover     // ends keys: Preview, Remove, ScheduleRemoval, CancelRemoval, RemoveDue, Converge, Finish
+	*inventory.Inventory // lists, finds and hands out keys
 
 	ks     *keys.Store
 	cat    *catalog.Catalog
 	now    func() time.Time
 	ingest *ingest.Keeper
 	stock  *stock.Stock[*Fresh]
+	loans  *loan.Book
 
-	mu       sync.RWMutex // guards what follows
-	records  map[uuid.UUID]*Records
-	locks    map[uuid.UUID]*Lock
-	unlocked map[uuid.UUID]unlocked
-	changes  int // of accounts' keys that are under way: nothing is remembered then
-	epoch    int // grows with each beginning and end of one
+	mu      sync.RWMutex // guards what follows
+	records map[uuid.UUID]*Records
+	locks   map[uuid.UUID]*Lock
+	changes int // of accounts' keys that are under way: nothing is remembered then
+	epoch   int // grows with each beginning and end of one
 
 	keys  sync.Mutex               // held by the one act that changes an account's keys; before mu
 	fault func(point string) error // tests: stops an act at a kill point
@@ -77,14 +82,15 @@ type Custodian struct {
 func New(ks *keys.Store, cat *catalog.Catalog, node string, now func() time.Time) *Custodian {
 	c := &Custodian{
 		ks: ks, cat: cat, now: now,
-		records:  make(map[uuid.UUID]*Records),
-		locks:    make(map[uuid.UUID]*Lock),
-		unlocked: make(map[uuid.UUID]unlocked),
-		fault:    func(string) error { return nil },
+		records: make(map[uuid.UUID]*Records),
+		locks:   make(map[uuid.UUID]*Lock),
+		loans:   loan.NewBook(now),
+		fault:   func(string) error { return nil },
 	}
 	cut := func(point string) error { return c.fault(point) }
 	c.ingest = ingest.New(ks, cat, node, now, cut)
 	c.Remover = removal.New(removal.Parts{Keys: ks, Catalog: cat, Ingest: c.ingest, Holder: holder{c}, Now: now, Cut: cut})
+	c.Inventory = inventory.New(ks, cat, c.loans)
 	c.stock = stock.New(c.draw, (*Fresh).wipe, now)
 	return c
 }

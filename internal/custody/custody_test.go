@@ -241,30 +241,6 @@ func TestExportedKeysOpenAKeptFileFromOutside(t *testing.T) {
 	}
 }
 
-func TestExportsThatMustNotBe(t *testing.T) {
-	w := newWorld(t)
-	a := w.account("acme", catalog.ContentKeep)
-	_, err := w.ExportCertificate(t.Context(), "op", a.ID, "00", false)
-	wantKind(t, err, fault.NotFound)
-	_, _, err = w.ExportAccessKey(t.Context(), "op", a.ID, uuid.New())
-	wantKind(t, err, fault.NotFound)
-
-	// Held by the customer, or no longer here.
-	if err := w.ks.DestroyAccount(a.ID); err != nil {
-		t.Fatal(err)
-	}
-	if pem, err := w.ExportCertificate(t.Context(), "op", a.ID, "", false); err != nil || len(pem) == 0 {
-		t.Errorf("the certificate itself is no secret: %v", err)
-	}
-	_, err = w.ExportCertificate(t.Context(), "op", a.ID, "", true)
-	wantKind(t, err, fault.Denied)
-	_, _, err = w.ExportAccessKey(t.Context(), "op", a.ID, uuid.Nil)
-	wantKind(t, err, fault.Denied)
-	if got := w.actions("access-key.exported") + w.actions("certificate.exported"); got != 0 {
-		t.Errorf("%d exports on record that never were", got)
-	}
-}
-
 func (w *world) actions(action string) int {
 	w.t.Helper()
 	n := 0

@@ -148,7 +148,7 @@ func (c *Custodian) pair(account uuid.UUID, h seal.Header) (*keys.Certificate, h
 	if err != nil {
 		return nil, nil, err
 	}
-	lent := c.lent(account)
+	lent := c.loans.Of(account)
 	cert, access := (*keys.Certificate)(nil), hpke.PrivateKey(nil)
 	for _, w := range h.Wraps {
 		switch w.Kind {
@@ -163,7 +163,7 @@ func (c *Custodian) pair(account uuid.UUID, h seal.Header) (*keys.Certificate, h
 			if k := have.AccessKey(w.Key); k != nil && k.Private != nil {
 				access = k.Private
 			} else {
-				access = lent[w.Key]
+				access = lent[w.Key].Private
 			}
 		}
 	}

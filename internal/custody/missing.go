@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"sealgate/internal/custody/inventory"
 	"sealgate/internal/custody/keyring"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
@@ -69,7 +70,7 @@ func (c *Custodian) missingFrom(ring keyring.Ring) []keyring.Warning {
 }
 
 func (c *Custodian) missing(ring keyring.Ring) (keyring.Missing, error) {
-	have, err := c.held(ring.Account.ID)
+	have, err := inventory.Held(c.ks, ring.Account.ID)
 	if err != nil {
 		return nil, err
 	}

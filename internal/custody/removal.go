@@ -24,12 +24,12 @@ func (h holder) Change(account uuid.UUID) (done func()) { return h.change(accoun
 // Drop forgets what the removed key opened.
 func (h holder) Drop(t Target, closes bool) {
 	h.forget(t.Account)
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if t.AccessKey != uuid.Nil {
 		// Whichever keys were lent, the owner lends what is left again.
-		delete(h.unlocked, t.Account)
+		h.loans.Forget(t.Account)
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if r := h.records[t.Account]; r != nil && closes {
 		r.Destroy()
 		delete(h.records, t.Account)

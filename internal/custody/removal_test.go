@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/custody"
+	"sealgate/internal/custody/inventory"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keyfile"
@@ -59,7 +60,7 @@ func (w *world) remove(t custody.Target, name string) *custody.Removed {
 	return r
 }
 
-func (w *world) renew(a *catalog.Account) *custody.CertificateInfo {
+func (w *world) renew(a *catalog.Account) *inventory.Certificate {
 	w.t.Helper()
 	w.clock.Add(time.Second) // so that it is newer
 	info, err := w.RenewCertificate(w.t.Context(), "op", a.ID)

@@ -62,7 +62,7 @@ func (c *Custodian) proven(l *Lock, h seal.Header, a, b seal.Share) error {
 	if err != nil {
 		return err
 	}
-	lent := c.lent(l.account)
+	lent := c.loans.Of(l.account)
 	certs, access := 0, 0
 	for _, w := range h.Wraps {
 		var got, want seal.Share
@@ -75,7 +75,7 @@ func (c *Custodian) proven(l *Lock, h seal.Header, a, b seal.Share) error {
 			got, err = seal.UnwrapByCertificate(w, k.Key, h.Binding)
 			certs++
 		} else {
-			private := lent[w.Key]
+			private := lent[w.Key].Private
 			if k := have.AccessKey(w.Key); k != nil && k.Private != nil {
 				private = k.Private
 			}

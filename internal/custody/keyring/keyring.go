@@ -45,6 +45,19 @@ func Of(ctx context.Context, cat *catalog.Catalog, account uuid.UUID) (r Ring, e
 	return r, err
 }
 
+// AccessKey returns an access key of an account that was not removed.
+func AccessKey(tx *catalog.Tx, account, id uuid.UUID) (*catalog.AccessKey, error) {
+	const op = "custody: access key"
+	row, err := tx.AccessKey(id)
+	if fault.Is(err, fault.NotFound) || err == nil && row.Account != account {
+		return nil, fault.New(fault.NotFound, op, "the account has no such access key")
+	}
+	if err == nil && !row.RemovedAt.IsZero() {
+		return nil, fault.New(fault.Invalid, op, "this access key was removed")
+	}
+	return row, err
+}
+
 // Year is the period that a time belongs to.
 func Year(t time.Time) string { return strconv.Itoa(t.UTC().Year()) }
 

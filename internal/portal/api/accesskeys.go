@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/custody"
+	"sealgate/internal/custody/inventory"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/portal"
@@ -44,7 +45,7 @@ func (a *API) listAccessKeys(ctx context.Context, in *ByName) (*out[[]portal.Acc
 	return &out[[]portal.AccessKey]{list}, nil
 }
 
-func accessKeyOf(k custody.AccessKeyInfo) portal.AccessKey {
+func accessKeyOf(k inventory.AccessKey) portal.AccessKey {
 	return portal.AccessKey{
 		ID: k.ID.String(), Fingerprint: k.Fingerprint, Held: k.Held, Period: k.Period, Confirmed: k.Confirmed, Files: k.Files,
 		UnlockedUntil: moment(k.Unlocked), CreatedAt: k.CreatedAt.UTC(), RemoveAt: moment(k.RemoveAt), RemovedAt: moment(k.RemovedAt),

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"sealgate/internal/custody"
+	"sealgate/internal/custody/inventory"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/portal"
@@ -57,7 +57,7 @@ func (a *API) listCertificates(ctx context.Context, in *ByName) (*out[[]portal.C
 	return &out[[]portal.Certificate]{list}, nil
 }
 
-func certificateOf(c custody.CertificateInfo) portal.Certificate {
+func certificateOf(c inventory.Certificate) portal.Certificate {
 	return portal.Certificate{
 		Fingerprint: c.Fingerprint, Current: c.Current, KeyHere: c.Here, Token: c.Token, Files: c.Files,
 		Subject: c.Cert.Subject.String(), Algorithm: algorithm(c.Cert),
@@ -111,7 +111,7 @@ func (a *API) importCertificate(ctx context.Context, in *struct {
 
 // installed answers with a new certificate. Files that were not indexed before the
 // account was closed wait for one, and are queued again.
-func (a *API) installed(ctx context.Context, account uuid.UUID, c *custody.CertificateInfo) (*out[portal.Certificate], error) {
+func (a *API) installed(ctx context.Context, account uuid.UUID, c *inventory.Certificate) (*out[portal.Certificate], error) {
 	if _, err := a.Indexer.Unlocked(ctx, account); err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"sealgate/internal/account"
 	"sealgate/internal/audit"
 	"sealgate/internal/custody"
+	"sealgate/internal/custody/inventory"
 	"sealgate/internal/custody/keyring"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
@@ -139,7 +140,7 @@ func checkCopy(store *keys.Store) portal.Finding {
 
 // checkTokens looks whether keys in tokens answer: an agreement with a key that was
 // made for this and is thrown away.
-func checkTokens(acct *account.Account, certs []custody.CertificateInfo, store *keys.Store) []portal.Finding {
+func checkTokens(acct *account.Account, certs []inventory.Certificate, store *keys.Store) []portal.Finding {
 	var list []portal.Finding
 	for _, c := range certs {
 		if c.Token == "" || !c.RemovedAt.IsZero() {
@@ -154,7 +155,7 @@ func checkTokens(acct *account.Account, certs []custody.CertificateInfo, store *
 	return list
 }
 
-func tryToken(acct *account.Account, c custody.CertificateInfo, store *keys.Store) error {
+func tryToken(acct *account.Account, c inventory.Certificate, store *keys.Store) error {
 	held, err := store.Account(acct.ID)
 	if err != nil {
 		return err
