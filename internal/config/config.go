@@ -15,6 +15,7 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,6 +32,7 @@ type Config struct {
 	HTTP    HTTP
 	Metrics Metrics
 	Keys    Keys
+	Remotes Remotes
 	Log     Log
 
 	// Warnings are sentences about settings that were not refused but will
@@ -66,6 +68,12 @@ type Metrics struct {
 type Keys struct {
 	Master Master
 	Export bool // certificate and access keys held by the gateway may be exported
+}
+
+// Remotes says what the gateway may connect to when a customer names the host: for
+// webhooks, single sign-on and his own servers.
+type Remotes struct {
+	Allow []netip.Prefix // besides public addresses
 }
 
 // MasterKind is the kind of place a master key comes from.

@@ -117,6 +117,17 @@ func TestTheHTTPSDoorsSettings(t *testing.T) {
 	}
 }
 
+func TestNetworksThatRemotesMayLiveIn(t *testing.T) {
+	c, err := load(t, "remotes:\n  allow: [10.1.2.3/16, \"fd00::/8\"]\n", Sources{})
+	if err != nil || len(c.Remotes.Allow) != 2 || c.Remotes.Allow[0].String() != "10.1.0.0/16" {
+		t.Errorf("from the file: %v, %v", c, err)
+	}
+	c, err = load(t, "", Sources{Environ: []string{"SEALGATE_REMOTES_ALLOW=127.0.0.0/8, ::1/128"}})
+	if err != nil || len(c.Remotes.Allow) != 2 || c.Remotes.Allow[1].String() != "::1/128" {
+		t.Errorf("from the environment: %v, %v", c, err)
+	}
+}
+
 func TestSettingsThatDoNotFitTogetherAreRefused(t *testing.T) {
 	for text, names := range map[string]string{
 		"https.certificate: cert.pem\n":    "https.certificate-key",

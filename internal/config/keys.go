@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -46,6 +47,7 @@ var keys = map[string]func(c *Config, value string, o origin) error{
 		c.Keys.Export = word == "allow"
 		return err
 	},
+	"remotes.allow": func(c *Config, v string, _ origin) error { return networks(&c.Remotes.Allow, v) },
 	"log.level": func(c *Config, v string, _ origin) error {
 		return oneOf(&c.Log.Level, v, "debug", "info", "warn", "error")
 	},
@@ -131,6 +133,19 @@ func duration(dst *time.Duration, v string) error {
 		return fmt.Errorf("%q is not a duration like 30s, 10m or 8h", v)
 	}
 	*dst = d
+	return nil
+}
+
+// networks reads a list of CIDR networks, separated by commas.
+func networks(dst *[]netip.Prefix, v string) error {
+	*dst = nil
+	for _, text := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }) {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return fmt.Errorf("%q is not a network like 10.1.0.0/16 (one address: 10.1.2.3/32)", text)
+		}
+		*dst = append(*dst, p.Masked())
+	}
 	return nil
 }
 

@@ -27,6 +27,7 @@ var arrows = []struct {
 	{"internal/metrics", "fault"},
 	{"internal/terminal", ""},
 	{"internal/killpoint", ""},
+	{"internal/dialguard", "fault"},
 	{"internal/statement/...", "payment fault"},
 
 	// What files say.
