@@ -18,7 +18,7 @@ import (
 	"sealgate/internal/portal/client"
 	"sealgate/internal/portal/health"
 	"sealgate/internal/store/accountdb"
-	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/stored"
 	"sealgate/internal/store/vault"
 	"sealgate/internal/terminal"
 )
@@ -115,13 +115,13 @@ func (a *app) backupStopped(ctx context.Context, dir string, progress backup.Pro
 		return err
 	}
 	defer lock.Unlock() //nolint:errcheck // the end of the process unlocks, too
-	stored, err := catalog.OpenStored(ctx, filepath.Join(cfg.Data, backup.Catalog))
+	cat, err := stored.Open(ctx, filepath.Join(cfg.Data, backup.Catalog))
 	if err != nil {
 		return err
 	}
-	defer stored.Close() //nolint:errcheck // nothing was written
-	src := backup.Sources{Data: cfg.Data, Version: version, Catalog: stored, Now: a.Now}
-	if src.Gateway, err = stored.Setting(ctx, nodeSetting); err != nil {
+	defer cat.Close() //nolint:errcheck // nothing was written
+	src := backup.Sources{Data: cfg.Data, Version: version, Catalog: cat, Now: a.Now}
+	if src.Gateway, err = cat.Setting(ctx, nodeSetting); err != nil {
 		return err
 	}
 	if src.Vault, err = vault.Open(durable.OS, filepath.Join(cfg.Data, backup.Vault)); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/trail"
 )
 
 func stranger(n int) netip.Addr {
@@ -127,7 +128,7 @@ func (o *office) entries() []string {
 	o.t.Helper()
 	var all []string
 	err := o.cat.View(o.t.Context(), func(tx *catalog.Tx) error {
-		list, err := tx.AuditEntries(catalog.AuditFilter{Limit: -1})
+		list, err := tx.AuditEntries(trail.Filter{Limit: -1})
 		for _, e := range list {
 			all = append(all, e.Action+" "+e.Detail["source"])
 		}

@@ -52,7 +52,7 @@ import (
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/accountdb"
-	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/stored"
 	"sealgate/internal/store/vault"
 )
 
@@ -82,10 +82,10 @@ type Sources struct {
 }
 
 // Snapshotter is a catalog that can be copied: a *catalog.Catalog while the
-// gateway runs, a *catalog.Stored while it does not.
+// gateway runs, a *stored.File while it does not.
 type Snapshotter interface {
 	CopyTo(ctx context.Context, path string) error
-	Bodies(ctx context.Context, visit func(catalog.BodyOnRecord) error) error
+	Bodies(ctx context.Context, visit func(stored.Body) error) error
 }
 
 // Make writes a backup to the directory dest, whose parent must be there. In an
@@ -155,15 +155,15 @@ func (m *maker) begin(context.Context) error {
 // copyBodies copies ahead what is not going to change, so that little is left to
 // do between the catalog and the rest.
 func (m *maker) copyBodies(ctx context.Context) error {
-	return m.copyBodiesOf(ctx, m.Sources.Catalog, func(b catalog.BodyOnRecord) bool { return b.Final })
+	return m.copyBodiesOf(ctx, m.Sources.Catalog, func(b stored.Body) bool { return b.Final })
 }
 
 // copyBodiesOf copies the bodies which a catalog refers to, which are wanted, and
 // which the backup does not have yet. What the vault lacks is left in m.absent.
-func (m *maker) copyBodiesOf(ctx context.Context, c Snapshotter, want func(catalog.BodyOnRecord) bool) error {
+func (m *maker) copyBodiesOf(ctx context.Context, c Snapshotter, want func(stored.Body) bool) error {
 	var todo []ref
 	clear(m.absent)
-	err := c.Bodies(ctx, func(b catalog.BodyOnRecord) error {
+	err := c.Bodies(ctx, func(b stored.Body) error {
 		r, ok := parseRef(b.Ref)
 		if !ok {
 			return fault.New(fault.Damaged, "backup: bodies", "the catalog refers to a body by %q", b.Ref)
@@ -199,7 +199,7 @@ func (m *maker) countMissing(ctx context.Context) error {
 	if len(m.absent) == 0 {
 		return nil
 	}
-	return m.Sources.Catalog.Bodies(ctx, func(b catalog.BodyOnRecord) error {
+	return m.Sources.Catalog.Bodies(ctx, func(b stored.Body) error {
 		if r, _ := parseRef(b.Ref); m.absent[r] {
 			m.manifest.Missing++
 		}
@@ -241,17 +241,17 @@ func (m *maker) copyCatalog(ctx context.Context) error {
 	if err := m.snapshot(ctx, Catalog, func(temp string) error { return m.Catalog.CopyTo(ctx, temp) }); err != nil {
 		return err
 	}
-	copied, err := catalog.OpenStored(ctx, m.path(Catalog))
+	copied, err := stored.Open(ctx, m.path(Catalog))
 	if err != nil {
 		return err
 	}
-	all := func(catalog.BodyOnRecord) bool { return true }
+	all := func(stored.Body) bool { return true }
 	return errors.Join(m.copyBodiesOf(ctx, copied, all), copied.Close())
 }
 
 // copyAccounts copies the databases of the accounts in the copied catalog.
 func (m *maker) copyAccounts(ctx context.Context) error {
-	copied, err := catalog.OpenStored(ctx, m.path(Catalog))
+	copied, err := stored.Open(ctx, m.path(Catalog))
 	if err != nil {
 		return err
 	}

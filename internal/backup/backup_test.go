@@ -13,6 +13,7 @@ import (
 	"sealgate/internal/durable/durabletest"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/stored"
 	"sealgate/internal/store/vault"
 )
 
@@ -307,13 +308,13 @@ func TestAStoppedGateway(t *testing.T) {
 	if err := os.CopyFS(crashed, os.DirFS(g.Dir)); err != nil { // with the logs of its databases
 		t.Fatal(err)
 	}
-	stored, err := catalog.OpenStored(t.Context(), filepath.Join(crashed, Catalog))
+	cat, err := stored.Open(t.Context(), filepath.Join(crashed, Catalog))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stored.Close()
+	defer cat.Close()
 	src := around(t, g.World).sources()
-	src.Data, src.Catalog = crashed, stored
+	src.Data, src.Catalog = crashed, cat
 	if src.Vault, err = vault.Open(durable.OS, filepath.Join(crashed, Vault)); err != nil {
 		t.Fatal(err)
 	}

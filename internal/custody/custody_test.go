@@ -15,6 +15,7 @@ import (
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
+	"sealgate/internal/store/catalog/trail"
 )
 
 func wantKind(t testing.TB, err error, kind fault.Kind) {
@@ -245,7 +246,7 @@ func (w *world) actions(action string) int {
 	w.t.Helper()
 	n := 0
 	err := w.cat.View(w.t.Context(), func(tx *catalog.Tx) error {
-		entries, err := tx.AuditEntries(catalog.AuditFilter{})
+		entries, err := tx.AuditEntries(trail.Filter{})
 		for _, e := range entries {
 			if e.Action == action {
 				n++

@@ -7,13 +7,14 @@ import (
 	"sealgate/internal/audit"
 	"sealgate/internal/custody"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/trail"
 )
 
 // last is the newest entry of the audit log about an action.
 func (w *world) last(action string) (e audit.Entry) {
 	w.t.Helper()
 	w.view(func(tx *catalog.Tx) error {
-		entries, err := tx.AuditEntries(catalog.AuditFilter{})
+		entries, err := tx.AuditEntries(trail.Filter{})
 		for _, row := range entries {
 			if row.Action == action && row.ID.String() >= e.ID.String() {
 				e = *row

@@ -15,6 +15,7 @@ import (
 	"sealgate/internal/keys"
 	"sealgate/internal/store/accountdb"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/trail"
 )
 
 // bring gives a file a state by hand.
@@ -93,7 +94,7 @@ func TestEraseInEveryState(t *testing.T) {
 func (w *world) actions(action string) (n int) {
 	w.t.Helper()
 	err := w.Catalog.View(w.t.Context(), func(tx *catalog.Tx) error {
-		all, err := tx.AuditEntries(catalog.AuditFilter{})
+		all, err := tx.AuditEntries(trail.Filter{})
 		for _, e := range all {
 			if e.Action == action {
 				n++

@@ -38,7 +38,9 @@ var arrows = []struct {
 	{"internal/store/catalog/engine", "fault"},
 	{"internal/store/catalog/column", ""},
 	{"internal/store/catalog/logins", "store/catalog/engine store/catalog/column fault"},
-	{"internal/store/catalog/...", "store/catalog store/catalog/logins store/catalog/column store/catalog/engine audit fault"},
+	{"internal/store/catalog/trail", "store/catalog/engine store/catalog/column audit fault"},
+	{"internal/store/catalog/stored", "store/catalog/engine store/catalog/column fault"},
+	{"internal/store/catalog", "store/catalog/logins store/catalog/trail store/catalog/stored store/catalog/column store/catalog/engine audit fault"},
 	{"internal/store/accountdb/detail", "payment fault"},
 	{"internal/store/accountdb/term", "payment"},
 	{"internal/store/accountdb/sqlite", "durable fault"},
@@ -79,7 +81,7 @@ var arrows = []struct {
 	{"internal/transfer/upload/...", "portal transfer/vpath transfer/intake account seal store/catalog fault logging"},
 	{"internal/portal/client/...", "portal fault"},
 	{"internal/portal/health", "portal account custody custody/inventory custody/keyring keys statement store/catalog audit fault"},
-	{"internal/portal/api/...", "portal/health statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account custody custody/inventory keys keys/keyfile store/catalog store/accountdb audit payment fault logging"},
+	{"internal/portal/api/...", "portal/health statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account custody custody/inventory keys keys/keyfile store/catalog store/catalog/trail store/accountdb audit payment fault logging"},
 
 	// The command line.
 	{"internal/cli", "portal portal/client index/check config terminal payment fault"},

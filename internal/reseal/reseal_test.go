@@ -21,6 +21,7 @@ import (
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/logins"
+	"sealgate/internal/store/catalog/trail"
 	"sealgate/internal/store/vault"
 	"sealgate/internal/transfer/intake/intaketest"
 )
@@ -312,7 +313,7 @@ func TestAccountsTakeTurns(t *testing.T) {
 	w.work()
 	var done []uuid.UUID // the last first
 	err := w.Catalog.View(t.Context(), func(tx *catalog.Tx) error {
-		all, err := tx.AuditEntries(catalog.AuditFilter{})
+		all, err := tx.AuditEntries(trail.Filter{})
 		for _, e := range all {
 			if e.Action == "account.resealed" {
 				done = append(done, e.Account)
@@ -517,7 +518,7 @@ func TestTheAuditSaysWhoAndHowMuch(t *testing.T) {
 	w.work()
 	var text []string
 	err := w.Catalog.View(t.Context(), func(tx *catalog.Tx) error {
-		all, err := tx.AuditEntries(catalog.AuditFilter{Account: w.account.ID})
+		all, err := tx.AuditEntries(trail.Filter{Account: w.account.ID})
 		for _, e := range all {
 			if strings.HasPrefix(e.Action, "account.reseal") {
 				text = append(text, e.Action+" "+e.Actor+" "+e.Detail["resealed"])

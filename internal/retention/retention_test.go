@@ -21,6 +21,7 @@ import (
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/logins"
+	"sealgate/internal/store/catalog/trail"
 	"sealgate/internal/transfer/intake/intaketest"
 )
 
@@ -149,7 +150,7 @@ func (w *world) wantErased(what, reason string, files ...*catalog.File) {
 func (w *world) audited(action string) (n int) {
 	w.t.Helper()
 	err := w.Catalog.View(w.t.Context(), func(tx *catalog.Tx) error {
-		all, err := tx.AuditEntries(catalog.AuditFilter{Limit: -1})
+		all, err := tx.AuditEntries(trail.Filter{Limit: -1})
 		for _, e := range all {
 			if e.Action == action {
 				n++

@@ -24,6 +24,7 @@ import (
 	"sealgate/internal/keys/keystest"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
+	"sealgate/internal/store/catalog/trail"
 )
 
 // desk is a sign-in to real accounts. What people see of it is tested in
@@ -157,7 +158,7 @@ func newKey(t *testing.T) (line string, blob []byte) {
 func (o *desk) entries() (all []*audit.Entry) {
 	o.t.Helper()
 	catalogtest.View(o.t, o.cat, func(tx *catalog.Tx) (err error) {
-		all, err = tx.AuditEntries(catalog.AuditFilter{Limit: -1})
+		all, err = tx.AuditEntries(trail.Filter{Limit: -1})
 		return err
 	})
 	return all

@@ -13,6 +13,7 @@ import (
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/health"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/trail"
 )
 
 // gateway registers what is about the gateway itself.
@@ -91,7 +92,7 @@ type auditPage struct {
 }
 
 func (a *API) listAudit(ctx context.Context, in *auditQuery) (*out[auditPage], error) {
-	filter := catalog.AuditFilter{Since: in.Since, Limit: in.Limit + 1}
+	filter := trail.Filter{Since: in.Since, Limit: in.Limit + 1}
 	names, err := a.accountNames(ctx)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog/column"
+	"sealgate/internal/store/catalog/engine"
 )
 
 const selectAccount = `SELECT id, name, content, keep_for, keys, protect_database, operator_access, in_show_for,
@@ -82,7 +83,7 @@ func (tx *Tx) OwnAccount(account uuid.UUID, node string, now time.Time, leaseFor
 	if n == 0 {
 		return 0, fault.New(fault.TryLater, op, "another gateway has this account's database open")
 	}
-	return one(tx, op, value[int64], `SELECT fence FROM account_owner WHERE account = ?`, column.ID(account))
+	return one(tx, op, engine.Value[int64], `SELECT fence FROM account_owner WHERE account = ?`, column.ID(account))
 }
 
 const selectCertificate = `SELECT fingerprint, account, der, current, created_at, remove_at, removed_at FROM certificate `
@@ -204,7 +205,7 @@ func (tx *Tx) AccessKeysDue(now time.Time) ([]*AccessKey, error) {
 
 // Setting returns a setting of the gateway, "" when it was never set.
 func (tx *Tx) Setting(key string) (string, error) {
-	v, err := one(tx, "catalog: setting", value[string], `SELECT value FROM setting WHERE key = ?`, key)
+	v, err := one(tx, "catalog: setting", engine.Value[string], `SELECT value FROM setting WHERE key = ?`, key)
 	if fault.Is(err, fault.NotFound) {
 		return "", nil
 	}

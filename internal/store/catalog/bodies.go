@@ -7,6 +7,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog/column"
+	"sealgate/internal/store/catalog/engine"
 )
 
 // PutGrant gives a file its grant, in place of the one it has.
@@ -41,7 +42,7 @@ func (tx *Tx) PutGrant(file uuid.UUID, g Grant) error {
 
 // fillSlot stores a file's grant in a free slot, or a new one, and returns it.
 func (tx *Tx) fillSlot(op string, file uuid.UUID, g Grant) (int64, error) {
-	free, err := one(tx, op, value[int64], `SELECT COALESCE(MIN(seq), 0) FROM file_grant WHERE ingest_key IS NULL`)
+	free, err := one(tx, op, engine.Value[int64], `SELECT COALESCE(MIN(seq), 0) FROM file_grant WHERE ingest_key IS NULL`)
 	if err != nil {
 		return 0, err
 	}
@@ -49,7 +50,7 @@ func (tx *Tx) fillSlot(op string, file uuid.UUID, g Grant) (int64, error) {
 		return free, tx.execOne(op, `UPDATE file_grant SET file = ?, ingest_key = ?, data = ? WHERE seq = ?`,
 			column.ID(file), g.Key, g.Data, free)
 	}
-	next, err := one(tx, op, value[int64], `SELECT COALESCE(MAX(seq), 0) + 1 FROM file_grant`)
+	next, err := one(tx, op, engine.Value[int64], `SELECT COALESCE(MAX(seq), 0) + 1 FROM file_grant`)
 	if err != nil {
 		return 0, err
 	}
@@ -71,7 +72,7 @@ func (tx *Tx) DeleteGrant(file uuid.UUID) error {
 func (tx *Tx) GrantsUnder(key string, limit int) ([]*File, error) {
 	return list(tx, "catalog: grants under a key", readFile,
 		selectFile+`WHERE f.id IN (SELECT file FROM file_grant WHERE ingest_key = ? ORDER BY seq LIMIT ?)`,
-		key, rowLimit(limit))
+		key, engine.RowLimit(limit))
 }
 
 // GrantsNotUnder returns up to limit files whose grant is for any other ingest
@@ -80,12 +81,12 @@ func (tx *Tx) GrantsNotUnder(key string, limit int) ([]*File, error) {
 	return list(tx, "catalog: grants under other keys", readFile,
 		selectFile+`WHERE f.id IN (SELECT file FROM file_grant
 			WHERE ingest_key < ? OR ingest_key > ? LIMIT ?)`,
-		key, key, rowLimit(limit))
+		key, key, engine.RowLimit(limit))
 }
 
 // GrantKeys returns the fingerprints of all ingest keys that grants are for.
 func (tx *Tx) GrantKeys() ([]string, error) {
-	return list(tx, "catalog: grant keys", value[string],
+	return list(tx, "catalog: grant keys", engine.Value[string],
 		`SELECT DISTINCT ingest_key FROM file_grant WHERE ingest_key IS NOT NULL ORDER BY ingest_key`)
 }
 
@@ -101,7 +102,7 @@ func (tx *Tx) PutInline(file uuid.UUID, body []byte) error {
 
 // Inline returns a file's inline body.
 func (tx *Tx) Inline(file uuid.UUID) ([]byte, error) {
-	return one(tx, "catalog: inline body", value[[]byte],
+	return one(tx, "catalog: inline body", engine.Value[[]byte],
 		`SELECT body FROM inline_body WHERE number = (SELECT number FROM file WHERE id = ?)`, column.ID(file))
 }
 
@@ -115,7 +116,7 @@ func (tx *Tx) DeleteInline(file uuid.UUID) error {
 // InlineBytes returns the length of all inline bodies together. It looks at
 // every one of them, though not at its bytes.
 func (tx *Tx) InlineBytes() (int64, error) {
-	return one(tx, "catalog: inline bytes", value[int64], `SELECT COALESCE(SUM(size), 0) FROM inline_body`)
+	return one(tx, "catalog: inline bytes", engine.Value[int64], `SELECT COALESCE(SUM(size), 0) FROM inline_body`)
 }
 
 // InlineFiles returns up to limit files in a state that have an inline body,
@@ -123,7 +124,7 @@ func (tx *Tx) InlineBytes() (int64, error) {
 func (tx *Tx) InlineFiles(state State, limit int) ([]uuid.UUID, error) {
 	return list(tx, "catalog: inline files", readID,
 		`SELECT f.id FROM inline_body b JOIN file f ON f.number = b.number WHERE f.state = ? ORDER BY b.number LIMIT ?`,
-		string(state), rowLimit(limit))
+		string(state), engine.RowLimit(limit))
 }
 
 func readID(s scan) (uuid.UUID, error) {

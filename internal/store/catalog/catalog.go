@@ -21,8 +21,8 @@
 // for good (Failed) and opening it again, in a new process, finds out. A full
 // disk refuses the change and is forgotten once there is room.
 //
-// A Tx has methods for each table. Those of logins are in package logins, the
-// others here, by table. How it is stored, and by what, is the business of
+// A Tx has methods for each table. Those of logins are in package logins,
+// those of the audit log in trail, the others here, by table. How it is stored, and by what, is the business of
 // package engine and of the migrations; package column is how values lie there.
 // Query texts are constants with placeholders, always.
 package catalog
@@ -31,14 +31,19 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"io/fs"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/pressly/goose/v3"
+	"golang.org/x/mod/sumdb/note"
 
+	"sealgate/internal/audit"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog/engine"
+	"sealgate/internal/store/catalog/stored"
+	"sealgate/internal/store/catalog/trail"
 )
 
 //go:embed migrations/*.sql
@@ -136,8 +141,45 @@ func (c *Catalog) Checkpoint(ctx context.Context) error { return c.db.Checkpoint
 // log and closes the database. Updates that wait get fault.TryLater.
 func (c *Catalog) Close() error { return c.db.Close() }
 
+// CopyTo is stored.File.CopyTo. Updates go on meanwhile; only the log is not
+// cut, and grows, until the copy is written.
+func (c *Catalog) CopyTo(ctx context.Context, path string) error {
+	return c.asStored(ctx, func(f *stored.File) error { return f.CopyTo(ctx, path) })
+}
+
+// Bodies is stored.File.Bodies.
+func (c *Catalog) Bodies(ctx context.Context, visit func(stored.Body) error) error {
+	return c.asStored(ctx, func(f *stored.File) error { return f.Bodies(ctx, visit) })
+}
+
+func (c *Catalog) asStored(ctx context.Context, act func(*stored.File) error) error {
+	if err := c.db.Failure(); err != nil {
+		return err // what is stored is not known
+	}
+	f, err := stored.Open(ctx, c.path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(act(f), f.Close())
+}
+
 // Failed is closed when the catalog has stopped for good.
 func (c *Catalog) Failed() <-chan struct{} { return c.db.Failed() }
+
+// Run keeps the audit tree up to date, each second, until ctx ends.
+func (c *Catalog) Run(ctx context.Context, signer note.Signer) error {
+	return trail.Run(ctx, c.db, signer)
+}
+
+// Sequence is trail.Sequence.
+func (c *Catalog) Sequence(ctx context.Context, signer note.Signer) (int, error) {
+	return trail.Sequence(ctx, c.db, signer)
+}
+
+// VerifyAudit is trail.Verify.
+func (c *Catalog) VerifyAudit(ctx context.Context, verifier note.Verifier, checkpoint []byte) (audit.Report, error) {
+	return trail.Verify(ctx, c.db, verifier, checkpoint)
+}
 
 // JobsReady gives one token for each job that became ready in this process, up
 // to a number. Jobs that become ready by time alone give none: workers also

@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/store/catalog/column"
+	"sealgate/internal/store/catalog/engine"
 )
 
 const selectEntry = `SELECT id, login, parent, name_mac, name, dir, file, mtime, created_at, until FROM entry `
@@ -45,7 +46,7 @@ func (tx *Tx) DeleteEntry(id uuid.UUID) error {
 func (tx *Tx) DeleteEntries(before time.Time, limit int) (int, error) {
 	n, err := tx.exec("catalog: delete entries",
 		`DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE until > 0 AND until < ? ORDER BY until LIMIT ?)`,
-		column.Time(before), rowLimit(limit))
+		column.Time(before), engine.RowLimit(limit))
 	return int(n), err
 }
 

@@ -9,10 +9,8 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog/column"
+	"sealgate/internal/store/catalog/engine"
 )
-
-// defaultLimit is the number of rows a list holds when its filter names none.
-const defaultLimit = 1000
 
 // NextNumber draws an arrival number. Numbers grow in the order of commits
 // and are never given twice.
@@ -21,7 +19,7 @@ func (tx *Tx) NextNumber() (int64, error) {
 	if err := tx.execOne(op, `UPDATE counter SET value = value + 1 WHERE name = 'file-number'`); err != nil {
 		return 0, err
 	}
-	return one(tx, op, value[int64], `SELECT value FROM counter WHERE name = 'file-number'`)
+	return one(tx, op, engine.Value[int64], `SELECT value FROM counter WHERE name = 'file-number'`)
 }
 
 // InsertFile adds a file, with its grant, and gives it a number when it has
@@ -194,7 +192,7 @@ func (tx *Tx) Files(filter FileFilter) ([]*File, error) {
 	state, direction := string(filter.State), string(filter.Direction)
 	rest := []any{
 		before, account, account, state, state, filter.Source, filter.Source,
-		direction, direction, filter.Node, filter.Node, since, since, rowLimit(filter.Limit),
+		direction, direction, filter.Node, filter.Node, since, since, engine.RowLimit(filter.Limit),
 	}
 	with := func(first ...any) []any { return append(first, rest...) }
 	switch {
@@ -223,17 +221,6 @@ func (tx *Tx) CountFiles(state State) (int64, error) {
 	if !state.rare() {
 		return 0, fault.New(fault.Invalid, op, "files that are %s are not counted", state)
 	}
-	return one(tx, op, value[int64],
+	return one(tx, op, engine.Value[int64],
 		`SELECT COUNT(*) FROM file WHERE state NOT IN ('deleted', 'kept', 'delivered') AND state = ?`, string(state))
-}
-
-// rowLimit turns a filter's Limit into the database's.
-func rowLimit(limit int) int64 {
-	switch {
-	case limit == 0:
-		return defaultLimit
-	case limit < 0:
-		return math.MaxInt64
-	}
-	return int64(limit)
 }

@@ -8,6 +8,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog/column"
+	"sealgate/internal/store/catalog/engine"
 )
 
 // A job is ready or leased. Leasing raises its attempt, which fences it: what
@@ -195,7 +196,7 @@ func (tx *Tx) ReleaseJobs(worker string) (int, error) {
 
 // CountJobs counts the jobs of a kind, leased ones included.
 func (tx *Tx) CountJobs(kind string) (int64, error) {
-	return one(tx, "catalog: count jobs", value[int64], `SELECT COUNT(*) FROM job WHERE kind = ?`, kind)
+	return one(tx, "catalog: count jobs", engine.Value[int64], `SELECT COUNT(*) FROM job WHERE kind = ?`, kind)
 }
 
 // JobsOf returns the jobs of a file, in no order. It looks through all jobs: what

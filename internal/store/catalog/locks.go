@@ -8,6 +8,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog/column"
+	"sealgate/internal/store/catalog/engine"
 )
 
 const selectLock = `SELECT seq, account, certificates, access_keys FROM file_lock `
@@ -28,7 +29,7 @@ func (tx *Tx) LockFor(account uuid.UUID, certificates, accessKeys []string) (int
 	}
 	certs, keys := column.Texts(sorted(certificates)), column.Texts(sorted(accessKeys))
 	find := func() (int64, error) {
-		return one(tx, op, value[int64],
+		return one(tx, op, engine.Value[int64],
 			`SELECT seq FROM file_lock WHERE account = ? AND certificates = ? AND access_keys = ?`, column.ID(account), certs, keys)
 	}
 	id, err := find()
@@ -95,7 +96,7 @@ const filesUnder = selectFile + `WHERE f.lock > 0 AND f.body_kind <> 'none' AND 
 // FilesUnder returns up to limit files sealed under a lock that still have a
 // body, in the order of their ids, from the one that follows after.
 func (tx *Tx) FilesUnder(lock int64, after uuid.UUID, limit int) ([]*File, error) {
-	return list(tx, "catalog: files under a lock", readFile, filesUnder, lock, column.ID(after), rowLimit(limit))
+	return list(tx, "catalog: files under a lock", readFile, filesUnder, lock, column.ID(after), engine.RowLimit(limit))
 }
 
 const filesToErase = selectFile + `WHERE f.state = 'kept' AND f.body_kind <> 'none' AND f.account = ? AND f.received_at < ?
@@ -105,7 +106,7 @@ const filesToErase = selectFile + `WHERE f.state = 'kept' AND f.body_kind <> 'no
 // body and were received before a time, oldest first.
 func (tx *Tx) FilesToErase(account uuid.UUID, receivedBefore time.Time, limit int) ([]*File, error) {
 	return list(tx, "catalog: files to erase", readFile, filesToErase,
-		column.ID(account), column.Time(receivedBefore), rowLimit(limit))
+		column.ID(account), column.Time(receivedBefore), engine.RowLimit(limit))
 }
 
 const firstKeptSince = `SELECT COALESCE(MIN(f.number), 0) FROM file f
@@ -115,5 +116,5 @@ const firstKeptSince = `SELECT COALESCE(MIN(f.number), 0) FROM file f
 // account that still have a body and were received at or after a time; 0 when
 // there is none.
 func (tx *Tx) FirstKeptSince(account uuid.UUID, since time.Time) (int64, error) {
-	return one(tx, "catalog: first kept file", value[int64], firstKeptSince, column.ID(account), column.Time(since))
+	return one(tx, "catalog: first kept file", engine.Value[int64], firstKeptSince, column.ID(account), column.Time(since))
 }

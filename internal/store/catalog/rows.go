@@ -263,11 +263,3 @@ type Job struct {
 	Worker     string
 	LastError  string // for operators: no names, no content
 }
-
-// AuditFilter selects audit entries, newest first.
-type AuditFilter struct {
-	Account uuid.UUID
-	Since   time.Time
-	Before  uuid.UUID // only entries older than this one (for paging)
-	Limit   int       // 0 = 1,000; negative = all
-}

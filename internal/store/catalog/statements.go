@@ -4,6 +4,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/store/catalog/column"
+	"sealgate/internal/store/catalog/engine"
 )
 
 const selectStatement = `SELECT id, account, kind, object, created_at, text, signed FROM statement `
@@ -36,7 +37,7 @@ func (tx *Tx) Statement(id uuid.UUID) (*Statement, error) {
 // Statements returns up to limit statements about an account, newest first.
 func (tx *Tx) Statements(account uuid.UUID, limit int) ([]*Statement, error) {
 	return list(tx, "catalog: statements", readStatement,
-		selectStatement+`WHERE account = ? ORDER BY seq DESC LIMIT ?`, column.ID(account), rowLimit(limit))
+		selectStatement+`WHERE account = ? ORDER BY seq DESC LIMIT ?`, column.ID(account), engine.RowLimit(limit))
 }
 
 // UnsignedStatements returns the statements of all accounts whose act is not

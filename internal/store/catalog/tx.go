@@ -3,18 +3,22 @@ package catalog
 import (
 	"sealgate/internal/store/catalog/engine"
 	"sealgate/internal/store/catalog/logins"
+	"sealgate/internal/store/catalog/trail"
 )
 
 // Tx is a transaction: the argument of the function given to Update or View,
 // good until that function returns, and only in its goroutine.
 type Tx struct {
 	logins.Tables
+	trail.Log
 	c       *Catalog
 	t       *engine.Tx
 	newJobs int // jobs that became ready; told to workers after the commit
 }
 
-func (c *Catalog) tx(t *engine.Tx) *Tx { return &Tx{Tables: logins.In(t), c: c, t: t} }
+func (c *Catalog) tx(t *engine.Tx) *Tx {
+	return &Tx{Tables: logins.In(t), Log: trail.In(t, c.now), c: c, t: t}
+}
 
 // The tables' files speak to the engine through these.
 
@@ -34,10 +38,4 @@ func one[T any](tx *Tx, op string, read func(scan) (T, error), query string, arg
 
 func list[T any](tx *Tx, op string, read func(scan) (T, error), query string, args ...any) ([]T, error) {
 	return engine.List(tx.t, op, read, query, args...)
-}
-
-// value reads a row of one column.
-func value[T any](s scan) (v T, err error) {
-	err = s(&v)
-	return v, err
 }

@@ -13,6 +13,7 @@ import (
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/trail"
 )
 
 func addFile(t *testing.T, c *catalog.Catalog, f catalog.File) *catalog.File {
@@ -308,12 +309,12 @@ func testAudit(t *testing.T, c *catalog.Catalog) {
 		all = append(all, &e)
 		Update(t, c, func(tx *catalog.Tx) error { return tx.Audit(e) })
 	}
-	entries := func(filter catalog.AuditFilter) []*audit.Entry {
+	entries := func(filter trail.Filter) []*audit.Entry {
 		return get(t, c, func(tx *catalog.Tx) ([]*audit.Entry, error) { return tx.AuditEntries(filter) })
 	}
-	wantSame(t, entries(catalog.AuditFilter{Limit: 2}), []*audit.Entry{all[4], all[3]})
-	wantSame(t, entries(catalog.AuditFilter{Account: a, Before: all[4].ID}), []*audit.Entry{all[2], all[0]})
-	wantSame(t, entries(catalog.AuditFilter{Since: all[3].Time}), []*audit.Entry{all[4], all[3]})
+	wantSame(t, entries(trail.Filter{Limit: 2}), []*audit.Entry{all[4], all[3]})
+	wantSame(t, entries(trail.Filter{Account: a, Before: all[4].ID}), []*audit.Entry{all[2], all[0]})
+	wantSame(t, entries(trail.Filter{Since: all[3].Time}), []*audit.Entry{all[4], all[3]})
 
 	if n, err := c.Sequence(context.Background(), signer); n != 5 || err != nil {
 		t.Fatalf("%d entries sequenced, %v", n, err)
@@ -322,8 +323,8 @@ func testAudit(t *testing.T, c *catalog.Catalog) {
 	early := audit.Entry{ID: uuid.UUID{15: 1}, Time: noon, Account: a, Actor: audit.Gateway, Action: "file.sent"}
 	late := audit.Entry{ID: ID(), Time: noon, Account: a, Actor: audit.Gateway, Action: "file.sent"}
 	Update(t, c, func(tx *catalog.Tx) error { return errors.Join(tx.Audit(late), tx.Audit(early)) })
-	wantSame(t, entries(catalog.AuditFilter{Account: a, Limit: 4}), []*audit.Entry{&late, all[4], all[2], all[0]})
-	wantSame(t, entries(catalog.AuditFilter{Account: a, Before: all[2].ID}), []*audit.Entry{all[0], &early})
+	wantSame(t, entries(trail.Filter{Account: a, Limit: 4}), []*audit.Entry{&late, all[4], all[2], all[0]})
+	wantSame(t, entries(trail.Filter{Account: a, Before: all[2].ID}), []*audit.Entry{all[0], &early})
 	if n, err := c.Sequence(context.Background(), signer); n != 2 || err != nil {
 		t.Fatalf("%d entries sequenced, %v", n, err)
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"math"
 
 	"sealgate/internal/fault"
 )
@@ -83,6 +84,26 @@ func List[T any](tx *Tx, op string, read func(Scan) (T, error), query string, ar
 		return nil, tx.failed(op, err)
 	}
 	return all, nil
+}
+
+// Value reads a row of one column.
+func Value[T any](row Scan) (v T, err error) {
+	err = row(&v)
+	return v, err
+}
+
+// defaultLimit is the number of rows a list holds when its filter names none.
+const defaultLimit = 1000
+
+// RowLimit turns a filter's Limit into the database's.
+func RowLimit(limit int) int64 {
+	switch {
+	case limit == 0:
+		return defaultLimit
+	case limit < 0:
+		return math.MaxInt64
+	}
+	return int64(limit)
 }
 
 // Writes reports whether this is an Update.

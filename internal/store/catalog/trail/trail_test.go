@@ -1,4 +1,4 @@
-package catalog_test
+package trail_test
 
 import (
 	"context"
@@ -16,6 +16,8 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
+	"sealgate/internal/store/catalog/engine/enginetest"
+	"sealgate/internal/store/catalog/trail"
 )
 
 // auditedLog is a log of 100 entries in 4 heads, and the head of the first 75
@@ -259,4 +261,10 @@ func TestRunSequences(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestListsUseIndexes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.db")
+	catalogtest.OpenAt(t, path, catalog.Options{})
+	enginetest.WantIndexes(t, path, trail.Indexes)
 }
