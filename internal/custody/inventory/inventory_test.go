@@ -13,6 +13,7 @@ import (
 	"sealgate/internal/keys/keystest"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
+	"sealgate/internal/store/catalog/trail"
 )
 
 // open returns a custodian, whose inventory is tried, and an account with one
@@ -95,7 +96,7 @@ func TestExportsThatMustNotBe(t *testing.T) {
 	_, _, err = v.ExportAccessKey(ctx, "op", a, uuid.Nil)
 	wantKind(t, err, fault.Denied)
 	catalogtest.View(t, cat, func(tx *catalog.Tx) error {
-		entries, err := tx.AuditEntries(catalog.AuditFilter{})
+		entries, err := tx.AuditEntries(trail.Filter{})
 		for _, e := range entries {
 			if strings.HasSuffix(e.Action, ".exported") {
 				t.Errorf("an export is on record that never was: %+v", e)
