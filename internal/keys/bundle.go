@@ -9,7 +9,7 @@ import (
 
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
-	"sealgate/internal/keys/shred"
+	"sealgate/internal/keys/own"
 	"sealgate/internal/keys/wrapped"
 	"sealgate/internal/killpoint"
 )
@@ -36,8 +36,8 @@ func parseBundle(name string, data []byte) (*wrapped.Bundle, error) {
 
 // verify opens every entry, which proves that the copy is whole and the ring's.
 func verify(b *wrapped.Bundle, r *wrapped.Ring) error {
-	if b.File(gatewayFile) == nil {
-		return wrapped.Damaged(gatewayFile, errors.New("it is missing"))
+	if b.File(own.File) == nil {
+		return wrapped.Damaged(own.File, errors.New("it is missing"))
 	}
 	return b.Verify(r)
 }
@@ -56,29 +56,14 @@ func (s *Store) Backup(file string) error {
 	if inside(s.dir, file) {
 		return fault.New(fault.Invalid, op, "a backup of the key store has to lie outside of it: %s", file)
 	}
-	own, err := s.bundle()
-	if err == nil {
-		err = s.refuseRicher(file, own)
+	if s.broken != nil {
+		return fault.Wrap(fault.Internal, op, s.broken)
 	}
+	ours, err := s.bundle()
 	if err == nil {
-		err = shred.Replace(s.fs, file, own.Marshal())
-	}
-	if err == nil {
-		err = s.remember(file)
+		err = s.spare.Make(file, ours)
 	}
 	return fault.Wrap(fault.Internal, op, err)
-}
-
-// refuseRicher refuses a file that holds a copy with more in it than the store.
-func (s *Store) refuseRicher(file string, own *wrapped.Bundle) error {
-	theirs, err := s.readCopy(file)
-	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Damaged) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return covers(own, theirs, file, "")
 }
 
 // bundle returns what a copy of the store holds, checked.
@@ -177,7 +162,7 @@ func (s *Store) place(b *wrapped.Bundle, from string) error {
 	if err := s.refuseTaken(); err != nil {
 		return err
 	}
-	if err := s.rememberOrigin(from); err != nil {
+	if err := s.spare.MadeFrom(from); err != nil {
 		return err
 	}
 	return s.write(bundleFile, b.Marshal())

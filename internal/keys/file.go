@@ -6,13 +6,13 @@ import (
 
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
+	"sealgate/internal/keys/own"
 	"sealgate/internal/keys/shred"
 	"sealgate/internal/keys/wrapped"
 )
 
 const (
-	storeFile   = "store.json"
-	gatewayFile = "gateway.key"
+	storeFile = "store.json"
 
 	maxFile = 4 << 20 // bytes of one key file
 )
@@ -51,7 +51,7 @@ func isStoreName(name string) bool {
 }
 
 func isKeyFile(name string) bool {
-	if name == gatewayFile || name == tlsFile {
+	if name == own.File || name == tlsFile {
 		return true
 	}
 	if _, ok := parseAccountFile(name); ok {

@@ -29,7 +29,7 @@
 // A key that is removed leaves a tombstone, so that an older catalog beside this
 // store is told that it was destroyed and not lost. The remembered backup, when
 // it can be reached, is brought up to date by every addition, removal and new
-// master key (copy.go). How keys look outside of the store is the
+// master key (package spare). How keys look outside of the store is the
 // business of package keyfile; keys in PKCS#11 tokens are that of package token.
 //
 // A Store is safe for concurrent use by one process; the caller holds the lock
@@ -40,8 +40,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/ed25519"
-	"crypto/hkdf"
-	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -53,20 +51,23 @@ import (
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/master"
+	"sealgate/internal/keys/own"
 	"sealgate/internal/keys/shred"
+	"sealgate/internal/keys/spare"
 	"sealgate/internal/keys/wrapped"
 	"sealgate/internal/seal"
 )
 
 // Store is an open key store.
 type Store struct {
-	fs  durable.FS
-	dir string
+	fs    durable.FS
+	dir   string
+	spare spare.Keeper // used with mu held
 
 	mu       sync.RWMutex // guards what follows, and every write to dir
 	master   string       // where the master key came from, for people
 	ring     *wrapped.Ring
-	gateway  gatewaySecrets
+	gateway  *own.Secrets
 	accounts map[uuid.UUID]*Account // those read so far; an *Account never changes
 	ingest   map[seal.Fingerprint]*IngestKey
 	broken   error // a new generation was begun and could not be finished: nothing is written any more
@@ -108,7 +109,14 @@ func Create(ctx context.Context, dir string, m Master, opt Options) (*Store, err
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	s.ring, s.master = r, m.String()
-	if err := s.createGateway(opt.HostKeys); err != nil {
+	secrets, err := own.New(r, opt.HostKeys)
+	if err == nil {
+		err = s.write(own.File, secrets.Marshal())
+	}
+	if err == nil {
+		err = s.loadGateway()
+	}
+	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	// Last: without it the directory is no store and Create may be run again.
@@ -145,6 +153,7 @@ func Open(ctx context.Context, dir string, m Master, opt Options) (*Store, error
 func newStore(fs durable.FS, dir string) *Store {
 	return &Store{
 		fs: fs, dir: dir,
+		spare:    spare.Keeper{FS: fs, Record: filepath.Join(dir, copyFile), Parse: parseBundle, Covers: covers},
 		accounts: make(map[uuid.UUID]*Account),
 		ingest:   make(map[seal.Fingerprint]*IngestKey),
 	}
@@ -158,12 +167,24 @@ func (s *Store) load() error {
 	return s.loadIngest()
 }
 
+func (s *Store) loadGateway() error {
+	doc, err := s.read(own.File)
+	if fault.Is(err, fault.NotFound) {
+		return fault.New(fault.Locked, "keys: read "+own.File, "the key store %s has lost its file %s", s.dir, own.File)
+	}
+	if err != nil {
+		return err
+	}
+	s.gateway, err = own.Open(s.ring, doc)
+	return err
+}
+
 // Close wipes the store's own copies of secrets. Keys handed out stay usable.
 func (s *Store) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ring.Wipe()
-	s.gateway.wipe()
+	s.gateway.Wipe()
 	clear(s.accounts)
 	clear(s.ingest)
 }
@@ -195,28 +216,28 @@ func (s *Store) MasterSource() string {
 func (s *Store) Identity() ed25519.PrivateKey {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return ed25519.NewKeyFromSeed(s.gateway.identity)
+	return s.gateway.Identity()
 }
 
 // HostKeys returns the SSH host keys, the preferred one first.
 func (s *Store) HostKeys() []crypto.Signer {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return append([]crypto.Signer(nil), s.gateway.hostKeys...)
+	return s.gateway.HostKeys()
 }
 
 // UsernameIndexKey returns the key of the HMAC by which sign-in finds a login.
 func (s *Store) UsernameIndexKey() []byte {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return append([]byte(nil), s.gateway.usernameIndex...)
+	return s.gateway.UsernameIndexKey()
 }
 
 // Pepper returns the secret that goes into every password hash.
 func (s *Store) Pepper() []byte {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return append([]byte(nil), s.gateway.pepper...)
+	return s.gateway.Pepper()
 }
 
 // Secret returns 32 bytes that only this gateway can make from label. They
@@ -224,11 +245,7 @@ func (s *Store) Pepper() []byte {
 func (s *Store) Secret(label string) []byte {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	k, err := hkdf.Key(sha256.New, s.gateway.secret, nil, "sealgate/v1 secret "+label, 32)
-	if err != nil {
-		panic(err) // cannot happen: the length is right
-	}
-	return k
+	return s.gateway.Derive(label)
 }
 
 // checkDir refuses a key store that others than its owner can look into. Only

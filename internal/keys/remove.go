@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/keys/spare"
 	"sealgate/internal/keys/wrapped"
 	"sealgate/internal/killpoint"
 	"sealgate/internal/seal"
@@ -32,23 +33,23 @@ func (a *Account) Destroyed() []Destroyed { return slices.Clone(a.destroyed) }
 // is nil; Copy tells what became of it in the last backup. A key that was
 // destroyed before stays so, and the backup is written again: whoever does not
 // know how far an earlier call came calls again. NotFound: it never was here.
-func (s *Store) RemoveCertificate(id uuid.UUID, fp seal.Fingerprint, at time.Time) (Copy, error) {
+func (s *Store) RemoveCertificate(id uuid.UUID, fp seal.Fingerprint, at time.Time) (spare.Copy, error) {
 	return s.remove("keys: remove certificate", id, KindCertificate, fp.String(), at)
 }
 
 // RemoveAccessKey destroys an access key, as RemoveCertificate does.
-func (s *Store) RemoveAccessKey(id, accessKey uuid.UUID, at time.Time) (Copy, error) {
+func (s *Store) RemoveAccessKey(id, accessKey uuid.UUID, at time.Time) (spare.Copy, error) {
 	return s.remove("keys: remove access key", id, KindAccessKey, accessKey.String(), at)
 }
 
-func (s *Store) remove(op string, id uuid.UUID, kind, name string, at time.Time) (Copy, error) {
+func (s *Store) remove(op string, id uuid.UUID, kind, name string, at time.Time) (spare.Copy, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.bury(id, kind, name, at); err != nil {
-		return Copy{}, fault.Wrap(fault.Internal, op, err)
+		return spare.Copy{}, fault.Wrap(fault.Internal, op, err)
 	}
 	killpoint.At("remove.key-destroyed")
-	c := s.rewriteCopy("")
+	c := s.spare.Rewrite(s.bundle, "")
 	killpoint.At("remove.copy-rewritten")
 	return c, nil
 }

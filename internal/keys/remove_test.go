@@ -24,6 +24,7 @@ import (
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/keys/keystest"
+	"sealgate/internal/keys/spare"
 )
 
 // house is a store with one account of two certificates and two access keys,
@@ -72,9 +73,9 @@ func (h *house) secrets(t *testing.T) map[string][]byte {
 func (h *house) removeFirst(t *testing.T) {
 	t.Helper()
 	for range 2 { // the second time finds it done
-		for _, remove := range []func() (keys.Copy, error){
-			func() (keys.Copy, error) { return h.RemoveCertificate(h.id, h.certs[0].Fingerprint, t0) },
-			func() (keys.Copy, error) { return h.RemoveAccessKey(h.id, h.access[0].ID, t0) },
+		for _, remove := range []func() (spare.Copy, error){
+			func() (spare.Copy, error) { return h.RemoveCertificate(h.id, h.certs[0].Fingerprint, t0) },
+			func() (spare.Copy, error) { return h.RemoveAccessKey(h.id, h.access[0].ID, t0) },
 		} {
 			c, err := remove()
 			if err != nil || c.Path != h.backup || !c.Rewritten || c.Err != nil {
@@ -229,7 +230,7 @@ func TestTheLastBackupIsRemembered(t *testing.T) {
 	if got := must(s.Summary())(t).Copy; got != "" {
 		t.Errorf("a copy at %s before there was one", got)
 	}
-	if c, err := s.RemoveAccessKey(id, access.ID, t0); err != nil || c != (keys.Copy{}) {
+	if c, err := s.RemoveAccessKey(id, access.ID, t0); err != nil || c != (spare.Copy{}) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	t.Chdir(t.TempDir())

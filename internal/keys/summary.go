@@ -20,7 +20,7 @@ func (s *Store) Summary() (Summary, error) {
 		return Summary{}, err
 	}
 	s.mu.RLock()
-	r, err := s.copyRecord()
+	copied, err := s.spare.Path()
 	s.mu.RUnlock()
 	if err != nil {
 		return Summary{}, err
@@ -29,6 +29,6 @@ func (s *Store) Summary() (Summary, error) {
 		Dir: s.dir, Master: s.MasterSource(), Generation: s.Generation(),
 		Identity: s.Identity().Public().(ed25519.PublicKey),
 		Accounts: len(accounts), IngestKeys: s.IngestKeys(),
-		Copy: r.Path,
+		Copy: copied,
 	}, nil
 }

@@ -53,7 +53,7 @@ var arrows = []struct {
 	{"internal/custody/ingest", "keys seal store/catalog audit killpoint fault"},
 	{"internal/custody/keyring", "keys seal store/catalog fault"},
 	{"internal/custody/inventory", "custody/loan custody/keyring keys keys/keyfile seal store/catalog audit fault"},
-	{"internal/custody/removal", "custody/keyring custody/ingest keys seal store/catalog statement audit killpoint fault"},
+	{"internal/custody/removal", "custody/keyring custody/ingest keys keys/spare seal store/catalog statement audit killpoint fault"},
 	{"internal/custody", "custody/removal custody/inventory custody/ingest custody/keyring custody/records custody/loan custody/stock keys keys/keyfile seal store/catalog audit killpoint fault"},
 	{"internal/fileobject", "custody store/catalog payment fault"},
 	{"internal/account/...", "account/signin custody keys keys/keyfile seal store/catalog store/catalog/logins audit fault logging metrics"},
@@ -81,7 +81,7 @@ var arrows = []struct {
 	{"internal/transfer/upload/...", "portal transfer/vpath transfer/intake account seal store/catalog fault logging"},
 	{"internal/portal/client/...", "portal fault"},
 	{"internal/portal/health", "portal account custody custody/inventory custody/keyring keys statement store/catalog audit fault"},
-	{"internal/portal/api/...", "portal/health statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account custody custody/inventory keys keys/keyfile store/catalog store/catalog/trail store/accountdb audit payment fault logging"},
+	{"internal/portal/api/...", "portal/health statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account custody custody/inventory keys keys/keyfile keys/spare store/catalog store/catalog/trail store/accountdb audit payment fault logging"},
 
 	// The command line.
 	{"internal/cli", "portal portal/client index/check config terminal payment fault"},

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"sealgate/internal/keys"
+	"sealgate/internal/keys/spare"
 	"sealgate/internal/statement"
 	"sealgate/internal/store/catalog"
 )
@@ -98,7 +98,7 @@ func (s *atStake) files(tx *catalog.Tx) (ids []string, complete bool, err error)
 }
 
 // copyState says what became of the copy of the key store, for a statement.
-func copyState(c keys.Copy) string {
+func copyState(c spare.Copy) string {
 	switch {
 	case c.Rewritten:
 		return statement.CopyRewritten

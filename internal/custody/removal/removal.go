@@ -25,6 +25,7 @@ import (
 	"sealgate/internal/custody/ingest"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
+	"sealgate/internal/keys/spare"
 	"sealgate/internal/killpoint"
 	"sealgate/internal/seal"
 	"sealgate/internal/statement"
@@ -64,7 +65,7 @@ type Removed struct {
 	Statement uuid.UUID
 	Note      []byte // the signed statement
 	Loss      *Loss
-	Copy      keys.Copy // what became of the last backup of the key store
+	Copy      spare.Copy // what became of the last backup of the key store
 }
 
 // Remove destroys a key for ever. confirm is the account's name; anything else
@@ -259,10 +260,10 @@ func closeAccount(tx *catalog.Tx, account uuid.UUID) error {
 
 // carryOut does what an unsigned statement says: the key is destroyed, and the
 // statement signed. It may have been done before, in part.
-func (r *Remover) carryOut(ctx context.Context, st *catalog.Statement) (keys.Copy, error) {
+func (r *Remover) carryOut(ctx context.Context, st *catalog.Statement) (spare.Copy, error) {
 	var doc statement.Document
 	if err := json.Unmarshal(st.Text, &doc); err != nil || doc.Removal == nil {
-		return keys.Copy{}, fault.New(fault.Damaged, "removal: remove", "the draft of statement %s is damaged", st.ID)
+		return spare.Copy{}, fault.New(fault.Damaged, "removal: remove", "the draft of statement %s is damaged", st.ID)
 	}
 	copied, err := r.destroy(st.Account, doc.Kind, doc.Removal.Object, doc.Removal.RemovedAt)
 	if err != nil {
@@ -303,7 +304,7 @@ func (r *Remover) carryOut(ctx context.Context, st *catalog.Statement) (keys.Cop
 
 // destroy destroys a key in the key store. One that never was there, because
 // the key store was lost, is as good as destroyed.
-func (r *Remover) destroy(account uuid.UUID, kind, object string, at time.Time) (copied keys.Copy, err error) {
+func (r *Remover) destroy(account uuid.UUID, kind, object string, at time.Time) (copied spare.Copy, err error) {
 	if kind == statement.KindCertificateRemoved {
 		fp, parseErr := seal.ParseFingerprint(object)
 		if parseErr != nil {

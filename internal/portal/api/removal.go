@@ -7,7 +7,7 @@ import (
 
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
-	"sealgate/internal/keys"
+	"sealgate/internal/keys/spare"
 	"sealgate/internal/portal"
 )
 
@@ -90,7 +90,7 @@ func lossOf(l *custody.Loss) portal.Loss {
 	}
 }
 
-func keyCopyOf(c keys.Copy) *portal.KeyCopy {
+func keyCopyOf(c spare.Copy) *portal.KeyCopy {
 	if c.Path == "" {
 		return nil
 	}

@@ -1,17 +1,29 @@
-package keys
+// Package own has the gateway's own secrets: the key store's file gateway.key.
+//
+// They are made once, with the store, and outlive every change of the master key:
+// the identity that signs, the SSH host keys, and the secrets behind usernames and
+// passwords. They are wrapped and opened here, by a ring; nothing here touches a
+// disk.
+package own
 
 import (
 	"crypto"
 	"crypto/ed25519"
+	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/wrapped"
 )
+
+// File is the name of their file.
+const File = "gateway.key"
 
 const hostKeyBits = 4096
 
@@ -21,11 +33,11 @@ const (
 	kindHostKey       = "ssh-host-key"   // PKCS#8; public: PKIX; the first is preferred
 	kindUsernameIndex = "username-index" // 32 bytes
 	kindPepper        = "pepper"         // 32 bytes
-	kindSecret        = "secret"         // 32 bytes, from which Secret derives
+	kindSecret        = "secret"         // 32 bytes, from which Derive derives
 )
 
-// gatewaySecrets are the gateway's own.
-type gatewaySecrets struct {
+// Secrets are the gateway's own, opened.
+type Secrets struct {
 	identity      []byte
 	hostKeys      []crypto.Signer
 	usernameIndex []byte
@@ -33,7 +45,8 @@ type gatewaySecrets struct {
 	secret        []byte
 }
 
-func (g *gatewaySecrets) wipe() {
+// Wipe overwrites them; host keys handed out stay usable.
+func (g *Secrets) Wipe() {
 	clear(g.identity)
 	clear(g.usernameIndex)
 	clear(g.pepper)
@@ -41,18 +54,19 @@ func (g *gatewaySecrets) wipe() {
 	g.hostKeys = nil
 }
 
-// createGateway makes gateway.key.
-func (s *Store) createGateway(hostKeys []crypto.Signer) error {
+// New makes the secrets of a new gateway, with these SSH host keys; none makes an
+// Ed25519 and an RSA-4096 key.
+func New(r *wrapped.Ring, hostKeys []crypto.Signer) (*wrapped.Document, error) {
 	if len(hostKeys) == 0 {
 		var err error
 		if hostKeys, err = newHostKeys(); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	doc := wrapped.New(gatewayFile)
+	doc := wrapped.New(File)
 	add := func(kind, id string, public, secret []byte) {
 		e := wrapped.Entry{Kind: kind, ID: id, Public: public}
-		s.ring.Seal(gatewayFile, &e, secret)
+		r.Seal(File, &e, secret)
 		clear(secret)
 		doc.Entries = append(doc.Entries, e)
 	}
@@ -61,21 +75,18 @@ func (s *Store) createGateway(hostKeys []crypto.Signer) error {
 	for i, k := range hostKeys {
 		public, err := x509.MarshalPKIXPublicKey(k.Public())
 		if err != nil {
-			return fault.Wrap(fault.Invalid, "keys: host key", err)
+			return nil, fault.Wrap(fault.Invalid, "keys: host key", err)
 		}
 		private, err := x509.MarshalPKCS8PrivateKey(k)
 		if err != nil {
-			return fault.Wrap(fault.Invalid, "keys: host key", err)
+			return nil, fault.Wrap(fault.Invalid, "keys: host key", err)
 		}
 		add(kindHostKey, fmt.Sprint(i+1), public, private)
 	}
 	for _, kind := range []string{kindUsernameIndex, kindPepper, kindSecret} {
 		add(kind, "", nil, randomSecret())
 	}
-	if err := s.write(gatewayFile, doc.Marshal()); err != nil {
-		return err
-	}
-	return s.loadGateway()
+	return doc, nil
 }
 
 func newHostKeys() ([]crypto.Signer, error) {
@@ -96,35 +107,37 @@ func randomSecret() []byte {
 	return b
 }
 
-// loadGateway reads and opens gateway.key.
-func (s *Store) loadGateway() error {
-	doc, err := s.read(gatewayFile)
-	if fault.Is(err, fault.NotFound) {
-		return fault.New(fault.Locked, "keys: read "+gatewayFile, "the key store %s has lost its file %s", s.dir, gatewayFile)
-	}
-	if err != nil {
-		return err
-	}
-	var g gatewaySecrets
+// Open opens the secrets in a document.
+func Open(r *wrapped.Ring, doc *wrapped.Document) (*Secrets, error) {
+	g := new(Secrets)
 	for _, e := range doc.Entries {
-		secret, err := s.ring.Open(gatewayFile, e)
+		secret, err := r.Open(File, e)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := g.take(e.Kind, secret); err != nil {
-			return wrapped.Damaged(gatewayFile, err)
+			return nil, wrapped.Damaged(File, err)
 		}
 	}
 	if g.identity == nil || g.usernameIndex == nil || g.pepper == nil || g.secret == nil || len(g.hostKeys) == 0 {
-		return wrapped.Damaged(gatewayFile, errors.New("an entry is missing"))
+		return nil, wrapped.Damaged(File, errors.New("an entry is missing"))
 	}
-	s.gateway = g
-	return nil
+	return g, nil
+}
+
+// IdentityIn returns the gateway's public identity key in a document, which need
+// not be opened for it; nil when there is none.
+func IdentityIn(doc *wrapped.Document) ed25519.PublicKey {
+	i := slices.IndexFunc(doc.Entries, func(e wrapped.Entry) bool { return e.Kind == kindIdentity })
+	if i < 0 {
+		return nil
+	}
+	return doc.Entries[i].Public
 }
 
 // take puts one opened secret in its place. Entries of a kind that this
 // program does not know are kept for the one that made them.
-func (g *gatewaySecrets) take(kind string, secret []byte) error {
+func (g *Secrets) take(kind string, secret []byte) error {
 	place, ok := map[string]*[]byte{
 		kindIdentity: &g.identity, kindUsernameIndex: &g.usernameIndex, kindPepper: &g.pepper, kindSecret: &g.secret,
 	}[kind]
@@ -149,4 +162,25 @@ func (g *gatewaySecrets) take(kind string, secret []byte) error {
 	}
 	g.hostKeys = append(g.hostKeys, signer)
 	return nil
+}
+
+// Identity returns the key that signs receipts, statements and tree heads.
+func (g *Secrets) Identity() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(g.identity) }
+
+// HostKeys returns the SSH host keys, the preferred one first.
+func (g *Secrets) HostKeys() []crypto.Signer { return slices.Clone(g.hostKeys) }
+
+// UsernameIndexKey returns the key of the HMAC by which sign-in finds a login.
+func (g *Secrets) UsernameIndexKey() []byte { return slices.Clone(g.usernameIndex) }
+
+// Pepper returns the secret that goes into every password hash.
+func (g *Secrets) Pepper() []byte { return slices.Clone(g.pepper) }
+
+// Derive returns 32 bytes that only this gateway can make from label.
+func (g *Secrets) Derive(label string) []byte {
+	k, err := hkdf.Key(sha256.New, g.secret, nil, "sealgate/v1 secret "+label, 32)
+	if err != nil {
+		panic(err) // cannot happen: the length is right
+	}
+	return k
 }
