@@ -2,8 +2,6 @@ package upload
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/pem"
 	"io"
 	"math/rand/v2"
@@ -17,6 +15,7 @@ import (
 	"time"
 
 	"sealgate/internal/needtest"
+	"sealgate/internal/npmtest"
 	"sealgate/internal/store/catalog"
 )
 
@@ -124,63 +123,11 @@ func TestCurlTus(t *testing.T) {
 	h.received(strings.TrimPrefix(path, uploadsPath+"/"), content)
 }
 
-// tusJS installs tus-js-client, of the version that its lock file names, into a
-// cache of the user's, and returns the directory.
-func tusJS(t *testing.T) string {
-	t.Helper()
-	needtest.Program(t, "node")
-	lock, err := os.ReadFile("testdata/tus-js/package-lock.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(lock), `"resolved"`) {
-		t.Fatal("the lock file names a registry")
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(lock)
-	dir := filepath.Join(cache, "sealgate-tests", "tus-js-"+hex.EncodeToString(sum[:8]))
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", "tus-js-client", "package.json")); err == nil {
-		return dir
-	}
-	made, err := os.MkdirTemp(mkdir(t, filepath.Dir(dir)), "new-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(made)
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		text, err := os.ReadFile(filepath.Join("testdata", "tus-js", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(made, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := program(t, nil, "npm", "ci", "--prefix", made, "--ignore-scripts", "--no-audit", "--no-fund"); err != nil {
-		needtest.Missing(t, "tus-js-client cannot be installed")
-	}
-	if err := os.Rename(made, dir); err != nil {
-		t.Logf("another test was quicker: %v", err)
-	}
-	return dir
-}
-
-func mkdir(t *testing.T, dir string) string {
-	t.Helper()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 // A real client sends a file while the gateway is killed three times and the
 // client once: one file comes of it, bit for bit, and no process of the gateway
 // ever takes much memory. SEALGATE_LONG=1 sends 1 GiB.
 func TestTusJSThroughKillings(t *testing.T) {
-	modules := tusJS(t)
+	modules := npmtest.Install(t, "testdata/tus-js")
 	size := int64(40 << 20)
 	if long() {
 		size = 1 << 30
@@ -192,7 +139,7 @@ func TestTusJSThroughKillings(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "sent.xml")
 			writeNoise(t, file, size)
 			memory := filepath.Join(t.TempDir(), "urls.json")
-			env := []string{"NODE_PATH=" + filepath.Join(modules, "node_modules"), "NODE_EXTRA_CA_CERTS=" + filepath.Join(g.dir, "cert.pem")}
+			env := []string{"NODE_PATH=" + modules, "NODE_EXTRA_CA_CERTS=" + filepath.Join(g.dir, "cert.pem")}
 			g.start(t, 0) // finds a free port
 			send := func(dieAt int64) (string, error) {
 				return program(t, env, "node", "testdata/tus-js/send.js", "https://"+g.addr+uploadsPath, file, memory,
