@@ -14,6 +14,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/intake/ledger"
 	"sealgate/internal/transfer/intake/objects"
 	"sealgate/internal/transfer/intake/slots"
 )
@@ -35,8 +36,8 @@ type Arrival struct {
 	spec    Spec
 	account *catalog.Account // as it was when this process began or resumed the arrival
 	file    *catalog.File
-	waits   bool // its name says "not finished": Commit makes it wait for its rename
-	fresh   freshKeys
+	waits   bool           // its name says "not finished": Commit makes it wait for its rename
+	fresh   *custody.Fresh // its keys while it has no row; nil when it was found on record
 	body    *seal.Body
 	header  int // its length
 	board   *slots.Board
@@ -54,23 +55,10 @@ type Arrival struct {
 	resumedObject bool // the object may hold more than this process wrote
 }
 
-// freshKeys is the key material of an arrival that has no row yet; the zero
-// value is that of one that was found on record.
-type freshKeys struct{ *custody.Fresh }
-
-// fill gives a row what it has from its keys. It runs in the transaction that
-// inserts the row.
-func (k freshKeys) fill(tx *catalog.Tx, f *catalog.File) (err error) {
-	if f.Grant, err = k.Grant(); err != nil {
-		return err
-	}
-	f.Lock, err = k.LockID(tx)
-	return err
-}
-
-func (k freshKeys) wipe() {
-	if k.Fresh != nil {
-		k.Key.Wipe()
+// wipe overwrites the file key when it is of no use any more.
+func (a *Arrival) wipe() {
+	if a.fresh != nil {
+		a.fresh.Key.Wipe()
 	}
 }
 
@@ -214,7 +202,7 @@ func (a *Arrival) record(ctx context.Context, body catalog.Body, inline []byte) 
 	f.Body = body
 	var superseded []*catalog.File
 	err = a.in.catalog.Update(ctx, func(tx *catalog.Tx) error {
-		if err := writeRow(tx, &f, catalog.Arriving, a.onRecord, a.fresh); err != nil {
+		if err := ledger.WriteRow(tx, &f, catalog.Arriving, a.onRecord, a.fresh); err != nil {
 			return err
 		}
 		if !a.onRecord {
@@ -222,11 +210,11 @@ func (a *Arrival) record(ctx context.Context, body catalog.Body, inline []byte) 
 			if err != nil {
 				return err
 			}
-			if superseded, err = a.in.putName(tx, rec, account, a.spec, &f, a.modTime); err != nil {
+			if superseded, err = a.in.ledger.PutName(tx, rec, account, a.entry(&f)); err != nil {
 				return err
 			}
 		}
-		return putInline(tx, f.ID, a.onRecord, inline) // what an earlier Sync put there is of no use any more
+		return ledger.PutInline(tx, f.ID, a.onRecord, inline) // what an earlier Sync put there is of no use any more
 	})
 	if err != nil {
 		return err
@@ -236,6 +224,18 @@ func (a *Arrival) record(ctx context.Context, body catalog.Body, inline []byte) 
 		a.in.removeObject(old)
 	}
 	return nil
+}
+
+// entry is what the ledger is told of the arrival, f being its row. The caller
+// holds mu.
+func (a *Arrival) entry(f *catalog.File) ledger.Arrival {
+	e := ledger.Arrival{
+		File: f, Known: a.onRecord, Fresh: a.fresh, ModTime: a.modTime, Waits: a.waits, Login: a.spec.Login, Actor: a.spec.actor(),
+	}
+	if a.spec.listed() {
+		e.Path = a.spec.Path
+	}
+	return e
 }
 
 // Sync makes what was written so far durable. It is fsync@openssh.com: the
@@ -294,7 +294,7 @@ func (a *Arrival) Commit(ctx context.Context) (*catalog.File, error) {
 	a.ended = true
 	a.in.live.Remove(a.file.ID, a.spec.name(), a)
 	a.board.Release()
-	a.fresh.wipe()
+	a.wipe()
 	if err != nil {
 		a.in.count(a, "refused")
 		a.fail(err)
@@ -346,7 +346,7 @@ func (a *Arrival) Abort(cause error) {
 		err = a.suspend(ctx)
 	}
 	a.board.Release()
-	a.fresh.wipe()
+	a.wipe()
 	if err != nil {
 		level := slog.LevelWarn
 		if errors.Is(err, errDropped) {

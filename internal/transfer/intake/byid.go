@@ -12,6 +12,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/inbox"
+	"sealgate/internal/transfer/intake/ledger"
 	"sealgate/internal/transfer/vpath"
 )
 
@@ -148,7 +149,7 @@ func (a *Arrival) Declare(ctx context.Context, size int64) error {
 	f.Content.Size = size
 	if a.onRecord {
 		err := a.in.catalog.Update(ctx, func(tx *catalog.Tx) error {
-			return writeRow(tx, &f, catalog.Arriving, true, a.fresh)
+			return ledger.WriteRow(tx, &f, catalog.Arriving, true, a.fresh)
 		})
 		if err != nil {
 			return err

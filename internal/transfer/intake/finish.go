@@ -2,16 +2,14 @@ package intake
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
 
-	"sealgate/internal/audit"
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
-	"sealgate/internal/transfer/inbox"
+	"sealgate/internal/transfer/intake/ledger"
 	"sealgate/internal/transfer/intake/objects"
 	"sealgate/internal/transfer/vpath"
 )
@@ -48,9 +46,11 @@ func (in *Intake) finish(ctx context.Context, a *Arrival, sum [32]byte) (*catalo
 		f.Body = catalog.Body{Kind: catalog.InlineBody}
 	}
 	f.Body.Sealed = end
-	return in.putOnRecord(ctx, rec, commitment{
-		spec: a.spec, file: &f, known: a.onRecord, fresh: a.fresh, inline: inline, modTime: a.clientTime(), waits: a.waits,
-	})
+	a.mu.Lock()
+	entry := a.entry(&f)
+	a.mu.Unlock()
+	entry.Inline = inline
+	return in.putOnRecord(ctx, rec, entry)
 }
 
 // describe fills in what is known of the content once it is whole.
@@ -101,33 +101,22 @@ func (a *Arrival) settle(length int64) (inline []byte, err error) {
 	return nil, fault.Wrap(fault.Internal, "intake: sync", obj.Sync())
 }
 
-// commitment is what putOnRecord commits in one transaction.
-type commitment struct {
-	spec    Spec
-	file    *catalog.File
-	known   bool      // the file has a row already
-	fresh   freshKeys // of a file that has none yet
-	inline  []byte    // its body, when it lies in the catalog
-	modTime time.Time
-	waits   bool // for its rename
-}
-
 // putOnRecord is the commit point of R1: row, body when it is small, name,
 // audit entry and index job, together. It returns the file that is on record
 // now, which is an older one when this is the same delivery again.
-func (in *Intake) putOnRecord(ctx context.Context, rec *custody.Records, c commitment) (*catalog.File, error) {
-	result := c.file
+func (in *Intake) putOnRecord(ctx context.Context, rec *custody.Records, a ledger.Arrival) (*catalog.File, error) {
+	result := a.File
 	var superseded []*catalog.File
 	err := in.catalog.Update(ctx, func(tx *catalog.Tx) error {
-		same, err := in.sameDelivery(tx, c)
+		same, err := in.ledger.Repeats(tx, a)
 		if err != nil {
 			return err
 		}
 		if same != nil {
 			result = same
-			return in.forgetRepeated(tx, rec, c, same)
+			return in.ledger.ForgetRepeated(tx, rec, a, same)
 		}
-		if superseded, err = in.receive(tx, rec, c); err != nil {
+		if superseded, err = in.ledger.Receive(tx, rec, a); err != nil {
 			return err
 		}
 		return nil
@@ -135,192 +124,24 @@ func (in *Intake) putOnRecord(ctx context.Context, rec *custody.Records, c commi
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "intake: commit", err)
 	}
-	if result != c.file {
-		in.removeObject(c.file)
+	if result != a.File {
+		in.removeObject(a.File)
 		return result, nil
 	}
 	in.stir()
-	in.inline.bytes.Add(int64(len(c.inline)))
-	in.live.Forget(c.file.ID)
+	in.inline.bytes.Add(int64(len(a.Inline)))
+	in.live.Forget(a.File.ID)
 	for _, f := range superseded {
 		in.removeObject(f)
 	}
 	return result, nil
 }
 
-// receive writes the rows of a file that is taken.
-func (in *Intake) receive(tx *catalog.Tx, rec *custody.Records, c commitment) (superseded []*catalog.File, err error) {
-	f, was := c.file, c.file.State
-	account, err := tx.Account(f.Account)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkOpen(account); err != nil { // closed since it began
-		return nil, err
-	}
-	action := "file.received"
-	switch {
-	case c.waits:
-		f.State, action = catalog.WaitingRename, "file.waiting-rename"
-	case f.Direction == catalog.Out:
-		f.State = catalog.Waiting
-	default:
-		f.State = catalog.Received
-	}
-	if f.Number, err = tx.NextNumber(); err != nil {
-		return nil, err
-	}
-	if err := writeRow(tx, f, was, c.known, c.fresh); err != nil {
-		return nil, err
-	}
-	if c.inline != nil {
-		if err := putInline(tx, f.ID, c.known, c.inline); err != nil {
-			return nil, err
-		}
-	}
-	if superseded, err = in.putName(tx, rec, account, c.spec, f, c.modTime); err != nil {
-		return nil, err
-	}
-	if err := tx.Audit(audit.Entry{
-		Account: f.Account, Actor: c.spec.actor(), Action: action, Object: f.ID.String(),
-		Detail: map[string]string{"source": f.Source},
-	}); err != nil {
-		return nil, err
-	}
-	if c.waits {
-		return superseded, nil
-	}
-	return superseded, addIndexJob(tx, f)
-}
-
-// writeRow inserts the row, with the grant fetched in this very transaction, or
-// saves it. The grant of a row that is there is left as it is: the day may have
-// changed, and the grant with it, since the row was read. A row that is not in
-// the state any more that it was read in is not written: what was received is
-// never received again (R4).
-func writeRow(tx *catalog.Tx, f *catalog.File, was catalog.State, known bool, fresh freshKeys) error {
-	if known {
-		now, err := tx.File(f.ID)
-		if err != nil {
-			return err
-		}
-		if now.State != was {
-			return fault.New(fault.Exists, "intake: write row", "already received, send it whole")
-		}
-		f.Grant, f.Lock = now.Grant, now.Lock
-		return tx.SaveFile(f)
-	}
-	if err := fresh.fill(tx, f); err != nil {
-		return err
-	}
-	return tx.InsertFile(f)
-}
-
-// putInline stores a small body, none when it is nil, in place of the one that
-// may be there.
-func putInline(tx *catalog.Tx, id uuid.UUID, there bool, body []byte) error {
-	if there {
-		if err := tx.DeleteInline(id); err != nil {
-			return err
-		}
-	}
-	if body == nil {
-		return nil
-	}
-	return tx.PutInline(id, body)
-}
-
-// addIndexJob asks the indexer to take the file on.
-func addIndexJob(tx *catalog.Tx, f *catalog.File) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return fault.Wrap(fault.Internal, "intake: new id", err)
-	}
-	return tx.AddJob(&catalog.Job{ID: id, Kind: catalog.IndexJob, Account: f.Account, File: f.ID, RunAt: f.ReceivedAt})
-}
-
-// putName points the name in /in to the file. An unfinished arrival of that
-// name, which nobody works on, gives way; it is returned so that its object can
-// be removed after the commit.
-func (in *Intake) putName(tx *catalog.Tx, rec *custody.Records, account *catalog.Account, spec Spec, f *catalog.File, mtime time.Time) ([]*catalog.File, error) {
-	if !spec.listed() {
-		return nil, nil
-	}
-	now := in.now()
-	if mtime.IsZero() {
-		mtime = now
-	}
-	old, err := inbox.In(tx, rec, spec.Login).Put(spec.Path, f.ID, mtime, now, now.Add(account.InShowFor))
-	if err != nil || old == uuid.Nil || old == f.ID {
-		return nil, err
-	}
-	return in.supersede(tx, old)
-}
-
-// supersede drops the row of an unfinished arrival whose name is taken by
-// another one. Files that were acknowledged stay (R4).
-func (in *Intake) supersede(tx *catalog.Tx, id uuid.UUID) ([]*catalog.File, error) {
-	old, err := tx.File(id)
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil
-	}
-	if err != nil || old.State != catalog.Arriving || in.live.Busy(id) {
-		return nil, err
-	}
-	return []*catalog.File{old}, tx.DeleteFile(id)
-}
-
-// sameDelivery looks for a file that this one repeats because our
-// acknowledgement may never have reached the client (R2).
-func (in *Intake) sameDelivery(tx *catalog.Tx, c commitment) (*catalog.File, error) {
-	if !c.spec.listed() {
-		return nil, nil
-	}
-	old, err := tx.FileByDelivery(c.file.Account, c.file.Delivery.MAC, in.now().Add(-sameDeliveryFor))
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case old.ID == c.file.ID, old.State == catalog.Arriving, old.State == catalog.Erased:
-		return nil, nil // what was erased, or lost, may be sent again
-	case c.waits && old.State == catalog.WaitingRename:
-		// Its rename did not come, whatever the client knows: it begins again.
-		return old, nil
-	case old.Delivery.Answered, in.confirmed.Has(old.ID):
-		return nil, nil
-	}
-	return old, nil
-}
-
-// forgetRepeated takes the repeated arrival off record; its name goes to the
-// file that is there.
-func (in *Intake) forgetRepeated(tx *catalog.Tx, rec *custody.Records, c commitment, same *catalog.File) error {
-	if c.known {
-		if err := tx.DeleteFile(c.file.ID); err != nil {
-			return err
-		}
-	}
-	account, err := tx.Account(same.Account)
-	if err != nil {
-		return err
-	}
-	if _, err := in.putName(tx, rec, account, c.spec, same, c.modTime); err != nil {
-		return err
-	}
-	return tx.Audit(audit.Entry{
-		Account: same.Account, Actor: c.spec.actor(), Action: "file.repeated", Object: same.ID.String(),
-		Detail: map[string]string{"source": c.file.Source},
-	})
-}
-
 // Confirm records that something followed our acknowledgement of these files,
 // so that the client has it. It never blocks.
 func (in *Intake) Confirm(ids ...uuid.UUID) {
 	if len(ids) > 0 {
-		in.confirmed.Add(ids...)
+		in.ledger.Confirm(ids...)
 	}
 }
 

@@ -33,6 +33,7 @@ import (
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/vault"
 	"sealgate/internal/transfer/inbox"
+	"sealgate/internal/transfer/intake/ledger"
 	"sealgate/internal/transfer/intake/live"
 	"sealgate/internal/transfer/intake/objects"
 	"sealgate/internal/transfer/intake/slots"
@@ -53,8 +54,7 @@ const (
 
 	recordTimeout = 30 * time.Second
 
-	sameDeliveryFor = 7 * 24 * time.Hour // R2
-	unfinishedFor   = 7 * 24 * time.Hour // how long a cut arrival can be resumed
+	unfinishedFor = 7 * 24 * time.Hour // how long a cut arrival can be resumed
 )
 
 // Space tells how much room the data directory has, in bytes.
@@ -76,6 +76,7 @@ type Intake struct {
 	catalog *catalog.Catalog
 	vault   vault.Vault
 	objects *objects.Objects
+	ledger  *ledger.Ledger
 	keys    *custody.Custodian
 	node    string
 	now     func() time.Time
@@ -83,12 +84,11 @@ type Intake struct {
 	space   Space
 	observe func(source, outcome string, size int64)
 
-	live      *live.Registry[*Arrival]
-	confirmed *live.Confirmations
-	inline    inlineUse
-	renames   stripes
-	held      slots.Holding
-	active    atomic.Int64 // when a file last began or was received, Unix milliseconds
+	live    *live.Registry[*Arrival]
+	inline  inlineUse
+	renames stripes
+	held    slots.Holding
+	active  atomic.Int64 // when a file last began or was received, Unix milliseconds
 }
 
 // quietAfter is how long after the last arrival nobody is waiting any more.
@@ -117,10 +117,11 @@ func (in *Intake) stir() { in.active.Store(in.now().UnixMilli()) }
 func New(cat *catalog.Catalog, v vault.Vault, keys *custody.Custodian, opt Options) *Intake {
 	// As the catalog keeps it: what is answered now and what is read later agree.
 	now := func() time.Time { return opt.Now().Truncate(time.Microsecond) }
+	open := live.New[*Arrival]()
 	return &Intake{
 		catalog: cat, vault: v, objects: objects.New(cat, v), keys: keys,
 		node: opt.Node, now: now, log: opt.Log, space: opt.Space, observe: opt.Observe,
-		live: live.New[*Arrival](), confirmed: live.NewConfirmations(),
+		live: open, ledger: ledger.New(cat, now, open.Busy),
 	}
 }
 
@@ -193,7 +194,7 @@ func (l *Look) Begin(ctx context.Context) (*Arrival, error) {
 	}
 	obj := &objects.Memory{Bytes: append(make([]byte, 0, len(fresh.Header)+memoryFirst), fresh.Header...)}
 	a := newArrival(in, spec, f, body, fresh.Header, obj)
-	a.fresh = freshKeys{fresh}
+	a.fresh = fresh
 	a.account, a.waits = l.account, waits(l.account, spec)
 	in.live.Add(a.file.ID, a.spec.name(), a)
 	return a, nil

@@ -17,8 +17,8 @@ import (
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/logins"
-	"sealgate/internal/transfer/intake"
 	"sealgate/internal/transfer/intake/intaketest"
+	"sealgate/internal/transfer/intake/ledger"
 	"sealgate/internal/transfer/vpath"
 )
 
@@ -510,7 +510,7 @@ func TestOverdueRenamesAreShown(t *testing.T) {
 	}
 	w.Clock.Add(9 * 24 * time.Hour)
 	w.Sweep(t.Context())
-	if row := w.File(f.ID); row.State != catalog.WaitingRename || row.Reason != intake.ReasonNotRenamed {
+	if row := w.File(f.ID); row.State != catalog.WaitingRename || row.Reason != ledger.ReasonNotRenamed {
 		t.Errorf("after nine days it is %s, reason %q", row.State, row.Reason)
 	}
 	if err := w.TakeWaiting(t.Context(), f.ID, "operator"); err != nil || w.File(f.ID).Reason != "" {

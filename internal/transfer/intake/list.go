@@ -168,7 +168,7 @@ func (b *Inbox) Remove(ctx context.Context, p vpath.Path) error {
 		if e.Dir {
 			return fault.New(fault.Invalid, "inbox: remove", "that is a folder")
 		}
-		if gone, err = b.in.supersede(tx, e.File); err != nil || len(gone) > 0 {
+		if gone, err = b.in.ledger.Supersede(tx, e.File); err != nil || len(gone) > 0 {
 			return err // the entry went with the row
 		}
 		return tx.DeleteEntry(e.ID)

@@ -6,6 +6,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/inbox"
+	"sealgate/internal/transfer/intake/ledger"
 )
 
 // Look is what the catalog says about a path at which a file may begin: all
@@ -62,18 +63,11 @@ func (in *Intake) Look(ctx context.Context, spec Spec) (*Look, error) {
 // accepts returns why an account takes no files, if so, as a sentence for who
 // sends: it is closed, or there is no key that its files could be sealed for.
 func (in *Intake) accepts(ctx context.Context, a *catalog.Account, d catalog.Direction) error {
-	if err := checkOpen(a); err != nil {
+	if err := ledger.CheckOpen(a); err != nil {
 		return err
 	}
 	if a.Content == catalog.ContentKeep || a.Keys == catalog.KeysCustomer || d == catalog.Out {
 		return in.keys.Ready(ctx, a.ID)
-	}
-	return nil
-}
-
-func checkOpen(a *catalog.Account) error {
-	if a.State != catalog.AccountOpen {
-		return fault.New(fault.Locked, "intake: accept", "the account is closed: nothing is accepted")
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/vault"
 	"sealgate/internal/transfer/inbox"
+	"sealgate/internal/transfer/intake/ledger"
 	"sealgate/internal/transfer/intake/objects"
 	"sealgate/internal/transfer/vpath"
 )
@@ -61,7 +62,7 @@ func (b *Inbox) rename(tx *catalog.Tx, rec *custody.Records, from, to vpath.Path
 	}
 	var gone []*catalog.File
 	if old, err := tree.Find(to); err == nil && replace && !old.Dir && old.ID != e.ID {
-		if gone, err = b.in.supersede(tx, old.File); err != nil {
+		if gone, err = b.in.ledger.Supersede(tx, old.File); err != nil {
 			return nil, err
 		}
 	}
@@ -105,17 +106,18 @@ func renameFile(tx *catalog.Tx, rec *custody.Records, f *catalog.File, name stri
 // What tells whether the client knows is from here on the answer to RENAME, not
 // the one to CLOSE.
 func (b *Inbox) takeRenamed(tx *catalog.Tx, rec *custody.Records, e *catalog.Entry, f *catalog.File, to vpath.Path) (repeated bool, err error) {
-	b.in.confirmed.Done(f.ID)
+	b.in.ledger.TakeBack(f.ID)
 	f.Delivery.Answered = false
-	c := commitment{spec: b.spec(to), file: f, known: true, modTime: e.MTime}
-	same, err := b.in.sameDelivery(tx, c)
+	spec := b.spec(to)
+	a := ledger.Arrival{File: f, Known: true, ModTime: e.MTime, Login: b.login, Path: to, Actor: spec.actor()}
+	same, err := b.in.ledger.Repeats(tx, a)
 	if err != nil {
 		return false, err
 	}
 	if same != nil {
-		return true, b.in.forgetRepeated(tx, rec, c, same)
+		return true, b.in.ledger.ForgetRepeated(tx, rec, a, same)
 	}
-	_, err = b.in.receive(tx, rec, c)
+	_, err = b.in.ledger.Receive(tx, rec, a)
 	return false, err
 }
 
@@ -200,7 +202,7 @@ func (in *Intake) completeInline(ctx context.Context, f *catalog.File, inline []
 	length := seal.ObjectSize(len(header), t.Size)
 	m.Bytes = append(m.Bytes[:length-seal.TrailerSize], body.SealTrailer(nil, t)...)
 	f.Body.Sealed = length
-	return in.catalog.Update(ctx, func(tx *catalog.Tx) error { return putInline(tx, f.ID, true, m.Bytes) })
+	return in.catalog.Update(ctx, func(tx *catalog.Tx) error { return ledger.PutInline(tx, f.ID, true, m.Bytes) })
 }
 
 // TakeWaiting takes a file that waits for its rename although the rename never
@@ -246,7 +248,7 @@ func (in *Intake) TakeWaiting(ctx context.Context, id uuid.UUID, actor string) e
 	}
 	return in.catalog.Update(ctx, func(tx *catalog.Tx) error {
 		f.State = catalog.Received
-		if err := writeRow(tx, f, catalog.WaitingRename, true, freshKeys{}); err != nil {
+		if err := ledger.WriteRow(tx, f, catalog.WaitingRename, true, nil); err != nil {
 			return err
 		}
 		if err := tx.Audit(audit.Entry{
@@ -255,6 +257,6 @@ func (in *Intake) TakeWaiting(ctx context.Context, id uuid.UUID, actor string) e
 		}); err != nil {
 			return err
 		}
-		return addIndexJob(tx, f)
+		return ledger.AddIndexJob(tx, f)
 	})
 }

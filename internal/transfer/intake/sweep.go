@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/audit"
-	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/intake/objects"
 )
@@ -15,17 +14,11 @@ import (
 const (
 	sweepEvery = time.Minute
 	moveEvery  = 10 * time.Second
-	sweepBatch = 500
 
 	// gatherConfirmed is how long confirmations are gathered before they are
 	// written: a commit for each would make the next file's commit wait.
 	gatherConfirmed = 250 * time.Millisecond
-
-	overdueAfter = 24 * time.Hour // R3: a file that waits for its rename longer is a problem
 )
-
-// ReasonNotRenamed is the reason of a file whose rename is overdue.
-const ReasonNotRenamed = "not-renamed"
 
 // Run does the intake's housekeeping until ctx ends: it writes confirmations
 // down, takes expired names out of /in, and sweeps what crashes and
@@ -42,14 +35,14 @@ func (in *Intake) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return in.flushConfirmed(context.WithoutCancel(ctx))
-		case <-in.confirmed.Ready:
+			return in.ledger.WriteConfirmed(context.WithoutCancel(ctx))
+		case <-in.ledger.Confirmed():
 			if flush == nil {
 				flush = time.After(gatherConfirmed)
 			}
 		case <-flush:
 			flush = nil
-			if err := in.flushConfirmed(ctx); err != nil {
+			if err := in.ledger.WriteConfirmed(ctx); err != nil {
 				in.log.Warn("confirmations not written yet", "err", err)
 			}
 		case <-tick.C:
@@ -60,30 +53,6 @@ func (in *Intake) Run(ctx context.Context) error {
 			}
 		}
 	}
-}
-
-// flushConfirmed writes down which acknowledgements are known to have arrived.
-func (in *Intake) flushConfirmed(ctx context.Context) error {
-	ids := in.confirmed.List()
-	if len(ids) == 0 {
-		return nil
-	}
-	err := in.catalog.Update(ctx, func(tx *catalog.Tx) error {
-		for _, id := range ids {
-			if !in.confirmed.Has(id) {
-				continue // taken back by a rename meanwhile
-			}
-			if err := tx.SetAnswered(id); err != nil && !fault.Is(err, fault.NotFound) {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	in.confirmed.Done(ids...)
-	return nil
 }
 
 // Sweep does one round of what is due by the clock, and moves what is at rest.
@@ -99,26 +68,13 @@ func (in *Intake) sweep(ctx context.Context) {
 		what string
 		do   func(context.Context) error
 	}{
-		{"expired names", in.sweepNames},
+		{"expired names", in.ledger.SweepNames},
 		{"abandoned arrivals", in.sweepUnfinished},
-		{"files without their rename", in.tellOverdue},
+		{"files without their rename", func(ctx context.Context) error { return in.ledger.TellOverdue(ctx, in.log) }},
 		{"bodies in the catalog", in.countInline},
 	} {
 		if err := step.do(ctx); err != nil && ctx.Err() == nil {
 			in.log.Warn("sweep", "what", step.what, "err", err)
-		}
-	}
-}
-
-func (in *Intake) sweepNames(ctx context.Context) error {
-	for {
-		n := 0
-		err := in.catalog.Update(ctx, func(tx *catalog.Tx) (err error) {
-			n, err = tx.DeleteEntries(in.now(), sweepBatch)
-			return err
-		})
-		if err != nil || n < sweepBatch {
-			return err
 		}
 	}
 }
@@ -151,32 +107,6 @@ func (in *Intake) sweepUnfinished(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// tellOverdue marks the files whose rename has not come for a day, so that
-// people see them. They were acknowledged, so they are never dropped.
-func (in *Intake) tellOverdue(ctx context.Context) error {
-	return in.catalog.Update(ctx, func(tx *catalog.Tx) error {
-		files, err := tx.Files(catalog.FileFilter{State: catalog.WaitingRename, Limit: -1})
-		if err != nil {
-			return err
-		}
-		for _, f := range files {
-			if f.Reason != "" || in.now().Sub(f.ReceivedAt) < overdueAfter {
-				continue
-			}
-			f.Reason = ReasonNotRenamed
-			if err := tx.SaveFile(f); err != nil {
-				return err
-			}
-			in.log.Warn("a file waits for its rename for more than a day", "account", f.Account, "file", f.ID)
-			err := tx.Audit(audit.Entry{Account: f.Account, Actor: "gateway", Action: "file.not-renamed", Object: f.ID.String()})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 func (in *Intake) countInline(ctx context.Context) error {
