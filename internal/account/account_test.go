@@ -163,57 +163,11 @@ func TestHostileUsernamesAreRefused(t *testing.T) {
 	}
 }
 
-func TestPasswordRules(t *testing.T) {
-	for password, ok := range map[string]bool{
-		"short":                            false,
-		"fourteen chars":                   false,
-		"aaaaaaaaaaaaaaaaaaaaaaaa":         false,
-		"password12345678":                 false,
-		"P@ssw0rd-P@ssw0rd":                false,
-		"1234567890123456":                 false,
-		"qwertyuiopasdfghjkl":              false,
-		"acme-payments-2026":               false,
-		"löner-robot-löner-robot":          false,
-		"Sommar2025Sommar2026":             false,
-		"Tulpan8 cykel mot norr":           true,
-		"kvarnsten bläckfisk onsdag":       true,
-		"xK8mZq2vRt5nWp7y":                 true,
-		strings.Repeat("lång mening ", 20): true,
-		strings.Repeat("x9", 600):          false,
-		"\xff\xfexxxxxxxxxxxxxxxxxx":       false,
-	} {
-		if err := checkPassword([]byte(password), minPassword, "löner-robot", "acme"); (err == nil) != ok {
-			t.Errorf("%q: %v", password, err)
-		}
-	}
-	// Composed and decomposed letters are the same password.
+func TestComposedAndDecomposedLettersAreTheSamePassword(t *testing.T) {
 	o := openOffice(t)
 	o.add(NewLogin{Username: "a", Password: []byte("bläckfisk på cykel i Örebro")})
 	if err := o.try("a", "bla\u0308ckfisk pa\u030a cykel i O\u0308rebro", home); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestGeneratedPasswords(t *testing.T) {
-	seen := make(map[string]bool)
-	count := make(map[rune]int)
-	for range 500 {
-		p := newPassword()
-		if len(p) != 47 || seen[p] {
-			t.Fatalf("%q", p)
-		}
-		seen[p] = true
-		for _, r := range p {
-			count[r]++
-		}
-		if err := checkPassword([]byte(p), minPassword); err != nil {
-			t.Fatalf("%q: %v", p, err)
-		}
-	}
-	for _, r := range alphabet { // 500*40/31 = 645 expected
-		if count[r] < 500 || count[r] > 800 {
-			t.Errorf("%q came %d times", r, count[r])
-		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/account/password"
 	"sealgate/internal/account/signin"
 	"sealgate/internal/audit"
 	"sealgate/internal/custody"
@@ -54,7 +55,7 @@ func (s *Service) AddLogin(ctx context.Context, actor, account string, n NewLogi
 	}
 	made := ""
 	if len(n.Password) == 0 && len(n.SSHKeys) == 0 {
-		made = newPassword()
+		made = password.Make()
 	}
 	l, err := s.addLogin(ctx, actor, account, n, made)
 	if err != nil {
@@ -130,10 +131,10 @@ func (s *Service) newRow(acc *catalog.Account, rec *custody.Records, n NewLogin,
 	case made != "":
 		row.Hash, row.Generated = s.Hash([]byte(made)), true
 	case len(n.Password) > 0:
-		if err := checkPassword(n.Password, leastLength(acc, keys), name, acc.Name); err != nil {
+		if err := password.Check(n.Password, leastLength(acc, keys), name, acc.Name); err != nil {
 			return nil, nil, err
 		}
-		row.Hash = s.Hash(n.Password)
+		row.Hash, row.Short = s.Hash(n.Password), password.Short(n.Password)
 	}
 	return row, keys, nil
 }
@@ -141,9 +142,9 @@ func (s *Service) newRow(acc *catalog.Account, rec *custody.Records, n NewLogin,
 // leastLength is shorter only where a password alone opens nothing.
 func leastLength(acc *catalog.Account, keys []*logins.Key) int {
 	if acc.RequireBoth && len(keys) > 0 {
-		return minWithKey
+		return password.Least
 	}
-	return minPassword
+	return password.LeastAlone
 }
 
 func checkLogin(row *logins.Login) error {
@@ -312,7 +313,7 @@ func (s *Service) SetLogin(ctx context.Context, actor, account, username string,
 	hash, made := "", ""
 	switch {
 	case c.NewPassword:
-		made = newPassword()
+		made = password.Make()
 		hash = s.Hash([]byte(made))
 	case len(c.Password) > 0:
 		if err := s.checkNewPassword(ctx, acc, username, c, add); err != nil {
@@ -327,7 +328,7 @@ func (s *Service) SetLogin(ctx context.Context, actor, account, username string,
 			return err
 		}
 		if hash != "" || c.NoPassword {
-			row.Hash, row.Generated = hash, made != ""
+			row.Hash, row.Generated, row.Short = hash, made != "", len(c.Password) > 0 && password.Short(c.Password)
 		}
 		set(&row.SFTP, c.SFTP)
 		set(&row.Portal, c.Portal)
@@ -362,7 +363,7 @@ func (s *Service) checkNewPassword(ctx context.Context, acc *catalog.Account, us
 	if err != nil {
 		return err
 	}
-	return checkPassword(c.Password, leastLength(acc, keys), username, acc.Name)
+	return password.Check(c.Password, leastLength(acc, keys), username, acc.Name)
 }
 
 // saveLogin writes a changed login, its keys and the audit entry.

@@ -109,7 +109,7 @@ func (s *Service) ResetOperator(ctx context.Context, actor, email string) (*Link
 		if err != nil {
 			return err
 		}
-		row.Hash, row.Generated = "", false
+		row.Hash, row.Generated, row.Short = "", false, false
 		if err := tx.SaveLogin(row); err != nil {
 			return err
 		}

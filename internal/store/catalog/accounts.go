@@ -12,13 +12,13 @@ import (
 )
 
 const selectAccount = `SELECT id, name, content, keep_for, keys, protect_database, operator_access, in_show_for,
-	outbox_keep_for, temp_names, require_both, allow_from, key_period, receipts, state, created_at FROM account `
+	outbox_keep_for, temp_names, require_both, require_factor, allow_from, key_period, receipts, state, created_at FROM account `
 
 func readAccount(s scan) (*Account, error) {
 	a := new(Account)
 	err := s((*column.ID)(&a.ID), &a.Name, &a.Content, (*column.Seconds)(&a.KeepFor), &a.Keys, (*column.Bool)(&a.ProtectDatabase),
 		&a.OperatorAccess, (*column.Seconds)(&a.InShowFor), (*column.Seconds)(&a.OutboxKeepFor), (*column.Texts)(&a.TempNames),
-		(*column.Bool)(&a.RequireBoth), &a.AllowFrom, &a.KeyPeriod, (*column.Bool)(&a.Receipts), &a.State, (*column.Time)(&a.CreatedAt))
+		(*column.Bool)(&a.RequireBoth), (*column.Bool)(&a.RequireFactor), &a.AllowFrom, &a.KeyPeriod, (*column.Bool)(&a.Receipts), &a.State, (*column.Time)(&a.CreatedAt))
 	return a, err
 }
 
@@ -26,11 +26,11 @@ func readAccount(s scan) (*Account, error) {
 func (tx *Tx) InsertAccount(a *Account) error {
 	_, err := tx.exec("catalog: insert account",
 		`INSERT INTO account (id, name, content, keep_for, keys, protect_database, operator_access, in_show_for,
-		outbox_keep_for, temp_names, require_both, allow_from, key_period, receipts, state, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		outbox_keep_for, temp_names, require_both, require_factor, allow_from, key_period, receipts, state, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		column.ID(a.ID), a.Name, a.Content, column.Seconds(a.KeepFor), a.Keys, column.Bool(a.ProtectDatabase),
 		a.OperatorAccess, column.Seconds(a.InShowFor), column.Seconds(a.OutboxKeepFor), column.Texts(a.TempNames),
-		column.Bool(a.RequireBoth), a.AllowFrom, a.KeyPeriod, column.Bool(a.Receipts), a.State, column.Time(a.CreatedAt))
+		column.Bool(a.RequireBoth), column.Bool(a.RequireFactor), a.AllowFrom, a.KeyPeriod, column.Bool(a.Receipts), a.State, column.Time(a.CreatedAt))
 	return err
 }
 
@@ -38,11 +38,11 @@ func (tx *Tx) InsertAccount(a *Account) error {
 func (tx *Tx) SaveAccount(a *Account) error {
 	return tx.execOne("catalog: save account",
 		`UPDATE account SET name = ?, content = ?, keep_for = ?, keys = ?, protect_database = ?, operator_access = ?,
-		in_show_for = ?, outbox_keep_for = ?, temp_names = ?, require_both = ?, allow_from = ?, key_period = ?,
+		in_show_for = ?, outbox_keep_for = ?, temp_names = ?, require_both = ?, require_factor = ?, allow_from = ?, key_period = ?,
 		receipts = ?, state = ? WHERE id = ?`,
 		a.Name, a.Content, column.Seconds(a.KeepFor), a.Keys, column.Bool(a.ProtectDatabase), a.OperatorAccess,
 		column.Seconds(a.InShowFor), column.Seconds(a.OutboxKeepFor), column.Texts(a.TempNames), column.Bool(a.RequireBoth),
-		a.AllowFrom, a.KeyPeriod, column.Bool(a.Receipts), a.State, column.ID(a.ID))
+		column.Bool(a.RequireFactor), a.AllowFrom, a.KeyPeriod, column.Bool(a.Receipts), a.State, column.ID(a.ID))
 }
 
 // DeleteAccount removes an account with its certificates, keys and logins.

@@ -81,6 +81,7 @@ type Account struct {
 	OutboxKeepFor   time.Duration
 	TempNames       []string // patterns of names that wait for their rename
 	RequireBoth     bool     // password and key together
+	RequireFactor   bool     // a second factor in the portal
 	AllowFrom       []byte   // sealed JSON list of CIDRs; nil = anywhere
 	KeyPeriod       string   // PeriodYear: each year has access keys of its own; "" = one for all times
 	Receipts        bool     // receipts are put into the outbox

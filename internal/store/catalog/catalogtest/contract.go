@@ -32,6 +32,9 @@ func Run(t *testing.T, open func(t testing.TB) *catalog.Catalog) {
 		{"Logins", testLogins},
 		{"Links", testLinks},
 		{"Tokens", testTokens},
+		{"Sessions", testSessions},
+		{"Ceremonies", testCeremonies},
+		{"Factors", testFactors},
 		{"Throttles", testThrottles},
 		{"FileRoundTrip", testFileRoundTrip},
 		{"FileGetsANewNumber", testNewNumber},
@@ -190,7 +193,7 @@ func testAccounts(t *testing.T, c *catalog.Catalog) {
 	*a = catalog.Account{
 		ID: a.ID, Name: "acme-ab", Content: catalog.ContentDelete, KeepFor: time.Hour, Keys: catalog.KeysCustomer,
 		ProtectDatabase: true, OperatorAccess: catalog.OperatorAsked, InShowFor: time.Minute, OutboxKeepFor: time.Second,
-		TempNames: []string{"*.tmp", `"x"`}, RequireBoth: true, AllowFrom: []byte{1, 0, 2},
+		TempNames: []string{"*.tmp", `"x"`}, RequireBoth: true, RequireFactor: true, AllowFrom: []byte{1, 0, 2},
 		KeyPeriod: catalog.PeriodYear, Receipts: true, State: catalog.AccountClosed, CreatedAt: a.CreatedAt,
 	}
 	Update(t, c, func(tx *catalog.Tx) error { return tx.SaveAccount(a) })
@@ -274,8 +277,8 @@ func testOwner(t *testing.T, c *catalog.Catalog) {
 func addLogin(t *testing.T, c *catalog.Catalog, account uuid.UUID) *logins.Login {
 	t.Helper()
 	l := &logins.Login{
-		ID: ID(), Account: account, Name: []byte("sealed"), NameMAC: MAC(), Hash: "$argon2id$", Generated: true,
-		AllowFrom: []byte("sealed too"), SFTP: true, Role: "uploader", CreatedAt: noon, LastSeen: noon,
+		ID: ID(), Account: account, Name: []byte("sealed"), NameMAC: MAC(), Hash: "$argon2id$", Generated: true, Short: true,
+		AllowFrom: []byte("sealed too"), SFTP: true, Role: "uploader", Language: "sv", CreatedAt: noon, LastSeen: noon,
 	}
 	Update(t, c, func(tx *catalog.Tx) error { return tx.InsertLogin(l) })
 	return l

@@ -29,10 +29,12 @@ type Login struct {
 	NameMAC   []byte // under the username index key; nil once the account is shredded
 	Hash      string // Argon2id with its parameters; empty = no password
 	Generated bool   // the password was made by the gateway
+	Short     bool   // the password is too short to be all that is asked for
 	AllowFrom []byte // sealed JSON list of CIDRs; nil = as the account says
 	SFTP      bool
 	Portal    bool
 	Role      string
+	Language  string // of pages and mails; empty = as the browser asks
 	CreatedAt time.Time
 	LastSeen  time.Time
 }
@@ -52,12 +54,12 @@ type Link struct {
 	Until time.Time
 }
 
-const selectLogin = `SELECT id, account, name, name_mac, hash, generated, allow_from, sftp, portal, role, created_at, last_seen FROM login `
+const selectLogin = `SELECT id, account, name, name_mac, hash, generated, short, allow_from, sftp, portal, role, language, created_at, last_seen FROM login `
 
 func readLogin(s engine.Scan) (*Login, error) {
 	l := new(Login)
-	err := s((*column.ID)(&l.ID), (*column.ID)(&l.Account), &l.Name, &l.NameMAC, &l.Hash, (*column.Bool)(&l.Generated), &l.AllowFrom,
-		(*column.Bool)(&l.SFTP), (*column.Bool)(&l.Portal), &l.Role, (*column.Time)(&l.CreatedAt), (*column.Time)(&l.LastSeen))
+	err := s((*column.ID)(&l.ID), (*column.ID)(&l.Account), &l.Name, &l.NameMAC, &l.Hash, (*column.Bool)(&l.Generated), (*column.Bool)(&l.Short), &l.AllowFrom,
+		(*column.Bool)(&l.SFTP), (*column.Bool)(&l.Portal), &l.Role, &l.Language, (*column.Time)(&l.CreatedAt), (*column.Time)(&l.LastSeen))
 	return l, err
 }
 
@@ -65,20 +67,20 @@ func readLogin(s engine.Scan) (*Login, error) {
 // fault.Exists.
 func (in Tables) InsertLogin(l *Login) error {
 	_, err := in.tx.Exec("catalog: insert login",
-		`INSERT INTO login (id, account, name, name_mac, hash, generated, allow_from, sftp, portal, role, created_at, last_seen)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		column.ID(l.ID), column.ID(l.Account), l.Name, l.NameMAC, l.Hash, column.Bool(l.Generated), l.AllowFrom,
-		column.Bool(l.SFTP), column.Bool(l.Portal), l.Role, column.Time(l.CreatedAt), column.Time(l.LastSeen))
+		`INSERT INTO login (id, account, name, name_mac, hash, generated, short, allow_from, sftp, portal, role, language, created_at, last_seen)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		column.ID(l.ID), column.ID(l.Account), l.Name, l.NameMAC, l.Hash, column.Bool(l.Generated), column.Bool(l.Short), l.AllowFrom,
+		column.Bool(l.SFTP), column.Bool(l.Portal), l.Role, l.Language, column.Time(l.CreatedAt), column.Time(l.LastSeen))
 	return err
 }
 
 // SaveLogin writes all of l but its ID, Account and CreatedAt.
 func (in Tables) SaveLogin(l *Login) error {
 	return in.tx.ExecOne("catalog: save login",
-		`UPDATE login SET name = ?, name_mac = ?, hash = ?, generated = ?, allow_from = ?, sftp = ?, portal = ?, role = ?,
+		`UPDATE login SET name = ?, name_mac = ?, hash = ?, generated = ?, short = ?, allow_from = ?, sftp = ?, portal = ?, role = ?, language = ?,
 		last_seen = ? WHERE id = ?`,
-		l.Name, l.NameMAC, l.Hash, column.Bool(l.Generated), l.AllowFrom, column.Bool(l.SFTP), column.Bool(l.Portal), l.Role,
-		column.Time(l.LastSeen), column.ID(l.ID))
+		l.Name, l.NameMAC, l.Hash, column.Bool(l.Generated), column.Bool(l.Short), l.AllowFrom, column.Bool(l.SFTP), column.Bool(l.Portal), l.Role,
+		l.Language, column.Time(l.LastSeen), column.ID(l.ID))
 }
 
 // TouchLogin notes when a login was last seen.

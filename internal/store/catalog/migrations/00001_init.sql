@@ -34,6 +34,7 @@ CREATE TABLE account (
     outbox_keep_for  INTEGER NOT NULL,
     temp_names       TEXT NOT NULL,
     require_both     INTEGER NOT NULL,
+    require_factor   INTEGER NOT NULL,
     allow_from       BLOB, -- sealed
     key_period       TEXT NOT NULL,
     receipts         INTEGER NOT NULL,
@@ -116,10 +117,12 @@ CREATE TABLE login (
     name_mac   BLOB,
     hash       TEXT NOT NULL,
     generated  INTEGER NOT NULL,
+    short      INTEGER NOT NULL, -- the password is too short to be all that is asked for
     allow_from BLOB, -- sealed
     sftp       INTEGER NOT NULL,
     portal     INTEGER NOT NULL,
     role       TEXT NOT NULL,
+    language   TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     last_seen  INTEGER NOT NULL
 );
@@ -148,6 +151,52 @@ CREATE TABLE login_source (
     PRIMARY KEY (login, prefix_mac)
 );
 CREATE INDEX login_source_last ON login_source (last_success);
+
+-- Who is signed in to the portal, or on the way to it.
+CREATE TABLE session (
+    id         BLOB PRIMARY KEY,
+    login      BLOB NOT NULL REFERENCES login (id) ON DELETE CASCADE,
+    hash       BLOB NOT NULL UNIQUE, -- SHA-256 of the cookie
+    stage      TEXT NOT NULL,
+    method     TEXT NOT NULL,
+    stands     BLOB NOT NULL, -- MAC of what let this person in: when that changes, the session is over
+    about      BLOB NOT NULL, -- sealed: from where, with what
+    created_at INTEGER NOT NULL,
+    seen_at    INTEGER NOT NULL,
+    proved_at  INTEGER NOT NULL,
+    until      INTEGER NOT NULL
+);
+CREATE INDEX session_login ON session (login, created_at);
+
+-- Second factors. The secret of one-time codes is in the key store.
+CREATE TABLE totp (
+    login      BLOB PRIMARY KEY REFERENCES login (id) ON DELETE CASCADE,
+    last_step  INTEGER NOT NULL, -- of the code that was used last
+    created_at INTEGER NOT NULL
+);
+CREATE TABLE recovery_code (
+    login BLOB NOT NULL REFERENCES login (id) ON DELETE CASCADE,
+    mac   BLOB NOT NULL,
+    PRIMARY KEY (login, mac)
+);
+CREATE TABLE passkey (
+    id         BLOB PRIMARY KEY,
+    login      BLOB NOT NULL REFERENCES login (id) ON DELETE CASCADE,
+    credential BLOB NOT NULL UNIQUE, -- the id by which the browser names it
+    name       BLOB NOT NULL, -- sealed
+    record     BLOB NOT NULL, -- JSON: the public key and what is known of the device
+    created_at INTEGER NOT NULL,
+    last_used  INTEGER NOT NULL
+);
+CREATE INDEX passkey_login ON passkey (login, created_at);
+
+-- What was asked of a browser and is to be answered once.
+CREATE TABLE ceremony (
+    hash  BLOB PRIMARY KEY,
+    kind  TEXT NOT NULL,
+    data  BLOB NOT NULL,
+    until INTEGER NOT NULL
+);
 
 -- What lets programs in. Who runs the gateway has the built-in account's.
 CREATE TABLE token (
