@@ -80,6 +80,7 @@ var arrows = []struct {
 	{"internal/portal", "payment fault"},
 	{"internal/portal/httpd/...", "portal fault logging metrics"},
 	{"internal/transfer/upload/...", "portal transfer/vpath transfer/intake account seal store/catalog fault logging"},
+	{"internal/portal/web/ui/...", "portal index/check payment fault logging"},
 	{"internal/portal/client/...", "portal fault"},
 	{"internal/portal/health", "portal account custody custody/inventory custody/keyring keys statement store/catalog audit fault"},
 	{"internal/portal/api/...", "portal/health statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account custody custody/inventory keys keys/keyfile keys/spare store/catalog store/catalog/trail store/accountdb audit payment fault logging"},
