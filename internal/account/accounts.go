@@ -266,7 +266,7 @@ func (s *Service) SetAccount(ctx context.Context, actor, name string, c Change) 
 	return s.open(ctx, row)
 }
 
-// RemoveAccount closes an account and deletes its logins and tokens: nobody signs in and
+// RemoveAccount closes an account and deletes its logins, tokens and webhooks: nobody signs in and
 // nothing is accepted any more. Its files stay on record, and its name taken.
 func (s *Service) RemoveAccount(ctx context.Context, actor, name string) error {
 	const op = "account: remove"
@@ -294,6 +294,9 @@ func (s *Service) RemoveAccount(ctx context.Context, actor, name string) error {
 			}
 		}
 		if err := tx.DeleteTokens(row.ID); err != nil {
+			return err
+		}
+		if err := tx.DeleteNotices(row.ID); err != nil {
 			return err
 		}
 		row.State = catalog.AccountClosed

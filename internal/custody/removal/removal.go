@@ -222,8 +222,8 @@ func markAccessKey(tx *catalog.Tx, id uuid.UUID, at time.Time) error {
 }
 
 // closeAccount ends an account whose names nobody can read any more: it accepts
-// nothing, its tokens are gone, and of its logins there is nothing left to find or
-// to guess.
+// nothing, its tokens and webhooks are gone, and of its logins there is nothing left
+// to find or to guess.
 func closeAccount(tx *catalog.Tx, account uuid.UUID) error {
 	acc, err := tx.Account(account)
 	if err != nil {
@@ -243,6 +243,9 @@ func closeAccount(tx *catalog.Tx, account uuid.UUID) error {
 		}
 	}
 	if err := tx.DeleteTokens(account); err != nil {
+		return err
+	}
+	if err := tx.DeleteNotices(account); err != nil {
 		return err
 	}
 	logins, err := tx.Logins(account)

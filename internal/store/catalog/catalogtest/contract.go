@@ -52,6 +52,11 @@ func Run(t *testing.T, open func(t testing.TB) *catalog.Catalog) {
 		{"JobsComeBack", testJobsComeBack},
 		{"Settings", testSettings},
 		{"Audit", testAudit},
+		{"Webhooks", testWebhooks},
+		{"WebhookDeliveries", testWebhookDeliveries},
+		{"Alarms", testAlarms},
+		{"FilesThatWait", testFilesThatWait},
+		{"Mail", testMail},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 	}

@@ -319,6 +319,82 @@ CREATE TABLE job (
 ) WITHOUT ROWID;
 CREATE INDEX job_leased ON job (lease_until) WHERE state = 1;
 
+-- Where events are sent. One global counter says up to which audit number they were
+-- turned into deliveries.
+CREATE TABLE webhook (
+    id            BLOB PRIMARY KEY,
+    account       BLOB NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    url           BLOB NOT NULL, -- sealed
+    events        TEXT NOT NULL, -- JSON list of types; empty = all
+    state         TEXT NOT NULL,
+    since         INTEGER NOT NULL, -- audit number
+    created_at    INTEGER NOT NULL,
+    old_until     INTEGER NOT NULL,
+    failing_since INTEGER NOT NULL,
+    retry_at      INTEGER NOT NULL,
+    tries         INTEGER NOT NULL
+);
+CREATE INDEX webhook_account ON webhook (account, created_at);
+INSERT INTO counter (name, value) VALUES ('webhook-cursor', 0);
+
+CREATE TABLE webhook_delivery (
+    seq        INTEGER PRIMARY KEY,
+    id         BLOB NOT NULL UNIQUE,
+    webhook    BLOB NOT NULL REFERENCES webhook (id) ON DELETE CASCADE,
+    event      BLOB NOT NULL, -- id of the audit entry
+    type       TEXT NOT NULL,
+    object     TEXT NOT NULL,
+    event_at   INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    state      TEXT NOT NULL,
+    run_at     INTEGER NOT NULL,
+    attempts   INTEGER NOT NULL,
+    status     INTEGER NOT NULL,
+    error      TEXT NOT NULL,
+    ended_at   INTEGER NOT NULL
+);
+CREATE INDEX webhook_delivery_webhook ON webhook_delivery (webhook, seq);
+CREATE INDEX webhook_delivery_waiting ON webhook_delivery (webhook, seq) WHERE state = 'waiting';
+CREATE INDEX webhook_delivery_ended ON webhook_delivery (ended_at) WHERE ended_at > 0;
+
+CREATE TABLE alarm (
+    id         BLOB PRIMARY KEY,
+    account    BLOB, -- NULL = the gateway's own
+    checked_by TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    object     TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    severity   TEXT NOT NULL,
+    count      INTEGER NOT NULL,
+    level      INTEGER NOT NULL,
+    detail     TEXT NOT NULL, -- JSON object, keys sorted
+    raised_at  INTEGER NOT NULL,
+    mailed_at  INTEGER NOT NULL,
+    seen_at    INTEGER NOT NULL,
+    seen_by    TEXT NOT NULL,
+    over_at    INTEGER NOT NULL
+);
+CREATE INDEX alarm_live ON alarm (id) WHERE state <> 'over';
+CREATE INDEX alarm_over ON alarm (over_at) WHERE over_at > 0;
+
+CREATE TABLE mail (
+    id         BLOB PRIMARY KEY,
+    message    BLOB NOT NULL, -- sealed
+    created_at INTEGER NOT NULL,
+    run_at     INTEGER NOT NULL,
+    attempts   INTEGER NOT NULL,
+    error      TEXT NOT NULL
+);
+
+-- Whom an account's alarms are mailed to.
+CREATE TABLE recipient (
+    id       BLOB PRIMARY KEY,
+    account  BLOB NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    address  BLOB NOT NULL, -- sealed
+    language TEXT NOT NULL
+);
+CREATE INDEX recipient_account ON recipient (account);
+
 CREATE TABLE audit (
     id      BLOB PRIMARY KEY,
     number  INTEGER, -- place in the tree; NULL until the sequencer gave it one

@@ -104,6 +104,24 @@ func (l Log) AuditEntries(filter Filter) ([]*audit.Entry, error) {
 	return all[:min(int64(len(all)), limit)], nil
 }
 
+// AuditSize returns how many entries have a place in the tree: the number of the
+// next one.
+func (l Log) AuditSize() (int64, error) { return tree{l.tx}.Size() }
+
+// AuditNumbered returns up to limit entries in the order of the tree, from a number
+// on. Every entry gets a number a moment after its commit, and keeps it: who
+// remembers where he was misses none.
+func (l Log) AuditNumbered(from int64, limit int) ([]audit.Numbered, error) {
+	read := func(s engine.Scan) (n audit.Numbered, err error) {
+		e := &n.Entry
+		err = s(&n.Number, (*column.ID)(&e.ID), (*column.Time)(&e.Time), (*column.Ref)(&e.Account), &e.Actor, &e.Action, &e.Object, (*column.Detail)(&e.Detail))
+		return n, err
+	}
+	return engine.List(l.tx, "catalog: numbered audit entries", read,
+		`SELECT number, id, time, account, actor, action, object, detail FROM audit
+		WHERE number IS NOT NULL AND number >= ? ORDER BY number LIMIT ?`, from, int64(limit))
+}
+
 // Run keeps the audit tree up to date, each second, until ctx ends.
 func Run(ctx context.Context, db *engine.DB, signer note.Signer) error {
 	tick := time.NewTicker(time.Second)
@@ -229,15 +247,8 @@ func (t tree) AddHead(size int64, signed []byte) error {
 type pages struct{ db *engine.DB }
 
 func (p pages) Entries(ctx context.Context, from int64, limit int) (page []audit.Numbered, err error) {
-	read := func(s engine.Scan) (n audit.Numbered, err error) {
-		e := &n.Entry
-		err = s(&n.Number, (*column.ID)(&e.ID), (*column.Time)(&e.Time), (*column.Ref)(&e.Account), &e.Actor, &e.Action, &e.Object, (*column.Detail)(&e.Detail))
-		return n, err
-	}
 	err = p.db.View(ctx, func(tx *engine.Tx) (err error) {
-		page, err = engine.List(tx, "catalog: numbered audit entries", read,
-			`SELECT number, id, time, account, actor, action, object, detail FROM audit
-			WHERE number IS NOT NULL AND number >= ? ORDER BY number LIMIT ?`, from, int64(limit))
+		page, err = Log{tx: tx}.AuditNumbered(from, limit)
 		return err
 	})
 	return page, err
