@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"log/slog"
 	"net/http"
-	"net/url"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -32,7 +31,7 @@ func (a *app) webDoor(s *stores, log *slog.Logger, counts *metrics.Set, handler 
 	if s.cfg.HTTPS.Listen == "" {
 		return nil, nil
 	}
-	host := hostOf(s.cfg.HTTPS.URL)
+	host := s.cfg.HTTPS.Host()
 	source, err := a.certificates(s.cfg, s.keys, host, log)
 	if err != nil {
 		return nil, err
@@ -75,15 +74,6 @@ func (a *app) certificates(cfg *config.Config, store *keys.Store, host string, l
 	return certs.OpenOwn(store, host, a.Now, log)
 }
 
-// hostOf is the host of https.url, which config has checked.
-func hostOf(site string) string {
-	u, err := url.Parse(site)
-	if err != nil {
-		return ""
-	}
-	return u.Hostname()
-}
-
 func identityOf(store *keys.Store) (httpd.Identity, error) {
 	public := store.Identity().Public().(ed25519.PublicKey)
 	key, err := note.NewEd25519VerifierKey("sealgate", public)
@@ -106,37 +96,4 @@ func (a *app) readyFor(s *stores) func(context.Context) error {
 			return tx.SetSetting(probedSetting, a.Now().UTC().Format("2006-01-02T15:04:05Z"))
 		})
 	}
-}
-
-// checkHTTPS looks at the certificate that clients of the HTTPS door are shown.
-func (a *app) checkHTTPS(cfg *config.Config) []finding {
-	const name = "certificate"
-	if cfg.HTTPS.Listen == "" {
-		return nil
-	}
-	host := hostOf(cfg.HTTPS.URL)
-	if cfg.HTTPS.Certificate == "" {
-		found, do := "the gateway signs its own for the HTTPS door; serve prints its fingerprint for clients", ""
-		status := fine
-		if host != "" {
-			status, do = warning, "browsers warn of it: name one that "+host+" was given (https.certificate, https.certificate-key)"
-		}
-		return []finding{{name, status, found, do}}
-	}
-	files, err := certs.OpenFiles(cfg.HTTPS.Certificate, cfg.HTTPS.CertificateKey, a.Now, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return []finding{{name, failed, fault.Message(err), "put a certificate and its key there"}}
-	}
-	c, err := files.Certificate(nil)
-	if err != nil {
-		return []finding{{name, failed, fault.Message(err), "put a certificate and its key there"}}
-	}
-	var list []finding
-	for _, doubt := range certs.Doubts(c.Leaf, host, a.Now()) {
-		list = append(list, finding{name, warning, cfg.HTTPS.Certificate + ": " + doubt, "put a new certificate there; the gateway takes it up by itself"})
-	}
-	if list == nil {
-		list = append(list, finding{name, fine, cfg.HTTPS.Certificate + " is good until " + c.Leaf.NotAfter.UTC().Format("2006-01-02"), ""})
-	}
-	return list
 }

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -80,7 +79,7 @@ func (a *app) init(ctx context.Context, cfg *config.Config, operator string) err
 			return err
 		}
 	}
-	m := made{Data: cfg.Data, Keys: a.keyDir(cfg), Master: s.keys.MasterSource(), Operator: operator, MoveIt: masterInside(cfg)}
+	m := made{Data: cfg.Data, Keys: a.keyDir(cfg), Master: s.keys.MasterSource(), Operator: operator, MoveIt: cfg.MasterInside()}
 	return a.Print(m, func(w io.Writer) error { return a.welcome(w, m) })
 }
 
@@ -158,9 +157,4 @@ func touch(name string) error {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close(), durable.OS.SyncDir(filepath.Dir(name)))
-}
-
-func masterInside(cfg *config.Config) bool {
-	m := cfg.Keys.Master
-	return m.Kind == config.MasterFile && strings.HasPrefix(m.Name, cfg.Data+string(filepath.Separator))
 }

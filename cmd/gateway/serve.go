@@ -20,6 +20,7 @@ import (
 	"sealgate/internal/metrics"
 	"sealgate/internal/portal/api"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/outbox/folders"
 	"sealgate/internal/transfer/sftpd"
 	"sealgate/internal/transfer/upload"
 )
@@ -82,7 +83,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	door, err := sftpd.New(sftpd.Options{
-		HostKeys: s.keys.HostKeys(), SignIn: s.accounts, Intake: j.in, Outbox: outFolder{j.out}, Kept: keptFolder{j.out},
+		HostKeys: s.keys.HostKeys(), SignIn: s.accounts, Intake: j.in, Outbox: folders.Out{Box: j.out}, Kept: folders.Kept{Box: j.out},
 		Space: s.room, Now: a.Now, Log: log, Metrics: counts, IdleTimeout: cfg.SFTP.IdleTimeout,
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"sealgate/internal/account"
 	"sealgate/internal/backup"
+	"sealgate/internal/cli/doctor"
 	"sealgate/internal/config"
 	"sealgate/internal/custody"
 	"sealgate/internal/durable"
@@ -126,7 +127,7 @@ func (s *stores) indexed(ctx context.Context, account uuid.UUID) (found bool, er
 }
 
 // room is how much of the data directory's disk is free.
-func (s *stores) room() (free, total int64, err error) { return diskSpace(s.cfg.Data) }
+func (s *stores) room() (free, total int64, err error) { return doctor.Room(s.cfg.Data) }
 
 func (a *app) keyDir(cfg *config.Config) string { return filepath.Join(cfg.Data, backup.Keys) }
 

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +41,13 @@ type Config struct {
 	Warnings []string
 }
 
+// MasterInside reports whether the master key lies in the data directory: who
+// copies that has both.
+func (c *Config) MasterInside() bool {
+	m := c.Keys.Master
+	return m.Kind == MasterFile && strings.HasPrefix(m.Name, c.Data+string(filepath.Separator))
+}
+
 // SFTP is the SFTP door.
 type SFTP struct {
 	Listen      string        // host:port; port 0 takes any
@@ -52,6 +60,15 @@ type HTTPS struct {
 	URL            string // what clients call this gateway, https://host or with a port; may be empty
 	Certificate    string // PEM file, or empty: the gateway signs one itself
 	CertificateKey string // PEM file
+}
+
+// Host is the host that clients call, without a port; empty when URL is.
+func (h HTTPS) Host() string {
+	u, err := url.Parse(h.URL)
+	if err != nil {
+		return "" // cannot happen: load has checked it
+	}
+	return u.Hostname()
 }
 
 // HTTP is the plain door, which only says where the other one is.

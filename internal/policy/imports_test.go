@@ -69,7 +69,7 @@ var arrows = []struct {
 	{"internal/transfer/intake/live/...", ""},
 	{"internal/transfer/intake/ledger/...", "transfer/vpath transfer/inbox custody store/catalog audit fault"},
 	{"internal/transfer/intake/...", "transfer/intake/ledger transfer/intake/slots transfer/intake/objects transfer/intake/live transfer/vpath transfer/inbox transfer/bodies custody seal store/catalog store/vault durable audit payment fault logging metrics"},
-	{"internal/transfer/outbox/...", "killpoint transfer/vpath transfer/inbox transfer/bodies transfer/intake fileobject custody seal store/catalog audit payment fault"},
+	{"internal/transfer/outbox", "killpoint transfer/vpath transfer/inbox transfer/bodies transfer/intake fileobject custody seal store/catalog audit payment fault"},
 	{"internal/indexer/...", "index transfer/bodies fileobject killpoint work custody seal store/catalog store/accountdb audit payment fault metrics"},
 	{"internal/receipt", "transfer/outbox fileobject statement custody store/catalog audit fault"},
 	{"internal/retention", "transfer/bodies custody store/catalog audit killpoint fault"},
@@ -78,6 +78,7 @@ var arrows = []struct {
 	// Doors.
 	{"internal/transfer/sftpd/packets/...", "fault"},
 	{"internal/transfer/sftpd/...", "transfer/sftpd/packets transfer/vpath transfer/intake transfer/outbox account store/catalog fault logging metrics"},
+	{"internal/transfer/outbox/folders", "transfer/outbox transfer/sftpd store/catalog"},
 	{"internal/portal", "payment fault"},
 	{"internal/portal/httpd/...", "portal fault logging metrics"},
 	{"internal/transfer/upload/...", "portal transfer/vpath transfer/intake account seal store/catalog fault logging"},
@@ -88,6 +89,7 @@ var arrows = []struct {
 
 	// The command line.
 	{"internal/cli", "portal portal/client index/check config terminal payment fault"},
+	{"internal/cli/doctor", "portal portal/httpd/certs backup config durable terminal fault"},
 	{"internal/cli/ask", "cli portal portal/client"},
 	{"internal/cli/locks", "cli cli/ask keys/keyfile portal portal/client terminal fault"},
 	{"internal/cli/use", "cli cli/ask cli/locks portal portal/client index/check fileobject seal terminal payment fault"},
