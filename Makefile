@@ -53,7 +53,7 @@ build-pkcs11: ## bin/gateway-pkcs11, for certificate keys in PKCS#11 tokens (the
 deps: ## the programs that tests and the demo drive, from Debian
 	@tools/deps
 
-clean: ## remove what was built and the demo's data
+clean: ## remove what was built
 	rm -rf bin
 
 # Pinned in tools/go.mod, so that the product's own go.mod names no tool.

@@ -126,7 +126,7 @@ func (a *app) read(ctx context.Context, src io.Reader, size int64, emit func(*pa
 	return index.Read(ctx, r, emit)
 }
 
-// answerHead writes the answer of formats/README up to its payments.
+// answerHead writes the answer of docs/formats.md up to its payments.
 func answerHead(out *bufio.Writer, s payment.Summary, name string, several bool) error {
 	text, err := json.Marshal(s)
 	if err != nil {

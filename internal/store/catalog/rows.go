@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// State is where a file is in its life (DESIGN section 2).
+// State is where a file is in its life (docs/architecture.md).
 type State string
 
 // The states of files. Waiting and Delivered are outward, all others inward.
