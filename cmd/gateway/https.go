@@ -25,9 +25,15 @@ type web struct {
 	fingerprint string // of the certificate that clients are shown now
 }
 
-// webDoor builds the HTTPS door; nil when there is to be none. handler answers below
-// /api/v1/ (nil lets nobody in); streams are its requests with bodies of any size.
-func (a *app) webDoor(s *stores, log *slog.Logger, counts *metrics.Set, handler http.Handler, streams []string) (*web, error) {
+// behindHTTPS is what answers behind the HTTPS door.
+type behindHTTPS struct {
+	api     http.Handler // below /api/v1/; nil lets nobody in
+	pages   http.Handler // everything else; nil = there are no pages
+	streams []string     // patterns of requests with bodies of any size
+}
+
+// webDoor builds the HTTPS door; nil when there is to be none.
+func (a *app) webDoor(s *stores, log *slog.Logger, counts *metrics.Set, behind behindHTTPS) (*web, error) {
 	if s.cfg.HTTPS.Listen == "" {
 		return nil, nil
 	}
@@ -46,7 +52,7 @@ func (a *app) webDoor(s *stores, log *slog.Logger, counts *metrics.Set, handler 
 	}
 	return &web{
 		server: httpd.New(httpd.Options{
-			Certificates: source, Host: host, API: handler, Streams: streams, Ready: a.readyFor(s), Identity: identity,
+			Certificates: source, Host: host, API: behind.api, Web: behind.pages, Streams: behind.streams, Ready: a.readyFor(s), Identity: identity,
 			Now: a.Now, Log: log, Metrics: counts,
 		}),
 		redirects:   httpd.Redirects{To: s.cfg.HTTPS.URL, Log: log},

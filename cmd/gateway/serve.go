@@ -18,6 +18,7 @@ import (
 	"sealgate/internal/keys"
 	"sealgate/internal/logging"
 	"sealgate/internal/metrics"
+	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/api"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/outbox/folders"
@@ -96,7 +97,9 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return fault.Wrap(fault.Internal, "serve", err)
 	}
 	levels(counts, s.catalog)
-	web, err := a.webDoor(s, log, counts, control.Authenticated(control.Bearer()), upload.Patterns)
+	web, err := a.webDoor(s, log, counts, behindHTTPS{
+		api: control.Authenticated(access.Bearer(s.accounts)), streams: upload.Patterns,
+	})
 	if err != nil {
 		return err
 	}
@@ -110,7 +113,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 	front := []part{
 		{"sftp", func(ctx context.Context) error { return door.Run(ctx, ls.sftp) }},
 		{"control socket", func(ctx context.Context) error {
-			return serveControl(ctx, ls.control, control.Handler(api.ControlSocket), log)
+			return serveControl(ctx, ls.control, control.Handler(access.ControlSocket), log)
 		}},
 	}
 	front = append(front, web.parts(ls)...)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/api"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/upload"
@@ -15,7 +16,7 @@ func (j *journey) uploads(control *api.API) *upload.Uploads {
 	u := upload.New(upload.Options{
 		Intake: j.in, Now: j.app.Now, Log: j.log,
 		Who: func(ctx context.Context) (upload.Who, error) {
-			c := api.CallerOf(ctx)
+			c := access.Of(ctx)
 			return upload.Who{Account: c.Account, Login: c.Login, Role: c.Role, Source: c.Source, Actor: c.Actor}, nil
 		},
 		Object: func(ctx context.Context, f *catalog.File) (any, error) { return control.Object(ctx, f) },

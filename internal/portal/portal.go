@@ -5,9 +5,16 @@
 // Times are RFC 3339 UTC, amounts minor units, durations text like "400d".
 package portal
 
-import (
-	"time"
-)
+import "time"
+
+// Moment is t as answers show it: null when there is none.
+func Moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
 
 // Account is a customer with its policy.
 type Account struct {

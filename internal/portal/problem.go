@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -9,7 +10,7 @@ import (
 
 // Problem is an error as RFC 9457 has it. Type is stable: programs branch on it.
 type Problem struct {
-	Type    string `json:"type" doc:"urn:sealgate:problem: and invalid, denied, sign-in, locked, not-found, exists, too-large, try-later, full, damaged or internal"`
+	Type    string `json:"type" doc:"urn:sealgate:problem: and invalid, denied, sign-in, step-up, locked, not-found, exists, too-large, try-later, full, damaged or internal"`
 	Title   string `json:"title"`
 	Status  int    `json:"status,omitempty"`
 	Detail  string `json:"detail"`
@@ -58,26 +59,58 @@ func SignInProblem(detail, request string) *Problem {
 	return &Problem{Type: ProblemType + signIn, Title: signIn, Status: http.StatusUnauthorized, Detail: detail, Request: request}
 }
 
-// signIn is the one type that is no kind of fault: inside it is fault.Denied.
-const signIn = "sign-in"
+// StepUpProblem is the answer to a person who has to prove that it is still he.
+func StepUpProblem() *Problem {
+	return &Problem{Type: ProblemType + stepUp, Title: stepUp, Status: http.StatusForbidden, Detail: "Prove that it is you: sign in once more, then do this again."}
+}
+
+// signIn and stepUp are the types that are no kind of fault: inside they are
+// fault.Denied.
+const (
+	signIn = "sign-in"
+	stepUp = "step-up"
+)
+
+// IsStepUp reports whether the answer to a request was that a person has to prove
+// who he is first.
+func IsStepUp(err error) bool { return isType(err, stepUp) }
+
+// IsSignIn reports whether the answer to a request was that nobody is signed in.
+func IsSignIn(err error) bool { return isType(err, signIn) }
+
+func isType(err error, name string) bool {
+	var p *Problem
+	return errors.As(err, &p) && p.Type == ProblemType+name
+}
 
 // Err turns a problem back into the error it was, as far as it tells.
 func (p *Problem) Err() error {
 	name := strings.TrimPrefix(p.Type, ProblemType)
-	if name == signIn {
-		return fault.New(fault.Denied, "gateway", "%s", p.Detail)
+	kind, detail := fault.Internal, p.Detail
+	if name == signIn || name == stepUp {
+		kind = fault.Denied
 	}
-	for kind := range statuses {
-		if kind.String() == name {
-			detail := p.Detail
-			if kind == fault.Internal && p.Request != "" {
-				detail += "; the gateway's log has more under request " + p.Request
-			}
-			return fault.New(kind, "gateway", "%s", detail)
+	for k := range statuses {
+		if k.String() == name {
+			kind = k
 		}
 	}
-	return fault.New(fault.Internal, "gateway", "%s", p.Detail)
+	if kind == fault.Internal && p.Request != "" {
+		detail += "; the gateway's log has more under request " + p.Request
+	}
+	return &answered{&fault.Error{Kind: kind, Op: "gateway", Message: detail}, p}
 }
+
+// answered is the error that a problem was, and the problem.
+type answered struct {
+	fault   *fault.Error
+	problem *Problem
+}
+
+func (a *answered) Error() string { return a.fault.Error() }
+
+// Unwrap lets errors.As find both.
+func (a *answered) Unwrap() []error { return []error{a.fault, a.problem} }
 
 // Error, GetStatus and ContentType are what huma asks of an error.
 func (p *Problem) Error() string { return p.Detail }

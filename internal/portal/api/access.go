@@ -8,6 +8,7 @@ import (
 	"sealgate/internal/account"
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
+	"sealgate/internal/portal/access"
 	"sealgate/internal/store/catalog"
 )
 
@@ -16,17 +17,17 @@ import (
 // goes; who runs the gateway may when the account lets him. When the record cannot
 // be written there is no use.
 func (a *API) allow(ctx context.Context, acct *account.Account, action string, object uuid.UUID) error {
-	if !own(ctx, acct.ID) {
+	if !access.Own(ctx, acct.ID) {
 		return fault.New(fault.NotFound, "api: account", "there is no such account")
 	}
-	if caller(ctx).Operator && acct.OperatorAccess != catalog.OperatorOn {
+	if access.Of(ctx).Operator && acct.OperatorAccess != catalog.OperatorOn {
 		sentence := "the account does not let operators see its contents"
 		if acct.OperatorAccess == catalog.OperatorAsked {
 			sentence = "the account wants to approve this first, and has not"
 		}
 		return fault.New(fault.Denied, "api: access", "%s", sentence)
 	}
-	entry := audit.Entry{Account: acct.ID, Actor: caller(ctx).Actor, Action: action}
+	entry := audit.Entry{Account: acct.ID, Actor: access.Of(ctx).Actor, Action: action}
 	if object != uuid.Nil {
 		entry.Object = object.String()
 	}

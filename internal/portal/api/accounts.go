@@ -13,24 +13,21 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/keyapi"
+	"sealgate/internal/portal/operation"
 	"sealgate/internal/store/catalog"
 )
 
-// ByName, ByLogin, ByID and ByEmail are the parts of paths. They are exported because
-// only then their fields are filled where they are embedded.
-type ByName struct {
-	Name string `path:"name"`
-}
-
 func (a *API) accounts() {
-	register(a, http.MethodGet, "/accounts", "list-accounts", "All accounts that you may see, by name", a.listAccounts)
-	register(a, http.MethodPost, "/accounts", "add-account", "Make an account with its keys", a.addAccount)
-	register(a, http.MethodGet, "/accounts/{name}", "get-account", "One account", a.getAccount)
-	register(a, http.MethodPatch, "/accounts/{name}", "set-account", "Change an account's policy", a.setAccount)
-	register(a, http.MethodDelete, "/accounts/{name}", "remove-account", "Close an account: no sign-in, nothing accepted; its record stays", a.removeAccount)
+	operation.Register(a.Router, http.MethodGet, "/accounts", "list-accounts", "All accounts that you may see, by name", a.listAccounts)
+	operation.Register(a.Router, http.MethodPost, "/accounts", "add-account", "Make an account with its keys", a.addAccount)
+	operation.Register(a.Router, http.MethodGet, "/accounts/{name}", "get-account", "One account", a.getAccount)
+	operation.Register(a.Router, http.MethodPatch, "/accounts/{name}", "set-account", "Change an account's policy", a.setAccount)
+	operation.Register(a.Router, http.MethodDelete, "/accounts/{name}", "remove-account", "Close an account: no sign-in, nothing accepted; its record stays", a.removeAccount)
 }
 
-func (a *API) listAccounts(ctx context.Context, _ *none) (*out[[]portal.Account], error) {
+func (a *API) listAccounts(ctx context.Context, _ *operation.None) (*operation.Out[[]portal.Account], error) {
 	all, err := a.known(ctx)
 	if err != nil {
 		return nil, err
@@ -39,7 +36,7 @@ func (a *API) listAccounts(ctx context.Context, _ *none) (*out[[]portal.Account]
 	for _, acct := range all {
 		list = append(list, accountOf(acct))
 	}
-	return &out[[]portal.Account]{list}, nil
+	return operation.Answer(list), nil
 }
 
 func (a *API) addAccount(ctx context.Context, in *struct{ Body portal.NewAccount }) (*accountOut, error) {
@@ -51,7 +48,7 @@ func (a *API) addAccount(ctx context.Context, in *struct{ Body portal.NewAccount
 	if in.Body.Keys != "" {
 		s.Keys = in.Body.Keys
 	}
-	acct, err := a.Accounts.AddAccount(ctx, caller(ctx).Actor, in.Body.Name, s, k)
+	acct, err := a.Accounts.AddAccount(ctx, access.Of(ctx).Actor, in.Body.Name, s, k)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +61,7 @@ func (a *API) keyOptions(ctx context.Context, in portal.NewAccount) (k account.K
 		return k, fault.New(fault.Invalid, "api: account", "a certificate comes with its key")
 	}
 	if in.Certificate != "" {
-		if k.Certificate, err = a.brought(ctx, in.Certificate, in.CertificateKey); err != nil {
+		if k.Certificate, err = keyapi.Brought(ctx, in.Certificate, in.CertificateKey, a.Now()); err != nil {
 			return k, err
 		}
 	}
@@ -77,7 +74,7 @@ func (a *API) keyOptions(ctx context.Context, in portal.NewAccount) (k account.K
 	return k, err
 }
 
-func (a *API) getAccount(ctx context.Context, in *ByName) (*accountOut, error) {
+func (a *API) getAccount(ctx context.Context, in *operation.ByName) (*accountOut, error) {
 	acct, err := a.Accounts.Account(ctx, in.Name)
 	if err != nil {
 		return nil, err
@@ -102,20 +99,20 @@ func settingsTag(s account.Settings) string {
 func (a *API) shownAccount(ctx context.Context, acct *account.Account) (*accountOut, error) {
 	o := accountOf(acct)
 	if until, ok := a.Custody.Unlocked(acct.ID); ok {
-		o.UnlockedUntil = moment(until)
+		o.UnlockedUntil = portal.Moment(until)
 	}
 	all, err := a.Custody.AccountWarnings(ctx, acct.ID)
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range all {
-		o.Warnings = append(o.Warnings, portal.Warning{Code: w.Code, Object: w.Object, At: moment(w.At), Message: w.Message})
+		o.Warnings = append(o.Warnings, portal.Warning{Code: w.Code, Object: w.Object, At: portal.Moment(w.At), Message: w.Message})
 	}
 	return &accountOut{settingsTag(acct.Settings), o}, nil
 }
 
 func (a *API) setAccount(ctx context.Context, in *struct {
-	ByName
+	operation.ByName
 	IfMatch string `header:"If-Match" doc:"ETag of the account as it was read: change it only if nobody else has"`
 	Body    portal.AccountChange
 },
@@ -132,7 +129,7 @@ func (a *API) setAccount(ctx context.Context, in *struct {
 			return nil
 		}
 	}
-	acct, err := a.Accounts.SetAccount(ctx, caller(ctx).Actor, in.Name, c)
+	acct, err := a.Accounts.SetAccount(ctx, access.Of(ctx).Actor, in.Name, c)
 	if err != nil {
 		return nil, err
 	}
@@ -140,10 +137,10 @@ func (a *API) setAccount(ctx context.Context, in *struct {
 }
 
 func (a *API) removeAccount(ctx context.Context, in *struct {
-	ByName
+	operation.ByName
 	Confirm string `query:"confirm" doc:"the account's name, again"`
 },
-) (*none, error) {
+) (*operation.None, error) {
 	acct, err := a.Accounts.Account(ctx, in.Name)
 	if err != nil {
 		return nil, err
@@ -151,7 +148,7 @@ func (a *API) removeAccount(ctx context.Context, in *struct {
 	if in.Confirm != acct.Name {
 		return nil, a.whatClosingDoes(ctx, acct)
 	}
-	return &none{}, a.Accounts.RemoveAccount(ctx, caller(ctx).Actor, in.Name)
+	return &operation.None{}, a.Accounts.RemoveAccount(ctx, access.Of(ctx).Actor, in.Name)
 }
 
 func accountOf(a *account.Account) portal.Account {

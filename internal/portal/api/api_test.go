@@ -17,6 +17,8 @@ import (
 	"sealgate/internal/fileobject"
 	"sealgate/internal/indexer"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/operation"
 	"sealgate/internal/receipt"
 	"sealgate/internal/reseal"
 	"sealgate/internal/retention"
@@ -80,9 +82,9 @@ func newHouse(t *testing.T) *house {
 }
 
 // ask sends a request and decodes its answer into out, which may be nil.
-func (h *house) ask(c Caller, method, path, body string, out any) int {
+func (h *house) ask(c access.Caller, method, path, body string, out any) int {
 	h.Helper()
-	r := httptest.NewRequest(method, Prefix+path, strings.NewReader(body))
+	r := httptest.NewRequest(method, operation.Prefix+path, strings.NewReader(body))
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -116,7 +118,7 @@ func TestErrorsAreProblems(t *testing.T) {
 		{"POST", "/backup", `{"dir":"relative"}`, "invalid"},
 	} {
 		var p portal.Problem
-		code := h.ask(ControlSocket, c.method, c.path, c.body, &p)
+		code := h.ask(access.ControlSocket, c.method, c.path, c.body, &p)
 		if p.Type != portal.ProblemType+c.kind || p.Status != code || p.Detail == "" {
 			t.Errorf("%s %s: %d %+v, want %s", c.method, c.path, code, p, c.kind)
 		}
@@ -125,7 +127,7 @@ func TestErrorsAreProblems(t *testing.T) {
 
 func TestOnlyTheMachinesOwnPeopleTouchItsFiles(t *testing.T) {
 	h := newHouse(t)
-	away := Caller{Actor: "operator:somebody", Operator: true}
+	away := access.Caller{Actor: "operator:somebody", Operator: true}
 	for path, body := range map[string]string{"/backup": `{"dir":"/x"}`, "/keys/backup": `{"file":"/x"}`, "/keys/rotate-master": `{}`} {
 		if code := h.ask(away, "POST", path, body, nil); code != http.StatusForbidden {
 			t.Errorf("%s from away: %d", path, code)
@@ -134,7 +136,7 @@ func TestOnlyTheMachinesOwnPeopleTouchItsFiles(t *testing.T) {
 	if len(h.did) > 0 {
 		t.Errorf("done all the same: %v", h.did)
 	}
-	if code := h.ask(ControlSocket, "POST", "/backup", `{"dir":"/x"}`, nil); code >= 300 || len(h.did) != 1 {
+	if code := h.ask(access.ControlSocket, "POST", "/backup", `{"dir":"/x"}`, nil); code >= 300 || len(h.did) != 1 {
 		t.Errorf("%d, %v", code, h.did)
 	}
 }
@@ -143,22 +145,22 @@ func TestOneBackupAtATime(t *testing.T) {
 	h := newHouse(t)
 	var now portal.BackupProgress
 	h.meanwhile = func() {
-		if code := h.ask(ControlSocket, "GET", "/backup", "", &now); code != http.StatusOK || !now.Running || now.Done != 1 || now.Total != 2 {
+		if code := h.ask(access.ControlSocket, "GET", "/backup", "", &now); code != http.StatusOK || !now.Running || now.Done != 1 || now.Total != 2 {
 			t.Errorf("%d, %+v", code, now)
 		}
-		if code := h.ask(ControlSocket, "POST", "/backup", `{"dir":"/y"}`, nil); code != http.StatusServiceUnavailable {
+		if code := h.ask(access.ControlSocket, "POST", "/backup", `{"dir":"/y"}`, nil); code != http.StatusServiceUnavailable {
 			t.Errorf("another one: %d", code)
 		}
 	}
 	for range 2 {
-		if code := h.ask(ControlSocket, "POST", "/backup", `{"dir":"/x"}`, nil); code >= 300 {
+		if code := h.ask(access.ControlSocket, "POST", "/backup", `{"dir":"/x"}`, nil); code >= 300 {
 			t.Errorf("%d", code)
 		}
 	}
-	if code := h.ask(ControlSocket, "GET", "/backup", "", &now); code != http.StatusOK || now.Running {
+	if code := h.ask(access.ControlSocket, "GET", "/backup", "", &now); code != http.StatusOK || now.Running {
 		t.Errorf("%d, %+v", code, now)
 	}
-	if code := h.ask(Caller{Actor: "operator:somebody", Operator: true}, "GET", "/backup", "", nil); code != http.StatusForbidden {
+	if code := h.ask(access.Caller{Actor: "operator:somebody", Operator: true}, "GET", "/backup", "", nil); code != http.StatusForbidden {
 		t.Errorf("from away: %d", code)
 	}
 }
@@ -168,7 +170,7 @@ func TestOneBackupAtATime(t *testing.T) {
 func TestOperatorAccessIsTheAccountsChoice(t *testing.T) {
 	h := newHouse(t)
 	var acct portal.Account
-	if code := h.ask(ControlSocket, "POST", "/accounts", `{"name":"acme"}`, &acct); code >= 300 {
+	if code := h.ask(access.ControlSocket, "POST", "/accounts", `{"name":"acme"}`, &acct); code >= 300 {
 		t.Fatal(code)
 	}
 	var row *catalog.Account
@@ -179,19 +181,19 @@ func TestOperatorAccessIsTheAccountsChoice(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := "/files/" + f.ID.String() + "/content"
-	for access, want := range map[string]int{"off": http.StatusForbidden, "asked": http.StatusForbidden, "on": http.StatusOK} {
-		if code := h.ask(ControlSocket, "PATCH", "/accounts/acme", `{"operator_access":"`+access+`"}`, nil); code >= 300 {
+	for leave, want := range map[string]int{"off": http.StatusForbidden, "asked": http.StatusForbidden, "on": http.StatusOK} {
+		if code := h.ask(access.ControlSocket, "PATCH", "/accounts/acme", `{"operator_access":"`+leave+`"}`, nil); code >= 300 {
 			t.Fatal(code)
 		}
 		before := h.audited("content.read")
-		if code := h.ask(ControlSocket, "GET", path, "", nil); code != want {
-			t.Errorf("content with access %s: %d, want %d", access, code, want)
+		if code := h.ask(access.ControlSocket, "GET", path, "", nil); code != want {
+			t.Errorf("content with access %s: %d, want %d", leave, code, want)
 		}
 		if got := h.audited("content.read") - before; (got == 1) != (want == http.StatusOK) {
-			t.Errorf("access %s: %d audit entries", access, got)
+			t.Errorf("access %s: %d audit entries", leave, got)
 		}
-		if code := h.ask(ControlSocket, "GET", "/accounts/acme/payments", "", nil); code != want {
-			t.Errorf("payments with access %s: %d, want %d", access, code, want)
+		if code := h.ask(access.ControlSocket, "GET", "/accounts/acme/payments", "", nil); code != want {
+			t.Errorf("payments with access %s: %d, want %d", leave, code, want)
 		}
 	}
 }
@@ -200,7 +202,7 @@ func TestOperatorAccessIsTheAccountsChoice(t *testing.T) {
 func (h *house) login(account string) uuid.UUID {
 	h.Helper()
 	var made portal.LoginMade
-	if code := h.ask(ControlSocket, "POST", "/accounts/"+account+"/logins", `{"username":"erp"}`, &made); code >= 300 {
+	if code := h.ask(access.ControlSocket, "POST", "/accounts/"+account+"/logins", `{"username":"erp"}`, &made); code >= 300 {
 		h.Fatal(code)
 	}
 	return uuid.MustParse(made.ID)
@@ -209,7 +211,7 @@ func (h *house) login(account string) uuid.UUID {
 func (h *house) audited(action string) (n int) {
 	h.Helper()
 	var page struct{ Entries []portal.AuditEntry }
-	h.ask(ControlSocket, "GET", "/audit", "", &page)
+	h.ask(access.ControlSocket, "GET", "/audit", "", &page)
 	for _, e := range page.Entries {
 		if e.Action == action {
 			n++
@@ -234,7 +236,7 @@ func TestFilesComePageByPage(t *testing.T) {
 			Files []fileobject.Object
 			Next  *string
 		}
-		h.ask(ControlSocket, "GET", "/files"+query, "", &page)
+		h.ask(access.ControlSocket, "GET", "/files"+query, "", &page)
 		for _, f := range page.Files {
 			names = append(names, f.Shown())
 		}
@@ -247,7 +249,7 @@ func TestFilesComePageByPage(t *testing.T) {
 		t.Errorf("files %s, want newest first, each once", got)
 	}
 	var page struct{ Files []fileobject.Object }
-	h.ask(ControlSocket, "GET", "/files?name=c", "", &page)
+	h.ask(access.ControlSocket, "GET", "/files?name=c", "", &page)
 	if len(page.Files) != 1 || page.Files[0].Shown() != "c" {
 		t.Errorf("by name: %+v", page.Files)
 	}
@@ -261,11 +263,11 @@ func TestWaitingEndsAtItsTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	var p portal.Problem
-	if code := h.ask(ControlSocket, "GET", "/files/"+f.ID.String()+"/wait?timeout=0", "", &p); code != http.StatusServiceUnavailable {
+	if code := h.ask(access.ControlSocket, "GET", "/files/"+f.ID.String()+"/wait?timeout=0", "", &p); code != http.StatusServiceUnavailable {
 		t.Errorf("%d %+v", code, p)
 	}
 	var o fileobject.Object
-	if code := h.ask(ControlSocket, "GET", "/files/"+f.ID.String()+"/wait?until=received", "", &o); code != http.StatusOK || o.State != "received" {
+	if code := h.ask(access.ControlSocket, "GET", "/files/"+f.ID.String()+"/wait?until=received", "", &o); code != http.StatusOK || o.State != "received" {
 		t.Errorf("%d %+v", code, o)
 	}
 }
@@ -276,13 +278,13 @@ func TestAChangeOfWhatWasReadOnly(t *testing.T) {
 	h.want(http.StatusOK, "POST", "/accounts", portal.NewAccount{Name: "acme"}, nil)
 	send := func(method, match, body string) *httptest.ResponseRecorder {
 		t.Helper()
-		r := httptest.NewRequest(method, Prefix+"/accounts/acme", strings.NewReader(body))
+		r := httptest.NewRequest(method, operation.Prefix+"/accounts/acme", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
 		if match != "" {
 			r.Header.Set("If-Match", match)
 		}
 		w := httptest.NewRecorder()
-		h.api.Handler(ControlSocket).ServeHTTP(w, r)
+		h.api.Handler(access.ControlSocket).ServeHTTP(w, r)
 		return w
 	}
 	read := send("GET", "", "").Header().Get("ETag")
@@ -323,9 +325,9 @@ func TestDescriptionIsAsPublished(t *testing.T) {
 		OpenAPI string `json:"openapi"`
 		Paths   map[string]any
 	}
-	r := httptest.NewRequest("GET", Prefix+"/openapi.json", nil)
+	r := httptest.NewRequest("GET", operation.Prefix+"/openapi.json", nil)
 	w := httptest.NewRecorder()
-	h.api.Handler(ControlSocket).ServeHTTP(w, r)
+	h.api.Handler(access.ControlSocket).ServeHTTP(w, r)
 	if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil {
 		t.Fatal(err)
 	}

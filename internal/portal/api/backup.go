@@ -6,6 +6,8 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/operation"
 )
 
 // copier is the one backup that is being written at a time.
@@ -41,7 +43,7 @@ func (a *API) backup(ctx context.Context, in *struct {
 		Dir string `json:"dir"`
 	}
 },
-) (*none, error) {
+) (*operation.None, error) {
 	if err := absolute(ctx, in.Body.Dir); err != nil {
 		return nil, err
 	}
@@ -49,14 +51,14 @@ func (a *API) backup(ctx context.Context, in *struct {
 		return nil, err
 	}
 	defer a.copier.end()
-	return &none{}, a.noted(ctx, "data.backed-up", func() error { return a.Machine.Backup(ctx, in.Body.Dir, a.copier.advance) })
+	return &operation.None{}, a.noted(ctx, "data.backed-up", func() error { return a.Machine.Backup(ctx, in.Body.Dir, a.copier.advance) })
 }
 
-func (a *API) backupProgress(ctx context.Context, _ *none) (*out[portal.BackupProgress], error) {
-	if err := local(ctx); err != nil {
+func (a *API) backupProgress(ctx context.Context, _ *operation.None) (*operation.Out[portal.BackupProgress], error) {
+	if err := access.OnTheMachine(ctx); err != nil {
 		return nil, err
 	}
 	a.copier.mu.Lock()
 	defer a.copier.mu.Unlock()
-	return &out[portal.BackupProgress]{a.copier.now}, nil
+	return operation.Answer(a.copier.now), nil
 }

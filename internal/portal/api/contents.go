@@ -8,56 +8,21 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
-	"strings"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"sealgate/internal/fileobject"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/operation"
 )
 
 // contents registers what carries bytes. They are plain handlers: bytes go through
 // at any length without being held.
 func (a *API) contents() {
-	a.stream(http.MethodGet, "/files/{id}/content", "get-content", "A file's content", a.content)
-	a.stream(http.MethodGet, "/files/{id}/sealed", "get-sealed", "A file as it lies in the vault", a.sealed)
-	a.stream(http.MethodPost, "/accounts/{name}/outbox", "send-to-outbox", "Send the body as a file to the account", a.send)
-	register(a, http.MethodGet, "/accounts/{name}/outbox", "list-outbox", "What waits for the account", a.listOutbox)
-}
-
-func (a *API) stream(method, path, id, summary string, handle func(http.ResponseWriter, *http.Request) error) {
-	a.Mount(method, path, id, summary, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := handle(w, r); err != nil {
-			a.refuse(r.Context(), w, err)
-		}
-	}))
-}
-
-// Mount adds an operation that reads and writes by itself: its right is asked for
-// before it sees the request. A path may end in "{name...}".
-func (a *API) Mount(method, path, id, summary string, h http.Handler) {
-	mustHaveRight(id)
-	a.mux.HandleFunc(method+" "+Prefix+path, func(w http.ResponseWriter, r *http.Request) {
-		ctx, err := a.guard(id, path, r)
-		if err != nil {
-			a.refuse(ctx, w, err)
-			return
-		}
-		h.ServeHTTP(w, r.WithContext(ctx))
-	})
-	op := &huma.Operation{
-		OperationID: id, Method: method, Path: strings.ReplaceAll(path, "...}", "}"), Summary: summary, Tags: []string{tag(path)},
-		Description: rights[id].String(),
-		Responses:   map[string]*huma.Response{"default": {Description: "as docs/api.md says"}},
-	}
-	for _, part := range strings.Split(op.Path, "/") {
-		if name, ok := strings.CutPrefix(part, "{"); ok {
-			op.Parameters = append(op.Parameters, &huma.Param{
-				Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString},
-			})
-		}
-	}
-	a.huma.OpenAPI().AddOperation(op)
+	a.Stream(http.MethodGet, "/files/{id}/content", "get-content", "A file's content", a.content)
+	a.Stream(http.MethodGet, "/files/{id}/sealed", "get-sealed", "A file as it lies in the vault", a.sealed)
+	a.Stream(http.MethodPost, "/accounts/{name}/outbox", "send-to-outbox", "Send the body as a file to the account", a.send)
+	operation.Register(a.Router, http.MethodGet, "/files/{id}/receipt", "get-receipt", "The signed receipt of a file", a.getReceipt)
+	operation.Register(a.Router, http.MethodGet, "/accounts/{name}/outbox", "list-outbox", "What waits for the account", a.listOutbox)
 }
 
 // content gives a file's plaintext. Every slot is verified before a byte of it
@@ -118,7 +83,7 @@ func (a *API) finish(ctx context.Context, w http.ResponseWriter, err error) {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return
 	}
-	text, _ := json.Marshal(a.problem(ctx, err)) // a struct of strings always marshals
+	text, _ := json.Marshal(a.Problem(ctx, err)) // a struct of strings always marshals
 	w.Header().Set(portal.ProblemTrailer, string(text))
 }
 
@@ -129,7 +94,7 @@ func (a *API) send(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f, err := a.Outbox.Send(ctx, acct.ID, r.URL.Query().Get("name"), r.Body, caller(ctx).Actor, "operator")
+	f, err := a.Outbox.Send(ctx, acct.ID, r.URL.Query().Get("name"), r.Body, access.Of(ctx).Actor, "operator")
 	if err != nil {
 		return err
 	}
@@ -143,7 +108,7 @@ func (a *API) send(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (a *API) listOutbox(ctx context.Context, in *ByName) (*out[[]fileobject.Object], error) {
+func (a *API) listOutbox(ctx context.Context, in *operation.ByName) (*operation.Out[[]fileobject.Object], error) {
 	acct, err := a.Accounts.Account(ctx, in.Name)
 	if err != nil {
 		return nil, err
@@ -161,5 +126,26 @@ func (a *API) listOutbox(ctx context.Context, in *ByName) (*out[[]fileobject.Obj
 		}
 		list = append(list, o)
 	}
-	return &out[[]fileobject.Object]{list}, nil
+	return operation.Answer(list), nil
+}
+
+// getReceipt gives the receipt of a file. It says what the index says, so that the
+// account must let operators see that.
+func (a *API) getReceipt(ctx context.Context, in *operation.ByID) (*operation.Out[portal.Receipt], error) {
+	f, err := a.file(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	acct, err := a.Accounts.AccountByID(ctx, f.Account)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.allow(ctx, acct, "receipt.read", f.ID); err != nil {
+		return nil, err
+	}
+	note, err := a.Receipts.Receipt(ctx, f.ID)
+	if err != nil {
+		return nil, err
+	}
+	return operation.Answer(portal.Receipt{Text: string(note)}), nil
 }

@@ -13,6 +13,7 @@ import (
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/intake/intaketest"
 )
@@ -20,7 +21,7 @@ import (
 // want sends a request of the control socket and wants this status.
 func (h *house) want(code int, method, path string, in, out any) {
 	h.Helper()
-	if got := h.ask(ControlSocket, method, path, body(h, in), out); got != code {
+	if got := h.ask(access.ControlSocket, method, path, body(h, in), out); got != code {
 		h.Fatalf("%s %s: %d, want %d (%+v)", method, path, got, code, out)
 	}
 }
@@ -93,7 +94,7 @@ func TestRemovalSaysWhatIsLostBeforeItIsDone(t *testing.T) {
 // gateway, and the encrypted half of a key can be guessed at.
 func TestWhatStaysOnTheMachine(t *testing.T) {
 	h := newHouse(t)
-	away := Caller{Actor: "operator:somebody", Operator: true}
+	away := access.Caller{Actor: "operator:somebody", Operator: true}
 	h.want(http.StatusOK, "POST", "/accounts", portal.NewAccount{Name: "acme", Keys: "customer"}, nil)
 	key, err := keys.NewAccessKey()
 	if err != nil {
@@ -161,11 +162,11 @@ func TestTheCustomersRoundTrip(t *testing.T) {
 	}
 	h.want(http.StatusNoContent, "POST", "/accounts/acme/lock", nil, nil)
 	h.want(http.StatusLocked, "POST", "/accounts/acme/reseal", nil, nil)
-	for _, access := range []string{"on", "off"} {
-		h.want(http.StatusOK, "PATCH", "/accounts/acme", map[string]string{"operator_access": access}, nil)
-		code := h.ask(ControlSocket, "GET", "/files/"+f.ID.String()+"/receipt", "", nil)
-		if (code == http.StatusOK) != (access == "on") {
-			t.Errorf("receipt with access %s: %d", access, code)
+	for _, leave := range []string{"on", "off"} {
+		h.want(http.StatusOK, "PATCH", "/accounts/acme", map[string]string{"operator_access": leave}, nil)
+		code := h.ask(access.ControlSocket, "GET", "/files/"+f.ID.String()+"/receipt", "", nil)
+		if (code == http.StatusOK) != (leave == "on") {
+			t.Errorf("receipt with access %s: %d", leave, code)
 		}
 	}
 }

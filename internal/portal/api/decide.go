@@ -7,6 +7,8 @@ import (
 	"sealgate/internal/fileobject"
 	"sealgate/internal/indexer"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/operation"
 	"sealgate/internal/statement"
 	"sealgate/internal/store/catalog"
 )
@@ -26,19 +28,19 @@ func (d *deciders) reindex(ctx context.Context, f *catalog.File, actor string) e
 	return d.Indexer.Reindex(ctx, f.ID, actor)
 }
 
-func (a *API) decide(what func(*deciders, context.Context, *catalog.File, string) error) func(context.Context, *ByID) (*out[fileobject.Object], error) {
-	return func(ctx context.Context, in *ByID) (*out[fileobject.Object], error) {
-		return a.after(ctx, in.ID, func(f *catalog.File) error { return what(&deciders{a}, ctx, f, caller(ctx).Actor) })
+func (a *API) decide(what func(*deciders, context.Context, *catalog.File, string) error) func(context.Context, *operation.ByID) (*operation.Out[fileobject.Object], error) {
+	return func(ctx context.Context, in *operation.ByID) (*operation.Out[fileobject.Object], error) {
+		return a.after(ctx, in.ID, func(f *catalog.File) error { return what(&deciders{a}, ctx, f, access.Of(ctx).Actor) })
 	}
 }
 
 // eraseFile erases a file's content and answers with the statement about it: what
 // still opens a copy in a backup is the part that people forget.
 func (a *API) eraseFile(ctx context.Context, in *struct {
-	ByID
+	operation.ByID
 	Confirm string `query:"confirm" doc:"the file's id, again"`
 },
-) (*out[portal.Erased], error) {
+) (*operation.Out[portal.Erased], error) {
 	f, err := a.file(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -51,7 +53,7 @@ func (a *API) eraseFile(ctx context.Context, in *struct {
 		return nil, fault.New(fault.Invalid, "api: erase",
 			"the content of 1 file of %s (%d bytes) is lost for ever; its record and its payments stay. Nothing was done: confirm it with the file's id.", acct.Name, f.Content.Size)
 	}
-	actor := caller(ctx).Actor
+	actor := access.Of(ctx).Actor
 	if err := a.Indexer.Erase(ctx, f.ID, actor, indexer.ReasonErased); err != nil {
 		return nil, err
 	}
@@ -66,13 +68,13 @@ func (a *API) eraseFile(ctx context.Context, in *struct {
 	if f, err = a.file(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	return &out[portal.Erased]{portal.Erased{
+	return operation.Answer(portal.Erased{
 		ID: f.ID.String(), State: string(f.State), Sentence: d.Erasure.Sentence, Statement: s.ID.String(), Text: string(s.Text),
-	}}, nil
+	}), nil
 }
 
 // after acts on a file and answers with what became of it.
-func (a *API) after(ctx context.Context, id string, act func(*catalog.File) error) (*out[fileobject.Object], error) {
+func (a *API) after(ctx context.Context, id string, act func(*catalog.File) error) (*operation.Out[fileobject.Object], error) {
 	f, err := a.file(ctx, id)
 	if err != nil {
 		return nil, err

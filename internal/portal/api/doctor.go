@@ -7,13 +7,14 @@ import (
 
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/health"
+	"sealgate/internal/portal/operation"
 )
 
 func (a *API) health() {
-	register(a, http.MethodGet, "/doctor", "doctor", "What the running gateway finds wrong with its keys and its clock", a.doctor)
+	operation.Register(a.Router, http.MethodGet, "/doctor", "doctor", "What the running gateway finds wrong with its keys and its clock", a.doctor)
 }
 
-func (a *API) doctor(ctx context.Context, _ *none) (*out[[]portal.Finding], error) {
+func (a *API) doctor(ctx context.Context, _ *operation.None) (*operation.Out[[]portal.Finding], error) {
 	list, err := health.Keys(ctx, a.Accounts, a.Custody, a.Keys)
 	if err != nil {
 		return nil, err
@@ -24,5 +25,5 @@ func (a *API) doctor(ctx context.Context, _ *none) (*out[[]portal.Finding], erro
 			Do: "see that the clock is right; when it is, this ends by itself",
 		})
 	}
-	return &out[[]portal.Finding]{list}, nil
+	return operation.Answer(list), nil
 }

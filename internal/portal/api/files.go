@@ -13,22 +13,19 @@ import (
 	"sealgate/internal/account"
 	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
+	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/operation"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/inbox"
 )
 
-// ByID names a file.
-type ByID struct {
-	ID string `path:"id"`
-}
-
 func (a *API) files() {
-	register(a, http.MethodGet, "/files", "list-files", "Files, newest first", a.listFiles)
-	register(a, http.MethodGet, "/files/{id}", "get-file", "One file", a.getFile)
-	register(a, http.MethodGet, "/files/{id}/wait", "wait-for-file", "One file, once it has come to a state", a.waitForFile)
-	register(a, http.MethodPost, "/files/{id}/release", "release-file", "Let a held file, or one whose rename never came, go on", a.decide((*deciders).release))
-	register(a, http.MethodPost, "/files/{id}/reindex", "reindex-file", "Index a held or refused file again", a.decide((*deciders).reindex))
-	register(a, http.MethodDelete, "/files/{id}", "erase-file", "Erase a file's content; its record stays", a.eraseFile)
+	operation.Register(a.Router, http.MethodGet, "/files", "list-files", "Files, newest first", a.listFiles)
+	operation.Register(a.Router, http.MethodGet, "/files/{id}", "get-file", "One file", a.getFile)
+	operation.Register(a.Router, http.MethodGet, "/files/{id}/wait", "wait-for-file", "One file, once it has come to a state", a.waitForFile)
+	operation.Register(a.Router, http.MethodPost, "/files/{id}/release", "release-file", "Let a held file, or one whose rename never came, go on", a.decide((*deciders).release))
+	operation.Register(a.Router, http.MethodPost, "/files/{id}/reindex", "reindex-file", "Index a held or refused file again", a.decide((*deciders).reindex))
+	operation.Register(a.Router, http.MethodDelete, "/files/{id}", "erase-file", "Erase a file's content; its record stays", a.eraseFile)
 }
 
 type fileQuery struct {
@@ -47,7 +44,7 @@ type filePage struct {
 	Next  *string             `json:"next"`
 }
 
-func (a *API) listFiles(ctx context.Context, in *fileQuery) (*out[filePage], error) {
+func (a *API) listFiles(ctx context.Context, in *fileQuery) (*operation.Out[filePage], error) {
 	filters, err := a.filters(ctx, in)
 	if err != nil {
 		return nil, err
@@ -75,7 +72,7 @@ func (a *API) listFiles(ctx context.Context, in *fileQuery) (*out[filePage], err
 		}
 		page.Files = append(page.Files, o)
 	}
-	return &out[filePage]{page}, nil
+	return operation.Answer(page), nil
 }
 
 // filters are what the catalog is asked. A name is found by its MAC, which is
@@ -85,7 +82,7 @@ func (a *API) filters(ctx context.Context, in *fileQuery) ([]catalog.FileFilter,
 		State: catalog.State(in.State), Source: in.Source, Direction: catalog.Direction(in.Direction),
 		Since: in.Since, Before: in.Before, Limit: in.Limit + 1,
 	}
-	if c := caller(ctx); !c.Operator {
+	if c := access.Of(ctx); !c.Operator {
 		base.Account = c.Account
 	}
 	if in.Account == "" && in.Name == "" {
@@ -128,7 +125,7 @@ func (a *API) named(ctx context.Context, name string) ([]*account.Account, error
 
 // known are the accounts that the caller is told of, by name.
 func (a *API) known(ctx context.Context) ([]*account.Account, error) {
-	if c := caller(ctx); !c.Operator {
+	if c := access.Of(ctx); !c.Operator {
 		acct, err := a.Accounts.AccountByID(ctx, c.Account)
 		if err != nil {
 			return nil, err
@@ -169,7 +166,7 @@ func isFile(f *catalog.File) bool {
 	return f.State != catalog.Arriving && (f.State != catalog.WaitingRename || f.Reason != "")
 }
 
-func (a *API) getFile(ctx context.Context, in *ByID) (*out[fileobject.Object], error) {
+func (a *API) getFile(ctx context.Context, in *operation.ByID) (*operation.Out[fileobject.Object], error) {
 	f, err := a.file(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -177,12 +174,12 @@ func (a *API) getFile(ctx context.Context, in *ByID) (*out[fileobject.Object], e
 	return a.shown(ctx, f)
 }
 
-func (a *API) shown(ctx context.Context, f *catalog.File) (*out[fileobject.Object], error) {
+func (a *API) shown(ctx context.Context, f *catalog.File) (*operation.Out[fileobject.Object], error) {
 	o, err := a.shower().object(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	return &out[fileobject.Object]{o}, nil
+	return operation.Answer(o), nil
 }
 
 func (a *API) file(ctx context.Context, text string) (*catalog.File, error) {
@@ -195,7 +192,7 @@ func (a *API) file(ctx context.Context, text string) (*catalog.File, error) {
 		f, err = tx.File(id)
 		return err
 	})
-	if fault.Is(err, fault.NotFound) || err == nil && !own(ctx, f.Account) {
+	if fault.Is(err, fault.NotFound) || err == nil && !access.Own(ctx, f.Account) {
 		return nil, fault.New(fault.NotFound, "api: file", "there is no file %s", id)
 	}
 	return f, err
@@ -233,7 +230,7 @@ func (s *shower) object(ctx context.Context, f *catalog.File) (fileobject.Object
 		return fileobject.Object{}, err
 	}
 	o := fileobject.Of(rec, acct.Name, f)
-	if caller(ctx).Operator && acct.OperatorAccess != catalog.OperatorOn {
+	if access.Of(ctx).Operator && acct.OperatorAccess != catalog.OperatorOn {
 		for i := range o.Findings {
 			o.Findings[i].Message = ""
 		}

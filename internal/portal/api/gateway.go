@@ -11,28 +11,30 @@ import (
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/health"
+	"sealgate/internal/portal/operation"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/trail"
 )
 
 // gateway registers what is about the gateway itself.
 func (a *API) gateway() {
-	register(a, http.MethodGet, "/keys", "show-keys", "What is in the key store, no secret", a.showKeys)
-	register(a, http.MethodPost, "/keys/backup", "back-up-keys", "Write the key store to a file on the gateway's machine", a.backupKeys)
-	register(a, http.MethodPost, "/keys/rotate-master", "rotate-master-key", "Wrap the key store anew under a new master key", a.rotateMaster)
-	register(a, http.MethodPost, "/backup", "back-up", "Write a backup without keys to a directory on the gateway's machine", a.backup)
-	register(a, http.MethodGet, "/backup", "backup-progress", "How far the backup is that is being written", a.backupProgress)
-	register(a, http.MethodGet, "/audit", "list-audit", "The audit log, newest first", a.listAudit)
-	register(a, http.MethodGet, "/audit/verify", "verify-audit", "Check the audit log against its signed tree heads", a.verifyAudit)
+	operation.Register(a.Router, http.MethodGet, "/keys", "show-keys", "What is in the key store, no secret", a.showKeys)
+	operation.Register(a.Router, http.MethodPost, "/keys/backup", "back-up-keys", "Write the key store to a file on the gateway's machine", a.backupKeys)
+	operation.Register(a.Router, http.MethodPost, "/keys/rotate-master", "rotate-master-key", "Wrap the key store anew under a new master key", a.rotateMaster)
+	operation.Register(a.Router, http.MethodPost, "/backup", "back-up", "Write a backup without keys to a directory on the gateway's machine", a.backup)
+	operation.Register(a.Router, http.MethodGet, "/backup", "backup-progress", "How far the backup is that is being written", a.backupProgress)
+	operation.Register(a.Router, http.MethodGet, "/audit", "list-audit", "The audit log, newest first", a.listAudit)
+	operation.Register(a.Router, http.MethodGet, "/audit/verify", "verify-audit", "Check the audit log against its signed tree heads", a.verifyAudit)
 }
 
-func (a *API) showKeys(context.Context, *none) (*out[portal.KeyStore], error) {
+func (a *API) showKeys(context.Context, *operation.None) (*operation.Out[portal.KeyStore], error) {
 	s, err := health.KeyStore(a.Keys)
 	if err != nil {
 		return nil, err
 	}
-	return &out[portal.KeyStore]{*s}, nil
+	return operation.Answer(*s), nil
 }
 
 func (a *API) backupKeys(ctx context.Context, in *struct {
@@ -40,11 +42,11 @@ func (a *API) backupKeys(ctx context.Context, in *struct {
 		File string `json:"file"`
 	}
 },
-) (*none, error) {
+) (*operation.None, error) {
 	if err := absolute(ctx, in.Body.File); err != nil {
 		return nil, err
 	}
-	return &none{}, a.noted(ctx, "keys.backed-up", func() error { return a.Keys.Backup(in.Body.File) })
+	return &operation.None{}, a.noted(ctx, "keys.backed-up", func() error { return a.Keys.Backup(in.Body.File) })
 }
 
 func (a *API) rotateMaster(ctx context.Context, in *struct {
@@ -52,16 +54,16 @@ func (a *API) rotateMaster(ctx context.Context, in *struct {
 		Passphrase string `json:"passphrase,omitempty" doc:"the new one, where the master key is a passphrase"`
 	}
 },
-) (*none, error) {
-	if err := local(ctx); err != nil {
+) (*operation.None, error) {
+	if err := access.OnTheMachine(ctx); err != nil {
 		return nil, err
 	}
-	return &none{}, a.noted(ctx, "master-key.rotated", func() error { return a.Machine.RotateMaster(ctx, []byte(in.Body.Passphrase)) })
+	return &operation.None{}, a.noted(ctx, "master-key.rotated", func() error { return a.Machine.RotateMaster(ctx, []byte(in.Body.Passphrase)) })
 }
 
 // absolute takes only callers of this machine, who mean the same file by a name.
 func absolute(ctx context.Context, name string) error {
-	if err := local(ctx); err != nil {
+	if err := access.OnTheMachine(ctx); err != nil {
 		return err
 	}
 	if !filepath.IsAbs(name) {
@@ -72,7 +74,7 @@ func absolute(ctx context.Context, name string) error {
 
 // noted records an act on the gateway before it happens.
 func (a *API) noted(ctx context.Context, action string, act func() error) error {
-	entry := audit.Entry{Actor: caller(ctx).Actor, Action: action}
+	entry := audit.Entry{Actor: access.Of(ctx).Actor, Action: action}
 	if err := a.Catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.Audit(entry) }); err != nil {
 		return err
 	}
@@ -91,7 +93,7 @@ type auditPage struct {
 	Next    *string             `json:"next"`
 }
 
-func (a *API) listAudit(ctx context.Context, in *auditQuery) (*out[auditPage], error) {
+func (a *API) listAudit(ctx context.Context, in *auditQuery) (*operation.Out[auditPage], error) {
 	filter := trail.Filter{Since: in.Since, Limit: in.Limit + 1}
 	names, err := a.accountNames(ctx)
 	if err != nil {
@@ -104,7 +106,7 @@ func (a *API) listAudit(ctx context.Context, in *auditQuery) (*out[auditPage], e
 		}
 		filter.Account = acct.ID
 	}
-	if c := caller(ctx); !c.Operator {
+	if c := access.Of(ctx); !c.Operator {
 		filter.Account = c.Account
 	}
 	if in.Before != "" {
@@ -135,7 +137,7 @@ func (a *API) listAudit(ctx context.Context, in *auditQuery) (*out[auditPage], e
 			ID: e.ID.String(), Time: e.Time.UTC(), Account: name, Actor: e.Actor, Action: e.Action, Object: e.Object, Detail: e.Detail,
 		})
 	}
-	return &out[auditPage]{page}, nil
+	return operation.Answer(page), nil
 }
 
 func (a *API) accountNames(ctx context.Context) (map[uuid.UUID]string, error) {
@@ -150,10 +152,10 @@ func (a *API) accountNames(ctx context.Context) (map[uuid.UUID]string, error) {
 	return names, err
 }
 
-func (a *API) verifyAudit(ctx context.Context, _ *none) (*out[portal.AuditReport], error) {
+func (a *API) verifyAudit(ctx context.Context, _ *operation.None) (*operation.Out[portal.AuditReport], error) {
 	r, err := health.VerifyAudit(ctx, a.Catalog, a.Keys)
 	if err != nil {
 		return nil, err
 	}
-	return &out[portal.AuditReport]{*r}, nil
+	return operation.Answer(*r), nil
 }

@@ -6,6 +6,8 @@ import (
 
 	"sealgate/internal/account"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/operation"
 )
 
 // ByEmail names an operator.
@@ -14,22 +16,22 @@ type ByEmail struct {
 }
 
 func (a *API) operators() {
-	register(a, http.MethodGet, "/operators", "list-operators", "Who runs the gateway", a.listOperators)
-	register(a, http.MethodPost, "/operators", "add-operator", "Add an operator; answers with a one-time link", a.addOperator)
-	register(a, http.MethodPost, "/operators/{email}/reset", "reset-operator", "A new one-time link; what the operator signed in with is void", a.resetOperator)
-	register(a, http.MethodDelete, "/operators/{email}", "remove-operator", "Remove an operator", a.removeOperator)
+	operation.Register(a.Router, http.MethodGet, "/operators", "list-operators", "Who runs the gateway", a.listOperators)
+	operation.Register(a.Router, http.MethodPost, "/operators", "add-operator", "Add an operator; answers with a one-time link", a.addOperator)
+	operation.Register(a.Router, http.MethodPost, "/operators/{email}/reset", "reset-operator", "A new one-time link; what the operator signed in with is void", a.resetOperator)
+	operation.Register(a.Router, http.MethodDelete, "/operators/{email}", "remove-operator", "Remove an operator", a.removeOperator)
 }
 
-func (a *API) listOperators(ctx context.Context, _ *none) (*out[[]portal.Operator], error) {
+func (a *API) listOperators(ctx context.Context, _ *operation.None) (*operation.Out[[]portal.Operator], error) {
 	all, err := a.Accounts.Operators(ctx)
 	if err != nil {
 		return nil, err
 	}
 	list := make([]portal.Operator, 0, len(all))
 	for _, o := range all {
-		list = append(list, portal.Operator{ID: o.ID.String(), Email: o.Username, CreatedAt: o.CreatedAt.UTC(), LastSeen: moment(o.LastSeen)})
+		list = append(list, portal.Operator{ID: o.ID.String(), Email: o.Username, CreatedAt: o.CreatedAt.UTC(), LastSeen: portal.Moment(o.LastSeen)})
 	}
-	return &out[[]portal.Operator]{list}, nil
+	return operation.Answer(list), nil
 }
 
 func (a *API) addOperator(ctx context.Context, in *struct {
@@ -37,23 +39,23 @@ func (a *API) addOperator(ctx context.Context, in *struct {
 		Email string `json:"email"`
 	}
 },
-) (*out[portal.Link], error) {
-	link, err := a.Accounts.AddOperator(ctx, caller(ctx).Actor, in.Body.Email)
+) (*operation.Out[portal.Link], error) {
+	link, err := a.Accounts.AddOperator(ctx, access.Of(ctx).Actor, in.Body.Email)
 	return linkOf(in.Body.Email, link, err)
 }
 
-func (a *API) resetOperator(ctx context.Context, in *ByEmail) (*out[portal.Link], error) {
-	link, err := a.Accounts.ResetOperator(ctx, caller(ctx).Actor, in.Email)
+func (a *API) resetOperator(ctx context.Context, in *ByEmail) (*operation.Out[portal.Link], error) {
+	link, err := a.Accounts.ResetOperator(ctx, access.Of(ctx).Actor, in.Email)
 	return linkOf(in.Email, link, err)
 }
 
-func (a *API) removeOperator(ctx context.Context, in *ByEmail) (*none, error) {
-	return &none{}, a.Accounts.RemoveOperator(ctx, caller(ctx).Actor, in.Email)
+func (a *API) removeOperator(ctx context.Context, in *ByEmail) (*operation.None, error) {
+	return &operation.None{}, a.Accounts.RemoveOperator(ctx, access.Of(ctx).Actor, in.Email)
 }
 
-func linkOf(email string, link *account.Link, err error) (*out[portal.Link], error) {
+func linkOf(email string, link *account.Link, err error) (*operation.Out[portal.Link], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &out[portal.Link]{portal.Link{Email: email, Path: "/welcome#" + link.Secret, Until: link.Until.UTC()}}, nil
+	return operation.Answer(portal.Link{Email: email, Path: "/welcome#" + link.Secret, Until: link.Until.UTC()}), nil
 }

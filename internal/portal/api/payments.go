@@ -8,11 +8,12 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/portal/operation"
 	"sealgate/internal/store/accountdb"
 )
 
 type paymentQuery struct {
-	ByName
+	operation.ByName
 	Payee     string `query:"payee" doc:"part of the payee's name"`
 	Number    string `query:"number" doc:"account number of payee or payer"`
 	Reference string `query:"reference"`
@@ -28,10 +29,10 @@ type paymentQuery struct {
 }
 
 func (a *API) payments() {
-	register(a, http.MethodGet, "/accounts/{name}/payments", "list-payments", "Search the payments of an account", a.listPayments)
+	operation.Register(a.Router, http.MethodGet, "/accounts/{name}/payments", "list-payments", "Search the payments of an account", a.listPayments)
 }
 
-func (a *API) listPayments(ctx context.Context, in *paymentQuery) (*out[accountdb.Page], error) {
+func (a *API) listPayments(ctx context.Context, in *paymentQuery) (*operation.Out[accountdb.Page], error) {
 	acct, err := a.Accounts.Account(ctx, in.Name)
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func (a *API) listPayments(ctx context.Context, in *paymentQuery) (*out[accountd
 	if err != nil {
 		return nil, err
 	}
-	return &out[accountdb.Page]{page}, nil
+	return operation.Answer(page), nil
 }
 
 func (in *paymentQuery) query() (accountdb.Query, error) {

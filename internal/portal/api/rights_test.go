@@ -16,6 +16,8 @@ import (
 
 	"sealgate/internal/account"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/operation"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/intake/intaketest"
 )
@@ -27,24 +29,24 @@ func (h *house) mountUploads() {
 	h.api.MountUploads(sent)
 }
 
-// operation is one of the API's description.
-type operation struct{ id, method, path string }
+// described is one of the API's description.
+type described struct{ id, method, path string }
 
-func (h *house) operations() []operation {
-	var ops []operation
-	for path, item := range h.api.huma.OpenAPI().Paths {
+func (h *house) operations() []described {
+	var ops []described
+	for path, item := range h.api.Description().Paths {
 		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete, item.Put, item.Head, item.Options} {
 			if op != nil {
-				ops = append(ops, operation{op.OperationID, op.Method, path})
+				ops = append(ops, described{op.OperationID, op.Method, path})
 			}
 		}
 	}
-	slices.SortFunc(ops, func(a, b operation) int { return strings.Compare(a.id, b.id) })
+	slices.SortFunc(ops, func(a, b described) int { return strings.Compare(a.id, b.id) })
 	return ops
 }
 
 // filled is the operation's path with what it names put in.
-func (op operation) filled(names map[string]string) string {
+func (op described) filled(names map[string]string) string {
 	var pairs []string
 	for name, value := range names {
 		pairs = append(pairs, "{"+name+"}", value)
@@ -74,7 +76,7 @@ var nowhere = map[string]string{
 // by sends a request with a token, as HTTPS does.
 func (h *house) by(token, method, path, body string) *httptest.ResponseRecorder {
 	h.Helper()
-	r := httptest.NewRequest(method, Prefix+path, strings.NewReader(body))
+	r := httptest.NewRequest(method, operation.Prefix+path, strings.NewReader(body))
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -82,7 +84,7 @@ func (h *house) by(token, method, path, body string) *httptest.ResponseRecorder 
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	w := httptest.NewRecorder()
-	h.api.Authenticated(h.api.Bearer()).ServeHTTP(w, r)
+	h.api.Authenticated(access.Bearer(h.api.Accounts)).ServeHTTP(w, r)
 	return w
 }
 
@@ -105,7 +107,7 @@ func problem(t *testing.T, w *httptest.ResponseRecorder) (p portal.Problem) {
 func TestEveryOperationHasARight(t *testing.T) {
 	h := newHouse(t)
 	h.mountUploads()
-	left := maps.Clone(rights)
+	left := access.Operations()
 	paths := map[string]string{}
 	for _, op := range h.operations() {
 		// Two paths that differ in what a part is called only are one path (OpenAPI 3.1).
@@ -114,12 +116,12 @@ func TestEveryOperationHasARight(t *testing.T) {
 			t.Errorf("%s and %s are one path", op.path, other)
 		}
 		paths[plain] = op.path
-		if left[op.id] == 0 {
+		if access.RightTo(op.id) == 0 {
 			t.Errorf("%s %s (%s) has no right", op.method, op.path, op.id)
 		}
-		delete(left, op.id)
+		left = slices.DeleteFunc(left, func(id string) bool { return id == op.id })
 	}
-	for id := range left {
+	for _, id := range left {
 		t.Errorf("there is no operation %s", id)
 	}
 	defer func() {
@@ -134,7 +136,7 @@ func TestWithoutATokenTheAnswerIs401(t *testing.T) {
 	h := newHouse(t)
 	h.mountUploads()
 	h.want(http.StatusOK, "POST", "/accounts", portal.NewAccount{Name: "acme"}, nil)
-	ops := append(h.operations(), operation{"description", "GET", "/openapi.json"}, operation{"nothing", "GET", "/nothing"})
+	ops := append(h.operations(), described{"description", "GET", "/openapi.json"}, described{"nothing", "GET", "/nothing"})
 	for _, op := range ops {
 		w := h.by("", op.method, op.filled(nowhere), contents[op.id])
 		if w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") != `Bearer realm="sealgate"` || w.Header().Get("X-Request-Id") == "" {
@@ -148,19 +150,19 @@ func TestWithoutATokenTheAnswerIs401(t *testing.T) {
 	for _, sent := range []string{
 		"", "Bearer", "Bearer ", token, "Basic " + token, "Bearer  " + token, "Bearer " + token + " ", "Bearer " + strings.ToLower(token), "Bearer " + token + ", Bearer " + token,
 	} {
-		r := httptest.NewRequest("GET", Prefix+"/files?access_token="+token, nil)
+		r := httptest.NewRequest("GET", operation.Prefix+"/files?access_token="+token, nil)
 		r.Header.Set("Authorization", sent)
 		r.AddCookie(&http.Cookie{Name: "token", Value: token})
 		w := httptest.NewRecorder()
-		h.api.Authenticated(h.api.Bearer()).ServeHTTP(w, r)
+		h.api.Authenticated(access.Bearer(h.api.Accounts)).ServeHTTP(w, r)
 		if w.Code != http.StatusUnauthorized {
 			t.Errorf("%q: %d", sent, w.Code)
 		}
 	}
-	r := httptest.NewRequest("GET", Prefix+"/files", nil)
+	r := httptest.NewRequest("GET", operation.Prefix+"/files", nil)
 	r.Header["Authorization"] = []string{"bearer " + token, "Bearer " + token}
 	w := httptest.NewRecorder()
-	h.api.Authenticated(h.api.Bearer()).ServeHTTP(w, r)
+	h.api.Authenticated(access.Bearer(h.api.Accounts)).ServeHTTP(w, r)
 	if w.Code != http.StatusUnauthorized {
 		t.Errorf("two headers: %d", w.Code)
 	}
@@ -184,9 +186,9 @@ func TestRolesReachWhatTheyMay(t *testing.T) {
 			token = h.token("acme", string(role), role)
 		}
 		for _, op := range ops {
-			may := slices.Contains(roles[rights[op.id]], role)
+			may := slices.Contains(access.RightTo(op.id).Roles(), role)
 			if role == "operator" {
-				may = rights[op.id] != send && rights[op.id] != onMachine
+				may = access.RightTo(op.id) != access.Send && access.RightTo(op.id) != access.OnMachine
 			}
 			// Nothing of it is there, so that nothing is done.
 			w := h.by(token, op.method, op.filled(nowhere), "")
@@ -196,7 +198,7 @@ func TestRolesReachWhatTheyMay(t *testing.T) {
 			h.world.Clock.Add(10 * time.Second)
 		}
 	}
-	for _, c := range []Caller{{Actor: "nobody"}, {Actor: "nobody", Role: account.Admin}} {
+	for _, c := range []access.Caller{{Actor: "nobody"}, {Actor: "nobody", Role: account.Admin}} {
 		for _, op := range ops {
 			if code := h.ask(c, op.method, op.filled(nowhere), contents[op.id], nil); code != http.StatusForbidden {
 				t.Errorf("nobody, %s: %d", op.id, code)
@@ -216,14 +218,14 @@ func TestRightsAreAsPromised(t *testing.T) {
 		{account.Approver, "put-file get-content release-file reindex-file erase-file", "set-account add-login add-token remove-certificate export-access-key"},
 		{account.Admin, "set-account add-login add-token remove-certificate export-access-key list-audit", "add-account remove-account doctor show-keys back-up list-operators verify-audit add-operator-token get-encrypted-access-key"},
 	} {
-		who := Caller{Account: [16]byte{1}, Role: c.role}
+		who := access.Caller{Account: [16]byte{1}, Role: c.role}
 		for id := range strings.FieldsSeq(c.may) {
-			if err := who.may(rights[id]); err != nil {
+			if err := who.May(access.RightTo(id)); err != nil {
 				t.Errorf("%s may not %s: %v", c.role, id, err)
 			}
 		}
 		for id := range strings.FieldsSeq(c.mayN) {
-			if who.may(rights[id]) == nil {
+			if who.May(access.RightTo(id)) == nil {
 				t.Errorf("%s may %s", c.role, id)
 			}
 		}
@@ -315,7 +317,7 @@ func TestCrossTenantMatrix(t *testing.T) {
 	before := h.see("beta")
 	asked := 0
 	// refused sends one request and wants it refused as one for what is not there.
-	refused := func(op operation, path, nothing, body string) {
+	refused := func(op described, path, nothing, body string) {
 		t.Helper()
 		h.world.Clock.Add(10 * time.Second)
 		denied := h.audited("access.denied")
@@ -342,7 +344,7 @@ func TestCrossTenantMatrix(t *testing.T) {
 		asked++
 	}
 	for _, op := range h.operations() {
-		if who := (Caller{Account: [16]byte{1}, Role: account.Admin}); who.may(rights[op.id]) != nil {
+		if who := (access.Caller{Account: [16]byte{1}, Role: account.Admin}); who.May(access.RightTo(op.id)) != nil {
 			continue // for nobody of an account: TestRolesReachWhatTheyMay
 		}
 		// All names of the other's; then, in the own account, what the other has there.
@@ -364,9 +366,9 @@ func TestCrossTenantMatrix(t *testing.T) {
 		if strings.HasSuffix(query, "file=") {
 			mine, other = beta.names["id"][0], nowhere["id"]
 		}
-		refused(operation{id: query, method: "GET"}, query+mine, query+other, "")
+		refused(described{id: query, method: "GET"}, query+mine, query+other, "")
 	}
-	refused(operation{id: "twice", method: "GET"}, "/files?account=acme&account=beta", "/files?account=acme&account=nobody", "")
+	refused(described{id: "twice", method: "GET"}, "/files?account=acme&account=beta", "/files?account=acme&account=nobody", "")
 	if asked < 60 {
 		t.Errorf("only %d requests", asked)
 	}

@@ -3,7 +3,7 @@ package api
 import "net/http"
 
 // MountUploads adds what sends files. The handler speaks its protocol by itself; who
-// asks is CallerOf, and has a role that sends.
+// asks is access.Of, and has a role that sends.
 func (a *API) MountUploads(h http.Handler) {
 	const upload = "/uploads/{id}"
 	a.Mount(http.MethodOptions, "/uploads", "upload-options", "What of the tus protocol is spoken", h)

@@ -6,6 +6,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
+	"sealgate/internal/portal/operation"
 	"sealgate/internal/store/catalog"
 )
 
@@ -31,11 +32,11 @@ func reached(until string, s catalog.State) bool {
 }
 
 func (a *API) waitForFile(ctx context.Context, in *struct {
-	ByID
+	operation.ByID
 	Until   string `query:"until" enum:"rest,received,delivered" default:"rest"`
 	Timeout int    `query:"timeout" minimum:"0" maximum:"3600" default:"60" doc:"seconds"`
 },
-) (*out[fileobject.Object], error) {
+) (*operation.Out[fileobject.Object], error) {
 	ctx, stop := context.WithTimeout(ctx, time.Duration(in.Timeout)*time.Second)
 	defer stop()
 	tick := time.NewTicker(waitStep)

@@ -1,6 +1,6 @@
-// Package client talks to a running gateway over its control socket, for the
-// command line. It knows where the socket is and how to carry requests, content
-// and problems; the shapes are those of package portal.
+// Package client talks to a running gateway: over its control socket for the command
+// line (New), in its own process for the pages of the portal (Inside). It knows how
+// to carry requests, content and problems; the shapes are those of package portal.
 package client
 
 import (

@@ -40,15 +40,17 @@ func (s *Server) handler(hurry context.Context) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(apiPath, s.bounded(hurry, s.opt.API))
 	mux.Handle(apiPath+"/", s.bounded(hurry, s.opt.API))
+	mux.Handle("/", s.bounded(hurry, s.opt.Web))
 	for _, pattern := range s.opt.Streams {
-		mux.Handle(pattern, s.opt.API)
+		if strings.Contains(pattern, apiPath+"/") {
+			mux.Handle(pattern, s.opt.API)
+		} else {
+			mux.Handle(pattern, s.opt.Web)
+		}
 	}
 	mux.HandleFunc("GET "+healthPath, alive)
 	mux.HandleFunc("GET "+readyPath, s.ready.answer)
 	mux.HandleFunc("GET "+wellKnownPath, s.wellKnown)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, r, http.StatusNotFound, "there is nothing here")
-	})
 	cross := http.NewCrossOriginProtection()
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, http.StatusForbidden, "a page of another site may not change anything here")
@@ -192,6 +194,11 @@ func (s *Server) bounded(hurry context.Context, next http.Handler) http.Handler 
 func nobody(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("WWW-Authenticate", "Bearer")
 	refuse(w, r, http.StatusUnauthorized, "sign in")
+}
+
+// nothing answers where there are no pages.
+func nothing(w http.ResponseWriter, r *http.Request) {
+	refuse(w, r, http.StatusNotFound, "there is nothing here")
 }
 
 // refuse answers with a problem object.

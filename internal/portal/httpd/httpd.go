@@ -3,7 +3,7 @@
 //	connection ─ gate ─ TLS ─ request ─ checks ─┬ /api/v1/…   the API and uploads
 //	                                            ├ /healthz, /readyz
 //	                                            ├ /.well-known/sealgate.json
-//	                                            └ everything else: 404
+//	                                            └ everything else: pages
 //
 // The door decides what every request has in common, whoever answers it: which
 // connections come in and how slow they may be, which requests are refused before
@@ -45,7 +45,8 @@ type Options struct {
 	Certificates Certificates
 	Host         string                      // what clients call this gateway; "" = anything
 	API          http.Handler                // all below /api/v1/; nil = nobody is let in
-	Streams      []string                    // patterns of requests with bodies of any size, for which API sets its own deadlines
+	Web          http.Handler                // pages: everything that nobody else answers; nil = there are none
+	Streams      []string                    // patterns of requests with bodies of any size, for which API or Web sets its own deadlines
 	Ready        func(context.Context) error // nil when work can be taken in
 	Identity     Identity
 
@@ -91,6 +92,9 @@ func (o *Options) fill() {
 	}
 	if o.API == nil {
 		o.API = http.HandlerFunc(nobody)
+	}
+	if o.Web == nil {
+		o.Web = http.HandlerFunc(nothing)
 	}
 	setDefault(&o.Header, defaultHeader)
 	setDefault(&o.Body, defaultBody)

@@ -1,4 +1,4 @@
-package api
+package keyapi
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/spare"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/operation"
 )
 
 // find resolves the key that a path names.
@@ -16,32 +18,32 @@ type find func(context.Context, ByKey) (custody.Target, error)
 
 // removals registers what destroys a key for ever: what would be lost, the act
 // itself, at once or later, and calling it off.
-func (a *API) removals(path, what string, find find) {
+func (o *office) removals(r *operation.Router, path, what string, find find) {
 	key := path + "/{key}"
-	register(a, http.MethodGet, key+"/loss", "preview-"+what+"-removal", "What nobody could open any more without it; nothing is done", func(ctx context.Context, in *ByKey) (*out[portal.Loss], error) {
+	operation.Register(r, http.MethodGet, key+"/loss", "preview-"+what+"-removal", "What nobody could open any more without it; nothing is done", func(ctx context.Context, in *ByKey) (*operation.Out[portal.Loss], error) {
 		target, err := find(ctx, *in)
 		if err != nil {
 			return nil, err
 		}
-		loss, err := a.Custody.Preview(ctx, target)
+		loss, err := o.Custody.Preview(ctx, target)
 		if err != nil {
 			return nil, err
 		}
-		return &out[portal.Loss]{lossOf(loss)}, nil
+		return operation.Answer(lossOf(loss)), nil
 	})
-	register(a, http.MethodDelete, key, "remove-"+what, "Destroy it for ever, or schedule that; without confirm the error says what would be lost", func(ctx context.Context, in *removeKey) (*out[portal.Removal], error) {
+	operation.Register(r, http.MethodDelete, key, "remove-"+what, "Destroy it for ever, or schedule that; without confirm the error says what would be lost", func(ctx context.Context, in *removeKey) (*operation.Out[portal.Removal], error) {
 		target, err := find(ctx, in.ByKey)
 		if err != nil {
 			return nil, err
 		}
-		return a.remove(ctx, target, in)
+		return o.remove(ctx, target, in)
 	})
-	register(a, http.MethodPost, key+"/keep", "keep-"+what, "Call a scheduled removal off", func(ctx context.Context, in *ByKey) (*none, error) {
+	operation.Register(r, http.MethodPost, key+"/keep", "keep-"+what, "Call a scheduled removal off", func(ctx context.Context, in *ByKey) (*operation.None, error) {
 		target, err := find(ctx, *in)
 		if err != nil {
 			return nil, err
 		}
-		return &none{}, a.Custody.CancelRemoval(ctx, caller(ctx).Actor, target)
+		return &operation.None{}, o.Custody.CancelRemoval(ctx, access.Of(ctx).Actor, target)
 	})
 }
 
@@ -51,41 +53,41 @@ type removeKey struct {
 	After   string `query:"after" doc:"not now, but after 1h to 366d"`
 }
 
-func (a *API) remove(ctx context.Context, t custody.Target, in *removeKey) (*out[portal.Removal], error) {
-	actor := caller(ctx).Actor
+func (o *office) remove(ctx context.Context, t custody.Target, in *removeKey) (*operation.Out[portal.Removal], error) {
+	actor := access.Of(ctx).Actor
 	if in.After != "" {
 		after, err := portal.ParseDuration(in.After)
 		if err != nil {
 			return nil, fault.New(fault.Invalid, "api: remove", "%v", err)
 		}
-		loss, at, err := a.Custody.ScheduleRemoval(ctx, actor, t, in.Confirm, time.Duration(after))
+		loss, at, err := o.Custody.ScheduleRemoval(ctx, actor, t, in.Confirm, time.Duration(after))
 		if err != nil {
 			return nil, err
 		}
-		return &out[portal.Removal]{portal.Removal{Loss: lossOf(loss), RemoveAt: moment(at)}}, nil
+		return operation.Answer(portal.Removal{Loss: lossOf(loss), RemoveAt: portal.Moment(at)}), nil
 	}
-	done, err := a.Custody.Remove(ctx, actor, t, in.Confirm)
+	done, err := o.Custody.Remove(ctx, actor, t, in.Confirm)
 	if err != nil {
 		return nil, err
 	}
-	return &out[portal.Removal]{portal.Removal{
+	return operation.Answer(portal.Removal{
 		Loss: lossOf(done.Loss), Statement: done.Statement.String(), Text: string(done.Note), Copy: keyCopyOf(done.Copy),
-	}}, nil
+	}), nil
 }
 
 // certificate finds the account and the certificate that a path names.
-func (a *API) certificate(ctx context.Context, in ByKey) (custody.Target, error) {
-	acct, err := a.Accounts.Account(ctx, in.Name)
+func (o *office) certificate(ctx context.Context, in ByKey) (custody.Target, error) {
+	acct, err := o.Accounts.Account(ctx, in.Name)
 	if err != nil {
 		return custody.Target{}, err
 	}
-	fp, err := a.Custody.FindCertificate(ctx, acct.ID, in.Key)
+	fp, err := o.Custody.FindCertificate(ctx, acct.ID, in.Key)
 	return custody.Target{Account: acct.ID, Certificate: fp}, err
 }
 
 func lossOf(l *custody.Loss) portal.Loss {
 	return portal.Loss{
-		Sentence: l.Sentence, Files: l.Files, Bytes: l.Bytes, Oldest: moment(l.Oldest), Newest: moment(l.Newest),
+		Sentence: l.Sentence, Files: l.Files, Bytes: l.Bytes, Oldest: portal.Moment(l.Oldest), Newest: portal.Moment(l.Newest),
 		Moving: l.Moving, StillOpen: l.StillOpen, Outside: l.Outside, Closes: l.Closes, Stops: l.Stops,
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"testing"
 	"time"
 
@@ -12,51 +11,9 @@ import (
 	"sealgate/internal/account/signin"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/operation"
 )
-
-func TestLimiter(t *testing.T) {
-	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-	l := newLimiter(rate{burst: 3, every: time.Second}, func() time.Time { return now })
-	take := func(name string, times int) (taken int, wait time.Duration) {
-		for range times {
-			if wait = l.take(name); wait > 0 {
-				return taken, wait
-			}
-			taken++
-		}
-		return taken, 0
-	}
-	if n, wait := take("a", 10); n != 3 || wait != time.Second {
-		t.Errorf("%d at once, then %s", n, wait)
-	}
-	if n, _ := take("b", 3); n != 3 {
-		t.Error("one caller spends what another has")
-	}
-	now = now.Add(1500 * time.Millisecond)
-	if n, wait := take("a", 10); n != 1 || wait != 500*time.Millisecond {
-		t.Errorf("%d after 1.5 s, then %s", n, wait)
-	}
-	now = now.Add(-time.Hour) // the clock is set back
-	if n, _ := take("a", 10); n != 0 {
-		t.Errorf("%d for a clock that was set back", n)
-	}
-	now = now.Add(time.Second)
-	if n, _ := take("a", 10); n != 1 {
-		t.Errorf("%d a second later", n)
-	}
-	now = now.Add(24 * time.Hour)
-	if n, _ := take("a", 10); n != 3 {
-		t.Errorf("%d a day later", n)
-	}
-	for i := range maxBuckets {
-		l.take(strconv.Itoa(i))
-	}
-	now = now.Add(time.Hour)
-	l.take("one more")
-	if len(l.buckets) > 2 {
-		t.Errorf("%d buckets are remembered", len(l.buckets))
-	}
-}
 
 func TestTooManyRequestsAreToldWhenToComeAgain(t *testing.T) {
 	h := newHouse(t)
@@ -68,7 +25,7 @@ func TestTooManyRequestsAreToldWhenToComeAgain(t *testing.T) {
 		}
 		return w
 	}
-	if w := last(one, int(requestRate.burst)); w.Code != http.StatusNotFound {
+	if w := last(one, int(operation.RequestRate.Burst)); w.Code != http.StatusNotFound {
 		t.Fatalf("%d", w.Code)
 	}
 	w := last(one, 1)
@@ -82,7 +39,7 @@ func TestTooManyRequestsAreToldWhenToComeAgain(t *testing.T) {
 	if w := last(one, 1); w.Code != http.StatusNotFound {
 		t.Errorf("a second later: %d", w.Code)
 	}
-	for range int(requestRate.burst) + 1 { // who runs the machine has no limit
+	for range int(operation.RequestRate.Burst) + 1 { // who runs the machine has no limit
 		h.want(http.StatusNotFound, "GET", "/nothing", nil, nil)
 	}
 
@@ -103,8 +60,8 @@ func TestTooManyRequestsAreToldWhenToComeAgain(t *testing.T) {
 // brokenDoor cannot tell who is there.
 type brokenDoor struct{ err error }
 
-func (b brokenDoor) Caller(context.Context, *http.Request) (Caller, error) {
-	return ControlSocket, b.err
+func (b brokenDoor) Caller(context.Context, *http.Request) (access.Caller, error) {
+	return access.ControlSocket, b.err
 }
 
 func TestWhoIsNotKnownForSureIsNotServed(t *testing.T) {
@@ -115,7 +72,7 @@ func TestWhoIsNotKnownForSureIsNotServed(t *testing.T) {
 		context.Canceled: http.StatusInternalServerError,
 	} {
 		w := httptest.NewRecorder()
-		h.api.Authenticated(brokenDoor{err}).ServeHTTP(w, httptest.NewRequest("GET", Prefix+"/files", nil))
+		h.api.Authenticated(brokenDoor{err}).ServeHTTP(w, httptest.NewRequest("GET", operation.Prefix+"/files", nil))
 		if w.Code != want {
 			t.Errorf("%v: %d", err, w.Code)
 		}

@@ -1,0 +1,209 @@
+package access
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/account"
+	"sealgate/internal/fault"
+)
+
+// Right is what a caller needs for an operation.
+type Right int
+
+// The rights.
+const (
+	OnMachine Right = iota + 1 // to be on the gateway's own machine
+	Operate                    // to run the gateway
+	See                        // to run it, or a role in the account: what files are there
+	Send                       // a role that sends files; who runs the gateway sends none
+	Read                       // to run it, or a role that reads: contents and payments
+	Decide                     // to run it, or a role that decides about files
+	Manage                     // to run it, or to be an admin of the account
+	Myself                     // to be a person who is signed in; it is about himself
+)
+
+// roles are the roles of an account that have a right in it. What they do has to be
+// their own account's, too: Own says so.
+var roles = map[Right][]account.Role{
+	See:    {account.Uploader, account.Reader, account.Approver, account.Admin},
+	Send:   {account.Uploader, account.Approver, account.Admin},
+	Read:   {account.Reader, account.Approver, account.Admin},
+	Decide: {account.Approver, account.Admin},
+	Manage: {account.Admin},
+}
+
+// String says for whom an operation is, for the API's description.
+func (r Right) String() string {
+	switch r {
+	case OnMachine:
+		return "For who runs the gateway, on its own machine."
+	case Operate:
+		return "For who runs the gateway."
+	case Send:
+		return "For " + roleNames(roles[r]) + " of an account."
+	case Myself:
+		return "For a person who is signed in, about himself."
+	}
+	return "For who runs the gateway, and " + roleNames(roles[r]) + " of the account."
+}
+
+// rights is the one table of who may do what. An operation that is not in it is
+// not there.
+var rights = map[string]Right{
+	"list-accounts":  See, // account callers: their own
+	"add-account":    Operate,
+	"get-account":    See,
+	"set-account":    Manage,
+	"remove-account": Operate,
+
+	"list-logins":  Manage,
+	"add-login":    Manage,
+	"get-login":    Manage,
+	"set-login":    Manage,
+	"remove-login": Manage,
+
+	"list-operators":  Operate,
+	"add-operator":    Operate,
+	"reset-operator":  Operate,
+	"remove-operator": Operate,
+
+	"list-tokens":           Manage,
+	"add-token":             Manage,
+	"remove-token":          Manage,
+	"list-operator-tokens":  Operate,
+	"add-operator-token":    OnMachine, // a token cannot make itself a longer life
+	"remove-operator-token": Operate,
+
+	"list-files":    See,
+	"get-file":      See,
+	"wait-for-file": See,
+	"get-receipt":   See,
+	"get-content":   Read,
+	"get-sealed":    Read,
+	"release-file":  Decide,
+	"reindex-file":  Decide,
+	"erase-file":    Decide,
+
+	"create-upload":   Send,
+	"upload-options":  Send,
+	"upload-progress": Send,
+	"send-upload":     Send,
+	"override-upload": Send,
+	"drop-upload":     Send,
+	"put-file":        Send,
+	"post-files":      Send,
+
+	"send-to-outbox": Operate,
+	"list-outbox":    Read,
+	"list-payments":  Read,
+
+	"list-certificates":           Read,
+	"renew-certificate":           Manage,
+	"import-certificate":          Manage,
+	"export-certificate":          Manage,
+	"preview-certificate-removal": Manage,
+	"remove-certificate":          Manage,
+	"keep-certificate":            Manage,
+
+	"list-access-keys":           Read,
+	"add-access-key":             Manage,
+	"export-access-key":          Manage,
+	"challenge-access-key":       Manage,
+	"confirm-access-key":         Manage,
+	"get-encrypted-access-key":   OnMachine,
+	"preview-access-key-removal": Manage,
+	"remove-access-key":          Manage,
+	"keep-access-key":            Manage,
+	"unlock-account":             Manage,
+	"lock-account":               Manage,
+	"reseal-account":             Manage,
+	"reseal-progress":            Read,
+
+	"list-statements": Read,
+	"get-statement":   Read,
+	"list-audit":      Manage,
+	"verify-audit":    Operate,
+
+	"show-keys":         Operate,
+	"back-up-keys":      OnMachine,
+	"rotate-master-key": OnMachine,
+	"back-up":           OnMachine,
+	"backup-progress":   OnMachine,
+	"doctor":            Operate,
+}
+
+// dangerous are the operations that give somebody a way in, take keys out or
+// destroy what cannot be made again: a person proves that it is he (Proved).
+// set-account is dangerous by what it sets.
+var dangerous = map[string]bool{
+	"remove-account": true,
+
+	"add-login":    true,
+	"set-login":    true,
+	"remove-login": true,
+
+	"add-operator":    true,
+	"reset-operator":  true,
+	"remove-operator": true,
+
+	"add-token":             true,
+	"remove-token":          true,
+	"add-operator-token":    true,
+	"remove-operator-token": true,
+
+	"renew-certificate":  true,
+	"import-certificate": true,
+	"export-certificate": true,
+	"remove-certificate": true,
+
+	"add-access-key":    true,
+	"export-access-key": true,
+	"remove-access-key": true,
+	"unlock-account":    true,
+}
+
+// RightTo is the right that an operation needs; 0 for one that there is not.
+func RightTo(operation string) Right { return rights[operation] }
+
+// Dangerous tells whether a person proves who he is before this operation.
+func Dangerous(operation string) bool { return dangerous[operation] }
+
+// Operations are all that stand in the table, by name.
+func Operations() []string { return slices.Sorted(maps.Keys(rights)) }
+
+// Roles are the roles of an account that have a right in it.
+func (r Right) Roles() []account.Role { return roles[r] }
+
+// May tells whether the caller has a right. Whose the thing is, is another question.
+func (c Caller) May(r Right) error {
+	const op = "access"
+	switch {
+	case r == Myself && c.Session != uuid.Nil:
+		return nil
+	case r == Myself:
+		return fault.New(fault.Denied, op, "only a person who is signed in has this")
+	case r == OnMachine && c.Local, r != OnMachine && r != Send && c.Operator:
+		return nil
+	case r == OnMachine:
+		return fault.New(fault.Denied, op, "this can be done on the gateway's own machine only")
+	case c.Operator:
+		return fault.New(fault.Denied, op, "operators send no files; somebody of the account does")
+	case r == Operate || c.Account == uuid.Nil:
+		return fault.New(fault.Denied, op, "only an operator may do this")
+	case !slices.Contains(roles[r], c.Role):
+		return fault.New(fault.Denied, op, "this needs the role %s", roleNames(roles[r]))
+	}
+	return nil
+}
+
+func roleNames(list []account.Role) string {
+	names := make([]string, len(list))
+	for i, r := range list {
+		names[i] = string(r)
+	}
+	return strings.Join(names, " or ")
+}

@@ -1,0 +1,96 @@
+package operation
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/logging"
+	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
+)
+
+// Handler answers for one caller.
+func (r *Router) Handler(c access.Caller) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.serve(w, begin(w, req), c) })
+}
+
+// Authenticated answers for whoever auth says it is. To everybody else the answer
+// to everything is 401: nothing of the request was looked at.
+func (r *Router) Authenticated(auth access.Authenticator) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		req = begin(w, req)
+		ctx := req.Context()
+		c, err := auth.Caller(ctx, req)
+		switch {
+		case fault.Is(err, fault.Denied):
+			w.Header().Set("WWW-Authenticate", `Bearer realm="sealgate"`)
+			write(w, portal.SignInProblem(fault.Message(err), logging.Request(ctx)))
+		case fault.Is(err, fault.TryLater):
+			slowDown(w, req, fault.Message(err), signInWait)
+		case err != nil:
+			r.Refuse(ctx, w, err)
+		default:
+			r.serve(w, req, c)
+		}
+	})
+}
+
+// Inside answers for who stands in the request's context already (access.With): the
+// portal, which has found out who asks, speaks for him.
+func (r *Router) Inside() http.Handler { return r.Authenticated(known{}) }
+
+// known is an Authenticator of who is known already.
+type known struct{}
+
+func (known) Caller(ctx context.Context, _ *http.Request) (access.Caller, error) {
+	c := access.Of(ctx)
+	if c == (access.Caller{}) {
+		return c, fault.New(fault.Denied, "api: sign in", "nobody is signed in")
+	}
+	return c, nil
+}
+
+// signInWait is what who tried too often is told to wait.
+const signInWait = 30 * time.Second
+
+// begin gives a request an id when it has none, and its answer what every answer
+// carries.
+func begin(w http.ResponseWriter, r *http.Request) *http.Request {
+	ctx := r.Context()
+	if logging.Request(ctx) == "" { // the HTTPS door has given it one
+		id := strings.ReplaceAll(uuid.NewString(), "-", "")[:16]
+		w.Header().Set("X-Request-Id", id)
+		ctx = logging.WithRequest(ctx, id)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	return r.WithContext(ctx)
+}
+
+// serve answers a caller, as fast as he may ask.
+func (r *Router) serve(w http.ResponseWriter, req *http.Request, c access.Caller) {
+	if !c.Local {
+		if wait := r.requests.Take(c.Name); wait > 0 {
+			slowDown(w, req, "too many requests at once", wait)
+			return
+		}
+	}
+	req = req.WithContext(access.With(req.Context(), c))
+	begun := r.opt.Now()
+	r.mux.ServeHTTP(w, req)
+	r.opt.Log.DebugContext(req.Context(), "api", "method", req.Method, "route", req.Pattern, "took", r.opt.Now().Sub(begun))
+}
+
+// slowDown tells somebody when to come again.
+func slowDown(w http.ResponseWriter, r *http.Request, sentence string, wait time.Duration) {
+	w.Header().Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
+	p := portal.ProblemOf(fault.New(fault.TryLater, "api", "%s", sentence))
+	p.Status, p.Request = http.StatusTooManyRequests, logging.Request(r.Context())
+	write(w, p)
+}
