@@ -75,7 +75,7 @@ func (c *Custodian) draw(ctx context.Context, of stock.Name) (*Fresh, error) {
 	}
 	f.Key = seal.DeriveFileKey(a, b, id)
 	f.Header = h.Marshal(f.Key)
-	if f.grant, err = seal.WrapGrant(f.Key, f.ingest.Public, f.binding); err != nil {
+	if f.grant, err = seal.WrapOwnGrant(f.Key, f.ingest.Private, f.binding); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	return f, nil
@@ -92,7 +92,7 @@ func (f *Fresh) Grant() (catalog.Grant, error) {
 		return catalog.Grant{}, err
 	}
 	if current.Fingerprint != f.ingest.Fingerprint {
-		if f.grant, err = seal.WrapGrant(f.Key, current.Public, f.binding); err != nil {
+		if f.grant, err = seal.WrapOwnGrant(f.Key, current.Private, f.binding); err != nil {
 			return catalog.Grant{}, fault.Wrap(fault.Internal, "custody: grant", err)
 		}
 		f.ingest = current

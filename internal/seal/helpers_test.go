@@ -135,6 +135,7 @@ type craft struct {
 	header  []byte
 	slots   [][]byte
 	trailer []byte
+	grant   []byte // nil = it is opened by its wraps
 }
 
 func newCraft(t testing.TB, bind Binding, plain []byte, certs []lock, access ...hpke.PrivateKey) *craft {

@@ -84,14 +84,23 @@ func (k *kit) store(v vector, obj []byte) {
 
 func (k *kit) good(name, about, cert, access string, c *craft) {
 	sum := sha256.Sum256(c.plain)
-	v := vector{
-		File: "good/" + name + ".sealed", About: about, CertificateKey: cert, AccessKey: access, Expect: "ok",
+	k.store(vector{
+		File: "good/" + name + ".sealed", About: about, CertificateKey: cert, AccessKey: access, Grant: hex.EncodeToString(c.grant), Expect: "ok",
 		Size: int64(len(c.plain)), SHA256: hex.EncodeToString(sum[:]), Name: "pain.001.xml", ReceivedAt: received.UnixMicro(),
-	}
-	if cert == "" {
-		v.Grant = hex.EncodeToString(must(WrapGrant(c.k, k.ingest.PublicKey(), c.h.Binding)))
-	}
-	k.store(v, c.bytes())
+	}, c.bytes())
+}
+
+// granted stores a file without wraps and its grant, and one whose grant is for
+// another account.
+func (k *kit) granted(name, how string, wrap func(*craft, Binding) []byte) {
+	c := newCraft(k.t, binding, text(100), nil)
+	c.grant = wrap(c, binding)
+	k.good(name, "no wraps; opened by its grant, "+how, "", ingestPEM, c)
+	foreign := wrap(c, Binding{File: fileID, Account: [16]byte{9}})
+	k.store(vector{
+		File: "bad/" + name + "-of-other-account.sealed", About: "a grant made for another account, " + how,
+		AccessKey: ingestPEM, Grant: hex.EncodeToString(foreign), Expect: "damaged",
+	}, c.bytes())
 }
 
 func (k *kit) goodOnes() {
@@ -101,7 +110,12 @@ func (k *kit) goodOnes() {
 	k.good("p384", "certificate with an EC key on P-384", p384PEM, accessPEM, newCraft(k.t, binding, text(100), []lock{k.p384}, k.access1))
 	many := newCraft(k.t, binding, text(100), []lock{k.rsa, k.p256, k.p384}, k.access1, k.access2)
 	k.good("several", "three certificates and two access keys: the last of each", p384PEM, otherPEM, many)
-	k.good("grant", "no wraps; opened by its grant", "", ingestPEM, newCraft(k.t, binding, text(100), nil))
+	k.granted("grant", "made with the public key", func(c *craft, b Binding) []byte {
+		return must(WrapGrant(c.k, k.ingest.PublicKey(), b))
+	})
+	k.granted("own-grant", "made with the private key", func(c *craft, b Binding) []byte {
+		return must(WrapOwnGrant(c.k, k.ingest, b))
+	})
 	for _, size := range []struct {
 		name string
 		n    int
@@ -255,9 +269,6 @@ func (k *kit) badOnes() {
 	c := newCraft(k.t, binding, text(100), []lock{k.p256}, k.access1)
 	k.store(vector{File: "bad/wrong-access-key.sealed", About: "a good file, asked for with another access key", CertificateKey: p256PEM, AccessKey: otherPEM, Expect: "locked"}, c.bytes())
 	k.store(vector{File: "bad/wrong-certificate-key.sealed", About: "a good file, asked for with another certificate key", CertificateKey: p384PEM, AccessKey: accessPEM, Expect: "locked"}, c.bytes())
-	c = newCraft(k.t, binding, text(100), nil)
-	grant := must(WrapGrant(c.k, k.ingest.PublicKey(), Binding{File: fileID, Account: [16]byte{9}}))
-	k.store(vector{File: "bad/grant-of-other-account.sealed", About: "a grant made for another account", AccessKey: ingestPEM, Grant: hex.EncodeToString(grant), Expect: "damaged"}, c.bytes())
 	rsaFile := newCraft(k.t, binding, text(100), []lock{k.rsa}, k.access1)
 	rsaFile.h.Wraps[0] = must(WrapForCertificate(rsaFile.a, k.rsa.cert, Binding{File: [16]byte{9}, Account: accountID}))
 	rsaFile.header = rsaFile.h.Marshal(rsaFile.k)

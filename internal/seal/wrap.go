@@ -98,9 +98,8 @@ func (w Wrap) wellFormed() bool {
 
 // HPKE info strings and the RSA context begin with these.
 const (
-	labelA     = "sealgate/v1 share A"
-	labelB     = "sealgate/v1 share B"
-	labelGrant = "sealgate/v1 grant"
+	labelA = "sealgate/v1 share A"
+	labelB = "sealgate/v1 share B"
 )
 
 func (b Binding) info(label string) []byte {
@@ -134,28 +133,6 @@ func UnwrapByAccessKey(w Wrap, key hpke.PrivateKey, b Binding) (Share, error) {
 		return Share{}, fault.New(fault.Locked, "seal: unwrap", "the wrap is for another access key")
 	}
 	return hpkeOpen(key, b.info(labelB), w.Data, "the wrap for the access key is damaged")
-}
-
-// WrapGrant wraps the file key itself for an ingest key. A grant is named by
-// that key's fingerprint, which the caller keeps beside it.
-func WrapGrant(k *FileKey, pub hpke.PublicKey, b Binding) ([]byte, error) {
-	if err := checkHybrid(pub.KEM()); err != nil {
-		return nil, err
-	}
-	return hpkeSeal(pub, b.info(labelGrant), k.bytes())
-}
-
-// OpenGrant opens a grant with the ingest key it was made for.
-func OpenGrant(grant []byte, key hpke.PrivateKey, b Binding) (*FileKey, error) {
-	if err := checkHybrid(key.KEM()); err != nil {
-		return nil, err
-	}
-	s, err := hpkeOpen(key, b.info(labelGrant), grant, "the grant is damaged, or for another ingest key")
-	if err != nil {
-		return nil, err
-	}
-	defer s.Wipe()
-	return FileKeyFromBytes(s[:])
 }
 
 func checkHybrid(kem hpke.KEM) error {

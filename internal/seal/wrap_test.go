@@ -175,36 +175,6 @@ func TestAccessKeyWraps(t *testing.T) {
 	})
 }
 
-func TestGrants(t *testing.T) {
-	ingest := hybridKey(t)
-	k := DeriveFileKey(Share{1}, Share{2}, fileID)
-	grant, err := WrapGrant(k, ingest.PublicKey(), binding)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := OpenGrant(grant, ingest, binding)
-	if err != nil || !bytes.Equal(got.Bytes(), k.Bytes()) {
-		t.Errorf("another key, %v", err)
-	}
-	for what, other := range otherBindings() {
-		if _, err := OpenGrant(grant, ingest, other); !fault.Is(err, fault.Damaged) {
-			t.Errorf("opens for another %s: %v", what, err)
-		}
-	}
-	_, err = OpenGrant(grant, hybridKey(t), binding)
-	wantKind(t, err, fault.Damaged)
-	_, err = OpenGrant(nil, ingest, binding)
-	wantKind(t, err, fault.Damaged)
-
-	// A grant is no wrap and a wrap no grant, though both are the same HPKE.
-	w := must(WrapForAccessKey(Share{1}, ingest.PublicKey(), binding))
-	_, err = OpenGrant(w.Data, ingest, binding)
-	wantKind(t, err, fault.Damaged)
-	w.Data = grant
-	_, err = UnwrapByAccessKey(w, ingest, binding)
-	wantKind(t, err, fault.Damaged)
-}
-
 func TestKeysThatCannotSeal(t *testing.T) {
 	small := must(rsa.GenerateKey(rand.Reader, 2048))
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
@@ -239,6 +209,8 @@ func TestKeysThatCannotSeal(t *testing.T) {
 	_, err = UnwrapByAccessKey(Wrap{}, plain, binding)
 	wantKind(t, err, fault.Invalid)
 	_, err = OpenGrant(nil, plain, binding)
+	wantKind(t, err, fault.Invalid)
+	_, err = WrapOwnGrant(DeriveFileKey(Share{}, Share{}, fileID), plain, binding)
 	wantKind(t, err, fault.Invalid)
 }
 

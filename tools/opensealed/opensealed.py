@@ -98,6 +98,7 @@ class AccessKey:
     def __init__(self, seed):
         if len(seed) != 32:
             raise ValueError("an access key has 32 bytes")
+        self.seed = seed
         stream = hashlib.shake_256(seed).digest(96)
         self.ek, self.dk = mlkem768.keygen(stream[:32], stream[32:64])
         self.t = x25519.X25519PrivateKey.from_private_bytes(stream[64:])
@@ -203,10 +204,16 @@ def file_key(h, certificate_key, access_key):
 
 
 def file_key_by_grant(h, grant, ingest_key):
+    kind, data, info = grant[:1], grant[1:], h.info(b"sealgate/v1 grant")
     try:
-        return ingest_key.open(h.info(b"sealgate/v1 grant"), grant)
+        if kind == b"\x01":
+            return ingest_key.open(info, data)
+        if kind == b"\x02":
+            key = hkdf(ingest_key.seed, b"", b"sealgate/v1 grant key")
+            return AESGCM(key).decrypt(data[:12], data[12:], info)
     except (InvalidTag, ValueError) as e:
         raise Damaged("the grant does not open") from e
+    raise Damaged("a grant of an unknown kind")
 
 
 # --- sections "Body" and "Trailer"

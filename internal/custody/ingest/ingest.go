@@ -280,7 +280,7 @@ func wrapAnew(f *catalog.File, old, current *keys.IngestKey) (catalog.Grant, err
 		return catalog.Grant{}, err
 	}
 	defer k.Wipe()
-	data, err := seal.WrapGrant(k, current.Public, binding)
+	data, err := seal.WrapOwnGrant(k, current.Private, binding)
 	return catalog.Grant{Key: current.Fingerprint.String(), Data: data}, err
 }
 

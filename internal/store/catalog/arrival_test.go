@@ -86,6 +86,6 @@ func newFile(account *catalog.Account) *catalog.File {
 		Times:   catalog.Times{BeganAt: now, ReceivedAt: now},
 		Content: catalog.Content{Size: 12288, SHA256: bytes.Repeat([]byte{2}, 60), MAC: catalogtest.MAC()},
 		Body:    catalog.Body{Kind: catalog.InlineBody, Sealed: 12600},
-		Grant:   catalog.Grant{Key: "5f", Data: bytes.Repeat([]byte{3}, 1168)},
+		Grant:   catalog.Grant{Key: "5f", Data: bytes.Repeat([]byte{3}, 61)},
 	}
 }

@@ -267,12 +267,12 @@ CREATE INDEX file_state ON file (state, number) WHERE state NOT IN ('deleted', '
 CREATE INDEX file_kept ON file (account, received_at, number) WHERE state = 'kept' AND body_kind <> 'none';
 CREATE INDEX file_sealed ON file (lock, id, size, received_at) WHERE lock > 0 AND body_kind <> 'none';
 
--- Grants lie in slots of one size that are filled, wiped in place and used
--- again, never deleted and never moved. When SQLite balances a tree it leaves
--- copies of the rows it moves in the unused part of pages, where secure_delete
--- does not reach: a table clustered by a random id, or one whose rows grow,
--- kept 2 or 3 of 2,000 deleted grants. A file names its slot and the slot names
--- its file: only when both agree is it the file's.
+-- Grants, all of one length, lie in slots that are filled, wiped in place and
+-- used again, never deleted and never moved. When SQLite balances a tree it
+-- leaves copies of the rows it moves in the unused part of pages, where
+-- secure_delete does not reach: a table clustered by a random id, or one whose
+-- rows grow, kept 2 or 3 of 2,000 deleted grants. A file names its slot and the
+-- slot names its file: only when both agree is it the file's.
 CREATE TABLE file_grant (
     seq        INTEGER PRIMARY KEY,
     file       BLOB,
