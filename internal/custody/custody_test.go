@@ -15,7 +15,6 @@ import (
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
-	"sealgate/internal/store/catalog/trail"
 )
 
 func wantKind(t testing.TB, err error, kind fault.Kind) {
@@ -244,20 +243,7 @@ func TestExportedKeysOpenAKeptFileFromOutside(t *testing.T) {
 
 func (w *world) actions(action string) int {
 	w.t.Helper()
-	n := 0
-	err := w.cat.View(w.t.Context(), func(tx *catalog.Tx) error {
-		entries, err := tx.AuditEntries(trail.Filter{})
-		for _, e := range entries {
-			if e.Action == action {
-				n++
-			}
-		}
-		return err
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return n
+	return len(catalogtest.Audited(w.t, w.cat, action))
 }
 
 // Keys made ahead are as good as others, and nothing is left when Run ends.

@@ -6,26 +6,18 @@ import (
 
 	"sealgate/internal/audit"
 	"sealgate/internal/custody"
-	"sealgate/internal/store/catalog"
-	"sealgate/internal/store/catalog/trail"
+	"sealgate/internal/store/catalog/catalogtest"
 )
 
 // last is the newest entry of the audit log about an action.
-func (w *world) last(action string) (e audit.Entry) {
+func (w *world) last(action string) audit.Entry {
 	w.t.Helper()
-	w.view(func(tx *catalog.Tx) error {
-		entries, err := tx.AuditEntries(trail.Filter{})
-		for _, row := range entries {
-			if row.Action == action && row.ID.String() >= e.ID.String() {
-				e = *row
-			}
-		}
-		return err
-	})
-	if e.Action == "" {
+	entries := catalogtest.Audited(w.t, w.cat, action)
+	if len(entries) == 0 {
 		w.t.Errorf("%s is not on record", action)
+		return audit.Entry{}
 	}
-	return e
+	return *entries[0]
 }
 
 // A key that is lent for an hour is back after it, whatever else was lent since.

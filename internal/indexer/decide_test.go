@@ -15,7 +15,7 @@ import (
 	"sealgate/internal/keys"
 	"sealgate/internal/store/accountdb"
 	"sealgate/internal/store/catalog"
-	"sealgate/internal/store/catalog/trail"
+	"sealgate/internal/store/catalog/catalogtest"
 )
 
 // bring gives a file a state by hand.
@@ -91,21 +91,9 @@ func TestEraseInEveryState(t *testing.T) {
 	}
 }
 
-func (w *world) actions(action string) (n int) {
+func (w *world) actions(action string) int {
 	w.t.Helper()
-	err := w.Catalog.View(w.t.Context(), func(tx *catalog.Tx) error {
-		all, err := tx.AuditEntries(trail.Filter{})
-		for _, e := range all {
-			if e.Action == action {
-				n++
-			}
-		}
-		return err
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return n
+	return len(catalogtest.Audited(w.t, w.Catalog, action))
 }
 
 func TestEraseRefuses(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"sealgate/internal/reseal"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/catalogtest"
 	"sealgate/internal/store/catalog/logins"
 	"sealgate/internal/store/catalog/trail"
 	"sealgate/internal/store/vault"
@@ -312,17 +313,11 @@ func TestAccountsTakeTurns(t *testing.T) {
 	}
 	w.work()
 	var done []uuid.UUID // the last first
-	err := w.Catalog.View(t.Context(), func(tx *catalog.Tx) error {
-		all, err := tx.AuditEntries(trail.Filter{})
-		for _, e := range all {
-			if e.Action == "account.resealed" {
-				done = append(done, e.Account)
-			}
-		}
-		return err
-	})
-	if err != nil || !slices.Equal(done, []uuid.UUID{large.ID, small.ID}) {
-		t.Errorf("%v, %v", done, err)
+	for _, e := range catalogtest.Audited(t, w.Catalog, "account.resealed") {
+		done = append(done, e.Account)
+	}
+	if !slices.Equal(done, []uuid.UUID{large.ID, small.ID}) {
+		t.Errorf("%v", done)
 	}
 	w.account = large
 	if p := w.progress(); p.Running || p.Resealed != 20 || p.Left != 0 {

@@ -56,16 +56,13 @@ func (a *app) accessKeyNew() *cobra.Command {
 		Example: cli.Examples("access-key new -o acme.key", "access-key new -o acme.key --words --passphrase-stdin"),
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			passphrase, err := a.prepare(to)
-			if err != nil {
-				return err
-			}
-			defer clear(passphrase)
-			key, err := keys.NewAccessKey()
-			if err != nil {
-				return err
-			}
-			return a.writeKey(to, key.Private, passphrase, words)
+			return a.writeKey(to, words, func() (hpke.PrivateKey, error) {
+				key, err := keys.NewAccessKey()
+				if err != nil {
+					return nil, err
+				}
+				return key.Private, nil
+			})
 		},
 	}
 	to.flags(cmd)
@@ -73,22 +70,26 @@ func (a *app) accessKeyNew() *cobra.Command {
 	return cmd
 }
 
-// prepare looks whether there is room for the key, and returns the passphrase to
-// encrypt it under; nil where none is wanted.
-func (a *app) prepare(to target) ([]byte, error) {
+// writeKey writes both halves of a key, and says what it wrote. It looks for room,
+// and asks for the passphrase, before it gets the key.
+func (a *app) writeKey(to target, words bool, get func() (hpke.PrivateKey, error)) error {
 	if !to.force {
 		if err := cli.Absent(to.file, to.file+".pub"); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if !to.passphrase {
-		return nil, nil
+	var passphrase []byte // nil: the key is not encrypted
+	if to.passphrase {
+		var err error
+		if passphrase, err = a.NewPassphrase("New passphrase: "); err != nil {
+			return err
+		}
+		defer clear(passphrase)
 	}
-	return a.NewPassphrase("New passphrase: ")
-}
-
-// writeKey writes both halves, and says what it wrote.
-func (a *app) writeKey(to target, key hpke.PrivateKey, passphrase []byte, words bool) error {
+	key, err := get()
+	if err != nil {
+		return err
+	}
 	private, err := marshalKey(key, passphrase)
 	if err != nil {
 		return err

@@ -86,16 +86,7 @@ func (a *app) accessKeyFromWords() *cobra.Command {
 		Example: cli.Examples("access-key from-words -o acme.key", "access-key from-words -o acme.key < words"),
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			passphrase, err := a.prepare(to)
-			if err != nil {
-				return err
-			}
-			defer clear(passphrase)
-			key, err := a.readWords()
-			if err != nil {
-				return err
-			}
-			return a.writeKey(to, key, passphrase, false)
+			return a.writeKey(to, false, a.readWords)
 		},
 	}
 	to.flags(cmd)

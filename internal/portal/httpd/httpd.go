@@ -15,6 +15,7 @@
 package httpd
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"log/slog"
@@ -96,20 +97,14 @@ func (o *Options) fill() {
 	if o.Web == nil {
 		o.Web = http.HandlerFunc(nothing)
 	}
-	setDefault(&o.Header, defaultHeader)
-	setDefault(&o.Body, defaultBody)
-	setDefault(&o.Write, defaultWrite)
-	setDefault(&o.Idle, defaultIdle)
-	setDefault(&o.Drain, defaultDrain)
-	setDefault(&o.Hurry, defaultHurry)
-	setDefault(&o.MaxOpen, defaultMaxOpen)
-	setDefault(&o.MaxEach, defaultMaxEach)
-}
-
-func setDefault[T comparable](v *T, to T) {
-	if *v == *new(T) {
-		*v = to
-	}
+	o.Header = cmp.Or(o.Header, defaultHeader)
+	o.Body = cmp.Or(o.Body, defaultBody)
+	o.Write = cmp.Or(o.Write, defaultWrite)
+	o.Idle = cmp.Or(o.Idle, defaultIdle)
+	o.Drain = cmp.Or(o.Drain, defaultDrain)
+	o.Hurry = cmp.Or(o.Hurry, defaultHurry)
+	o.MaxOpen = cmp.Or(o.MaxOpen, defaultMaxOpen)
+	o.MaxEach = cmp.Or(o.MaxEach, defaultMaxEach)
 }
 
 // Server is the HTTPS door.

@@ -108,11 +108,7 @@ func TestTheDoorAnswersAndRefuses(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %s %s %s %d", version, c.method, c.path, c.header, len(c.body)), func(t *testing.T) {
 				r := d.request(c.method, c.path, strings.NewReader(c.body))
 				r.Host = "gw.example.com"
-				if name, value, ok := strings.Cut(c.header, ": "); ok && name == "Host" {
-					r.Host = value
-				} else if ok {
-					r.Header.Set(name, value)
-				}
+				header(r, c.header)
 				if c.method == "GET" || c.method == "HEAD" || c.method == "TRACE" {
 					r.Body, r.ContentLength = nil, 0
 				}

@@ -146,6 +146,18 @@ func (d *door) request(method, path string, body io.Reader) *http.Request {
 	return r
 }
 
+// header sets one on a request, written as "Name: value"; none when it is empty.
+func header(r *http.Request, text string) {
+	name, value, _ := strings.Cut(text, ": ")
+	switch name {
+	case "":
+	case "Host":
+		r.Host = value
+	default:
+		r.Header.Set(name, value)
+	}
+}
+
 // answered is an answer, read to its end.
 type answered struct {
 	*http.Response

@@ -43,11 +43,7 @@ func TestPlainHTTPLeadsToTheOtherDoorAndTakesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if name, value, ok := strings.Cut(c.header, ": "); ok && name == "Host" {
-			r.Host = value
-		} else if ok {
-			r.Header.Set(name, value)
-		}
+		header(r, c.header)
 		resp, err := client.Do(r)
 		if err != nil {
 			t.Fatal(err)

@@ -16,6 +16,7 @@
 package sftpd
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"errors"
@@ -91,20 +92,14 @@ func (o *Options) fill() {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	setDefault(&o.IdleTimeout, defaultIdle)
-	setDefault(&o.Handshake, defaultHandshake)
-	setDefault(&o.SignInTime, defaultSignInTime)
-	setDefault(&o.Drain, defaultDrain)
-	setDefault(&o.MaxConnections, defaultMaxConnections)
-	setDefault(&o.MaxUnknown, defaultMaxUnknown)
-	setDefault(&o.MaxPerSource, defaultMaxPerSource)
-	setDefault(&o.MaxPerAccount, max(1, int(float64(o.MaxConnections)*accountShare)))
-}
-
-func setDefault[T comparable](v *T, to T) {
-	if *v == *new(T) {
-		*v = to
-	}
+	o.IdleTimeout = cmp.Or(o.IdleTimeout, defaultIdle)
+	o.Handshake = cmp.Or(o.Handshake, defaultHandshake)
+	o.SignInTime = cmp.Or(o.SignInTime, defaultSignInTime)
+	o.Drain = cmp.Or(o.Drain, defaultDrain)
+	o.MaxConnections = cmp.Or(o.MaxConnections, defaultMaxConnections)
+	o.MaxUnknown = cmp.Or(o.MaxUnknown, defaultMaxUnknown)
+	o.MaxPerSource = cmp.Or(o.MaxPerSource, defaultMaxPerSource)
+	o.MaxPerAccount = cmp.Or(o.MaxPerAccount, max(1, int(float64(o.MaxConnections)*accountShare)))
 }
 
 // Server is the SFTP door.

@@ -8,14 +8,17 @@ import (
 	"crypto/rand"
 	"errors"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/audit"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/trail"
 )
 
 // Open returns a new, empty catalog that is closed when the test ends.
@@ -143,4 +146,15 @@ func MAC() []byte {
 	mac := make([]byte, 32)
 	_, _ = rand.Read(mac) // never fails
 	return mac
+}
+
+// Audited returns the entries of the audit log about an action, the newest first.
+func Audited(t testing.TB, c *catalog.Catalog, action string) (entries []*audit.Entry) {
+	t.Helper()
+	View(t, c, func(tx *catalog.Tx) error {
+		all, err := tx.AuditEntries(trail.Filter{})
+		entries = slices.DeleteFunc(all, func(e *audit.Entry) bool { return e.Action != action })
+		return err
+	})
+	return entries
 }
