@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/account/person"
 	"sealgate/internal/account/signin"
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
@@ -55,6 +56,7 @@ func ParseNetworks(texts []string) ([]netip.Prefix, error) { return signin.Parse
 // concurrent use.
 type Service struct {
 	*signin.Service
+	People  *person.Service // who is signed in to the portal
 	catalog *catalog.Catalog
 	keys    *custody.Custodian
 	now     func() time.Time
@@ -64,7 +66,11 @@ type Service struct {
 // New returns the service of these stores.
 func New(cat *catalog.Catalog, cus *custody.Custodian, ks *keys.Store, opt Options) *Service {
 	opt = opt.WithDefaults()
-	return &Service{Service: signin.New(cat, cus, ks, opt), catalog: cat, keys: cus, now: opt.Now, log: opt.Log}
+	in := signin.New(cat, cus, ks, opt)
+	return &Service{
+		Service: in, People: person.New(in, cat, cus, ks, opt.Now, opt.Log),
+		catalog: cat, keys: cus, now: opt.Now, log: opt.Log,
+	}
 }
 
 func newID(op string) (uuid.UUID, error) {

@@ -45,6 +45,8 @@ type NewLogin struct {
 	NoSFTP    bool
 	NoPortal  bool
 	Role      Role // empty = Uploader
+	// Invite makes a login that has nothing to sign in with but the link of Invite.
+	Invite bool
 }
 
 // AddLogin makes a login. The second result is the password when one was made:
@@ -54,7 +56,10 @@ func (s *Service) AddLogin(ctx context.Context, actor, account string, n NewLogi
 		return nil, "", fault.New(fault.Invalid, "account: add login", "logins of the gateway itself are operators")
 	}
 	made := ""
-	if len(n.Password) == 0 && len(n.SSHKeys) == 0 {
+	if n.Invite && n.NoPortal {
+		return nil, "", fault.New(fault.Invalid, "account: add login", "an invitation opens the portal, which this login may not use")
+	}
+	if len(n.Password) == 0 && len(n.SSHKeys) == 0 && !n.Invite {
 		made = password.Make()
 	}
 	l, err := s.addLogin(ctx, actor, account, n, made)
@@ -341,7 +346,7 @@ func (s *Service) SetLogin(ctx context.Context, actor, account, username string,
 		if err := checkLogin(row); err != nil {
 			return err
 		}
-		if l, err = s.saveLogin(tx, actor, row, rec, add, c.RemoveKeys); err != nil {
+		if l, err = s.saveLogin(tx, actor, row, rec, add, c); err != nil {
 			return err
 		}
 		return nil
@@ -367,12 +372,12 @@ func (s *Service) checkNewPassword(ctx context.Context, acc *catalog.Account, us
 }
 
 // saveLogin writes a changed login, its keys and the audit entry.
-func (s *Service) saveLogin(tx *catalog.Tx, actor string, row *logins.Login, rec *custody.Records, add []*logins.Key, remove []string) (*Login, error) {
+func (s *Service) saveLogin(tx *catalog.Tx, actor string, row *logins.Login, rec *custody.Records, add []*logins.Key, c LoginChange) (*Login, error) {
 	const op = "account: set login"
 	if err := tx.SaveLogin(row); err != nil {
 		return nil, err
 	}
-	for _, fingerprint := range remove {
+	for _, fingerprint := range c.RemoveKeys {
 		if err := tx.DeleteLoginKey(row.ID, fingerprint); err != nil {
 			return nil, err
 		}
@@ -390,7 +395,7 @@ func (s *Service) saveLogin(tx *catalog.Tx, actor string, row *logins.Login, rec
 	if len(keys) > maxKeys {
 		return nil, fault.New(fault.Invalid, op, "a login may have at most %d keys", maxKeys)
 	}
-	if row.Hash == "" && len(keys) == 0 {
+	if takes := c.NoPassword || len(c.RemoveKeys) > 0; takes && row.Hash == "" && len(keys) == 0 {
 		return nil, fault.New(fault.Invalid, op, "the login would have no password and no key")
 	}
 	if err := s.Excuse(tx, row); err != nil {
@@ -426,6 +431,9 @@ func (s *Service) RemoveLogin(ctx context.Context, actor, account, username stri
 		}
 		return tx.Audit(audit.Entry{Account: acc.ID, Actor: actor, Action: "login.removed", Object: id.String()})
 	})
+	if err != nil {
+		return fault.Wrap(fault.Internal, "account: remove login", err)
+	}
 	s.Forget(id)
-	return fault.Wrap(fault.Internal, "account: remove login", err)
+	return s.People.Forget(acc.ID, id)
 }

@@ -22,7 +22,8 @@ type Settings struct {
 	InShowFor       time.Duration
 	OutboxKeepFor   time.Duration
 	TempNames       []string // patterns of names that wait for their rename; nil = the usual ones
-	RequireBoth     bool     // a key and a password
+	RequireBoth     bool     // a key and a password; in the portal a second factor
+	RequireFactor   bool     // a second factor in the portal
 	AllowFrom       []netip.Prefix
 	KeyPeriod       string // catalog.PeriodYear: each year has its own access keys; "" = one for all times
 	Receipts        bool   // receipts are put into the outbox
@@ -55,6 +56,7 @@ type Change struct {
 	OutboxKeepFor   *time.Duration
 	TempNames       *[]string
 	RequireBoth     *bool
+	RequireFactor   *bool
 	AllowFrom       *[]netip.Prefix
 	KeyPeriod       *string
 	Receipts        *bool
@@ -73,6 +75,7 @@ func (c Change) apply(s *Settings) {
 	set(&s.OutboxKeepFor, c.OutboxKeepFor)
 	set(&s.TempNames, c.TempNames)
 	set(&s.RequireBoth, c.RequireBoth)
+	set(&s.RequireFactor, c.RequireFactor)
 	set(&s.AllowFrom, c.AllowFrom)
 	set(&s.KeyPeriod, c.KeyPeriod)
 	set(&s.Receipts, c.Receipts)
@@ -134,7 +137,7 @@ func checkAccountName(name string) error {
 func (s Settings) fill(a *catalog.Account, rec *custody.Records) error {
 	a.Content, a.KeepFor, a.Keys, a.ProtectDatabase = s.Content, s.KeepFor, s.Keys, s.ProtectDatabase
 	a.OperatorAccess, a.InShowFor, a.OutboxKeepFor = s.OperatorAccess, s.InShowFor, s.OutboxKeepFor
-	a.TempNames, a.RequireBoth = s.TempNames, s.RequireBoth
+	a.TempNames, a.RequireBoth, a.RequireFactor = s.TempNames, s.RequireBoth, s.RequireFactor
 	a.KeyPeriod, a.Receipts = s.KeyPeriod, s.Receipts
 	if s.Unreadable {
 		return nil
@@ -150,7 +153,7 @@ func settingsOf(a *catalog.Account, rec *custody.Records) (Settings, error) {
 	s := Settings{
 		Content: a.Content, KeepFor: a.KeepFor, Keys: a.Keys, ProtectDatabase: a.ProtectDatabase,
 		OperatorAccess: a.OperatorAccess, InShowFor: a.InShowFor, OutboxKeepFor: a.OutboxKeepFor,
-		TempNames: a.TempNames, RequireBoth: a.RequireBoth, KeyPeriod: a.KeyPeriod, Receipts: a.Receipts,
+		TempNames: a.TempNames, RequireBoth: a.RequireBoth, RequireFactor: a.RequireFactor, KeyPeriod: a.KeyPeriod, Receipts: a.Receipts,
 	}
 	if rec == nil {
 		s.Unreadable = a.AllowFrom != nil

@@ -28,6 +28,7 @@ type found struct {
 	account *catalog.Account
 	keys    []*logins.Key
 	known   bool // the source
+	device  bool // it is known by its device
 	seen    time.Time
 	allowed bool // this door, from here
 }
@@ -52,18 +53,19 @@ func (s *Service) look(ctx context.Context, a Attempt) (*found, error) {
 		if f.keys, err = tx.LoginKeys(l.ID); err != nil {
 			return err
 		}
-		src, err := tx.Source(l.ID, source)
-		if err != nil && !fault.Is(err, fault.NotFound) {
+		if f.seen, err = lastSuccess(tx, l.ID, source); err != nil {
+			return err
+		}
+		device, err := lastSuccess(tx, l.ID, s.deviceMAC(a.Device))
+		if err != nil {
 			return err
 		}
 		if l.ID == uuid.Nil || acc == nil || acc.State != catalog.AccountOpen {
 			return nil
 		}
 		f.login, f.account = l, acc
-		if src != nil {
-			f.seen = src.LastSuccess
-			f.known = s.now().Sub(src.LastSuccess) < knownFor
-		}
+		f.device = a.Device != "" && s.now().Sub(device) < knownFor
+		f.known = f.device || s.now().Sub(f.seen) < knownFor
 		return nil
 	})
 	if err != nil || f.login == nil {
@@ -72,6 +74,18 @@ func (s *Service) look(ctx context.Context, a Attempt) (*found, error) {
 	}
 	f.allowed, err = s.allowed(ctx, a, f)
 	return f, err
+}
+
+// lastSuccess returns when a login signed in from there; the zero time is never.
+func lastSuccess(tx *catalog.Tx, login uuid.UUID, from []byte) (time.Time, error) {
+	src, err := tx.Source(login, from)
+	if fault.Is(err, fault.NotFound) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	return src.LastSuccess, nil
 }
 
 // allowed checks the door and the network, for every method alike. A list of
@@ -176,8 +190,7 @@ func (s *Service) password(ctx context.Context, a Attempt, password []byte) (_ *
 	if f.login != nil {
 		stored = f.login.Hash
 	}
-	complete := f.login != nil && f.allowed && stored != "" &&
-		(a.shownKeyOf(f.login.ID) || a.Half == nil && !f.account.RequireBoth)
+	complete := f.login != nil && f.allowed && stored != "" && s.enoughAlone(a, f)
 	pay := s.budgets(a, f)
 	if ok, err := s.peek(ctx, pay); err != nil || !ok {
 		return nil, "throttled", refusedOr(err)
@@ -212,6 +225,12 @@ func (s *Service) password(ctx context.Context, a Attempt, password []byte) (_ *
 	}
 	s.succeeded(ctx, a, f, "password", pay)
 	return f, "ok", nil
+}
+
+// enoughAlone tells whether nothing has to be shown beside the password, or was. The
+// portal asks for a code afterwards.
+func (s *Service) enoughAlone(a Attempt, f *found) bool {
+	return a.shownKeyOf(f.login.ID) || a.Half == nil && (a.Door == Portal || !f.account.RequireBoth && !f.login.Short)
 }
 
 func refusedOr(err error) error {

@@ -38,6 +38,9 @@ type Attempt struct {
 	Username string
 	Source   netip.Addr // where the connection comes from
 	Door     Door
+	// Device is what the portal gave the browser when the login signed in there
+	// before; empty otherwise. It makes the source a known one.
+	Device string
 	// Half is who has shown the key already, when the account wants a key and
 	// a password: what VerifiedKey returned; nil otherwise.
 	Half *Identity

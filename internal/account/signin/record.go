@@ -33,7 +33,7 @@ type record struct {
 	door           Door
 	known          bool
 	at             time.Time
-	source         []byte   // the MAC of a network to remember, or nil
+	sources        [][]byte // the MACs of a network and a device to remember
 	back           []budget // to give back
 }
 
@@ -56,8 +56,10 @@ func (s *Service) succeeded(ctx context.Context, a Attempt, f *found, method str
 		login: f.login.ID, account: f.account.ID, action: "login.signed-in", method: method,
 		door: a.Door, known: f.known, at: s.now(), back: back,
 	}
-	if r.at.Sub(f.seen) > sourceEvery {
-		r.source = s.sourceMAC(a.Source)
+	if a.Door == Portal {
+		r.action = "" // it has not signed in yet: there may be more to show
+	} else if r.at.Sub(f.seen) > sourceEvery {
+		r.sources = append(r.sources, s.sourceMAC(a.Source))
 	}
 	s.note(ctx, r)
 }
@@ -153,12 +155,12 @@ func (w *scribe) one(tx *catalog.Tx, r *record) error {
 		}
 		return err
 	}
-	if r.source != nil {
-		if err := tx.PutSource(&logins.Source{Login: r.login, PrefixMAC: r.source, LastSuccess: r.at}); err != nil {
+	for _, source := range r.sources {
+		if err := tx.PutSource(&logins.Source{Login: r.login, PrefixMAC: source, LastSuccess: r.at}); err != nil {
 			return err
 		}
 	}
-	if err := giveBack(tx, r.back, r.at); err != nil {
+	if err := giveBack(tx, r.back, r.at); err != nil || r.action == "" {
 		return err
 	}
 	detail := map[string]string{"method": r.method, "door": string(r.door), "source": "unknown"}

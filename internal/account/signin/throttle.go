@@ -14,11 +14,16 @@ import (
 //
 //   - A known source is a network from which the login has signed in during the
 //     last 90 days. It has a budget of its own.
+//
 //   - All other sources share one small budget a login, and have one each and
 //     one together besides. A hundred failures in a row, from wherever, stop
 //     passwords from unknown sources until the login is changed
 //     (NIST SP 800-63B-4, 5.2.2). Known sources and keys go on.
+//
 //   - Who has shown the login's key has another budget: no stranger gets there.
+//
+//   - Codes have budgets of their own: who guesses one has the password already.
+//     Three of a million are right at a time.
 //
 // A budget is spent before the password is looked at and given back when it was
 // right. What is spent makes right and wrong passwords look the same.
@@ -31,6 +36,7 @@ var (
 	together  = rate{burst: 600, every: 200 * time.Millisecond}
 	perKnown  = rate{burst: 20, every: time.Minute}
 	afterKey  = rate{burst: 20, every: time.Minute}
+	perCode   = rate{burst: 6, every: 5 * time.Minute}
 )
 
 const (
@@ -75,6 +81,10 @@ func (s *Service) sourceMAC(a netip.Addr) []byte {
 	return mac(s.throttle, "source", sourceNetwork(a))
 }
 
+func (s *Service) deviceMAC(device string) []byte {
+	return mac(s.throttle, "device", []byte(device))
+}
+
 // strangersBudget is what all unknown sources have for a login.
 func (s *Service) strangersBudget(l *logins.Login) budget {
 	return budget{mac(s.throttle, "login", l.ID[:]), perLogin, true}
@@ -86,8 +96,11 @@ func (s *Service) strangersAt(a netip.Addr) budget {
 }
 
 // Excuse gives back, in the transaction that changes a login, what strangers
-// have spent of its budget: somebody has looked at it.
+// have spent of its budgets: somebody has looked at it.
 func (s *Service) Excuse(tx *catalog.Tx, l *logins.Login) error {
+	if err := tx.DeleteThrottle(s.codeBudget(l.ID, nil).key); err != nil {
+		return err
+	}
 	return tx.DeleteThrottle(s.strangersBudget(l).key)
 }
 
@@ -97,6 +110,8 @@ func (s *Service) budgets(a Attempt, f *found) []budget {
 	switch {
 	case f.login != nil && a.shownKeyOf(f.login.ID):
 		return []budget{{mac(s.throttle, "after key", f.login.ID[:]), afterKey, false}}
+	case f.device:
+		return []budget{{mac(s.throttle, "known", f.login.ID[:], s.deviceMAC(a.Device)), perKnown, false}}
 	case f.known:
 		return []budget{{mac(s.throttle, "known", f.login.ID[:], source), perKnown, false}}
 	}

@@ -356,7 +356,7 @@ func testLinks(t *testing.T, c *catalog.Catalog) {
 	}
 	wantKind(t, take(first, noon.Add(-time.Second)), fault.NotFound)
 	wantKind(t, take(second, noon), fault.NotFound)
-	Update(t, c, func(tx *catalog.Tx) error { return tx.DeleteLinks(l.ID, "welcome") })
+	Update(t, c, func(tx *catalog.Tx) error { return tx.DeleteLinks(l.ID) })
 	wantKind(t, take(third, noon.Add(-time.Second)), fault.NotFound)
 }
 

@@ -32,7 +32,7 @@ func testSessions(t *testing.T, c *catalog.Catalog) {
 	old := first.Hash
 	first.Hash, first.Stage, first.Method, first.Stands = MAC(), "code", "link", MAC()
 	first.SeenAt, first.ProvedAt, first.Until = noon.Add(time.Second), time.Time{}, noon.Add(time.Hour)
-	Update(t, c, func(tx *catalog.Tx) error { return tx.SaveSession(first) })
+	Update(t, c, func(tx *catalog.Tx) error { return tx.SaveSession(first, old) })
 	wantSame(t, get(t, c, func(tx *catalog.Tx) (*logins.Session, error) { return tx.SessionByHash(first.Hash) }), first)
 	first.SeenAt = noon.Add(30 * time.Minute)
 	Update(t, c, func(tx *catalog.Tx) error { return tx.TouchSession(first.ID, first.SeenAt) })
@@ -45,7 +45,8 @@ func testSessions(t *testing.T, c *catalog.Catalog) {
 		func(tx *catalog.Tx) error { _, err := tx.SessionByHash(old); return err },
 		func(tx *catalog.Tx) error { _, err := tx.SessionByHash(second.Hash); return err },
 		func(tx *catalog.Tx) error { return tx.TouchSession(second.ID, noon) },
-		func(tx *catalog.Tx) error { return tx.SaveSession(second) },
+		func(tx *catalog.Tx) error { return tx.SaveSession(second, second.Hash) },
+		func(tx *catalog.Tx) error { return tx.SaveSession(first, old) },
 	} {
 		wantKind(t, fails(t, c, gone), fault.NotFound)
 	}

@@ -163,8 +163,13 @@ func (in Tables) TakeLink(hash []byte, now time.Time) (*Link, error) {
 	return l, in.tx.ExecOne(op, `DELETE FROM login_link WHERE hash = ?`, hash)
 }
 
-// DeleteLinks removes a login's links of a kind: making a new one ends the old.
-func (in Tables) DeleteLinks(login uuid.UUID, kind string) error {
-	_, err := in.tx.Exec("catalog: delete links", `DELETE FROM login_link WHERE login = ? AND kind = ?`, column.ID(login), kind)
+// Link returns a link that is neither used nor over.
+func (in Tables) Link(hash []byte, now time.Time) (*Link, error) {
+	return engine.One(in.tx, "catalog: link", readLink, selectLink+`WHERE hash = ? AND until > ?`, hash, column.Time(now))
+}
+
+// DeleteLinks removes a login's links: making a new one ends the old.
+func (in Tables) DeleteLinks(login uuid.UUID) error {
+	_, err := in.tx.Exec("catalog: delete links", `DELETE FROM login_link WHERE login = ?`, column.ID(login))
 	return err
 }

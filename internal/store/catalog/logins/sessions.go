@@ -44,11 +44,11 @@ func (in Tables) InsertSession(v *Session) error {
 }
 
 // SaveSession writes all of a session but its ID, Login, About and CreatedAt. One
-// that was ended meanwhile is fault.NotFound.
-func (in Tables) SaveSession(v *Session) error {
+// that was ended meanwhile, or has another hash than it had, is fault.NotFound.
+func (in Tables) SaveSession(v *Session, was []byte) error {
 	return in.tx.ExecOne("catalog: save session",
-		`UPDATE session SET hash = ?, stage = ?, method = ?, stands = ?, seen_at = ?, proved_at = ?, until = ? WHERE id = ?`,
-		v.Hash, v.Stage, v.Method, v.Stands, column.Time(v.SeenAt), column.Time(v.ProvedAt), column.Time(v.Until), column.ID(v.ID))
+		`UPDATE session SET hash = ?, stage = ?, method = ?, stands = ?, seen_at = ?, proved_at = ?, until = ? WHERE id = ? AND hash = ?`,
+		v.Hash, v.Stage, v.Method, v.Stands, column.Time(v.SeenAt), column.Time(v.ProvedAt), column.Time(v.Until), column.ID(v.ID), was)
 }
 
 // SessionByHash returns the session whose secret has this hash, over or not.

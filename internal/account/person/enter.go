@@ -1,0 +1,195 @@
+package person
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/account/signin"
+	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
+)
+
+// The ways in, as a session's Method begins.
+const (
+	byPassword = "password"
+	byLink     = "link"
+)
+
+func isLink(method string) bool { return strings.HasPrefix(method, byLink) }
+
+// SignIn takes a username and a password. Whatever is wrong with them has one answer,
+// after the same time.
+func (s *Service) SignIn(ctx context.Context, from From, username string, password []byte) (*Entry, error) {
+	who, err := s.signin.Password(ctx, from.attempt(username), password)
+	if err != nil {
+		return nil, err
+	}
+	return s.begin(ctx, from, who.Login, byPassword, false, nil)
+}
+
+// ShowCode goes on with a sign-in by a one-time code or a recovery code.
+func (s *Service) ShowCode(ctx context.Context, from From, secret, code string) (*Entry, error) {
+	h, row, err := s.at(ctx, secret, from, Code)
+	if err != nil {
+		return nil, err
+	}
+	how, err := s.tryCode(ctx, from, h, code)
+	if err != nil {
+		return nil, err
+	}
+	return s.factorShown(ctx, from, h, row, how)
+}
+
+// factorShown goes on with a sign-in whose second factor was shown.
+func (s *Service) factorShown(ctx context.Context, from From, h *house, row *logins.Session, how string) (*Entry, error) {
+	method := row.Method + "+" + how
+	return s.advance(ctx, from, h, row, h.next(row.Method, true), method, nil)
+}
+
+// Again takes a fresh proof from who is signed in: the password, and a code when the
+// login has one-time codes. It answers with the session under a new secret.
+func (s *Service) Again(ctx context.Context, from From, secret string, password []byte, code string) (*Entry, error) {
+	h, row, err := s.at(ctx, secret, from, Full)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.passwordIs(ctx, from, h, password); err != nil {
+		return nil, err
+	}
+	if h.factors.Codes {
+		if _, err := s.tryCode(ctx, from, h, code); err != nil {
+			return nil, err
+		}
+	} else if h.factors.Any() {
+		return nil, fault.New(fault.Denied, "person: again", "show your passkey")
+	}
+	return s.proved(ctx, from, h, row)
+}
+
+// proved gives a session that is signed in a new secret and a fresh proof.
+func (s *Service) proved(ctx context.Context, from From, h *house, row *logins.Session) (*Entry, error) {
+	return s.advance(ctx, from, h, row, Full, row.Method, func(tx *catalog.Tx) error {
+		return tx.Audit(note(h.login, row.Login.String(), "session.proved", map[string]string{"session": row.ID.String()}))
+	})
+}
+
+// passwordIs asks the password of who is signed in, at the price of a sign-in.
+func (s *Service) passwordIs(ctx context.Context, from From, h *house, password []byte) error {
+	name, err := s.username(ctx, h)
+	if err != nil {
+		return err
+	}
+	who, err := s.signin.Password(ctx, from.attempt(name), password)
+	if err == nil && who.Login != h.login.ID || fault.Is(err, fault.Denied) {
+		return fault.New(fault.Denied, "person: password", "the password is not right")
+	}
+	return err
+}
+
+func (s *Service) username(ctx context.Context, h *house) (string, error) {
+	rec, err := s.records.Records(ctx, h.account.ID)
+	if err != nil {
+		return "", err
+	}
+	name, err := rec.Open("login", "name", h.login.ID, h.login.Name)
+	return string(name), err
+}
+
+// Link lets a person in once. Only a hash of its secret is kept.
+type Link struct {
+	Secret string
+	Login  uuid.UUID
+	Until  time.Time
+}
+
+// The kinds of links, and how long they are good.
+const (
+	Invitation = "invitation"
+	Reset      = "reset"
+
+	invitationFor = 72 * time.Hour
+	resetFor      = 24 * time.Hour
+)
+
+// AddLink makes a link for a login in the transaction that gives reason to it. Those
+// that it had before are good no more.
+func (s *Service) AddLink(tx *catalog.Tx, actor string, l *logins.Login, kind string) (*Link, error) {
+	lasts := invitationFor
+	if kind == Reset {
+		lasts = resetFor
+	}
+	link := &Link{Secret: newSecret(), Login: l.ID, Until: s.now().Add(lasts)}
+	if err := tx.DeleteLinks(l.ID); err != nil {
+		return nil, err
+	}
+	if err := tx.InsertLink(&logins.Link{Hash: hash("link", link.Secret), Login: l.ID, Kind: kind, Until: link.Until}); err != nil {
+		return nil, err
+	}
+	return link, tx.Audit(note(l, actor, "link.made", map[string]string{"kind": kind}))
+}
+
+var errLink = fault.New(fault.Denied, "person: link", "this link was used already, or its time is over; ask for a new one")
+
+// Follow uses a link up and begins a session with it. Who has a second factor has to
+// show it next.
+func (s *Service) Follow(ctx context.Context, from From, secret string) (*Entry, error) {
+	h := hash("link", strings.TrimSpace(secret))
+	var link *logins.Link
+	err := s.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+		link, err = tx.Link(h, s.now())
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return nil, errLink
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "person: link", err)
+	}
+	gone := false
+	e, err := s.begin(ctx, from, link.Login, byLink, false, func(tx *catalog.Tx) error {
+		_, err := tx.TakeLink(h, s.now())
+		gone = fault.Is(err, fault.NotFound) // somebody was faster
+		if err != nil {
+			return err
+		}
+		l, err := tx.Login(link.Login)
+		if err != nil {
+			return err
+		}
+		return tx.Audit(note(l, l.ID.String(), "link.used", map[string]string{"kind": link.Kind}))
+	})
+	if gone || fault.Is(err, fault.Denied) {
+		return nil, errLink
+	}
+	return e, err
+}
+
+// tryCode looks at a code of any kind, uses it up, and says which it was.
+func (s *Service) tryCode(ctx context.Context, from From, h *house, code string) (how string, err error) {
+	totp, err := s.totpSecret(h)
+	if err != nil {
+		return "", err
+	}
+	err = s.signin.Guess(ctx, from.attempt(""), h.login.ID, func(tx *catalog.Tx) (bool, error) {
+		var err error
+		how, err = s.useCode(tx, h.login, totp, code)
+		return how != "", err
+	})
+	if fault.Is(err, fault.Denied) {
+		s.refusedCode(ctx, h.login)
+		return "", signin.ErrCode
+	}
+	return how, err
+}
+
+// refusedCode puts a wrong code on record: who tries it has the password.
+func (s *Service) refusedCode(ctx context.Context, l *logins.Login) {
+	entry := note(l, l.ID.String(), "login.refused", map[string]string{"method": "code", "door": string(signin.Portal)})
+	if err := s.catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.Audit(entry) }); err != nil {
+		s.log.Error("a wrong code could not be put on record", "login", l.ID, "error", err)
+	}
+}
