@@ -91,6 +91,7 @@ func (j *journey) parts() []part {
 		{"copy of the keys", j.watchCopy},
 		{"account databases", j.databases.Run},
 		{"accounts", j.accounts.Run},
+		{"people", j.accounts.People.Run},
 		{"intake", j.in.Run},
 		{"jobs", j.jobs.Run},
 		{"clock", j.clock.Run},

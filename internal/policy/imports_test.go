@@ -88,7 +88,7 @@ var arrows = []struct {
 	{"internal/portal/operation", "portal/access portal account store/catalog audit fault logging"},
 	{"internal/portal/health", "portal account custody custody/inventory custody/keyring keys statement store/catalog audit fault"},
 	{"internal/portal/keyapi", "portal portal/access portal/operation reseal indexer account custody custody/inventory keys keys/keyfile keys/spare store/catalog store/catalog/trail fault"},
-	{"internal/portal/api/...", "portal/access portal/operation portal/keyapi portal/health statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account custody custody/inventory keys keys/keyfile keys/spare store/catalog store/catalog/trail store/accountdb audit payment fault logging"},
+	{"internal/portal/api/...", "portal/access portal/operation portal/keyapi portal/health statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account account/person custody custody/inventory keys keys/keyfile keys/spare store/catalog store/catalog/trail store/accountdb audit payment fault logging"},
 
 	// The command line.
 	{"internal/cli", "portal portal/client index/check config terminal payment fault"},

@@ -30,6 +30,7 @@ type Account struct {
 	OutboxKeepFor   Duration  `json:"outbox_keep_for"`
 	KeyPeriod       string    `json:"key_period" enum:"none,year"`
 	Receipts        bool      `json:"receipts" doc:"a signed receipt of each file is put in the outbox"`
+	RequireFactor   bool      `json:"require_second_factor" doc:"in the portal"`
 	CreatedAt       time.Time `json:"created_at"`
 	// Of one account only, not in lists.
 	UnlockedUntil *time.Time `json:"unlocked_until,omitempty" doc:"the customer's access key is in the gateway's memory until then"`
@@ -45,6 +46,7 @@ type AccountChange struct {
 	OutboxKeepFor  *Duration `json:"outbox_keep_for,omitempty"`
 	KeyPeriod      *string   `json:"key_period,omitempty" enum:"none,year"`
 	Receipts       *bool     `json:"receipts,omitempty"`
+	RequireFactor  *bool     `json:"require_second_factor,omitempty" doc:"in the portal"`
 	Confirm        string    `json:"confirm,omitempty" doc:"the account's name: yes, erase what is older than the new keep_for"`
 }
 
@@ -88,6 +90,7 @@ type NewLogin struct {
 	NoSFTP    bool     `json:"no_sftp,omitempty"`
 	NoPortal  bool     `json:"no_portal,omitempty"`
 	Role      string   `json:"role,omitempty" enum:"uploader,reader,approver,admin"`
+	Invite    bool     `json:"invite,omitempty" doc:"no password: answer with a one-time link to choose one"`
 }
 
 // LoginChange is what may be set of a login; what is absent stays.
@@ -108,6 +111,7 @@ type LoginChange struct {
 type LoginMade struct {
 	Login
 	Secret string `json:"password,omitempty"`
+	Link   *Link  `json:"link,omitempty" doc:"of an invitation"`
 }
 
 // Operator is a person who runs the gateway.
@@ -120,9 +124,10 @@ type Operator struct {
 
 // Link is a one-time link, shown this once.
 type Link struct {
-	Email string    `json:"email"`
-	Path  string    `json:"path" doc:"to be put behind the gateway's https address"`
-	Until time.Time `json:"until"`
+	Email    string    `json:"email,omitempty" doc:"of an operator"`
+	Username string    `json:"username,omitempty" doc:"of a login"`
+	Path     string    `json:"path" doc:"to be put behind the gateway's https address"`
+	Until    time.Time `json:"until"`
 }
 
 // KeyStore says what is in the key store, no secret.

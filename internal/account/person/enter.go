@@ -174,7 +174,7 @@ func (s *Service) tryCode(ctx context.Context, from From, h *house, code string)
 	if err != nil {
 		return "", err
 	}
-	err = s.signin.Guess(ctx, from.attempt(""), h.login.ID, func(tx *catalog.Tx) (bool, error) {
+	err = s.signin.TryCode(ctx, from.attempt(""), h.login.ID, func(tx *catalog.Tx) (bool, error) {
 		var err error
 		how, err = s.useCode(tx, h.login, totp, code)
 		return how != "", err

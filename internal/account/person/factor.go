@@ -179,7 +179,7 @@ func (s *Service) ConfirmCodes(ctx context.Context, from From, secret, code stri
 		return nil, nil, fault.Wrap(fault.Internal, op, err)
 	}
 	var step int64
-	err = s.signin.Guess(ctx, from.attempt(""), h.login.ID, func(*catalog.Tx) (ok bool, err error) {
+	err = s.signin.TryCode(ctx, from.attempt(""), h.login.ID, func(*catalog.Tx) (ok bool, err error) {
 		step, ok = s.stepOf(raw, plainCode(code))
 		return ok, nil
 	})

@@ -17,10 +17,10 @@ import (
 // ErrCode is the one answer to every code that is not right, or not any more.
 var ErrCode = fault.New(fault.Denied, "sign-in: code", "the code is not right, or was used already")
 
-// Guess tries a code of a login, in one transaction: right looks, and uses it up.
+// TryCode tries a code of a login, in one transaction: right looks, and uses it up.
 // Codes have budgets of their own, a known source its own one; what is spent makes
 // right and wrong codes look the same.
-func (s *Service) Guess(ctx context.Context, a Attempt, login uuid.UUID, right func(*catalog.Tx) (bool, error)) error {
+func (s *Service) TryCode(ctx context.Context, a Attempt, login uuid.UUID, right func(*catalog.Tx) (bool, error)) error {
 	ok := false
 	err := s.catalog.Update(ctx, func(tx *catalog.Tx) error {
 		ok = false

@@ -23,7 +23,7 @@ func (a *app) accountCommand() *cobra.Command {
 type policy struct {
 	content, operatorAccess, keyPeriod string
 	keepFor, inShowFor, outboxKeepFor  portal.Duration
-	receipts                           bool
+	receipts, requireFactor            bool
 }
 
 func (p *policy) flags(f *pflag.FlagSet) {
@@ -31,6 +31,7 @@ func (p *policy) flags(f *pflag.FlagSet) {
 	f.Var(&p.keepFor, "keep-for", "how long kept content is kept (default 400d)")
 	f.StringVar(&p.keyPeriod, "key-period", "", "none (default), or year: each year's files have access keys of their own, and go with them")
 	f.BoolVar(&p.receipts, "receipts", false, "put a signed receipt of each file into the outbox")
+	f.BoolVar(&p.requireFactor, "require-second-factor", false, "who signs in to the portal needs a second factor")
 	f.StringVar(&p.operatorAccess, "operator-access", "", "whether operators may see contents: on (default), asked or off")
 	f.Var(&p.inShowFor, "in-show-for", "how long /in shows what was uploaded (default 7d)")
 	f.Var(&p.outboxKeepFor, "outbox-keep-for", "how long the body of a delivered file is kept (default 30d)")
@@ -47,6 +48,7 @@ func (p *policy) change(f *pflag.FlagSet) portal.AccountChange {
 	given(f, "outbox-keep-for", &c.OutboxKeepFor, &p.outboxKeepFor)
 	given(f, "key-period", &c.KeyPeriod, &p.keyPeriod)
 	given(f, "receipts", &c.Receipts, &p.receipts)
+	given(f, "require-second-factor", &c.RequireFactor, &p.requireFactor)
 	return c
 }
 
@@ -192,6 +194,7 @@ func (a *app) writeAccount(w io.Writer, acct portal.Account) error {
 		t.Row("unlocked until", terminal.Time(*acct.UnlockedUntil))
 	}
 	t.Row("receipts", cli.Yes(acct.Receipts))
+	t.Row("second factor", map[bool]string{true: "demanded in the portal", false: "as each login likes"}[acct.RequireFactor])
 	t.Row("operator access", acct.OperatorAccess)
 	t.Row("in shows for", acct.InShowFor.String())
 	t.Row("outbox keeps for", acct.OutboxKeepFor.String())

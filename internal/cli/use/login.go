@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) loginCommand() *cobra.Command {
-	return cli.Group("login", "Who may sign in", a.loginAdd(), a.loginList(), a.loginSet(), a.loginRemove())
+	return cli.Group("login", "Who may sign in", a.loginAdd(), a.loginList(), a.loginSet(), a.loginReset(), a.loginRemove())
 }
 
 func (a *app) loginAdd() *cobra.Command {
@@ -26,7 +26,7 @@ func (a *app) loginAdd() *cobra.Command {
 		Short: "Make a login",
 		Long: "Make a login. Without --password-stdin and --ssh-key the gateway makes a password; it is\n" +
 			"shown this once.",
-		Example:           cli.Examples("login add acme erp", "login add acme erp --ssh-key id_ed25519.pub --allow-from 192.0.2.0/24", "login add acme erp --password-stdin < password"),
+		Example:           cli.Examples("login add acme erp", "login add acme erp --ssh-key id_ed25519.pub --allow-from 192.0.2.0/24", "login add acme erp --password-stdin < password", "login add acme anna@acme.example --invite --no-sftp --role approver"),
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,7 +50,39 @@ func (a *app) loginAdd() *cobra.Command {
 	f.BoolVar(&in.NoSFTP, "no-sftp", false, "not by SFTP")
 	f.BoolVar(&in.NoPortal, "no-portal", false, "not in the portal")
 	f.StringVar(&in.Role, "role", "", "uploader (default), reader, approver or admin")
+	f.BoolVar(&in.Invite, "invite", false, "no password: print a one-time link by which this person chooses one in the portal")
 	return cmd
+}
+
+func (a *app) loginReset() *cobra.Command {
+	var factor bool
+	cmd := &cobra.Command{
+		Use:   "reset ACCOUNT USERNAME",
+		Short: "Print a one-time link to choose a new password; the old one is void",
+		Long: "Print a one-time link to choose a new password in the portal. The old password is void at once\n" +
+			"and all sessions end. A second factor stays and is asked for after the link; who has lost it and\n" +
+			"the recovery codes needs --second-factor.",
+		Example:           cli.Examples("login reset acme anna@acme.example"),
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: ask.CompleteAccount(a.App),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return ask.Post(cmd.Context(), a.App, ask.Account(args[0], "logins", args[1], "reset")+factorQuery(factor), nil, writeLink)
+		},
+	}
+	factorFlag(cmd, &factor)
+	return cmd
+}
+
+// factorFlag is the flag of resets.
+func factorFlag(cmd *cobra.Command, to *bool) {
+	cmd.Flags().BoolVar(to, "second-factor", false, "take one-time codes, passkeys and recovery codes away, too")
+}
+
+func factorQuery(too bool) string {
+	if too {
+		return "?second_factor=true"
+	}
+	return ""
 }
 
 // sshKeys reads the lines of public key files.
@@ -71,6 +103,9 @@ func sshKeys(files []string) ([]string, error) {
 }
 
 func writeSecretOf(w io.Writer, l portal.LoginMade) error {
+	if l.Link != nil {
+		return writeLink(w, *l.Link)
+	}
 	if l.Secret != "" {
 		_, err := fmt.Fprintf(w, "username  %s\npassword  %s\n(shown this once)\n", terminal.Clean(cli.OrUnreadable(l.Username)), l.Secret)
 		return err

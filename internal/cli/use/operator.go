@@ -30,15 +30,21 @@ func (a *app) operatorAdd() *cobra.Command {
 }
 
 func (a *app) operatorReset() *cobra.Command {
-	return &cobra.Command{
-		Use:     "reset EMAIL",
-		Short:   "Print a new one-time link; what the operator signed in with is void",
+	var factor bool
+	cmd := &cobra.Command{
+		Use:   "reset EMAIL",
+		Short: "Print a new one-time link; the operator's password is void",
+		Long: "Print a new one-time link. The operator's password is void and all sessions end. The second\n" +
+			"factor stays and is asked for after the link; who has lost it and the recovery codes needs\n" +
+			"--second-factor.",
 		Example: cli.Examples("operator reset you@example.com"),
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return ask.Post(cmd.Context(), a.App, "/operators/"+url.PathEscape(args[0])+"/reset", nil, writeLink)
+			return ask.Post(cmd.Context(), a.App, "/operators/"+url.PathEscape(args[0])+"/reset"+factorQuery(factor), nil, writeLink)
 		},
 	}
+	factorFlag(cmd, &factor)
+	return cmd
 }
 
 func writeLink(w io.Writer, l portal.Link) error {

@@ -65,6 +65,13 @@ var rights = map[string]Right{
 	"get-login":    Manage,
 	"set-login":    Manage,
 	"remove-login": Manage,
+	"invite-login": Manage,
+	"reset-login":  Manage,
+
+	"get-me":                Myself,
+	"list-my-sessions":      Myself,
+	"end-my-session":        Myself,
+	"end-my-other-sessions": Myself,
 
 	"list-operators":  Operate,
 	"add-operator":    Operate,
@@ -145,6 +152,8 @@ var dangerous = map[string]bool{
 	"add-login":    true,
 	"set-login":    true,
 	"remove-login": true,
+	"invite-login": true,
+	"reset-login":  true,
 
 	"add-operator":    true,
 	"reset-operator":  true,

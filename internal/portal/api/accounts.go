@@ -156,7 +156,7 @@ func accountOf(a *account.Account) portal.Account {
 		ID: a.ID.String(), Name: a.Name, State: a.State, Content: a.Content, KeepFor: portal.Duration(a.KeepFor),
 		Keys: a.Keys, ProtectDatabase: a.ProtectDatabase, OperatorAccess: a.OperatorAccess,
 		InShowFor: portal.Duration(a.InShowFor), OutboxKeepFor: portal.Duration(a.OutboxKeepFor),
-		KeyPeriod: cmp.Or(a.KeyPeriod, noPeriod), Receipts: a.Receipts, CreatedAt: a.CreatedAt.UTC(),
+		KeyPeriod: cmp.Or(a.KeyPeriod, noPeriod), Receipts: a.Receipts, RequireFactor: a.RequireFactor, CreatedAt: a.CreatedAt.UTC(),
 	}
 }
 
@@ -170,6 +170,7 @@ func settings(c portal.AccountChange) account.Settings {
 	setDuration(&s.OutboxKeepFor, c.OutboxKeepFor)
 	set(&s.KeyPeriod, period(c.KeyPeriod))
 	set(&s.Receipts, c.Receipts)
+	set(&s.RequireFactor, c.RequireFactor)
 	return s
 }
 
@@ -185,7 +186,7 @@ func period(p *string) *string {
 
 func change(c portal.AccountChange) account.Change {
 	return account.Change{
-		KeyPeriod: period(c.KeyPeriod), Receipts: c.Receipts,
+		KeyPeriod: period(c.KeyPeriod), Receipts: c.Receipts, RequireFactor: c.RequireFactor,
 		Content: c.Content, OperatorAccess: c.OperatorAccess,
 		KeepFor: (*time.Duration)(c.KeepFor), InShowFor: (*time.Duration)(c.InShowFor), OutboxKeepFor: (*time.Duration)(c.OutboxKeepFor),
 	}

@@ -72,6 +72,7 @@ func New(s Services) *API {
 	a.accounts()
 	a.logins()
 	a.operators()
+	a.people()
 	a.tokens()
 	a.files()
 	a.contents()

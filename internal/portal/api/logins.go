@@ -45,12 +45,20 @@ func (a *API) addLogin(ctx context.Context, in *struct {
 	n := in.Body
 	l, secret, err := a.Accounts.AddLogin(ctx, access.Of(ctx).Actor, in.Name, account.NewLogin{
 		Username: n.Username, Password: []byte(n.Password), SSHKeys: n.SSHKeys, AllowFrom: n.AllowFrom,
-		NoSFTP: n.NoSFTP, NoPortal: n.NoPortal, Role: account.Role(n.Role),
+		NoSFTP: n.NoSFTP, NoPortal: n.NoPortal, Role: account.Role(n.Role), Invite: n.Invite,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return operation.Answer(portal.LoginMade{Login: loginOf(l), Secret: secret}), nil
+	made := portal.LoginMade{Login: loginOf(l), Secret: secret}
+	if n.Invite {
+		link, err := a.Accounts.Invite(ctx, access.Of(ctx).Actor, in.Name, l.Username)
+		if err != nil {
+			return nil, err
+		}
+		made.Link = &portal.Link{Username: l.Username, Path: welcome(link), Until: link.Until.UTC()}
+	}
+	return operation.Answer(made), nil
 }
 
 func (a *API) getLogin(ctx context.Context, in *ByLogin) (*operation.Out[portal.Login], error) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"sealgate/internal/account"
+	"sealgate/internal/account/person"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/operation"
@@ -44,8 +44,12 @@ func (a *API) addOperator(ctx context.Context, in *struct {
 	return linkOf(in.Body.Email, link, err)
 }
 
-func (a *API) resetOperator(ctx context.Context, in *ByEmail) (*operation.Out[portal.Link], error) {
-	link, err := a.Accounts.ResetOperator(ctx, access.Of(ctx).Actor, in.Email)
+func (a *API) resetOperator(ctx context.Context, in *struct {
+	ByEmail
+	SecondFactor bool `query:"second_factor" doc:"take the second factor away, too: for who has lost it"`
+},
+) (*operation.Out[portal.Link], error) {
+	link, err := a.Accounts.ResetOperator(ctx, access.Of(ctx).Actor, in.Email, in.SecondFactor)
 	return linkOf(in.Email, link, err)
 }
 
@@ -53,9 +57,9 @@ func (a *API) removeOperator(ctx context.Context, in *ByEmail) (*operation.None,
 	return &operation.None{}, a.Accounts.RemoveOperator(ctx, access.Of(ctx).Actor, in.Email)
 }
 
-func linkOf(email string, link *account.Link, err error) (*operation.Out[portal.Link], error) {
+func linkOf(email string, link *person.Link, err error) (*operation.Out[portal.Link], error) {
 	if err != nil {
 		return nil, err
 	}
-	return operation.Answer(portal.Link{Email: email, Path: "/welcome#" + link.Secret, Until: link.Until.UTC()}), nil
+	return operation.Answer(portal.Link{Email: email, Path: welcome(link), Until: link.Until.UTC()}), nil
 }

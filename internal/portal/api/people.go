@@ -1,0 +1,106 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/account/person"
+	"sealgate/internal/fault"
+	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/operation"
+)
+
+// people are the operations about how persons sign in. To sign in, and to change
+// one's own password or factors, is done on pages (portal/signon): it takes the
+// browser's cookie, and gives it a new one.
+func (a *API) people() {
+	operation.Register(a.Router, http.MethodPost, "/accounts/{name}/logins/{username}/invite", "invite-login",
+		"A one-time link for a login that has nothing to sign in with yet", a.inviteLogin)
+	operation.Register(a.Router, http.MethodPost, "/accounts/{name}/logins/{username}/reset", "reset-login",
+		"A one-time link to choose a new password; the old one is void, sessions end, the second factor stays unless it is to go, too", a.resetLogin)
+	operation.Register(a.Router, http.MethodGet, "/me", "get-me", "Who is signed in", a.getMe)
+	operation.Register(a.Router, http.MethodGet, "/me/sessions", "list-my-sessions", "Where this person is signed in", a.listMySessions)
+	operation.Register(a.Router, http.MethodDelete, "/me/sessions", "end-my-other-sessions", "Sign out everywhere else", a.endMyOtherSessions)
+	operation.Register(a.Router, http.MethodDelete, "/me/sessions/{id}", "end-my-session", "Sign out there", a.endMySession)
+}
+
+func (a *API) inviteLogin(ctx context.Context, in *ByLogin) (*operation.Out[portal.Link], error) {
+	link, err := a.Accounts.Invite(ctx, access.Of(ctx).Actor, in.Name, in.Username)
+	return linkFor(in.Username, link, err)
+}
+
+func (a *API) resetLogin(ctx context.Context, in *struct {
+	ByLogin
+	SecondFactor bool `query:"second_factor" doc:"take the second factor away, too: for who has lost it"`
+},
+) (*operation.Out[portal.Link], error) {
+	link, err := a.Accounts.ResetLogin(ctx, access.Of(ctx).Actor, in.Name, in.Username, in.SecondFactor)
+	return linkFor(in.Username, link, err)
+}
+
+func linkFor(username string, link *person.Link, err error) (*operation.Out[portal.Link], error) {
+	if err != nil {
+		return nil, err
+	}
+	return operation.Answer(portal.Link{Username: username, Path: welcome(link), Until: link.Until.UTC()}), nil
+}
+
+// welcome is where a link leads. The secret stands behind the #: no browser sends
+// that, so that it is in no log.
+func welcome(link *person.Link) string { return "/welcome#" + link.Secret }
+
+func (a *API) getMe(ctx context.Context, _ *operation.None) (*operation.Out[portal.Me], error) {
+	all, err := a.mySessions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range all {
+		if v.ID != access.Of(ctx).Session {
+			continue
+		}
+		f, err := a.Accounts.People.Factors(ctx, v.Login)
+		if err != nil {
+			return nil, err
+		}
+		return operation.Answer(portal.Me{
+			ID: v.Login.String(), Username: v.Username, Account: v.AccountName, Operator: v.Operator, Role: string(v.Role), Language: v.Language,
+			Codes: f.Codes, Passkeys: f.Passkeys, RecoveryCodes: f.Recovery, Session: v.ID.String(), ProvedAt: v.ProvedAt.UTC(),
+		}), nil
+	}
+	return nil, fault.New(fault.NotFound, "api: me", "this session has ended")
+}
+
+func (a *API) mySessions(ctx context.Context) ([]*person.Session, error) {
+	return a.Accounts.People.Sessions(ctx, access.Of(ctx).Login)
+}
+
+func (a *API) listMySessions(ctx context.Context, _ *operation.None) (*operation.Out[[]portal.Session], error) {
+	all, err := a.mySessions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]portal.Session, 0, len(all))
+	for _, v := range all {
+		list = append(list, portal.Session{
+			ID: v.ID.String(), Current: v.ID == access.Of(ctx).Session, Method: v.Method, Source: v.Source, Agent: v.Agent,
+			CreatedAt: v.CreatedAt.UTC(), SeenAt: v.SeenAt.UTC(), Until: v.Until.UTC(),
+		})
+	}
+	return operation.Answer(list), nil
+}
+
+func (a *API) endMyOtherSessions(ctx context.Context, _ *operation.None) (*operation.None, error) {
+	c := access.Of(ctx)
+	return &operation.None{}, a.Accounts.People.EndOthers(ctx, c.Actor, c.Login, c.Session)
+}
+
+func (a *API) endMySession(ctx context.Context, in *struct {
+	ID uuid.UUID `path:"id"`
+},
+) (*operation.None, error) {
+	c := access.Of(ctx)
+	return &operation.None{}, a.Accounts.People.End(ctx, c.Actor, c.Login, in.ID)
+}
