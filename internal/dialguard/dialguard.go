@@ -34,6 +34,7 @@ import (
 // Guard decides which addresses may be connected to. It is safe for concurrent use.
 type Guard struct {
 	allow []netip.Prefix
+	inner bool // public addresses are refused
 }
 
 // New returns a guard that lets through public addresses and those in allow.
@@ -49,6 +50,10 @@ func New(allow []netip.Prefix) *Guard {
 	}
 	return g
 }
+
+// Inner returns a guard that lets through the allowed networks only: for what may not
+// cross the public internet, such as plain HTTP.
+func (g *Guard) Inner() *Guard { return &Guard{allow: g.allow, inner: true} }
 
 // Dialer returns a dialer whose connections the guard looks at.
 func (g *Guard) Dialer(timeout time.Duration) *net.Dialer {
@@ -101,8 +106,15 @@ func (g *Guard) Check(addr netip.Addr) error {
 		return refused("an address at which a cloud hands out credentials", addr.String())
 	}
 	what := special(addr)
-	if what == "" || g.allowed(addr) {
+	switch {
+	case g.allowed(addr), what == "" && !g.inner:
 		return nil
+	case what == "":
+		return &fault.Error{
+			Kind: fault.Denied, Op: "dial guard",
+			Message: "the host leads to a public address, which is reached with encryption only",
+			Err:     fmt.Errorf("refused to connect to %s", addr),
+		}
 	}
 	return refused(what, addr.String())
 }

@@ -101,6 +101,15 @@ func TestAllowedNetworks(t *testing.T) {
 	}
 }
 
+func TestInnerReachesWhatIsAllowedOnly(t *testing.T) {
+	g := New(prefixes("10.0.0.0/8", "8.8.8.8/32")).Inner()
+	for text, want := range map[string]bool{"10.0.0.1": true, "8.8.8.8": true, "1.1.1.1": false, "127.0.0.1": false, "64:ff9b::101:101": false} {
+		if err := g.Check(netip.MustParseAddr(text)); (err == nil) != want || err != nil && !fault.Is(err, fault.Denied) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestControlRefusesWhatIsNoTCPAddress(t *testing.T) {
 	g := New(prefixes("0.0.0.0/0", "::/0"))
 	for _, c := range [][2]string{

@@ -28,7 +28,7 @@ func testWebhooks(t *testing.T, c *catalog.Catalog) {
 		return tx.InsertWebhook(&notices.Webhook{ID: ID(), Account: ID(), URL: []byte{1}})
 	}), fault.NotFound)
 
-	first.State, first.Events, first.OldUntil = notices.WebhookFailed, nil, noon.Add(time.Hour)
+	first.State, first.Events, first.Since, first.OldUntil = notices.WebhookFailed, nil, 8, noon.Add(time.Hour)
 	first.FailingSince, first.RetryAt, first.Tries = noon, noon.Add(time.Minute), 3
 	Update(t, c, func(tx *catalog.Tx) error { return tx.SaveWebhook(first) })
 	wantSame(t, get(t, c, func(tx *catalog.Tx) (*notices.Webhook, error) { return tx.Webhook(first.ID) }), first)
@@ -70,7 +70,15 @@ func testWebhookDeliveries(t *testing.T, c *catalog.Catalog) {
 	wantSame(t, all(uuid.Nil, 2), []*notices.Delivery{two, one})
 	wantSame(t, all(one.ID, 2), []*notices.Delivery{notYet})
 
-	Update(t, c, func(tx *catalog.Tx) error { return tx.FailDeliveries(w.ID, "gone", noon.Add(time.Hour)) })
+	for before, want := range map[time.Time]int64{noon: 0, noon.Add(time.Second): 2} {
+		Update(t, c, func(tx *catalog.Tx) error {
+			n, err := tx.FailDeliveries(w.ID, before, "gone", noon.Add(time.Hour))
+			if n != want {
+				t.Errorf("%d deliveries ended that were made before %s, want %d", n, before, want)
+			}
+			return err
+		})
+	}
 	two.State, two.Error, two.EndedAt = notices.DeliveryFailed, "gone", noon.Add(time.Hour)
 	wantSame(t, get(t, c, func(tx *catalog.Tx) (*notices.Delivery, error) { return tx.Delivery(two.ID) }), two)
 	wantSame(t, next(), (*notices.Delivery)(nil))

@@ -93,12 +93,12 @@ func (n Notices) WaitingDeliveries(webhook uuid.UUID) (int64, error) {
 		`SELECT COUNT(*) FROM webhook_delivery WHERE webhook = ? AND state = 'waiting'`, column.ID(webhook))
 }
 
-// FailDeliveries ends all deliveries of a webhook that wait.
-func (n Notices) FailDeliveries(webhook uuid.UUID, reason string, at time.Time) error {
-	_, err := n.tx.Exec("catalog: fail deliveries",
-		`UPDATE webhook_delivery SET state = 'failed', error = ?, ended_at = ? WHERE webhook = ? AND state = 'waiting'`,
-		reason, column.Time(at), column.ID(webhook))
-	return err
+// FailDeliveries ends the deliveries of a webhook that wait and were made before a
+// time, and returns how many.
+func (n Notices) FailDeliveries(webhook uuid.UUID, before time.Time, reason string, at time.Time) (int64, error) {
+	return n.tx.Exec("catalog: fail deliveries",
+		`UPDATE webhook_delivery SET state = 'failed', error = ?, ended_at = ? WHERE webhook = ? AND state = 'waiting' AND created_at < ?`,
+		reason, column.Time(at), column.ID(webhook), column.Time(before))
 }
 
 // DeleteDeliveries removes up to limit deliveries that ended before a time, and

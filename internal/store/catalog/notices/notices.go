@@ -64,11 +64,11 @@ func (n Notices) InsertWebhook(w *Webhook) error {
 	return err
 }
 
-// SaveWebhook writes all of w but its ID, Account, URL, Since and CreatedAt.
+// SaveWebhook writes all of w but its ID, Account, URL and CreatedAt.
 func (n Notices) SaveWebhook(w *Webhook) error {
 	return n.tx.ExecOne("catalog: save webhook",
-		`UPDATE webhook SET events = ?, state = ?, old_until = ?, failing_since = ?, retry_at = ?, tries = ? WHERE id = ?`,
-		column.Texts(w.Events), w.State, column.Time(w.OldUntil), column.Time(w.FailingSince), column.Time(w.RetryAt), w.Tries, column.ID(w.ID))
+		`UPDATE webhook SET events = ?, state = ?, since = ?, old_until = ?, failing_since = ?, retry_at = ?, tries = ? WHERE id = ?`,
+		column.Texts(w.Events), w.State, w.Since, column.Time(w.OldUntil), column.Time(w.FailingSince), column.Time(w.RetryAt), w.Tries, column.ID(w.ID))
 }
 
 // Webhook returns a webhook.
