@@ -5,8 +5,10 @@ import (
 	"log/slog"
 	"time"
 
+	"sealgate/internal/dialguard"
 	"sealgate/internal/indexer"
 	"sealgate/internal/metrics"
+	"sealgate/internal/notify/webhook"
 	"sealgate/internal/payment"
 	"sealgate/internal/portal/api"
 	"sealgate/internal/receipt"
@@ -36,6 +38,7 @@ type journey struct {
 	resealer  *reseal.Resealer
 	clock     *retention.Clock
 	retention *retention.Retention
+	webhooks  *webhook.Service
 }
 
 func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set) *journey {
@@ -61,6 +64,11 @@ func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set) *journey
 	j.retention = retention.New(s.catalog, j.contents, s.custody, j.clock, log)
 	j.resealer = reseal.New(reseal.Stores{Catalog: s.catalog, Intake: j.in, Bodies: j.contents, Custody: s.custody},
 		reseal.Options{Worker: s.node, Now: a.Now, Log: log})
+
+	j.webhooks = webhook.New(webhook.Options{
+		Catalog: s.catalog, Custody: s.custody, Keys: s.keys, Guard: dialguard.New(s.cfg.Remotes.Allow),
+		Observe: counts.Webhook, Now: a.Now, Log: log, Version: version,
+	})
 
 	j.jobs = work.NewRunner(s.catalog, map[string]work.Handler{
 		catalog.IndexJob:   j.reader.Handle,
@@ -97,6 +105,7 @@ func (j *journey) parts() []part {
 		{"clock", j.clock.Run},
 		{"retention", j.retention.Run},
 		{"reseal", j.resealer.Run},
+		{"webhooks", j.webhooks.Run},
 		{"catalog", j.watch},
 	}
 }
@@ -105,7 +114,7 @@ func (j *journey) parts() []part {
 func (j *journey) services(m api.Machine) api.Services {
 	return api.Services{
 		Accounts: j.accounts, Catalog: j.catalog, Custody: j.custody, Keys: j.keys, Databases: j.databases,
-		Bodies: j.contents, Indexer: j.reader, Intake: j.in, Outbox: j.out, Receipts: j.receipts, Resealer: j.resealer, Clock: j.clock,
+		Bodies: j.contents, Indexer: j.reader, Intake: j.in, Outbox: j.out, Receipts: j.receipts, Resealer: j.resealer, Clock: j.clock, Webhooks: j.webhooks,
 		Machine: m, Now: j.app.Now, Log: j.log, ExportKeys: j.cfg.Keys.Export, Version: version,
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/locks"
+	"sealgate/internal/cli/notify"
 	"sealgate/internal/cli/offline"
 	"sealgate/internal/cli/use"
 )
@@ -33,9 +34,10 @@ func (a *app) root() *cobra.Command {
 	} {
 		root.AddCommand(cli.InGroup("run", cmd))
 	}
+	commands := append(use.Commands(a.App), notify.Commands(a.App)...)
 	accessKey := append(offline.AccessKeys(a.App), locks.AccessKeys(a.App)...)
 	for _, cmd := range append(
-		use.Commands(a.App),
+		commands,
 		locks.Certificate(a.App),
 		cli.Group("access-key", "The second half of the lock", accessKey...),
 		cli.Group("statement", "Signed statements about keys and files that were destroyed", append(locks.Statements(a.App), offline.VerifyReceipt(a.App))...),

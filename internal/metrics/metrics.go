@@ -25,6 +25,7 @@ type Set struct {
 	sessions  *prometheus.GaugeVec
 	opened    *prometheus.CounterVec
 	signIns   *prometheus.CounterVec
+	webhooks  *prometheus.CounterVec
 }
 
 // New returns a set with nothing counted.
@@ -41,13 +42,14 @@ func New() *Set {
 		sessions: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: "sealgate", Name: "sessions", Help: "Sessions open now, by door.",
 		}, []string{"door"}),
-		opened:  counter("sessions_total", "Sessions that were opened, by door.", "door"),
-		signIns: counter("sign_ins_total", "Attempts to sign in, by door, method and outcome.", "door", "method", "outcome"),
+		opened:   counter("sessions_total", "Sessions that were opened, by door.", "door"),
+		webhooks: counter("webhook_attempts_total", "Attempts to deliver to a webhook, by outcome.", "outcome"),
+		signIns:  counter("sign_ins_total", "Attempts to sign in, by door, method and outcome.", "door", "method", "outcome"),
 	}
 	s.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		s.arrivals, s.bytes, s.indexed, s.indexTime, s.sessions, s.opened, s.signIns,
+		s.arrivals, s.bytes, s.indexed, s.indexTime, s.sessions, s.opened, s.signIns, s.webhooks,
 	)
 	return s
 }
@@ -97,6 +99,13 @@ func (s *Set) SignIn(door, method, outcome string) {
 		return
 	}
 	s.signIns.WithLabelValues(door, method, outcome).Inc()
+}
+
+// Webhook counts an attempt to deliver an event.
+func (s *Set) Webhook(outcome string) {
+	if s != nil {
+		s.webhooks.WithLabelValues(outcome).Inc()
+	}
 }
 
 // Level shows a number that is asked for at each scrape: a queue's depth, free

@@ -71,6 +71,7 @@ var arrows = []struct {
 	{"internal/transfer/intake/...", "transfer/intake/ledger transfer/intake/slots transfer/intake/objects transfer/intake/live transfer/vpath transfer/inbox transfer/bodies custody seal store/catalog store/vault durable audit payment fault logging metrics"},
 	{"internal/transfer/outbox", "killpoint transfer/vpath transfer/inbox transfer/bodies transfer/intake fileobject custody seal store/catalog audit payment fault"},
 	{"internal/indexer/...", "index transfer/bodies fileobject killpoint work custody seal store/catalog store/accountdb audit payment fault metrics"},
+	{"internal/notify/webhook", "dialguard fileobject custody keys store/catalog store/catalog/notices audit fault"},
 	{"internal/receipt", "transfer/outbox fileobject statement custody store/catalog audit fault"},
 	{"internal/retention", "transfer/bodies custody store/catalog audit killpoint fault"},
 	{"internal/reseal", "transfer/intake transfer/bodies custody seal store/catalog store/vault audit killpoint fault"},
@@ -88,12 +89,14 @@ var arrows = []struct {
 	{"internal/portal/operation", "portal/access portal account store/catalog audit fault logging"},
 	{"internal/portal/health", "portal account custody custody/inventory custody/keyring keys statement store/catalog audit fault"},
 	{"internal/portal/keyapi", "portal portal/access portal/operation reseal indexer account custody custody/inventory keys keys/keyfile keys/spare store/catalog store/catalog/trail fault"},
-	{"internal/portal/api/...", "portal/access portal/operation portal/keyapi portal/health statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account account/person custody custody/inventory keys keys/keyfile keys/spare store/catalog store/catalog/trail store/accountdb audit payment fault logging"},
+	{"internal/portal/notifyapi", "portal portal/access portal/operation notify/webhook account store/catalog store/catalog/notices fault"},
+	{"internal/portal/api/...", "portal/access portal/operation portal/keyapi portal/health statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account account/person custody custody/inventory keys keys/keyfile keys/spare store/catalog store/catalog/trail store/accountdb audit payment fault logging portal/notifyapi notify/webhook"},
 
 	// The command line.
 	{"internal/cli", "portal portal/client index/check config terminal payment fault"},
 	{"internal/cli/doctor", "portal portal/httpd/certs backup config durable terminal fault"},
 	{"internal/cli/ask", "cli portal portal/client"},
+	{"internal/cli/notify", "cli cli/ask portal terminal"},
 	{"internal/cli/locks", "cli cli/ask keys/keyfile portal portal/client terminal fault"},
 	{"internal/cli/use", "cli cli/ask cli/locks portal portal/client index/check fileobject seal terminal payment fault"},
 	{"internal/cli/offline", "cli statement index index/check keys keys/keyfile seal seal/sealfile terminal payment fault"},

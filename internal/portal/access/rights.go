@@ -108,6 +108,15 @@ var rights = map[string]Right{
 	"list-outbox":    Read,
 	"list-payments":  Read,
 
+	"list-webhooks":      Manage,
+	"add-webhook":        Manage,
+	"set-webhook":        Manage,
+	"remove-webhook":     Manage,
+	"new-webhook-secret": Manage,
+	"test-webhook":       Manage,
+	"list-deliveries":    Manage,
+	"replay-delivery":    Manage,
+
 	"list-certificates":           Read,
 	"renew-certificate":           Manage,
 	"import-certificate":          Manage,
@@ -163,6 +172,10 @@ var dangerous = map[string]bool{
 	"remove-token":          true,
 	"add-operator-token":    true,
 	"remove-operator-token": true,
+
+	"add-webhook":        true,
+	"remove-webhook":     true,
+	"new-webhook-secret": true,
 
 	"renew-certificate":  true,
 	"import-certificate": true,

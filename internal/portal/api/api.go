@@ -18,7 +18,9 @@ import (
 	"sealgate/internal/custody"
 	"sealgate/internal/indexer"
 	"sealgate/internal/keys"
+	"sealgate/internal/notify/webhook"
 	"sealgate/internal/portal/keyapi"
+	"sealgate/internal/portal/notifyapi"
 	"sealgate/internal/portal/operation"
 	"sealgate/internal/receipt"
 	"sealgate/internal/reseal"
@@ -44,6 +46,7 @@ type Services struct {
 	Receipts  *receipt.Office
 	Resealer  *reseal.Resealer
 	Clock     *retention.Clock
+	Webhooks  *webhook.Service
 	Machine   Machine
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -82,5 +85,6 @@ func New(s Services) *API {
 	keyapi.Register(a.Router, keyapi.Services{
 		Accounts: s.Accounts, Catalog: s.Catalog, Custody: s.Custody, Indexer: s.Indexer, Resealer: s.Resealer, Now: s.Now, ExportKeys: s.ExportKeys,
 	})
+	notifyapi.Register(a.Router, notifyapi.Services{Accounts: s.Accounts, Webhooks: s.Webhooks, Now: s.Now})
 	return a
 }

@@ -61,6 +61,7 @@ func (op described) filled(names map[string]string) string {
 // contents are what the operations take that look at their body before all else.
 var contents = map[string]string{
 	"add-account": `{"name":"new"}`, "add-login": `{"username":"new"}`, "set-login": `{"no_password":true}`, "set-account": `{"content":"delete"}`,
+	"add-webhook": `{"url":"http://127.0.0.1:1/"}`, "set-webhook": `{"enabled":false}`,
 	"add-token": `{"name":"new"}`, "add-operator-token": `{"name":"new"}`, "add-operator": `{"email":"a@b.example"}`,
 	"import-certificate": `{"certificate":"x","key":"y"}`, "export-certificate": `{}`, "export-access-key": `{}`,
 	"add-access-key": `{}`, "confirm-access-key": `{"answer":"x"}`, "unlock-account": `{"access_key":"x","for":"1h"}`,
@@ -70,6 +71,7 @@ var contents = map[string]string{
 // nowhere names things that are not there.
 var nowhere = map[string]string{
 	"name": "nobody", "username": "nobody", "email": "nobody@b.example", "id": "01970000-0000-7000-8000-000000000000",
+	"webhook": "01970000-0000-7000-8000-000000000002", "delivery": "01970000-0000-7000-8000-000000000003",
 	"key": "0123456789abcdef", "token": "01970000-0000-7000-8000-000000000001",
 }
 
@@ -264,9 +266,14 @@ func (h *house) tenant(name string) *tenant {
 	admin := h.token(name, "admin-"+name, account.Admin)
 	var tokens []portal.Token
 	h.want(http.StatusOK, "GET", "/accounts/"+name+"/tokens", nil, &tokens)
+	var hook portal.WebhookMade
+	h.want(http.StatusOK, "POST", "/accounts/"+name+"/webhooks", portal.NewWebhook{URL: "http://127.0.0.1:1/" + name}, &hook)
+	var tested portal.WebhookDelivery
+	h.want(http.StatusOK, "POST", "/accounts/"+name+"/webhooks/"+hook.ID+"/test", struct{}{}, &tested)
 	c := &tenant{admin: admin, names: map[string][]string{
 		"name": {name}, "username": {name + "-robot"}, "id": {ids[0], ids[1], erased.Statement},
 		"key": {certs[0].Fingerprint, certs[0].Fingerprint[:16], keys[0].ID, keys[0].Fingerprint}, "token": {tokens[0].ID, "admin-" + name},
+		"webhook": {hook.ID}, "delivery": {tested.ID},
 	}}
 	for _, list := range c.names {
 		c.shown = append(c.shown, list...)
@@ -278,7 +285,7 @@ func (h *house) tenant(name string) *tenant {
 // see is all that the operator sees of an account, but for the audit log.
 func (h *house) see(name string) string {
 	var all strings.Builder
-	for _, path := range []string{"", "/logins", "/certificates", "/access-keys", "/tokens", "/statements", "/outbox", "/reseal"} {
+	for _, path := range []string{"", "/logins", "/certificates", "/access-keys", "/tokens", "/webhooks", "/statements", "/outbox", "/reseal"} {
 		var v any
 		h.want(http.StatusOK, "GET", "/accounts/"+name+path, nil, &v)
 		all.WriteString(body(h, v))
