@@ -83,6 +83,7 @@ var arrows = []struct {
 	{"internal/portal", "payment fault"},
 	{"internal/portal/httpd/...", "portal fault logging metrics"},
 	{"internal/transfer/upload/...", "portal transfer/vpath transfer/intake account seal store/catalog fault logging"},
+	{"internal/portal/web/send", "portal/web/ui portal fileobject payment fault"},
 	{"internal/portal/web/ui/...", "portal index/check payment fault logging"},
 	{"internal/portal/client/...", "portal fault"},
 	{"internal/portal/access", "portal account fault"},

@@ -109,7 +109,17 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 
 // Upload sends content and decodes the answer into out.
 func (c *Client) Upload(ctx context.Context, path string, query url.Values, content io.Reader, out any) error {
-	resp, err := c.send(ctx, http.MethodPost, path, query, content, "application/octet-stream")
+	return c.post(ctx, path, query, "application/octet-stream", content, out)
+}
+
+// Send sends a body as it is, such as a form with files, and decodes the answer into
+// out.
+func (c *Client) Send(ctx context.Context, path, contentType string, body io.Reader, out any) error {
+	return c.post(ctx, path, nil, contentType, body, out)
+}
+
+func (c *Client) post(ctx context.Context, path string, query url.Values, contentType string, body io.Reader, out any) error {
+	resp, err := c.send(ctx, http.MethodPost, path, query, body, contentType)
 	if err != nil {
 		return err
 	}
