@@ -30,7 +30,7 @@ var texts = ui.Texts{
 	"upload.say.retrying":   {"Avbrott vid {sent} av {size}. Nytt försök om {seconds} s. {problem}", "Cut at {sent} of {size}. Trying again in {seconds} s. {problem}"},
 	"upload.say.signed-out": {"Du är utloggad. Logga in, så går det vidare av sig självt.", "You are signed out. Sign in, and it goes on by itself."},
 	"upload.say.unreadable": {"Filen har ändrats eller flyttats på den här datorn. Välj den igen.", "The file was changed or moved on this computer. Choose it again."},
-	"upload.say.failed":     {"Togs inte emot. {problem}", "Not taken. {problem}"},
+	"upload.say.failed":     {"Togs inte emot: {problem}", "Not taken: {problem}"},
 	"upload.say.done":       {"Mottagen. Betalningarna läses.", "Received. The payments are being read."},
 	"upload.say.cancelled":  {"{name} är borttagen.", "{name} is removed."},
 	"upload.say.received":   {"{name} är mottagen.", "{name} is received."},

@@ -192,7 +192,7 @@ function render(item) {
 	const bar = item.part("bar")
 	bar.max = Math.max(1, item.size)
 	bar.value = item.state == "done" ? bar.max : item.sent
-	bar.hidden = item.state == "done"
+	bar.hidden = ["done", "failed", "unreadable"].includes(item.state)
 	item.part("size").textContent = bytes(item.size)
 	item.part("state").textContent = item.sentence()
 	item.part("state").hidden = item.part("result").hasChildNodes()

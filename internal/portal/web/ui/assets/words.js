@@ -12,7 +12,7 @@ export function say(key, values = {}) {
 	return (texts.get(key) ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "")
 }
 
-const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"]
+const units = ["B", "kB", "MB", "GB", "TB"]
 
 // bytes writes a size with two or three figures: 12.3 MB.
 export function bytes(size) {
@@ -21,10 +21,8 @@ export function bytes(size) {
 		size /= 1000
 		unit++
 	}
-	return new Intl.NumberFormat(language, {
-		style: "unit", unit: units[unit], unitDisplay: unit ? "short" : "narrow",
-		maximumFractionDigits: unit && size < 99.95 ? 1 : 0,
-	}).format(size)
+	const figures = new Intl.NumberFormat(language, { maximumFractionDigits: unit && size < 99.95 ? 1 : 0 })
+	return figures.format(size) + "\u00a0" + units[unit]
 }
 
 // duration writes how long something takes, rounded as people say it.
