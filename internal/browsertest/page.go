@@ -41,6 +41,7 @@ type how struct {
 	noScript bool
 	dark     bool
 	language string
+	zone     string
 }
 
 // Apart gives the page cookies and a memory of its own, as another person's browser has.
@@ -55,6 +56,9 @@ func Dark(h *how) { h.dark = true }
 // Language opens the page for somebody whose browser asks for that language.
 func Language(tag string) Option { return func(h *how) { h.language = tag } }
 
+// TimeZone opens the page for somebody who lives there; else it is UTC.
+func TimeZone(name string) Option { return func(h *how) { h.zone = name } }
+
 // Page is one tab.
 type Page struct {
 	b      *Browser
@@ -67,7 +71,7 @@ type Page struct {
 // Open opens an empty tab for the pages of an origin, such as https://127.0.0.1:8443.
 func (b *Browser) Open(origin string, size Size, options ...Option) *Page {
 	b.t.Helper()
-	h := how{language: "en"}
+	h := how{language: "en", zone: "UTC"}
 	for _, o := range options {
 		o(&h)
 	}
@@ -96,6 +100,7 @@ func (b *Browser) Open(origin string, size Size, options ...Option) *Page {
 	p.must("open a page", chromedp.EmulateViewport(size.Width, size.Height), command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
 	}), command(emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: h.language}),
+		command(emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: h.zone}),
 		command(network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": h.language}}))
 	p.how = h
 	if h.noScript {

@@ -5,15 +5,15 @@
 const silence = 40_000 // the gateway is heard every 15 seconds
 const patience = [1_000, 2_000, 5_000, 15_000, 30_000]
 
-// follow calls heard for every event, and again after each connection that was made
-// anew: something may have happened in between. While no connection comes about it is
-// called as well, so that what it does then is asking. It ends with the signal.
+// follow calls heard for every event, and whenever a connection has come about:
+// something may have happened before it. While none does it is called as well, so that
+// what it does then is asking. It ends with the signal.
 export async function follow(url, heard, signal) {
 	let last = ""
 	for (let failures = 0; !signal.aborted;) {
 		try {
 			await listen(url, last, signal, event => {
-				failures = 0
+				failures = event.type == "open" ? failures : 0
 				last = event.id || last
 				heard(event)
 			})
@@ -52,6 +52,7 @@ async function listen(url, last, signal, heard) {
 		if (!answer.ok) {
 			throw new Error(answer.status)
 		}
+		heard({ type: "open" })
 		const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader()
 		let rest = ""
 		for (;;) {
