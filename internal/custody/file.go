@@ -85,8 +85,10 @@ func (f *Fresh) wipe() { f.Key.Wipe() }
 
 // Grant returns the grant of the file for its row. It is called inside the
 // transaction that inserts the row: the day's change looks for grants to wrap
-// anew in a transaction too, so it sees the row, or Grant sees the new key.
+// anew in a transaction too, so it sees the row, or Grant sees the new key. The
+// keys of the next file are made from then on, while this one is committed.
 func (f *Fresh) Grant() (catalog.Grant, error) {
+	f.custodian.stock.Refill()
 	current, err := f.custodian.ingest.Current()
 	if err != nil {
 		return catalog.Grant{}, err

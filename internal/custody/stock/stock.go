@@ -38,12 +38,12 @@ type Stock[T any] struct {
 
 	mu      sync.Mutex // guards shelves
 	shelves map[Name]*shelf[T]
-	taken   chan struct{} // of capacity 1: there may be room on a shelf
+	refill  chan struct{} // of capacity 1: there may be room on a shelf
 }
 
 // New returns an empty stock of what produce makes and wipe destroys.
 func New[T any](produce func(context.Context, Name) (T, error), wipe func(T), now func() time.Time) *Stock[T] {
-	return &Stock[T]{produce: produce, wipe: wipe, now: now, shelves: map[Name]*shelf[T]{}, taken: make(chan struct{}, 1)}
+	return &Stock[T]{produce: produce, wipe: wipe, now: now, shelves: map[Name]*shelf[T]{}, refill: make(chan struct{}, 1)}
 }
 
 // shelf holds what is ready for one account. want grows with each file taken,
@@ -54,7 +54,7 @@ type shelf[T any] struct {
 	used  time.Time
 }
 
-// Take returns what is ready, if anything is, and has more of it made.
+// Take returns what is ready, if anything is. More of it is made after Refill.
 func (s *Stock[T]) Take(name Name) (ready T, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,10 +64,6 @@ func (s *Stock[T]) Take(name Name) (ready T, ok bool) {
 		s.shelves[name] = sh
 	}
 	sh.used, sh.want = s.now(), min(sh.want+1, maxReady)
-	select {
-	case s.taken <- struct{}{}:
-	default:
-	}
 	last := len(sh.ready) - 1
 	if last < 0 {
 		return ready, false
@@ -75,6 +71,15 @@ func (s *Stock[T]) Take(name Name) (ready T, ok bool) {
 	ready = sh.ready[last]
 	sh.ready = sh.ready[:last]
 	return ready, true
+}
+
+// Refill has what was taken made again, by Run. It never blocks. Whoever takes
+// calls it when he is about to wait for something else, the disk best of all.
+func (s *Stock[T]) Refill() {
+	select {
+	case s.refill <- struct{}{}:
+	default:
+	}
 }
 
 // room returns a shelf that wants more.
@@ -178,7 +183,7 @@ func (s *Stock[T]) Run(ctx context.Context) {
 			return
 		case <-tick.C:
 			s.clear(s.now().Add(-shelfLife))
-		case <-s.taken:
+		case <-s.refill:
 			s.Fill(ctx)
 		}
 	}

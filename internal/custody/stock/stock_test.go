@@ -99,6 +99,7 @@ func TestNothingIsLeftWhenRunEnds(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	f.busy = stop
 	s.Take(stock.Name{Account: uuid.New()})
+	s.Refill()
 	s.Run(ctx)
 	if s.Ready() != 0 || len(f.wiped) != f.made {
 		t.Errorf("%d ready, %d of %d wiped", s.Ready(), len(f.wiped), f.made)
