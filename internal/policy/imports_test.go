@@ -65,7 +65,7 @@ var arrows = []struct {
 	{"internal/transfer/bodies", "custody seal audit store/catalog store/vault durable fault"},
 	{"internal/transfer/inbox/...", "transfer/vpath custody store/catalog audit fault"},
 	{"internal/transfer/intake/slots/...", "seal fault"},
-	{"internal/transfer/intake/objects/...", "seal store/catalog store/vault fault"},
+	{"internal/transfer/intake/objects/...", "custody seal store/catalog store/vault fault"},
 	{"internal/transfer/intake/live/...", ""},
 	{"internal/transfer/intake/ledger/...", "transfer/vpath transfer/inbox custody store/catalog audit fault"},
 	{"internal/transfer/intake/...", "transfer/intake/ledger transfer/intake/slots transfer/intake/objects transfer/intake/live transfer/vpath transfer/inbox transfer/bodies custody seal store/catalog store/vault durable audit payment fault logging metrics"},

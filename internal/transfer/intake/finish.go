@@ -85,7 +85,7 @@ func (a *Arrival) settle(length int64) (inline []byte, err error) {
 		if err := m.Truncate(length); err != nil {
 			return nil, err
 		}
-		if length <= maxInline && a.in.inline.fits(length) {
+		if length <= maxInline && a.in.objects.Inline()+length <= inlineBudget {
 			return m.Bytes, nil
 		}
 		if err := a.leaveMemory(); err != nil {
@@ -129,7 +129,7 @@ func (in *Intake) putOnRecord(ctx context.Context, rec *custody.Records, a ledge
 		return result, nil
 	}
 	in.stir()
-	in.inline.bytes.Add(int64(len(a.Inline)))
+	in.objects.AddInline(len(a.Inline))
 	in.live.Forget(a.File.ID)
 	for _, f := range superseded {
 		in.removeObject(f)

@@ -85,7 +85,6 @@ type Intake struct {
 	observe func(source, outcome string, size int64)
 
 	live    *live.Registry[*Arrival]
-	inline  inlineUse
 	renames stripes
 	held    slots.Holding
 	active  atomic.Int64 // when a file last began or was received, Unix milliseconds
@@ -100,12 +99,6 @@ func (in *Intake) Busy() bool {
 	return in.now().UnixMilli()-in.active.Load() < quietAfter.Milliseconds()
 }
 
-// inlineUse estimates how many bytes of bodies lie in the catalog. The
-// background sets it right from time to time.
-type inlineUse struct{ bytes atomic.Int64 }
-
-func (u *inlineUse) fits(n int64) bool { return u.bytes.Load()+n <= inlineBudget }
-
 // stripes are mutexes shared out over logins.
 type stripes [64]sync.Mutex
 
@@ -119,7 +112,7 @@ func New(cat *catalog.Catalog, v vault.Vault, keys *custody.Custodian, opt Optio
 	now := func() time.Time { return opt.Now().Truncate(time.Microsecond) }
 	open := live.New[*Arrival]()
 	return &Intake{
-		catalog: cat, vault: v, objects: objects.New(cat, v), keys: keys,
+		catalog: cat, vault: v, objects: objects.New(cat, v, keys), keys: keys,
 		node: opt.Node, now: now, log: opt.Log, space: opt.Space, observe: opt.Observe,
 		live: open, ledger: ledger.New(cat, now, open.Busy),
 	}

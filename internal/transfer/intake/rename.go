@@ -10,10 +10,8 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
-	"sealgate/internal/store/vault"
 	"sealgate/internal/transfer/inbox"
 	"sealgate/internal/transfer/intake/ledger"
-	"sealgate/internal/transfer/intake/objects"
 	"sealgate/internal/transfer/vpath"
 )
 
@@ -165,44 +163,7 @@ func (in *Intake) complete(ctx context.Context, f *catalog.File, inline []byte, 
 	f.Name = rec.Seal("file", "name", f.ID, []byte(spec.Path.Base()))
 	f.NameMAC = inbox.MAC(rec, spec.Path.Base())
 	t := seal.Trailer{Size: f.Content.Size, SHA256: [32]byte(sum), Name: spec.Path.Base(), ReceivedAt: f.ReceivedAt}
-	if f.Body.Kind == catalog.InlineBody {
-		return in.completeInline(ctx, f, inline, t)
-	}
-	obj, err := in.vault.Resume(ctx, f.Body.Ref)
-	if err != nil {
-		return err
-	}
-	if err := in.appendTrailer(ctx, f, obj, t); err != nil {
-		obj.Close()
-		return err
-	}
-	return fault.Wrap(fault.Internal, "intake: sync", obj.Commit(ctx))
-}
-
-func (in *Intake) appendTrailer(ctx context.Context, f *catalog.File, obj vault.Body, t seal.Trailer) error {
-	body, header, err := in.openBody(ctx, f, obj)
-	if err != nil {
-		return err
-	}
-	length := seal.ObjectSize(len(header), t.Size)
-	if _, err := obj.WriteAt(body.SealTrailer(nil, t), length-seal.TrailerSize); err != nil {
-		return err
-	}
-	f.Body.Sealed = length
-	return obj.Truncate(length)
-}
-
-// completeInline replaces a body in the catalog by the same with its trailer.
-func (in *Intake) completeInline(ctx context.Context, f *catalog.File, inline []byte, t seal.Trailer) error {
-	m := &objects.Memory{Bytes: inline}
-	body, header, err := in.openBody(ctx, f, m)
-	if err != nil {
-		return err
-	}
-	length := seal.ObjectSize(len(header), t.Size)
-	m.Bytes = append(m.Bytes[:length-seal.TrailerSize], body.SealTrailer(nil, t)...)
-	f.Body.Sealed = length
-	return in.catalog.Update(ctx, func(tx *catalog.Tx) error { return ledger.PutInline(tx, f.ID, true, m.Bytes) })
+	return in.objects.End(ctx, f, inline, t)
 }
 
 // TakeWaiting takes a file that waits for its rename although the rename never

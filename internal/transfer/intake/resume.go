@@ -3,13 +3,10 @@ package intake
 import (
 	"context"
 	"errors"
-	"io"
 
 	"sealgate/internal/fault"
-	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/inbox"
-	"sealgate/internal/transfer/intake/objects"
 	"sealgate/internal/transfer/intake/slots"
 )
 
@@ -111,11 +108,11 @@ func (in *Intake) unfinished(ctx context.Context, spec Spec) (*catalog.File, *ca
 
 // reopen makes an Arrival of an unfinished object.
 func (in *Intake) reopen(ctx context.Context, account *catalog.Account, spec Spec, f *catalog.File) (*Arrival, error) {
-	obj, err := in.object(ctx, f)
+	obj, err := in.objects.Unfinished(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	body, header, err := in.openBody(ctx, f, obj)
+	body, header, err := in.objects.OpenBody(ctx, f, obj)
 	if err != nil {
 		obj.Close()
 		return nil, err
@@ -128,38 +125,6 @@ func (in *Intake) reopen(ctx context.Context, account *catalog.Account, spec Spe
 	a.board.Rediscover()
 	in.live.Add(a.file.ID, a.spec.name(), a)
 	return a, nil
-}
-
-// object returns the object of an unfinished arrival: fault.NotFound when it was
-// on record and a crash came before there was one.
-func (in *Intake) object(ctx context.Context, f *catalog.File) (objects.Object, error) {
-	if f.Body.Kind != catalog.InlineBody {
-		return in.vault.Resume(ctx, f.Body.Ref)
-	}
-	m := new(objects.Memory)
-	err := in.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
-		m.Bytes, err = tx.Inline(f.ID)
-		return err
-	})
-	return m, err
-}
-
-// openBody reads the header and opens the file key with the grant.
-func (in *Intake) openBody(ctx context.Context, f *catalog.File, obj io.ReaderAt) (*seal.Body, []byte, error) {
-	h, raw, err := seal.ReadHeader(io.NewSectionReader(obj, 0, seal.MaxHeader))
-	if err != nil {
-		return nil, nil, err
-	}
-	key, err := in.keys.FileKey(ctx, f, h)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer key.Wipe()
-	if err := seal.VerifyHeader(raw, key); err != nil {
-		return nil, nil, err
-	}
-	body, err := seal.NewBody(key, f.ID)
-	return body, raw, err
 }
 
 // durableLength returns how much of an unfinished arrival a client may count
@@ -182,7 +147,7 @@ func (in *Intake) measure(ctx context.Context, f *catalog.File) int64 {
 		return 0
 	}
 	defer obj.Close()
-	body, header, err := in.openBody(ctx, f, obj)
+	body, header, err := in.objects.OpenBody(ctx, f, obj)
 	if err != nil {
 		return 0
 	}

@@ -71,7 +71,7 @@ func (in *Intake) sweep(ctx context.Context) {
 		{"expired names", in.ledger.SweepNames},
 		{"abandoned arrivals", in.sweepUnfinished},
 		{"files without their rename", func(ctx context.Context) error { return in.ledger.TellOverdue(ctx, in.log) }},
-		{"bodies in the catalog", in.countInline},
+		{"bodies in the catalog", in.objects.CountInline},
 	} {
 		if err := step.do(ctx); err != nil && ctx.Err() == nil {
 			in.log.Warn("sweep", "what", step.what, "err", err)
@@ -109,16 +109,6 @@ func (in *Intake) sweepUnfinished(ctx context.Context) error {
 	return nil
 }
 
-func (in *Intake) countInline(ctx context.Context) error {
-	return in.catalog.View(ctx, func(tx *catalog.Tx) error {
-		n, err := tx.InlineBytes()
-		if err == nil {
-			in.inline.bytes.Store(n)
-		}
-		return err
-	})
-}
-
 // SweepObjects removes the vault objects that no row refers to: what a crash
 // left between a row's commit and its object's removal.
 func (in *Intake) SweepObjects(ctx context.Context) error { return in.objects.Sweep(ctx) }
@@ -127,7 +117,7 @@ func (in *Intake) SweepObjects(ctx context.Context) error { return in.objects.Sw
 // and returns when none is left. It shares its goroutine with SweepObjects.
 func (in *Intake) MoveKept(ctx context.Context) error {
 	for {
-		if n, err := in.moveSome(ctx); err != nil || n == 0 {
+		if n, err := in.objects.MoveSome(ctx); err != nil || n == 0 {
 			return err
 		}
 	}
@@ -137,18 +127,12 @@ func (in *Intake) MoveKept(ctx context.Context) error {
 // it stops when files arrive, unless bodies take half of their room in the
 // catalog.
 func (in *Intake) moveWhileQuiet(ctx context.Context) error {
-	for !in.Busy() || !in.inline.fits(inlineBudget/2) {
-		if n, err := in.moveSome(ctx); err != nil || n == 0 {
+	for !in.Busy() || in.objects.Inline() > inlineBudget/2 {
+		if n, err := in.objects.MoveSome(ctx); err != nil || n == 0 {
 			return err
 		}
 	}
 	return nil
-}
-
-func (in *Intake) moveSome(ctx context.Context) (int, error) {
-	found, moved, err := in.objects.MoveSome(ctx)
-	in.inline.bytes.Add(-moved)
-	return found, err
 }
 
 // NewDraft begins a new object for a file that is on record already.

@@ -15,10 +15,9 @@ import (
 const moveBatch = 16
 
 // MoveSome moves small bodies that came to rest from the catalog to the vault,
-// one batch. It returns how many there were to move, and how many bytes left the
-// catalog. It shares its goroutine with Sweep: an object is in the vault before
+// one batch, and returns how many there were to move. It shares its goroutine with Sweep: an object is in the vault before
 // its row says so, which the sweep would take for rubbish.
-func (o *Objects) MoveSome(ctx context.Context) (found int, moved int64, err error) {
+func (o *Objects) MoveSome(ctx context.Context) (found int, err error) {
 	var ids []uuid.UUID
 	err = o.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
 		ids, err = tx.InlineFiles(catalog.Kept, moveBatch)
@@ -28,7 +27,7 @@ func (o *Objects) MoveSome(ctx context.Context) (found int, moved int64, err err
 		err = ctx.Err()
 	}
 	if err != nil || len(ids) == 0 {
-		return 0, 0, err
+		return 0, err
 	}
 	// A move that was begun is ended, so that an orderly end of the gateway
 	// leaves no object without a row.
@@ -47,7 +46,26 @@ func (o *Objects) MoveSome(ctx context.Context) (found int, moved int64, err err
 		moves = append(moves, m)
 	}
 	moved, switchErr := o.pointTo(ctx, moves)
-	return len(ids), moved, errors.Join(err, switchErr)
+	o.inline.Add(-moved)
+	return len(ids), errors.Join(err, switchErr)
+}
+
+// Inline returns about how many bytes of bodies lie in the catalog: what CountInline
+// found, and what has come and gone since.
+func (o *Objects) Inline() int64 { return o.inline.Load() }
+
+// AddInline says that a body was put into the catalog.
+func (o *Objects) AddInline(length int) { o.inline.Add(int64(length)) }
+
+// CountInline sets right what Inline returns.
+func (o *Objects) CountInline(ctx context.Context) error {
+	return o.catalog.View(ctx, func(tx *catalog.Tx) error {
+		n, err := tx.InlineBytes()
+		if err == nil {
+			o.inline.Store(n)
+		}
+		return err
+	})
 }
 
 // move is a body that was copied to the vault.

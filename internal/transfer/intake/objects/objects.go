@@ -1,6 +1,7 @@
 // Package objects holds sealed bodies and the rows that refer to them together.
 // An object is where a body lies: in memory while the file is small and
-// arriving, then in the catalog or the vault.
+// arriving, then in the catalog or the vault. It is opened, ended, moved and swept
+// here.
 //
 // A row is committed before the object that it refers to is created, and an
 // object is removed after the last row that did: so what no row refers to is
@@ -11,9 +12,11 @@ package objects
 import (
 	"context"
 	"encoding/hex"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/vault"
@@ -23,11 +26,15 @@ import (
 type Objects struct {
 	catalog *catalog.Catalog
 	vault   vault.Vault
+	keys    *custody.Custodian
 	drafts  drafts
+	inline  atomic.Int64 // an estimate; see Inline
 }
 
-// New returns the objects of these stores.
-func New(cat *catalog.Catalog, v vault.Vault) *Objects { return &Objects{catalog: cat, vault: v} }
+// New returns the objects of these stores, and of who can open them.
+func New(cat *catalog.Catalog, v vault.Vault, keys *custody.Custodian) *Objects {
+	return &Objects{catalog: cat, vault: v, keys: keys}
+}
 
 // NewRef names a vault object: 128 random bits, then the file's id, so that an
 // object on disk leads to its row.
