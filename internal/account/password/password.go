@@ -9,6 +9,8 @@ package password
 import (
 	"crypto/rand"
 	_ "embed"
+	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -65,17 +67,28 @@ func Short(password []byte) bool { return length(password) < LeastAlone }
 
 func length(password []byte) int { return utf8.RuneCount(norm.NFC.Bytes(password)) }
 
+// Why a password is refused, for pages that say it in another language.
+var (
+	ErrShort     = errors.New("short")
+	ErrLong      = errors.New("long")
+	ErrNames     = errors.New("names")
+	ErrGuessable = errors.New("guessable")
+)
+
+func refuse(why error, format string, args ...any) error {
+	return &fault.Error{Kind: fault.Invalid, Op: "password: check", Message: fmt.Sprintf(format, args...), Err: why}
+}
+
 // Check refuses what guessers try first: what is shorter than least, what is common,
 // and what is made of the names around it (of the person, the account).
 func Check(password []byte, least int, names ...string) error {
-	const op = "password: check"
 	switch n := length(password); {
 	case len(password) > 4*Most || n > Most:
-		return fault.New(fault.Invalid, op, "the password is longer than %d characters", Most)
+		return refuse(ErrLong, "the password is longer than %d characters", Most)
 	case !utf8.Valid(password):
-		return fault.New(fault.Invalid, op, "the password is not valid UTF-8")
+		return fault.New(fault.Invalid, "password: check", "the password is not valid UTF-8")
 	case n < least:
-		return fault.New(fault.Invalid, op, "the password has fewer than %d characters", least)
+		return refuse(ErrShort, "the password has fewer than %d characters", least)
 	}
 	text := norm.NFC.String(string(password))
 	names = split(names)
@@ -86,10 +99,10 @@ func Check(password []byte, least int, names ...string) error {
 		}
 	}
 	if distinct(rest) < 5 {
-		return fault.New(fault.Invalid, op, "the password is made of common words, sequences or names that belong to the account; choose another")
+		return refuse(ErrNames, "the password is made of common words, sequences or names that belong to the account; choose another")
 	}
 	if leaked(text) || zxcvbn.PasswordStrength(first(text, judged), append(names, tradeWords...)).Score < goodScore {
-		return fault.New(fault.Invalid, op, "the password would be guessed soon; choose another: a few words that have nothing to do with each other are good")
+		return refuse(ErrGuessable, "the password would be guessed soon; choose another: a few words that have nothing to do with each other are good")
 	}
 	return nil
 }

@@ -1,0 +1,18 @@
+package signon
+
+import "sealgate/internal/account/person"
+
+// Pattern is a route as tests walk them.
+type Pattern struct {
+	Pattern       string
+	Open, Halfway bool
+}
+
+// Patterns are all routes.
+func Patterns() []Pattern {
+	var all []Pattern
+	for _, r := range routes {
+		all = append(all, Pattern{r.pattern, r.stages == nil, r.stages != nil && r.stages[0] != person.Full})
+	}
+	return all
+}
