@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"log/slog"
+	"net"
 	"net/http"
+	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -14,6 +17,8 @@ import (
 	"sealgate/internal/metrics"
 	"sealgate/internal/portal/httpd"
 	"sealgate/internal/portal/httpd/certs"
+	"sealgate/internal/portal/signon"
+	"sealgate/internal/portal/web/ui"
 	"sealgate/internal/statement"
 	"sealgate/internal/store/catalog"
 )
@@ -58,6 +63,32 @@ func (a *app) webDoor(s *stores, log *slog.Logger, counts *metrics.Set, behind b
 		redirects:   httpd.Redirects{To: s.cfg.HTTPS.URL, Log: log},
 		fingerprint: certs.Fingerprint(shown),
 	}, nil
+}
+
+// address is what a browser on this machine, or wherever https.url leads, calls the
+// door.
+func (w *web) address(bound net.Addr) string {
+	if w.redirects.To != "" {
+		return strings.TrimSuffix(w.redirects.To, "/")
+	}
+	host, port, err := net.SplitHostPort(bound.String())
+	if err != nil {
+		return "https://" + bound.String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "https://" + net.JoinHostPort(host, port)
+}
+
+// pages is the portal: signing in, and what is behind it.
+func (a *app) pages(s *stores, log *slog.Logger) *signon.Handler {
+	behind := http.NewServeMux()
+	behind.Handle("/assets/", ui.Assets())
+	behind.Handle("/{$}", http.RedirectHandler("/me", http.StatusSeeOther))
+	return signon.New(signon.Options{
+		People: s.accounts.People, Pages: behind, Issuer: cmp.Or(s.cfg.HTTPS.Host(), "Sealgate"), Now: a.Now, Log: log,
+	})
 }
 
 // parts are the listening ones.

@@ -15,7 +15,6 @@ import (
 	"sealgate/internal/cli"
 	"sealgate/internal/config"
 	"sealgate/internal/fault"
-	"sealgate/internal/keys"
 	"sealgate/internal/logging"
 	"sealgate/internal/metrics"
 	"sealgate/internal/portal/access"
@@ -97,8 +96,9 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return fault.Wrap(fault.Internal, "serve", err)
 	}
 	levels(counts, s.catalog)
+	people := a.pages(s, log)
 	web, err := a.webDoor(s, log, counts, behindHTTPS{
-		api: control.Authenticated(access.Bearer(s.accounts)), streams: upload.Patterns,
+		api: control.Authenticated(access.Chain(access.Bearer(s.accounts), people)), pages: people, streams: upload.Patterns,
 	})
 	if err != nil {
 		return err
@@ -120,7 +120,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 	if ls.metrics != nil {
 		behind = append(behind, part{"metrics", func(ctx context.Context) error { return counts.Serve(ctx, ls.metrics) }})
 	}
-	return runAll(ctx, log, front, behind, func() error { return a.announce(s.keys, ls, web) })
+	return runAll(ctx, log, front, behind, func() error { return a.announce(ctx, s, ls, web) })
 }
 
 // part is one of the gateway's long-running parts: Run returns when its context
@@ -231,7 +231,7 @@ func (ls *listeners) close() {
 
 // announce prints what scripts wait for: every address, the keys by which clients
 // know the doors, ready.
-func (a *app) announce(store *keys.Store, ls *listeners, web *web) error {
+func (a *app) announce(ctx context.Context, s *stores, ls *listeners, web *web) error {
 	var lines []string
 	for _, door := range []struct {
 		name string
@@ -241,7 +241,7 @@ func (a *app) announce(store *keys.Store, ls *listeners, web *web) error {
 			lines = append(lines, "listening "+door.name+" "+door.Addr().String())
 		}
 	}
-	for _, key := range store.HostKeys() {
+	for _, key := range s.keys.HostKeys() {
 		public, err := ssh.NewPublicKey(key.Public())
 		if err != nil {
 			return fault.Wrap(fault.Internal, "serve: host key", err)
@@ -250,6 +250,13 @@ func (a *app) announce(store *keys.Store, ls *listeners, web *web) error {
 	}
 	if web != nil {
 		lines = append(lines, "certificate "+web.fingerprint)
+		link, err := s.accounts.FirstLink(ctx)
+		if err != nil {
+			return err
+		}
+		if link != nil {
+			lines = append(lines, "sign-in "+web.address(ls.https.Addr())+"/welcome#"+link.Secret)
+		}
 	}
 	for _, line := range append(lines, "ready") {
 		if _, err := fmt.Fprintln(a.Out, line); err != nil {
