@@ -20,6 +20,7 @@ const (
 	Operate                    // to run the gateway
 	See                        // to run it, or a role in the account: what files are there
 	Send                       // a role that sends files; who runs the gateway sends none
+	Fetch                      // a role that reads: who runs the gateway fetches nothing for an account
 	Read                       // to run it, or a role that reads: contents and payments
 	Decide                     // to run it, or a role that decides about files
 	Manage                     // to run it, or to be an admin of the account
@@ -31,6 +32,7 @@ const (
 var roles = map[Right][]account.Role{
 	See:    {account.Uploader, account.Reader, account.Approver, account.Admin},
 	Send:   {account.Uploader, account.Approver, account.Admin},
+	Fetch:  {account.Reader, account.Approver, account.Admin},
 	Read:   {account.Reader, account.Approver, account.Admin},
 	Decide: {account.Approver, account.Admin},
 	Manage: {account.Admin},
@@ -43,7 +45,7 @@ func (r Right) String() string {
 		return "For who runs the gateway, on its own machine."
 	case Operate:
 		return "For who runs the gateway."
-	case Send:
+	case Send, Fetch:
 		return "For " + roleNames(roles[r]) + " of an account."
 	case Myself:
 		return "For a person who is signed in, about himself."
@@ -94,6 +96,7 @@ var rights = map[string]Right{
 	"release-file":  Decide,
 	"reindex-file":  Decide,
 	"erase-file":    Decide,
+	"finish-file":   Fetch,
 
 	"create-upload":   Send,
 	"upload-options":  Send,
@@ -208,12 +211,12 @@ func (c Caller) May(r Right) error {
 		return nil
 	case r == Myself:
 		return fault.New(fault.Denied, op, "only a person who is signed in has this")
-	case r == OnMachine && c.Local, r != OnMachine && r != Send && c.Operator:
+	case r == OnMachine && c.Local, r != OnMachine && r != Send && r != Fetch && c.Operator:
 		return nil
 	case r == OnMachine:
 		return fault.New(fault.Denied, op, "this can be done on the gateway's own machine only")
 	case c.Operator:
-		return fault.New(fault.Denied, op, "operators send no files; somebody of the account does")
+		return fault.New(fault.Denied, op, "operators send and fetch no files; somebody of the account does")
 	case r == Operate || c.Account == uuid.Nil:
 		return fault.New(fault.Denied, op, "only an operator may do this")
 	case !slices.Contains(roles[r], c.Role):

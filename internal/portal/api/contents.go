@@ -13,6 +13,7 @@ import (
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/operation"
+	"sealgate/internal/store/catalog"
 )
 
 // contents registers what carries bytes. They are plain handlers: bytes go through
@@ -22,6 +23,7 @@ func (a *API) contents() {
 	a.Stream(http.MethodGet, "/files/{id}/sealed", "get-sealed", "A file as it lies in the vault", a.sealed)
 	a.Stream(http.MethodPost, "/accounts/{name}/outbox", "send-to-outbox", "Send the body as a file to the account", a.send)
 	operation.Register(a.Router, http.MethodGet, "/files/{id}/receipt", "get-receipt", "The signed receipt of a file", a.getReceipt)
+	operation.Register(a.Router, http.MethodPost, "/files/{id}/delivered", "finish-file", "Say that the account has fetched a file of its outbox; its content stays for outbox_keep_for", a.finishFile)
 	operation.Register(a.Router, http.MethodGet, "/accounts/{name}/outbox", "list-outbox", "What waits for the account", a.listOutbox)
 }
 
@@ -148,4 +150,8 @@ func (a *API) getReceipt(ctx context.Context, in *operation.ByID) (*operation.Ou
 		return nil, err
 	}
 	return operation.Answer(portal.Receipt{Text: string(note)}), nil
+}
+
+func (a *API) finishFile(ctx context.Context, in *operation.ByID) (*operation.Out[fileobject.Object], error) {
+	return a.after(ctx, in.ID, func(f *catalog.File) error { return a.Outbox.Delivered(ctx, f.ID, access.Of(ctx).Actor) })
 }

@@ -23,6 +23,7 @@ type paymentQuery struct {
 	Max       string `query:"max"`
 	Currency  string `query:"currency"`
 	File      string `query:"file"`
+	Seq       int64  `query:"seq" minimum:"1" maximum:"4294967295" doc:"with file: this one payment of it, counted from 1"`
 	Held      bool   `query:"held" doc:"payments of held files, too"`
 	Limit     int    `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
 	After     string `query:"after" doc:"next of the page before"`
@@ -66,7 +67,7 @@ func (a *API) listPayments(ctx context.Context, in *paymentQuery) (*operation.Ou
 func (in *paymentQuery) query() (accountdb.Query, error) {
 	q := accountdb.Query{
 		Payee: in.Payee, Number: in.Number, Reference: in.Reference, From: in.From, To: in.To,
-		Currency: in.Currency, Limit: in.Limit, After: in.After,
+		Currency: in.Currency, Seq: in.Seq, Limit: in.Limit, After: in.After,
 	}
 	if in.Held {
 		q.Held = accountdb.WithHeld

@@ -190,7 +190,7 @@ func TestRolesReachWhatTheyMay(t *testing.T) {
 		for _, op := range ops {
 			may := slices.Contains(access.RightTo(op.id).Roles(), role)
 			if role == "operator" {
-				may = !slices.Contains([]access.Right{access.Send, access.OnMachine, access.Myself}, access.RightTo(op.id))
+				may = !slices.Contains([]access.Right{access.Send, access.Fetch, access.OnMachine, access.Myself}, access.RightTo(op.id))
 			}
 			// Nothing of it is there, so that nothing is done.
 			w := h.by(token, op.method, op.filled(nowhere), "")
@@ -216,7 +216,7 @@ func TestRightsAreAsPromised(t *testing.T) {
 		may, mayN string
 	}{
 		{account.Uploader, "create-upload put-file list-files get-file wait-for-file get-receipt get-account", "get-content get-sealed list-payments list-outbox release-file list-logins list-audit send-to-outbox"},
-		{account.Reader, "list-files get-content get-sealed list-payments list-outbox list-certificates get-statement", "create-upload put-file post-files release-file erase-file set-account list-tokens"},
+		{account.Reader, "list-files get-content get-sealed finish-file list-payments list-outbox list-certificates get-statement", "create-upload put-file post-files release-file erase-file set-account list-tokens"},
 		{account.Approver, "put-file get-content release-file reindex-file erase-file", "set-account add-login add-token remove-certificate export-access-key"},
 		{account.Admin, "set-account add-login add-token remove-certificate export-access-key list-audit", "add-account remove-account doctor show-keys back-up list-operators verify-audit add-operator-token get-encrypted-access-key"},
 	} {

@@ -72,6 +72,31 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, out any
 	return c.do(ctx, http.MethodGet, path, query, nil, out)
 }
 
+// GetTagged is Get of what may be changed as it was read: tag is for PatchTagged.
+func (c *Client) GetTagged(ctx context.Context, path string, query url.Values, out any) (tag string, err error) {
+	resp, err := c.send(ctx, http.MethodGet, path, query, nil, nil)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	return resp.Header.Get("ETag"), fault.Wrap(fault.Internal, "client: answer", json.NewDecoder(resp.Body).Decode(out))
+}
+
+// PatchTagged sends in for what has not changed since it was read with this tag; when
+// it has, the error is a problem with the status 412 and nothing is done.
+func (c *Client) PatchTagged(ctx context.Context, path, tag string, in any) error {
+	text, err := json.Marshal(in)
+	if err != nil {
+		return fault.Wrap(fault.Internal, "client: request", err)
+	}
+	header := http.Header{"Content-Type": {"application/json"}, "If-Match": {tag}}
+	resp, err := c.send(ctx, http.MethodPatch, path, nil, bytes.NewReader(text), header)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
 // Post sends in.
 func (c *Client) Post(ctx context.Context, path string, in, out any) error {
 	return c.do(ctx, http.MethodPost, path, nil, in, out)
@@ -96,7 +121,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 		}
 		body = bytes.NewReader(text)
 	}
-	resp, err := c.send(ctx, method, path, query, body, "application/json")
+	resp, err := c.send(ctx, method, path, query, body, http.Header{"Content-Type": {"application/json"}})
 	if err != nil {
 		return err
 	}
@@ -119,7 +144,7 @@ func (c *Client) Send(ctx context.Context, path, contentType string, body io.Rea
 }
 
 func (c *Client) post(ctx context.Context, path string, query url.Values, contentType string, body io.Reader, out any) error {
-	resp, err := c.send(ctx, http.MethodPost, path, query, body, contentType)
+	resp, err := c.send(ctx, http.MethodPost, path, query, body, http.Header{"Content-Type": {contentType}})
 	if err != nil {
 		return err
 	}
@@ -136,7 +161,7 @@ type Content struct {
 
 // Download asks for content.
 func (c *Client) Download(ctx context.Context, path string) (*Content, error) {
-	resp, err := c.send(ctx, http.MethodGet, path, nil, nil, "")
+	resp, err := c.send(ctx, http.MethodGet, path, nil, nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +192,7 @@ func (d *Content) Read(p []byte) (int, error) {
 // Close ends the download.
 func (d *Content) Close() error { return d.resp.Body.Close() }
 
-func (c *Client) send(ctx context.Context, method, path string, query url.Values, body io.Reader, contentType string) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, method, path string, query url.Values, body io.Reader, header http.Header) (*http.Response, error) {
 	target := "http://gateway/api/v1" + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
@@ -176,8 +201,11 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "client: request", err)
 	}
-	if body != nil {
-		req.Header.Set("Content-Type", contentType)
+	if header != nil {
+		req.Header = header
+	}
+	if body == nil {
+		req.Header.Del("Content-Type")
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -36,6 +36,7 @@ type Query struct {
 	Min, Max  *int64 // amount in minor units of the payment's own currency, both included
 	Currency  string
 	File      uuid.UUID // naming a file includes it when it is held
+	Seq       int64     // with File: this one payment of it
 	Held      Held
 	Limit     int    // payments in a page; 0 is 1,000
 	After     string // Page.Next of the page before
@@ -119,6 +120,9 @@ func (q *Query) compile() *walk {
 	switch held := q.Held; {
 	case q.File != uuid.Nil:
 		w.files.add("f.id = ?", q.File[:])
+		if q.Seq > 0 {
+			w.rows.add("p.id = (f.rank << 32) + ?", q.Seq)
+		}
 		w.files.add("f.state IN ('visible', 'held')")
 	case held == WithHeld:
 		w.files.add("f.state IN ('visible', 'held')")

@@ -17,6 +17,7 @@ func TestSearchesNeverSort(t *testing.T) {
 		{},
 		{Held: WithHeld},
 		{File: uuid.New()},
+		{File: uuid.New(), Seq: 7},
 		{Payee: "x"},
 		{Number: "1"},
 		{Reference: "1"},

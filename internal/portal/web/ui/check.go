@@ -13,52 +13,56 @@ var naming = map[string]bool{"t": true}
 
 var keyed = map[string]bool{`"label"`: true, `"help"`: true, `"title"`: true, `"text"`: true}
 
-// checkTemplates reports the first text that a template names and that is not there.
+// checkTemplates reports the first text or template that a template names and that is
+// not there.
 func (l *Locale) checkTemplates(page *template.Template) error {
 	for _, t := range page.Templates() {
 		if t.Tree == nil {
 			continue
 		}
-		if err := l.checkNode(t.Tree.Root); err != nil {
+		if err := l.checkNode(page, t.Tree.Root); err != nil {
 			return fmt.Errorf("%s: %w", t.Name(), err)
 		}
 	}
 	return nil
 }
 
-func (l *Locale) checkNode(n parse.Node) error {
+func (l *Locale) checkNode(page *template.Template, n parse.Node) error {
 	switch n := n.(type) {
 	case *parse.ListNode:
 		if n == nil {
 			return nil
 		}
 		for _, child := range n.Nodes {
-			if err := l.checkNode(child); err != nil {
+			if err := l.checkNode(page, child); err != nil {
 				return err
 			}
 		}
 	case *parse.ActionNode:
 		return l.checkPipe(n.Pipe)
 	case *parse.TemplateNode:
+		if page.Lookup(n.Name) == nil {
+			return fmt.Errorf("there is no template %q", n.Name)
+		}
 		return l.checkPipe(n.Pipe)
 	case *parse.IfNode:
-		return l.checkBranch(&n.BranchNode)
+		return l.checkBranch(page, &n.BranchNode)
 	case *parse.RangeNode:
-		return l.checkBranch(&n.BranchNode)
+		return l.checkBranch(page, &n.BranchNode)
 	case *parse.WithNode:
-		return l.checkBranch(&n.BranchNode)
+		return l.checkBranch(page, &n.BranchNode)
 	}
 	return nil
 }
 
-func (l *Locale) checkBranch(b *parse.BranchNode) error {
+func (l *Locale) checkBranch(page *template.Template, b *parse.BranchNode) error {
 	if err := l.checkPipe(b.Pipe); err != nil {
 		return err
 	}
-	if err := l.checkNode(b.List); err != nil {
+	if err := l.checkNode(page, b.List); err != nil {
 		return err
 	}
-	return l.checkNode(b.ElseList)
+	return l.checkNode(page, b.ElseList)
 }
 
 func (l *Locale) checkPipe(p *parse.PipeNode) error {

@@ -67,11 +67,11 @@ func (f Field) DescribedBy() string {
 	return ""
 }
 
-// field makes a Field. What follows the name comes in pairs: "label", "help" (keys of
+// Field makes a Field. What follows the name comes in pairs: "label", "help" (keys of
 // texts), "type", "autocomplete", "inputmode", "placeholder", "pattern", "value",
 // "options", "rows", "max", and the switches "required", "autofocus", "multiple".
 // Without a "value", it is what was typed.
-func (l *Locale) field(form *Form, name string, pairs ...any) (Field, error) {
+func (l *Locale) Field(form *Form, name string, pairs ...any) (Field, error) {
 	f := Field{Name: name, Type: "text", Rows: 6}
 	if form != nil {
 		f.Value, f.Error = form.Values.Get(name), form.Errors[name]

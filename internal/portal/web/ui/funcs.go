@@ -51,10 +51,11 @@ func functions(l *Locale) template.FuncMap {
 		"account":  AccountNumber,
 		"time":     l.time,
 		"day":      l.Date,
+		"moment":   func(t *time.Time) string { return l.Moment(*t) },
 		"or_none":  orNone,
 		"short":    short,
 
-		"field":   l.field,
+		"field":   l.Field,
 		"state":   l.state,
 		"tone":    func(tone, text string) Badge { return Badge{Tone: tone, Text: text} },
 		"finding": l.finding,

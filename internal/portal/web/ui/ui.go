@@ -5,7 +5,7 @@
 // A package of pages hands over its templates and its texts and gets a UI, which
 // renders them into the one layout:
 //
-//	//go:embed templates
+//	//go:embed templates/*.html
 //	var files embed.FS
 //	views, err := ui.New(files, texts)
 //	views.Render(w, r, http.StatusOK, "files", ui.Page{Title: …, Data: …})

@@ -131,15 +131,7 @@ func TestAPageCannotBeHalfTranslated(t *testing.T) {
 		"a template that does not end":  {`{{if .Data}}`, nil},
 		"a component that is not there": {`{{template "carousel" .}}`, Texts{"x": {"a", "b"}}},
 	} {
-		u, err := New(page(try.body), try.texts)
-		if err == nil && name == "a component that is not there" {
-			w := httptest.NewRecorder()
-			u.Render(w, request(Swedish, "/"), http.StatusOK, "page", Page{})
-			if w.Code == http.StatusOK {
-				t.Errorf("%s is taken", name)
-			}
-			continue
-		}
+		_, err := New(page(try.body), try.texts)
 		if err == nil {
 			t.Errorf("%s is taken", name)
 		}

@@ -1,0 +1,378 @@
+package web
+
+import (
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/fileobject"
+	"sealgate/internal/payment"
+	"sealgate/internal/portal"
+	"sealgate/internal/portal/web/ui"
+)
+
+// pageSize is how many rows a page of a list has.
+const pageSize = 50
+
+// fileList is the page of files.
+type fileList struct {
+	Form    *ui.Form
+	Tabs    []ui.Tab
+	Rows    []fileRow
+	Pager   ui.Pager
+	States  []ui.Option
+	Sources []ui.Option
+	Asked   bool // somebody has filtered
+	Sends   bool
+}
+
+// fileRow is one file in a list.
+type fileRow struct {
+	fileobject.Object
+	Worst payment.Severity // of its findings; "" = none
+}
+
+func rowOf(o fileobject.Object) fileRow {
+	r := fileRow{Object: o}
+	order := []payment.Severity{payment.Info, payment.Warning, payment.Error, payment.Fatal}
+	worst := -1
+	for _, f := range o.Findings {
+		for i, s := range order {
+			if s == f.Severity && i > worst {
+				worst, r.Worst = i, s
+			}
+		}
+	}
+	return r
+}
+
+// Noted is how many different things the indexer has to say.
+func (r fileRow) Noted() int { return len(r.Findings) }
+
+// MoreSums is how many sums there are besides the first.
+func (r fileRow) MoreSums() int { return len(r.Sums) - 1 }
+
+// FindingsTone is the tone of the badge that counts them.
+func (r fileRow) FindingsTone() string {
+	switch r.Worst {
+	case payment.Error, payment.Fatal:
+		return "bad"
+	case payment.Warning:
+		return "warning"
+	}
+	return "info"
+}
+
+// Remote is the name of the remote that a file was fetched from; "" = none.
+func (r fileRow) Remote() string {
+	name, _ := strings.CutPrefix(r.Source, "remote:")
+	if name == r.Source {
+		return ""
+	}
+	return name
+}
+
+func (v *visit) files() error {
+	if _, _, err := v.theAccount(); err != nil {
+		return err
+	}
+	asked := v.r.URL.Query()
+	list := fileList{Form: &ui.Form{Values: asked}, Sends: v.may("uploader", "approver", "admin")}
+	query := url.Values{"account": {v.account}, "limit": {strconv.Itoa(pageSize)}, "direction": {"in"}}
+	if asked.Get("direction") == "out" {
+		query.Set("direction", "out")
+	}
+	for _, key := range []string{"name", "state", "source"} {
+		if text := strings.TrimSpace(asked.Get(key)); text != "" {
+			query.Set(key, text)
+			list.Asked = true
+		}
+	}
+	if text := asked.Get("since"); text != "" {
+		day, err := time.Parse(time.DateOnly, text)
+		if err != nil {
+			list.Form.Fail("since", v.l.T("form.date"))
+		} else {
+			query.Set("since", day.Format(time.RFC3339))
+			list.Asked = true
+		}
+	}
+	if before := asked.Get("before"); before != "" {
+		query.Set("before", before)
+	}
+	v.fileFilters(&list, query.Get("direction"))
+	if !list.Form.OK() {
+		return v.formAgain("files", "files", v.l.T("files.title"), list)
+	}
+	page, err := v.listFiles(query)
+	if err != nil {
+		return err
+	}
+	for _, o := range page.Files {
+		list.Rows = append(list.Rows, rowOf(o))
+	}
+	list.Pager = pager(v.at("files"), asked, "before", page.Next)
+	return v.show("files", "files", v.l.T("files.title"), list)
+}
+
+// filePage is the API's page of files.
+type filePage struct {
+	Files []fileobject.Object `json:"files"`
+	Next  *string             `json:"next"`
+}
+
+func (v *visit) listFiles(query url.Values) (page filePage, err error) {
+	err = v.get("/files", query, &page)
+	return page, err
+}
+
+// states that a file of a direction can be in, in the order of its life.
+var states = map[string][]string{
+	"in":  {"held", "refused", "locked", "waiting-rename", "arriving", "received", "kept", "deleted", "erased"},
+	"out": {"waiting", "delivered"},
+}
+
+var sources = map[string][]string{"in": {"sftp", "portal", "api"}, "out": {"operator", "gateway"}}
+
+func (v *visit) fileFilters(list *fileList, direction string) {
+	for _, d := range []string{"in", "out"} {
+		list.Tabs = append(list.Tabs, ui.Tab{Href: v.at("files") + "?direction=" + d, Label: v.l.T("files.direction." + d), Current: d == direction})
+	}
+	list.States = []ui.Option{{Label: v.l.T("all")}}
+	for _, s := range states[direction] {
+		list.States = append(list.States, ui.Option{Value: s, Label: v.l.T("state." + s)})
+	}
+	list.Sources = []ui.Option{{Label: v.l.T("all")}}
+	for _, s := range sources[direction] {
+		list.Sources = append(list.Sources, ui.Option{Value: s, Label: v.l.T("source." + s)})
+	}
+}
+
+// pager leads through a list with the same filters.
+func pager(path string, asked url.Values, key string, next *string) (p ui.Pager) {
+	query := url.Values{}
+	for name, values := range asked {
+		if name != key && name != ui.Done && len(values) > 0 && values[0] != "" {
+			query.Set(name, values[0])
+		}
+	}
+	if asked.Get(key) != "" {
+		p.First = address(path, query)
+	}
+	if next != nil {
+		query.Set(key, *next)
+		p.Next = address(path, query)
+	}
+	return p
+}
+
+func address(path string, query url.Values) string {
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
+}
+
+// theFile reads the file of the address. One of another account is not there.
+func (v *visit) theFile() (o fileobject.Object, err error) {
+	if err := v.get(join("files", v.r.PathValue("id")), nil, &o); err != nil {
+		return o, err
+	}
+	if o.Account != v.account {
+		if _, _, err := v.theAccount(); err != nil {
+			return o, err
+		}
+		return o, fault.New(fault.NotFound, "web: file", "there is no such file")
+	}
+	return o, nil
+}
+
+// oneFile is the page of a file.
+type oneFile struct {
+	fileRow
+	Problems []payment.Finding // what holds or refuses it
+	Notes    []payment.Finding
+	Timeline []portal.AuditEntry
+	Reads    bool // its content can be downloaded
+	Sealed   bool
+	Receipt  bool
+	Pays     bool // its payments can be seen
+	Release  bool
+	Reindex  bool
+	Erase    bool
+	Confirm  *ui.Confirm
+}
+
+func (v *visit) file() error {
+	o, err := v.theFile()
+	if err != nil {
+		return err
+	}
+	f := v.oneFile(o)
+	return v.show("file", "files", o.Shown(), f, ui.Crumb{Label: v.l.T("files.title"), Href: v.at("files")})
+}
+
+// oneFile says what of a file the person may see and do. The server refuses the rest
+// whatever a page offers.
+func (v *visit) oneFile(o fileobject.Object) oneFile {
+	f := oneFile{fileRow: rowOf(o)}
+	reads, decides := v.may("reader", "approver", "admin", operator), v.may("approver", "admin", operator)
+	held := o.State == "held" || o.State == "refused"
+	for _, found := range o.Findings {
+		if held && (found.Severity == payment.Error || found.Severity == payment.Fatal) {
+			f.Problems = append(f.Problems, found)
+		} else {
+			f.Notes = append(f.Notes, found)
+		}
+	}
+	f.Reads = reads && (held || o.State == "kept" || o.State == "waiting")
+	f.Sealed = reads && o.State == "kept"
+	f.Receipt = o.Indexed != nil && o.Direction == "in"
+	f.Pays = reads && o.PaymentCount > 0
+	f.Release = decides && (held || o.State == "waiting-rename" && o.Reason != nil)
+	f.Reindex = decides && held
+	f.Erase = decides && (held || o.State == "kept")
+	return f
+}
+
+// content hands the plaintext of a file on.
+func (v *visit) content() error { return v.download("content") }
+
+// sealed hands a file on as it lies in the vault.
+func (v *visit) sealed() error { return v.download("sealed") }
+
+func (v *visit) download(what string) error {
+	o, err := v.theFile()
+	if err != nil {
+		return err
+	}
+	c, err := v.api.Download(v.ctx(), join("files", o.ID, what))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	attach(v.w, c.Name)
+	if c.Size >= 0 {
+		v.w.Header().Set("Content-Length", strconv.FormatInt(c.Size, 10))
+	}
+	return v.handOn(c)
+}
+
+// attach makes an answer a file that a browser puts away and never shows.
+func attach(w http.ResponseWriter, name string) {
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+}
+
+func (v *visit) receipt() error {
+	o, err := v.theFile()
+	if err != nil {
+		return err
+	}
+	var note portal.Receipt
+	if err := v.get(join("files", o.ID, "receipt"), nil, &note); err != nil {
+		return err
+	}
+	attach(v.w, o.Shown()+"."+o.ID+".receipt.json")
+	_, _ = io.WriteString(v.w, note.Text) // the client is gone when this fails
+	return nil
+}
+
+// askRelease asks before a held file goes on: its payments count from then.
+func (v *visit) askRelease() error {
+	o, err := v.theFile()
+	if err != nil {
+		return err
+	}
+	f := v.oneFile(o)
+	if !f.Release {
+		return fault.New(fault.Denied, "web: release", "the file cannot be released, or not by you")
+	}
+	return v.show("release", "files", v.l.T("release.title"), f, v.fileCrumbs(o)...)
+}
+
+func (v *visit) release() error {
+	if _, err := v.theFile(); err != nil {
+		return err
+	}
+	if err := v.post(join("files", v.r.PathValue("id"), "release"), nil, nil); err != nil {
+		return err
+	}
+	return v.done(v.at("files", v.r.PathValue("id")), "released")
+}
+
+func (v *visit) reindex() error {
+	if _, err := v.theFile(); err != nil {
+		return err
+	}
+	if err := v.post(join("files", v.r.PathValue("id"), "reindex"), nil, nil); err != nil {
+		return err
+	}
+	return v.done(v.at("files", v.r.PathValue("id")), "reindexed")
+}
+
+func (v *visit) fileCrumbs(o fileobject.Object) []ui.Crumb {
+	return []ui.Crumb{{Label: v.l.T("files.title"), Href: v.at("files")}, {Label: o.Shown(), Href: v.at("files", o.ID)}}
+}
+
+func (v *visit) askErase() error {
+	o, err := v.theFile()
+	if err != nil {
+		return err
+	}
+	if !v.oneFile(o).Erase {
+		return fault.New(fault.Denied, "web: erase", "the file cannot be erased, or not by you")
+	}
+	return v.showErase(http.StatusOK, o, &ui.Form{})
+}
+
+// eraseName is what has to be typed: the file's name, or its id when nobody can
+// read that.
+func eraseName(o fileobject.Object) string {
+	if o.Name == nil {
+		return o.ID
+	}
+	return *o.Name
+}
+
+func (v *visit) showErase(status int, o fileobject.Object, form *ui.Form) error {
+	return v.showAs(status, "confirm", "files", v.l.T("erase.title"), confirmPage{
+		Title: v.l.T("erase.title"),
+		Confirm: ui.Confirm{
+			Sentence: v.l.T("erase.sentence", "name", o.Shown(), "size", v.l.Bytes(o.Size)), Must: eraseName(o),
+			Action: v.at("files", o.ID, "erase"), Button: v.l.T("erase.button"), Cancel: v.at("files", o.ID), Form: form,
+		},
+	}, v.fileCrumbs(o)...)
+}
+
+// confirmPage asks for something that cannot be undone.
+type confirmPage struct {
+	Title   string
+	Detail  string // in English, from the API
+	Confirm ui.Confirm
+}
+
+func (v *visit) erase() error {
+	o, err := v.theFile()
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(v.r.PostForm.Get("confirm")) != eraseName(o) {
+		form := &ui.Form{Values: v.r.PostForm}
+		form.Fail("confirm", v.l.T("confirm.wrong"))
+		return v.showErase(http.StatusUnprocessableEntity, o, form)
+	}
+	if err := v.delete(join("files", o.ID), url.Values{"confirm": {o.ID}}, nil); err != nil {
+		return err
+	}
+	return v.done(v.at("files", o.ID), "erased")
+}

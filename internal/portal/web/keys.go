@@ -1,0 +1,425 @@
+package web
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/portal"
+	"sealgate/internal/portal/web/ui"
+)
+
+// keysPage is one of the three views of an account's keys.
+type keysPage struct {
+	Account      portal.Account
+	Tabs         []ui.Tab
+	Manages      bool
+	Certificates []portal.Certificate
+	AccessKeys   []portal.AccessKey
+	Statements   []portal.Statement
+	Warnings     []ui.Banner
+}
+
+func (v *visit) keysPage(view string) (page keysPage, err error) {
+	page.Account, _, err = v.theAccount()
+	if err != nil {
+		return page, err
+	}
+	page.Manages = v.may("admin", operator)
+	for _, tab := range []struct{ view, path string }{{"certificates", ""}, {"access", "access"}, {"statements", "statements"}} {
+		href := v.at("keys")
+		if tab.path != "" {
+			href = v.at("keys", tab.path)
+		}
+		page.Tabs = append(page.Tabs, ui.Tab{Href: href, Label: v.l.T("keys.tab." + tab.view), Current: tab.view == view})
+	}
+	page.Warnings = v.warnings(page.Account)
+	for i := range page.Warnings {
+		page.Warnings[i].Href = ""
+	}
+	return page, nil
+}
+
+func (v *visit) certificates() error {
+	page, err := v.keysPage("certificates")
+	if err != nil {
+		return err
+	}
+	if err := v.get(join("accounts", v.account, "certificates"), nil, &page.Certificates); err != nil {
+		return err
+	}
+	return v.show("certificates", "keys", v.l.T("keys.title"), page)
+}
+
+func (v *visit) accessKeys() error {
+	page, err := v.keysPage("access")
+	if err != nil {
+		return err
+	}
+	if err := v.get(join("accounts", v.account, "access-keys"), nil, &page.AccessKeys); err != nil {
+		return err
+	}
+	return v.show("access-keys", "keys", v.l.T("keys.title"), page)
+}
+
+func (v *visit) keyCrumbs() []ui.Crumb {
+	return []ui.Crumb{{Label: v.l.T("keys.title"), Href: v.at("keys")}}
+}
+
+// keyForm is a form about keys.
+type keyForm struct {
+	Form   *ui.Form
+	Period bool // the account has an access key for each year
+	Action string
+	Cancel string
+	Target *keyTarget
+}
+
+func (v *visit) askRenew() error {
+	if err := v.proved(); err != nil {
+		return err
+	}
+	return v.show("renew", "keys", v.l.T("renew.title"), keyForm{Form: &ui.Form{}}, v.keyCrumbs()...)
+}
+
+func (v *visit) renew() error {
+	v.next = v.at("keys", "renew")
+	if err := v.post(join("accounts", v.account, "certificates", "renew"), nil, nil); err != nil {
+		return err
+	}
+	return v.done(v.at("keys"), "certificate-renewed")
+}
+
+func (v *visit) askImport() error {
+	if err := v.proved(); err != nil {
+		return err
+	}
+	return v.show("import", "keys", v.l.T("import.title"), keyForm{Form: &ui.Form{}}, v.keyCrumbs()...)
+}
+
+func (v *visit) importCertificate() error {
+	v.next = v.at("keys", "import")
+	typed := v.r.PostForm
+	form := &ui.Form{Values: url.Values{"certificate": typed["certificate"], "also": typed["also"]}} // the key is not shown again
+	for _, name := range []string{"certificate", "certificate_key"} {
+		if strings.TrimSpace(typed.Get(name)) == "" {
+			form.Fail(name, v.l.T("form.required"))
+		}
+	}
+	if form.OK() {
+		in := portal.NewCertificate{Certificate: typed.Get("certificate"), Key: typed.Get("certificate_key"), Also: typed.Get("also") != ""}
+		err := v.post(join("accounts", v.account, "certificates"), in, nil)
+		if err == nil {
+			return v.done(v.at("keys"), "certificate-imported")
+		}
+		if err := explain(form, "", err); err != nil {
+			return err
+		}
+	}
+	return v.formAgain("import", "keys", v.l.T("import.title"), keyForm{Form: form}, v.keyCrumbs()...)
+}
+
+// accessKeyForm is the page on which an access key is added.
+func (v *visit) accessKeyForm(form *ui.Form) (keyForm, error) {
+	a, _, err := v.theAccount()
+	return keyForm{Form: form, Period: a.KeyPeriod == "year"}, err
+}
+
+func (v *visit) askAccessKey() error {
+	if err := v.proved(); err != nil {
+		return err
+	}
+	page, err := v.accessKeyForm(&ui.Form{Values: url.Values{"held": {"gateway"}}})
+	if err != nil {
+		return err
+	}
+	return v.show("access-key", "keys", v.l.T("access-key.title"), page, v.keyCrumbs()...)
+}
+
+func (v *visit) addAccessKey() error {
+	v.next = v.at("keys", "access", "new")
+	typed := v.r.PostForm
+	form := &ui.Form{Values: typed}
+	in := portal.NewAccessKey{Period: strings.TrimSpace(typed.Get("period"))}
+	if in.Public = strings.TrimSpace(typed.Get("public")); in.Public != "" {
+		in.Public += "\n"
+	}
+	err := v.post(join("accounts", v.account, "access-keys"), in, nil)
+	if err == nil {
+		return v.done(v.at("keys", "access"), "access-key-added")
+	}
+	if err := explain(form, "", err); err != nil {
+		return err
+	}
+	page, err := v.accessKeyForm(form)
+	if err != nil {
+		return err
+	}
+	return v.formAgain("access-key", "keys", v.l.T("access-key.title"), page, v.keyCrumbs()...)
+}
+
+// challenge is the page of the round trip that proves that the customer has a key.
+func (v *visit) challenge() error {
+	target, err := v.accessKeyOf(v.r.PathValue("key"))
+	if err != nil {
+		return err
+	}
+	return v.show("challenge", "keys", v.l.T("challenge.title"), keyForm{Form: &ui.Form{}, Target: target}, v.keyCrumbs()...)
+}
+
+func (v *visit) fetchChallenge() error {
+	var c portal.Challenge
+	key := v.r.PathValue("key")
+	if err := v.post(join("accounts", v.account, "access-keys", key, "challenge"), nil, &c); err != nil {
+		return err
+	}
+	attach(v.w, "challenge-"+key+".pem")
+	_, _ = io.WriteString(v.w, c.Challenge) // the client is gone when this fails
+	return nil
+}
+
+func (v *visit) confirmKey() error {
+	key := v.r.PathValue("key")
+	form := &ui.Form{Values: v.r.PostForm}
+	if strings.TrimSpace(v.r.PostForm.Get("answer")) == "" {
+		form.Fail("answer", v.l.T("form.required"))
+	} else {
+		err := v.post(join("accounts", v.account, "access-keys", key, "confirm"), portal.Answer{Answer: v.r.PostForm.Get("answer")}, nil)
+		if err == nil {
+			return v.done(v.at("keys", "access"), "access-key-confirmed")
+		}
+		if fault.Is(err, fault.Denied) { // the answer is that of another key
+			form.Fail("answer", fault.Message(err))
+		} else if err := explain(form, "answer", err); err != nil {
+			return err
+		}
+	}
+	target, err := v.accessKeyOf(key)
+	if err != nil {
+		return err
+	}
+	return v.formAgain("challenge", "keys", v.l.T("challenge.title"), keyForm{Form: form, Target: target}, v.keyCrumbs()...)
+}
+
+// keyTarget is the certificate or the access key that an address names.
+type keyTarget struct {
+	Kind     string // certificates, access
+	API      string // where the API has it
+	Key      string // fingerprint of a certificate, id of an access key
+	Name     string // what the account is shown
+	WithKey  bool   // its private half can be exported
+	RemoveAt bool
+}
+
+// target finds it.
+func (v *visit) target() (*keyTarget, error) {
+	kind, key := v.r.PathValue("kind"), v.r.PathValue("key")
+	switch kind {
+	case "certificates":
+		return v.certificateOf(key)
+	case "access":
+		return v.accessKeyOf(key)
+	}
+	return nil, fault.New(fault.NotFound, "web: key", "there is no such page")
+}
+
+func (v *visit) certificateOf(key string) (*keyTarget, error) {
+	var all []portal.Certificate
+	if err := v.get(join("accounts", v.account, "certificates"), nil, &all); err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(all, func(c portal.Certificate) bool { return c.Fingerprint == key && c.RemovedAt == nil })
+	if at < 0 {
+		return nil, fault.New(fault.NotFound, "web: key", "there is no such certificate")
+	}
+	c := all[at]
+	return &keyTarget{
+		Kind: "certificates", API: "certificates", Key: key, Name: c.Subject, WithKey: c.KeyHere && c.Token == "", RemoveAt: c.RemoveAt != nil,
+	}, nil
+}
+
+func (v *visit) accessKeyOf(key string) (*keyTarget, error) {
+	var all []portal.AccessKey
+	if err := v.get(join("accounts", v.account, "access-keys"), nil, &all); err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(all, func(k portal.AccessKey) bool { return k.ID == key && k.RemovedAt == nil })
+	if at < 0 {
+		return nil, fault.New(fault.NotFound, "web: key", "there is no such access key")
+	}
+	k := all[at]
+	return &keyTarget{
+		Kind: "access", API: "access-keys", Key: key, Name: k.Fingerprint, WithKey: k.Held == "gateway", RemoveAt: k.RemoveAt != nil,
+	}, nil
+}
+
+func (v *visit) askExport() error {
+	if err := v.proved(); err != nil {
+		return err
+	}
+	t, err := v.target()
+	if err != nil {
+		return err
+	}
+	return v.show("export", "keys", v.l.T("export.title"), v.exportForm(t, &ui.Form{}), v.keyCrumbs()...)
+}
+
+func (v *visit) exportForm(t *keyTarget, form *ui.Form) keyForm {
+	return keyForm{Form: form, Target: t, Action: v.at("keys", t.Kind, t.Key, "export"), Cancel: v.keysOf(t)}
+}
+
+// keysOf is the view that a key stands in.
+func (v *visit) keysOf(t *keyTarget) string {
+	if t.Kind == "access" {
+		return v.at("keys", "access")
+	}
+	return v.at("keys")
+}
+
+func (v *visit) export() error {
+	t, err := v.target()
+	if err != nil {
+		return err
+	}
+	v.next = v.at("keys", t.Kind, t.Key, "export")
+	var out portal.Export
+	in := map[string]any{"id": t.Key}
+	name := "access-key-" + t.Key + ".pem"
+	if t.Kind == "certificates" {
+		in = map[string]any{"fingerprint": t.Key, "with_key": v.r.PostForm.Get("with_key") != ""}
+		name = "certificate-" + strings.TrimPrefix(t.Key, "SHA256:") + ".pem"
+	}
+	if err := v.post(join("accounts", v.account, t.API, "export"), in, &out); err != nil {
+		form := &ui.Form{Values: v.r.PostForm}
+		if fault.Is(err, fault.Denied) && v.may("admin", operator) && !portal.IsStepUp(err) && !portal.IsSignIn(err) {
+			form.Fail("", fault.Message(err))
+		} else if err := explain(form, "", err); err != nil {
+			return err
+		}
+		return v.formAgain("export", "keys", v.l.T("export.title"), v.exportForm(t, form), v.keyCrumbs()...)
+	}
+	attach(v.w, name)
+	_, _ = io.WriteString(v.w, out.PEM+out.Public) // the client is gone when this fails
+	return nil
+}
+
+func (v *visit) askRemove() error {
+	if err := v.proved(); err != nil {
+		return err
+	}
+	t, err := v.target()
+	if err != nil {
+		return err
+	}
+	return v.showRemoval(http.StatusOK, t, &ui.Form{Values: url.Values{"after": {"14d"}}})
+}
+
+// showRemoval says what nobody could open any more, in the reader's language and in
+// the words that the signed statement will have.
+func (v *visit) showRemoval(status int, t *keyTarget, form *ui.Form) error {
+	var loss portal.Loss
+	if err := v.get(join("accounts", v.account, t.API, t.Key, "loss"), nil, &loss); err != nil {
+		return err
+	}
+	sentence := v.l.T("removal.files", "n", loss.Files, "size", v.l.Bytes(loss.Bytes))
+	if loss.Files == 0 {
+		sentence = v.l.T("removal.none")
+	}
+	switch {
+	case loss.Closes:
+		sentence += " " + v.l.T("removal.closes")
+	case loss.Stops:
+		sentence += " " + v.l.T("removal.stops")
+	}
+	when, err := v.l.Field(form, "after", "label", "removal.after", "help", "removal.after.help", "type", "select", "options", []ui.Option{
+		{Value: "14d", Label: v.l.T("removal.after.14d")}, {Value: "1d", Label: v.l.T("removal.after.1d")}, {Value: "now", Label: v.l.T("removal.after.now")},
+	})
+	if err != nil {
+		return err
+	}
+	title := v.l.T("removal.title." + t.Kind)
+	return v.showAs(status, "confirm", "keys", title, confirmPage{
+		Title: title, Detail: loss.Sentence,
+		Confirm: ui.Confirm{
+			Sentence: sentence, Must: v.account, Action: v.at("keys", t.Kind, t.Key, "remove"), Button: v.l.T("removal.button"),
+			Cancel: v.keysOf(t), Form: form, Fields: []ui.Field{when},
+		},
+	}, v.keyCrumbs()...)
+}
+
+func (v *visit) removeKey() error {
+	t, err := v.target()
+	if err != nil {
+		return err
+	}
+	v.next = v.at("keys", t.Kind, t.Key, "remove")
+	form := &ui.Form{Values: v.r.PostForm}
+	if strings.TrimSpace(form.Values.Get("confirm")) != v.account {
+		form.Fail("confirm", v.l.T("confirm.wrong"))
+		return v.showRemoval(http.StatusUnprocessableEntity, t, form)
+	}
+	query := url.Values{"confirm": {v.account}}
+	if after := form.Values.Get("after"); after != "now" {
+		query.Set("after", after)
+	}
+	var done portal.Removal
+	if err := v.delete(join("accounts", v.account, t.API, t.Key), query, &done); err != nil {
+		if err := explain(form, "", err); err != nil {
+			return err
+		}
+		return v.showRemoval(http.StatusUnprocessableEntity, t, form)
+	}
+	if done.RemoveAt != nil {
+		return v.done(v.keysOf(t), "removal-scheduled")
+	}
+	return v.done(v.at("keys", "statements", done.Statement), "key-removed")
+}
+
+func (v *visit) keepKey() error {
+	t, err := v.target()
+	if err != nil {
+		return err
+	}
+	if err := v.post(join("accounts", v.account, t.API, t.Key, "keep"), nil, nil); err != nil {
+		return err
+	}
+	return v.done(v.keysOf(t), "removal-off")
+}
+
+func (v *visit) statements() error {
+	page, err := v.keysPage("statements")
+	if err != nil {
+		return err
+	}
+	if err := v.get(join("accounts", v.account, "statements"), nil, &page.Statements); err != nil {
+		return err
+	}
+	return v.show("statements", "keys", v.l.T("keys.title"), page)
+}
+
+func (v *visit) oneStatement() (s portal.Statement, err error) {
+	err = v.get(join("statements", v.r.PathValue("id")), nil, &s)
+	return s, err
+}
+
+func (v *visit) statement() error {
+	s, err := v.oneStatement()
+	if err != nil {
+		return err
+	}
+	crumbs := append(v.keyCrumbs(), ui.Crumb{Label: v.l.T("keys.tab.statements"), Href: v.at("keys", "statements")})
+	return v.show("statement", "keys", v.l.T("statement."+s.Kind), s, crumbs...)
+}
+
+func (v *visit) statementText() error {
+	s, err := v.oneStatement()
+	if err != nil {
+		return err
+	}
+	attach(v.w, "statement-"+s.ID+".txt")
+	_, _ = io.WriteString(v.w, s.Text) // the client is gone when this fails
+	return nil
+}
