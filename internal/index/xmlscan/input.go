@@ -10,6 +10,7 @@ import (
 type input struct {
 	src      io.Reader // gives UTF-8 once the encoding is known
 	buf      []byte    // buf[pos:end] is read and not consumed
+	size     int       // of buf, once the document has turned out to be long
 	pos, end int
 	base     int64 // offset in the document of buf[0]; right while UTF-8 is read
 	counted  int   // line ends of buf[:counted] are in line
@@ -39,12 +40,21 @@ func (in *input) fill() bool {
 	in.end -= in.pos
 	in.pos, in.counted = 0, 0
 	before := in.end
-	for in.srcErr == nil && !in.full() {
+	for in.srcErr == nil && (!in.full() || in.grow()) {
 		n, err := in.src.Read(in.buf[in.end:])
 		in.end += n
 		in.srcErr = err
 	}
 	return in.end > before
+}
+
+// grow gives the buffer its size, once.
+func (in *input) grow() bool {
+	if len(in.buf) == in.size {
+		return false
+	}
+	in.buf = append(make([]byte, 0, in.size), in.buf...)[:in.size]
+	return true
 }
 
 // full leaves room for one character, which is the least that a transcoder asks for.

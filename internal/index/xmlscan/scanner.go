@@ -31,7 +31,10 @@ const (
 	MaxBindings   = 64      // namespace declarations in force at one place
 )
 
-const bufferSize = 2 * MaxTag
+const (
+	bufferSize  = 2 * MaxTag
+	firstBuffer = 32 << 10 // most documents are shorter, and need no more
+)
 
 // Event is what Next met.
 type Event uint8
@@ -83,7 +86,7 @@ func New(r io.Reader) *Scanner { return newSize(r, bufferSize) }
 
 func newSize(r io.Reader, size int) *Scanner {
 	return &Scanner{
-		input: input{src: r, buf: make([]byte, size), line: 1},
+		input: input{src: r, buf: make([]byte, min(firstBuffer, size)), size: size, line: 1},
 		stack: make([]frame, 0, MaxDepth), attrs: make([]attr, 0, MaxAttributes),
 	}
 }
