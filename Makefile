@@ -9,11 +9,13 @@ SHELL := bash
 # Whatever stands in the caller's GOFLAGS or go.work does not change what is built here.
 export GOFLAGS := -buildvcs=false
 export GOWORK := off
+# All is checked and tested as it ships, without cgo; the race detector and tokens cannot do without.
+export CGO_ENABLED := 0
 
 # The race detector watches our code and the Go around SQLite. SQLite itself is C in Go's clothes,
 # one goroutine to a connection at a time: watched, it makes tests of stores ten times as slow.
 unwatched := -race=false -d=checkptr=0
-race := -race -gcflags='modernc.org/sqlite/lib=$(unwatched)' -gcflags='modernc.org/libc/...=$(unwatched)'
+race := CGO_ENABLED=1 go test -race -vet=off -tags pkcs11 -gcflags='modernc.org/sqlite/lib=$(unwatched)' -gcflags='modernc.org/libc/...=$(unwatched)'
 
 ARGS ?=
 tools := $(CURDIR)/bin/tools
@@ -26,14 +28,13 @@ demo: build deps ## real payment files through a real SFTP client, start to end 
 	@demo/run $(ARGS)
 
 test: deps lint ## every test, nearly all with the race detector, as CI runs them
-	CGO_ENABLED=1 go test $(race) -timeout 14m $$(go list ./... | grep -Ev '/(campaign|cmd/gateway)$$')
-	CGO_ENABLED=1 go test -timeout 14m ./internal/campaign ./cmd/gateway # they drive programs; with -race in test-long
-	CGO_ENABLED=1 go test $(race) -tags pkcs11 ./internal/keys/token
-	CGO_ENABLED=1 go test -tags pkcs11 -run 'Token|PKCS11' ./internal/keys ./cmd/gateway
+	$(race) -timeout 14m $$(go list ./... | grep -Ev '/(campaign|cmd/gateway|policy)$$') # lint has vetted, and run policy
+	$(race) -run PKCS11 ./cmd/gateway
+	go test -vet=off -timeout 14m ./internal/keys/token ./internal/campaign ./cmd/gateway # without tokens; the last two drive programs, with -race in test-long
 
 test-long: deps ## the campaigns in full length: crashes, cuts, disk full (hours)
-	CGO_ENABLED=1 go test $(race) -count=1 -timeout 1h ./cmd/gateway
-	SEALGATE_LONG=1 CGO_ENABLED=1 go test -count=1 -timeout 12h -v -run Campaign ./...
+	$(race) -count=1 -timeout 1h ./cmd/gateway
+	SEALGATE_LONG=1 go test -count=1 -timeout 12h -v -run Campaign ./...
 
 bench: build deps ## figures beside OpenSSH, rclone, SFTPGo, xmllint and openssl on this machine
 	@bench/peers || echo "SFTPGo cannot be built here and is not measured" >&2
@@ -41,7 +42,7 @@ bench: build deps ## figures beside OpenSSH, rclone, SFTPGo, xmllint and openssl
 
 lint: $(tools)/staticcheck $(tools)/gofumpt ## vet, format, staticcheck, import policy and house bounds
 	go vet ./...
-	CGO_ENABLED=1 go vet -tags pkcs11 ./internal/keys/... ./cmd/gateway
+	CGO_ENABLED=1 go vet -tags pkcs11 ./internal/keys/...
 	@out=$$($(tools)/gofumpt -l $$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null)); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 	$(tools)/staticcheck ./...
 	go test -count=1 ./internal/policy
@@ -50,7 +51,7 @@ vuln: $(tools)/govulncheck ## known holes in what we depend on (asks the Go vuln
 	$(tools)/govulncheck ./...
 
 build: ## bin/gateway, static
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(version)" -o bin/gateway ./cmd/gateway
+	go build -trimpath -ldflags "-s -w -X main.version=$(version)" -o bin/gateway ./cmd/gateway
 
 build-pkcs11: ## bin/gateway-pkcs11, for certificate keys in PKCS#11 tokens (the one build with cgo)
 	CGO_ENABLED=1 go build -tags pkcs11 -trimpath -ldflags "-s -w -X main.version=$(version)" -o bin/gateway-pkcs11 ./cmd/gateway
@@ -64,5 +65,5 @@ clean: ## remove what was built
 # Pinned in tools/go.mod, so that the product's own go.mod names no tool.
 $(tools)/%: tools/go.mod tools/go.sum
 	@mkdir -p $(tools)
-	cd tools && CGO_ENABLED=0 GOBIN=$(tools) go install tool
-	@touch $(tools)/*
+	cd tools && GOBIN=$(tools) go install $$(go list tool | grep '/$*$$')
+	@touch $@
