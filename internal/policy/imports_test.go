@@ -93,7 +93,8 @@ var arrows = []struct {
 	{"internal/portal/keyapi", "portal portal/access portal/operation reseal indexer account custody custody/inventory keys keys/keyfile keys/spare store/catalog store/catalog/trail fault"},
 	{"internal/portal/notifyapi", "portal portal/access portal/operation notify/webhook account store/catalog store/catalog/notices fault"},
 	{"internal/portal/api/...", "portal/access portal/operation portal/keyapi portal/health statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account account/person custody custody/inventory keys keys/keyfile keys/spare store/catalog store/catalog/trail store/accountdb audit payment fault logging portal/notifyapi notify/webhook"},
-	{"internal/portal/web", "portal/web/ui portal/web/send portal/client portal/access portal index/check fileobject payment fault"},
+	{"internal/portal/web/desk", "portal/web/ui portal/client portal/access portal fault"},
+	{"internal/portal/web", "portal/web/ui portal/web/desk portal/web/send portal/client portal index/check fileobject payment fault"},
 
 	// The command line.
 	{"internal/cli", "portal portal/client index/check config terminal payment fault"},

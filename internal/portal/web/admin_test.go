@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/store/catalog"
 )
 
@@ -115,7 +116,7 @@ func TestAProofOfWhoItIsLosesNothingTyped(t *testing.T) {
 		t.Errorf("renewing: %d to %s", w.Code, to)
 	}
 	form := h.settings(map[string]string{"content": "delete", "keep_for": "500"})
-	back := address("/a/acme/settings", settingQuery(form)) // where the proof leads to
+	back := desk.Address("/a/acme/settings", settingQuery(form)) // where the proof leads to
 	text := h.see("admin", back)
 	h.has(text, "Inte sparat än", `value="500"`, `value="delete" checked`)
 	if h.row().Content == catalog.ContentDelete {

@@ -2,7 +2,6 @@ package web
 
 import (
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"sealgate/internal/fileobject"
 	"sealgate/internal/payment"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/portal/web/ui"
 )
 
@@ -78,12 +78,12 @@ func (r fileRow) Remote() string {
 }
 
 func (v *visit) files() error {
-	if _, _, err := v.theAccount(); err != nil {
+	if _, _, err := v.TheAccount(); err != nil {
 		return err
 	}
-	asked := v.r.URL.Query()
-	list := fileList{Form: &ui.Form{Values: asked}, Sends: v.may("uploader", "approver", "admin")}
-	query := url.Values{"account": {v.account}, "limit": {strconv.Itoa(pageSize)}, "direction": {"in"}}
+	asked := v.R.URL.Query()
+	list := fileList{Form: &ui.Form{Values: asked}, Sends: v.May("uploader", "approver", "admin")}
+	query := url.Values{"account": {v.Account}, "limit": {strconv.Itoa(pageSize)}, "direction": {"in"}}
 	if asked.Get("direction") == "out" {
 		query.Set("direction", "out")
 	}
@@ -96,7 +96,7 @@ func (v *visit) files() error {
 	if text := asked.Get("since"); text != "" {
 		day, err := time.Parse(time.DateOnly, text)
 		if err != nil {
-			list.Form.Fail("since", v.l.T("form.date"))
+			list.Form.Fail("since", v.L.T("form.date"))
 		} else {
 			query.Set("since", day.Format(time.RFC3339))
 			list.Asked = true
@@ -107,7 +107,7 @@ func (v *visit) files() error {
 	}
 	v.fileFilters(&list, query.Get("direction"))
 	if !list.Form.OK() {
-		return v.formAgain("files", "files", v.l.T("files.title"), list)
+		return v.FormAgain("files", "files", v.L.T("files.title"), list)
 	}
 	page, err := v.listFiles(query)
 	if err != nil {
@@ -116,8 +116,8 @@ func (v *visit) files() error {
 	for _, o := range page.Files {
 		list.Rows = append(list.Rows, rowOf(o))
 	}
-	list.Pager = pager(v.at("files"), asked, "before", page.Next)
-	return v.show("files", "files", v.l.T("files.title"), list)
+	list.Pager = pager(v.At("files"), asked, "before", page.Next)
+	return v.Show("files", "files", v.L.T("files.title"), list)
 }
 
 // filePage is the API's page of files.
@@ -127,7 +127,7 @@ type filePage struct {
 }
 
 func (v *visit) listFiles(query url.Values) (page filePage, err error) {
-	err = v.get("/files", query, &page)
+	err = v.Get("/files", query, &page)
 	return page, err
 }
 
@@ -141,15 +141,15 @@ var sources = map[string][]string{"in": {"sftp", "portal", "api"}, "out": {"oper
 
 func (v *visit) fileFilters(list *fileList, direction string) {
 	for _, d := range []string{"in", "out"} {
-		list.Tabs = append(list.Tabs, ui.Tab{Href: v.at("files") + "?direction=" + d, Label: v.l.T("files.direction." + d), Current: d == direction})
+		list.Tabs = append(list.Tabs, ui.Tab{Href: v.At("files") + "?direction=" + d, Label: v.L.T("files.direction." + d), Current: d == direction})
 	}
-	list.States = []ui.Option{{Label: v.l.T("all")}}
+	list.States = []ui.Option{{Label: v.L.T("all")}}
 	for _, s := range states[direction] {
-		list.States = append(list.States, ui.Option{Value: s, Label: v.l.T("state." + s)})
+		list.States = append(list.States, ui.Option{Value: s, Label: v.L.T("state." + s)})
 	}
-	list.Sources = []ui.Option{{Label: v.l.T("all")}}
+	list.Sources = []ui.Option{{Label: v.L.T("all")}}
 	for _, s := range sources[direction] {
-		list.Sources = append(list.Sources, ui.Option{Value: s, Label: v.l.T("source." + s)})
+		list.Sources = append(list.Sources, ui.Option{Value: s, Label: v.L.T("source." + s)})
 	}
 }
 
@@ -162,29 +162,22 @@ func pager(path string, asked url.Values, key string, next *string) (p ui.Pager)
 		}
 	}
 	if asked.Get(key) != "" {
-		p.First = address(path, query)
+		p.First = desk.Address(path, query)
 	}
 	if next != nil {
 		query.Set(key, *next)
-		p.Next = address(path, query)
+		p.Next = desk.Address(path, query)
 	}
 	return p
 }
 
-func address(path string, query url.Values) string {
-	if len(query) == 0 {
-		return path
-	}
-	return path + "?" + query.Encode()
-}
-
 // theFile reads the file of the address. One of another account is not there.
 func (v *visit) theFile() (o fileobject.Object, err error) {
-	if err := v.get(join("files", v.r.PathValue("id")), nil, &o); err != nil {
+	if err := v.Get(desk.Join("files", v.R.PathValue("id")), nil, &o); err != nil {
 		return o, err
 	}
-	if o.Account != v.account {
-		if _, _, err := v.theAccount(); err != nil {
+	if o.Account != v.Account {
+		if _, _, err := v.TheAccount(); err != nil {
 			return o, err
 		}
 		return o, fault.New(fault.NotFound, "web: file", "there is no such file")
@@ -214,14 +207,14 @@ func (v *visit) file() error {
 		return err
 	}
 	f := v.oneFile(o)
-	return v.show("file", "files", o.Shown(), f, ui.Crumb{Label: v.l.T("files.title"), Href: v.at("files")})
+	return v.Show("file", "files", o.Shown(), f, ui.Crumb{Label: v.L.T("files.title"), Href: v.At("files")})
 }
 
 // oneFile says what of a file the person may see and do. The server refuses the rest
 // whatever a page offers.
 func (v *visit) oneFile(o fileobject.Object) oneFile {
 	f := oneFile{fileRow: rowOf(o)}
-	reads, decides := v.may("reader", "approver", "admin", operator), v.may("approver", "admin", operator)
+	reads, decides := v.May("reader", "approver", "admin", desk.Operator), v.May("approver", "admin", desk.Operator)
 	held := o.State == "held" || o.State == "refused"
 	for _, found := range o.Findings {
 		if held && (found.Severity == payment.Error || found.Severity == payment.Fatal) {
@@ -251,26 +244,16 @@ func (v *visit) download(what string) error {
 	if err != nil {
 		return err
 	}
-	c, err := v.api.Download(v.ctx(), join("files", o.ID, what))
+	c, err := v.API.Download(v.Ctx(), desk.Join("files", o.ID, what))
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	attach(v.w, c.Name)
+	desk.Attach(v.W, c.Name)
 	if c.Size >= 0 {
-		v.w.Header().Set("Content-Length", strconv.FormatInt(c.Size, 10))
+		v.W.Header().Set("Content-Length", strconv.FormatInt(c.Size, 10))
 	}
 	return v.handOn(c)
-}
-
-// attach makes an answer a file that a browser puts away and never shows.
-func attach(w http.ResponseWriter, name string) {
-	h := w.Header()
-	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
 }
 
 func (v *visit) receipt() error {
@@ -279,11 +262,11 @@ func (v *visit) receipt() error {
 		return err
 	}
 	var note portal.Receipt
-	if err := v.get(join("files", o.ID, "receipt"), nil, &note); err != nil {
+	if err := v.Get(desk.Join("files", o.ID, "receipt"), nil, &note); err != nil {
 		return err
 	}
-	attach(v.w, o.Shown()+"."+o.ID+".receipt.json")
-	_, _ = io.WriteString(v.w, note.Text) // the client is gone when this fails
+	desk.Attach(v.W, o.Shown()+"."+o.ID+".receipt.json")
+	_, _ = io.WriteString(v.W, note.Text) // the client is gone when this fails
 	return nil
 }
 
@@ -297,31 +280,31 @@ func (v *visit) askRelease() error {
 	if !f.Release {
 		return fault.New(fault.Denied, "web: release", "the file cannot be released, or not by you")
 	}
-	return v.show("release", "files", v.l.T("release.title"), f, v.fileCrumbs(o)...)
+	return v.Show("release", "files", v.L.T("release.title"), f, v.fileCrumbs(o)...)
 }
 
 func (v *visit) release() error {
 	if _, err := v.theFile(); err != nil {
 		return err
 	}
-	if err := v.post(join("files", v.r.PathValue("id"), "release"), nil, nil); err != nil {
+	if err := v.Post(desk.Join("files", v.R.PathValue("id"), "release"), nil, nil); err != nil {
 		return err
 	}
-	return v.done(v.at("files", v.r.PathValue("id")), "released")
+	return v.Done(v.At("files", v.R.PathValue("id")), "released")
 }
 
 func (v *visit) reindex() error {
 	if _, err := v.theFile(); err != nil {
 		return err
 	}
-	if err := v.post(join("files", v.r.PathValue("id"), "reindex"), nil, nil); err != nil {
+	if err := v.Post(desk.Join("files", v.R.PathValue("id"), "reindex"), nil, nil); err != nil {
 		return err
 	}
-	return v.done(v.at("files", v.r.PathValue("id")), "reindexed")
+	return v.Done(v.At("files", v.R.PathValue("id")), "reindexed")
 }
 
 func (v *visit) fileCrumbs(o fileobject.Object) []ui.Crumb {
-	return []ui.Crumb{{Label: v.l.T("files.title"), Href: v.at("files")}, {Label: o.Shown(), Href: v.at("files", o.ID)}}
+	return []ui.Crumb{{Label: v.L.T("files.title"), Href: v.At("files")}, {Label: o.Shown(), Href: v.At("files", o.ID)}}
 }
 
 func (v *visit) askErase() error {
@@ -345,11 +328,11 @@ func eraseName(o fileobject.Object) string {
 }
 
 func (v *visit) showErase(status int, o fileobject.Object, form *ui.Form) error {
-	return v.showAs(status, "confirm", "files", v.l.T("erase.title"), confirmPage{
-		Title: v.l.T("erase.title"),
+	return v.ShowAs(status, "confirm", "files", v.L.T("erase.title"), confirmPage{
+		Title: v.L.T("erase.title"),
 		Confirm: ui.Confirm{
-			Sentence: v.l.T("erase.sentence", "name", o.Shown(), "size", v.l.Bytes(o.Size)), Must: eraseName(o),
-			Action: v.at("files", o.ID, "erase"), Button: v.l.T("erase.button"), Cancel: v.at("files", o.ID), Form: form,
+			Sentence: v.L.T("erase.sentence", "name", o.Shown(), "size", v.L.Bytes(o.Size)), Must: eraseName(o),
+			Action: v.At("files", o.ID, "erase"), Button: v.L.T("erase.button"), Cancel: v.At("files", o.ID), Form: form,
 		},
 	}, v.fileCrumbs(o)...)
 }
@@ -366,13 +349,13 @@ func (v *visit) erase() error {
 	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(v.r.PostForm.Get("confirm")) != eraseName(o) {
-		form := &ui.Form{Values: v.r.PostForm}
-		form.Fail("confirm", v.l.T("confirm.wrong"))
+	if strings.TrimSpace(v.R.PostForm.Get("confirm")) != eraseName(o) {
+		form := &ui.Form{Values: v.R.PostForm}
+		form.Fail("confirm", v.L.T("confirm.wrong"))
 		return v.showErase(http.StatusUnprocessableEntity, o, form)
 	}
-	if err := v.delete(join("files", o.ID), url.Values{"confirm": {o.ID}}, nil); err != nil {
+	if err := v.Delete(desk.Join("files", o.ID), url.Values{"confirm": {o.ID}}, nil); err != nil {
 		return err
 	}
-	return v.done(v.at("files", o.ID), "erased")
+	return v.Done(v.At("files", o.ID), "erased")
 }

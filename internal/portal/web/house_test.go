@@ -22,6 +22,7 @@ import (
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/api"
 	"sealgate/internal/portal/client"
+	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/portal/web/ui"
 	"sealgate/internal/receipt"
 	"sealgate/internal/reseal"
@@ -36,7 +37,7 @@ import (
 // house is the pages over the API over real stores.
 type house struct {
 	testing.TB
-	pages *Handler
+	pages http.Handler
 	api   *api.API
 	world *intaketest.World
 	index *indexer.Indexer
@@ -238,4 +239,15 @@ var tags = regexp.MustCompile(`(?s)<nav.*?</nav>|<head.*?</head>|<[^>]*>`)
 // plain is the text of a page without its markup.
 func plain(text string) string {
 	return strings.Join(strings.Fields(tags.ReplaceAllString(text, " ")), " ")
+}
+
+// operator is who runs the gateway, where the tests name roles.
+const operator = desk.Operator
+
+// allRoutes are those of all rooms.
+func allRoutes() (all []desk.Route) {
+	for _, room := range rooms() {
+		all = append(all, room.Routes...)
+	}
+	return all
 }

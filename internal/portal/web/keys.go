@@ -9,6 +9,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/portal/web/ui"
 )
 
@@ -24,17 +25,17 @@ type keysPage struct {
 }
 
 func (v *visit) keysPage(view string) (page keysPage, err error) {
-	page.Account, _, err = v.theAccount()
+	page.Account, _, err = v.TheAccount()
 	if err != nil {
 		return page, err
 	}
-	page.Manages = v.may("admin", operator)
+	page.Manages = v.May("admin", desk.Operator)
 	for _, tab := range []struct{ view, path string }{{"certificates", ""}, {"access", "access"}, {"statements", "statements"}} {
-		href := v.at("keys")
+		href := v.At("keys")
 		if tab.path != "" {
-			href = v.at("keys", tab.path)
+			href = v.At("keys", tab.path)
 		}
-		page.Tabs = append(page.Tabs, ui.Tab{Href: href, Label: v.l.T("keys.tab." + tab.view), Current: tab.view == view})
+		page.Tabs = append(page.Tabs, ui.Tab{Href: href, Label: v.L.T("keys.tab." + tab.view), Current: tab.view == view})
 	}
 	page.Warnings = v.warnings(page.Account)
 	for i := range page.Warnings {
@@ -48,10 +49,10 @@ func (v *visit) certificates() error {
 	if err != nil {
 		return err
 	}
-	if err := v.get(join("accounts", v.account, "certificates"), nil, &page.Certificates); err != nil {
+	if err := v.Get(desk.Join("accounts", v.Account, "certificates"), nil, &page.Certificates); err != nil {
 		return err
 	}
-	return v.show("certificates", "keys", v.l.T("keys.title"), page)
+	return v.Show("certificates", "keys", v.L.T("keys.title"), page)
 }
 
 func (v *visit) accessKeys() error {
@@ -59,14 +60,14 @@ func (v *visit) accessKeys() error {
 	if err != nil {
 		return err
 	}
-	if err := v.get(join("accounts", v.account, "access-keys"), nil, &page.AccessKeys); err != nil {
+	if err := v.Get(desk.Join("accounts", v.Account, "access-keys"), nil, &page.AccessKeys); err != nil {
 		return err
 	}
-	return v.show("access-keys", "keys", v.l.T("keys.title"), page)
+	return v.Show("access-keys", "keys", v.L.T("keys.title"), page)
 }
 
 func (v *visit) keyCrumbs() []ui.Crumb {
-	return []ui.Crumb{{Label: v.l.T("keys.title"), Href: v.at("keys")}}
+	return []ui.Crumb{{Label: v.L.T("keys.title"), Href: v.At("keys")}}
 }
 
 // keyForm is a form about keys.
@@ -79,121 +80,121 @@ type keyForm struct {
 }
 
 func (v *visit) askRenew() error {
-	if err := v.proved(); err != nil {
+	if err := v.Proved(); err != nil {
 		return err
 	}
-	return v.show("renew", "keys", v.l.T("renew.title"), keyForm{Form: &ui.Form{}}, v.keyCrumbs()...)
+	return v.Show("renew", "keys", v.L.T("renew.title"), keyForm{Form: &ui.Form{}}, v.keyCrumbs()...)
 }
 
 func (v *visit) renew() error {
-	v.next = v.at("keys", "renew")
-	if err := v.post(join("accounts", v.account, "certificates", "renew"), nil, nil); err != nil {
+	v.Next = v.At("keys", "renew")
+	if err := v.Post(desk.Join("accounts", v.Account, "certificates", "renew"), nil, nil); err != nil {
 		return err
 	}
-	return v.done(v.at("keys"), "certificate-renewed")
+	return v.Done(v.At("keys"), "certificate-renewed")
 }
 
 func (v *visit) askImport() error {
-	if err := v.proved(); err != nil {
+	if err := v.Proved(); err != nil {
 		return err
 	}
-	return v.show("import", "keys", v.l.T("import.title"), keyForm{Form: &ui.Form{}}, v.keyCrumbs()...)
+	return v.Show("import", "keys", v.L.T("import.title"), keyForm{Form: &ui.Form{}}, v.keyCrumbs()...)
 }
 
 func (v *visit) importCertificate() error {
-	v.next = v.at("keys", "import")
-	typed := v.r.PostForm
+	v.Next = v.At("keys", "import")
+	typed := v.R.PostForm
 	form := &ui.Form{Values: url.Values{"certificate": typed["certificate"], "also": typed["also"]}} // the key is not shown again
 	for _, name := range []string{"certificate", "certificate_key"} {
 		if strings.TrimSpace(typed.Get(name)) == "" {
-			form.Fail(name, v.l.T("form.required"))
+			form.Fail(name, v.L.T("form.required"))
 		}
 	}
 	if form.OK() {
 		in := portal.NewCertificate{Certificate: typed.Get("certificate"), Key: typed.Get("certificate_key"), Also: typed.Get("also") != ""}
-		err := v.post(join("accounts", v.account, "certificates"), in, nil)
+		err := v.Post(desk.Join("accounts", v.Account, "certificates"), in, nil)
 		if err == nil {
-			return v.done(v.at("keys"), "certificate-imported")
+			return v.Done(v.At("keys"), "certificate-imported")
 		}
-		if err := explain(form, "", err); err != nil {
+		if err := desk.Explain(form, "", err); err != nil {
 			return err
 		}
 	}
-	return v.formAgain("import", "keys", v.l.T("import.title"), keyForm{Form: form}, v.keyCrumbs()...)
+	return v.FormAgain("import", "keys", v.L.T("import.title"), keyForm{Form: form}, v.keyCrumbs()...)
 }
 
 // accessKeyForm is the page on which an access key is added.
 func (v *visit) accessKeyForm(form *ui.Form) (keyForm, error) {
-	a, _, err := v.theAccount()
+	a, _, err := v.TheAccount()
 	return keyForm{Form: form, Period: a.KeyPeriod == "year"}, err
 }
 
 func (v *visit) askAccessKey() error {
-	if err := v.proved(); err != nil {
+	if err := v.Proved(); err != nil {
 		return err
 	}
 	page, err := v.accessKeyForm(&ui.Form{Values: url.Values{"held": {"gateway"}}})
 	if err != nil {
 		return err
 	}
-	return v.show("access-key", "keys", v.l.T("access-key.title"), page, v.keyCrumbs()...)
+	return v.Show("access-key", "keys", v.L.T("access-key.title"), page, v.keyCrumbs()...)
 }
 
 func (v *visit) addAccessKey() error {
-	v.next = v.at("keys", "access", "new")
-	typed := v.r.PostForm
+	v.Next = v.At("keys", "access", "new")
+	typed := v.R.PostForm
 	form := &ui.Form{Values: typed}
 	in := portal.NewAccessKey{Period: strings.TrimSpace(typed.Get("period"))}
 	if in.Public = strings.TrimSpace(typed.Get("public")); in.Public != "" {
 		in.Public += "\n"
 	}
-	err := v.post(join("accounts", v.account, "access-keys"), in, nil)
+	err := v.Post(desk.Join("accounts", v.Account, "access-keys"), in, nil)
 	if err == nil {
-		return v.done(v.at("keys", "access"), "access-key-added")
+		return v.Done(v.At("keys", "access"), "access-key-added")
 	}
-	if err := explain(form, "", err); err != nil {
+	if err := desk.Explain(form, "", err); err != nil {
 		return err
 	}
 	page, err := v.accessKeyForm(form)
 	if err != nil {
 		return err
 	}
-	return v.formAgain("access-key", "keys", v.l.T("access-key.title"), page, v.keyCrumbs()...)
+	return v.FormAgain("access-key", "keys", v.L.T("access-key.title"), page, v.keyCrumbs()...)
 }
 
 // challenge is the page of the round trip that proves that the customer has a key.
 func (v *visit) challenge() error {
-	target, err := v.accessKeyOf(v.r.PathValue("key"))
+	target, err := v.accessKeyOf(v.R.PathValue("key"))
 	if err != nil {
 		return err
 	}
-	return v.show("challenge", "keys", v.l.T("challenge.title"), keyForm{Form: &ui.Form{}, Target: target}, v.keyCrumbs()...)
+	return v.Show("challenge", "keys", v.L.T("challenge.title"), keyForm{Form: &ui.Form{}, Target: target}, v.keyCrumbs()...)
 }
 
 func (v *visit) fetchChallenge() error {
 	var c portal.Challenge
-	key := v.r.PathValue("key")
-	if err := v.post(join("accounts", v.account, "access-keys", key, "challenge"), nil, &c); err != nil {
+	key := v.R.PathValue("key")
+	if err := v.Post(desk.Join("accounts", v.Account, "access-keys", key, "challenge"), nil, &c); err != nil {
 		return err
 	}
-	attach(v.w, "challenge-"+key+".pem")
-	_, _ = io.WriteString(v.w, c.Challenge) // the client is gone when this fails
+	desk.Attach(v.W, "challenge-"+key+".pem")
+	_, _ = io.WriteString(v.W, c.Challenge) // the client is gone when this fails
 	return nil
 }
 
 func (v *visit) confirmKey() error {
-	key := v.r.PathValue("key")
-	form := &ui.Form{Values: v.r.PostForm}
-	if strings.TrimSpace(v.r.PostForm.Get("answer")) == "" {
-		form.Fail("answer", v.l.T("form.required"))
+	key := v.R.PathValue("key")
+	form := &ui.Form{Values: v.R.PostForm}
+	if strings.TrimSpace(v.R.PostForm.Get("answer")) == "" {
+		form.Fail("answer", v.L.T("form.required"))
 	} else {
-		err := v.post(join("accounts", v.account, "access-keys", key, "confirm"), portal.Answer{Answer: v.r.PostForm.Get("answer")}, nil)
+		err := v.Post(desk.Join("accounts", v.Account, "access-keys", key, "confirm"), portal.Answer{Answer: v.R.PostForm.Get("answer")}, nil)
 		if err == nil {
-			return v.done(v.at("keys", "access"), "access-key-confirmed")
+			return v.Done(v.At("keys", "access"), "access-key-confirmed")
 		}
 		if fault.Is(err, fault.Denied) { // the answer is that of another key
 			form.Fail("answer", fault.Message(err))
-		} else if err := explain(form, "answer", err); err != nil {
+		} else if err := desk.Explain(form, "answer", err); err != nil {
 			return err
 		}
 	}
@@ -201,7 +202,7 @@ func (v *visit) confirmKey() error {
 	if err != nil {
 		return err
 	}
-	return v.formAgain("challenge", "keys", v.l.T("challenge.title"), keyForm{Form: form, Target: target}, v.keyCrumbs()...)
+	return v.FormAgain("challenge", "keys", v.L.T("challenge.title"), keyForm{Form: form, Target: target}, v.keyCrumbs()...)
 }
 
 // keyTarget is the certificate or the access key that an address names.
@@ -216,7 +217,7 @@ type keyTarget struct {
 
 // target finds it.
 func (v *visit) target() (*keyTarget, error) {
-	kind, key := v.r.PathValue("kind"), v.r.PathValue("key")
+	kind, key := v.R.PathValue("kind"), v.R.PathValue("key")
 	switch kind {
 	case "certificates":
 		return v.certificateOf(key)
@@ -228,7 +229,7 @@ func (v *visit) target() (*keyTarget, error) {
 
 func (v *visit) certificateOf(key string) (*keyTarget, error) {
 	var all []portal.Certificate
-	if err := v.get(join("accounts", v.account, "certificates"), nil, &all); err != nil {
+	if err := v.Get(desk.Join("accounts", v.Account, "certificates"), nil, &all); err != nil {
 		return nil, err
 	}
 	at := slices.IndexFunc(all, func(c portal.Certificate) bool { return c.Fingerprint == key && c.RemovedAt == nil })
@@ -243,7 +244,7 @@ func (v *visit) certificateOf(key string) (*keyTarget, error) {
 
 func (v *visit) accessKeyOf(key string) (*keyTarget, error) {
 	var all []portal.AccessKey
-	if err := v.get(join("accounts", v.account, "access-keys"), nil, &all); err != nil {
+	if err := v.Get(desk.Join("accounts", v.Account, "access-keys"), nil, &all); err != nil {
 		return nil, err
 	}
 	at := slices.IndexFunc(all, func(k portal.AccessKey) bool { return k.ID == key && k.RemovedAt == nil })
@@ -257,26 +258,26 @@ func (v *visit) accessKeyOf(key string) (*keyTarget, error) {
 }
 
 func (v *visit) askExport() error {
-	if err := v.proved(); err != nil {
+	if err := v.Proved(); err != nil {
 		return err
 	}
 	t, err := v.target()
 	if err != nil {
 		return err
 	}
-	return v.show("export", "keys", v.l.T("export.title"), v.exportForm(t, &ui.Form{}), v.keyCrumbs()...)
+	return v.Show("export", "keys", v.L.T("export.title"), v.exportForm(t, &ui.Form{}), v.keyCrumbs()...)
 }
 
 func (v *visit) exportForm(t *keyTarget, form *ui.Form) keyForm {
-	return keyForm{Form: form, Target: t, Action: v.at("keys", t.Kind, t.Key, "export"), Cancel: v.keysOf(t)}
+	return keyForm{Form: form, Target: t, Action: v.At("keys", t.Kind, t.Key, "export"), Cancel: v.keysOf(t)}
 }
 
 // keysOf is the view that a key stands in.
 func (v *visit) keysOf(t *keyTarget) string {
 	if t.Kind == "access" {
-		return v.at("keys", "access")
+		return v.At("keys", "access")
 	}
-	return v.at("keys")
+	return v.At("keys")
 }
 
 func (v *visit) export() error {
@@ -284,30 +285,30 @@ func (v *visit) export() error {
 	if err != nil {
 		return err
 	}
-	v.next = v.at("keys", t.Kind, t.Key, "export")
+	v.Next = v.At("keys", t.Kind, t.Key, "export")
 	var out portal.Export
 	in := map[string]any{"id": t.Key}
 	name := "access-key-" + t.Key + ".pem"
 	if t.Kind == "certificates" {
-		in = map[string]any{"fingerprint": t.Key, "with_key": v.r.PostForm.Get("with_key") != ""}
+		in = map[string]any{"fingerprint": t.Key, "with_key": v.R.PostForm.Get("with_key") != ""}
 		name = "certificate-" + strings.TrimPrefix(t.Key, "SHA256:") + ".pem"
 	}
-	if err := v.post(join("accounts", v.account, t.API, "export"), in, &out); err != nil {
-		form := &ui.Form{Values: v.r.PostForm}
-		if fault.Is(err, fault.Denied) && v.may("admin", operator) && !portal.IsStepUp(err) && !portal.IsSignIn(err) {
+	if err := v.Post(desk.Join("accounts", v.Account, t.API, "export"), in, &out); err != nil {
+		form := &ui.Form{Values: v.R.PostForm}
+		if fault.Is(err, fault.Denied) && v.May("admin", desk.Operator) && !portal.IsStepUp(err) && !portal.IsSignIn(err) {
 			form.Fail("", fault.Message(err))
-		} else if err := explain(form, "", err); err != nil {
+		} else if err := desk.Explain(form, "", err); err != nil {
 			return err
 		}
-		return v.formAgain("export", "keys", v.l.T("export.title"), v.exportForm(t, form), v.keyCrumbs()...)
+		return v.FormAgain("export", "keys", v.L.T("export.title"), v.exportForm(t, form), v.keyCrumbs()...)
 	}
-	attach(v.w, name)
-	_, _ = io.WriteString(v.w, out.PEM+out.Public) // the client is gone when this fails
+	desk.Attach(v.W, name)
+	_, _ = io.WriteString(v.W, out.PEM+out.Public) // the client is gone when this fails
 	return nil
 }
 
 func (v *visit) askRemove() error {
-	if err := v.proved(); err != nil {
+	if err := v.Proved(); err != nil {
 		return err
 	}
 	t, err := v.target()
@@ -321,30 +322,30 @@ func (v *visit) askRemove() error {
 // the words that the signed statement will have.
 func (v *visit) showRemoval(status int, t *keyTarget, form *ui.Form) error {
 	var loss portal.Loss
-	if err := v.get(join("accounts", v.account, t.API, t.Key, "loss"), nil, &loss); err != nil {
+	if err := v.Get(desk.Join("accounts", v.Account, t.API, t.Key, "loss"), nil, &loss); err != nil {
 		return err
 	}
-	sentence := v.l.T("removal.files", "n", loss.Files, "size", v.l.Bytes(loss.Bytes))
+	sentence := v.L.T("removal.files", "n", loss.Files, "size", v.L.Bytes(loss.Bytes))
 	if loss.Files == 0 {
-		sentence = v.l.T("removal.none")
+		sentence = v.L.T("removal.none")
 	}
 	switch {
 	case loss.Closes:
-		sentence += " " + v.l.T("removal.closes")
+		sentence += " " + v.L.T("removal.closes")
 	case loss.Stops:
-		sentence += " " + v.l.T("removal.stops")
+		sentence += " " + v.L.T("removal.stops")
 	}
-	when, err := v.l.Field(form, "after", "label", "removal.after", "help", "removal.after.help", "type", "select", "options", []ui.Option{
-		{Value: "14d", Label: v.l.T("removal.after.14d")}, {Value: "1d", Label: v.l.T("removal.after.1d")}, {Value: "now", Label: v.l.T("removal.after.now")},
+	when, err := v.L.Field(form, "after", "label", "removal.after", "help", "removal.after.help", "type", "select", "options", []ui.Option{
+		{Value: "14d", Label: v.L.T("removal.after.14d")}, {Value: "1d", Label: v.L.T("removal.after.1d")}, {Value: "now", Label: v.L.T("removal.after.now")},
 	})
 	if err != nil {
 		return err
 	}
-	title := v.l.T("removal.title." + t.Kind)
-	return v.showAs(status, "confirm", "keys", title, confirmPage{
+	title := v.L.T("removal.title." + t.Kind)
+	return v.ShowAs(status, "confirm", "keys", title, confirmPage{
 		Title: title, Detail: loss.Sentence,
 		Confirm: ui.Confirm{
-			Sentence: sentence, Must: v.account, Action: v.at("keys", t.Kind, t.Key, "remove"), Button: v.l.T("removal.button"),
+			Sentence: sentence, Must: v.Account, Action: v.At("keys", t.Kind, t.Key, "remove"), Button: v.L.T("removal.button"),
 			Cancel: v.keysOf(t), Form: form, Fields: []ui.Field{when},
 		},
 	}, v.keyCrumbs()...)
@@ -355,27 +356,27 @@ func (v *visit) removeKey() error {
 	if err != nil {
 		return err
 	}
-	v.next = v.at("keys", t.Kind, t.Key, "remove")
-	form := &ui.Form{Values: v.r.PostForm}
-	if strings.TrimSpace(form.Values.Get("confirm")) != v.account {
-		form.Fail("confirm", v.l.T("confirm.wrong"))
+	v.Next = v.At("keys", t.Kind, t.Key, "remove")
+	form := &ui.Form{Values: v.R.PostForm}
+	if strings.TrimSpace(form.Values.Get("confirm")) != v.Account {
+		form.Fail("confirm", v.L.T("confirm.wrong"))
 		return v.showRemoval(http.StatusUnprocessableEntity, t, form)
 	}
-	query := url.Values{"confirm": {v.account}}
+	query := url.Values{"confirm": {v.Account}}
 	if after := form.Values.Get("after"); after != "now" {
 		query.Set("after", after)
 	}
 	var done portal.Removal
-	if err := v.delete(join("accounts", v.account, t.API, t.Key), query, &done); err != nil {
-		if err := explain(form, "", err); err != nil {
+	if err := v.Delete(desk.Join("accounts", v.Account, t.API, t.Key), query, &done); err != nil {
+		if err := desk.Explain(form, "", err); err != nil {
 			return err
 		}
 		return v.showRemoval(http.StatusUnprocessableEntity, t, form)
 	}
 	if done.RemoveAt != nil {
-		return v.done(v.keysOf(t), "removal-scheduled")
+		return v.Done(v.keysOf(t), "removal-scheduled")
 	}
-	return v.done(v.at("keys", "statements", done.Statement), "key-removed")
+	return v.Done(v.At("keys", "statements", done.Statement), "key-removed")
 }
 
 func (v *visit) keepKey() error {
@@ -383,10 +384,10 @@ func (v *visit) keepKey() error {
 	if err != nil {
 		return err
 	}
-	if err := v.post(join("accounts", v.account, t.API, t.Key, "keep"), nil, nil); err != nil {
+	if err := v.Post(desk.Join("accounts", v.Account, t.API, t.Key, "keep"), nil, nil); err != nil {
 		return err
 	}
-	return v.done(v.keysOf(t), "removal-off")
+	return v.Done(v.keysOf(t), "removal-off")
 }
 
 func (v *visit) statements() error {
@@ -394,14 +395,14 @@ func (v *visit) statements() error {
 	if err != nil {
 		return err
 	}
-	if err := v.get(join("accounts", v.account, "statements"), nil, &page.Statements); err != nil {
+	if err := v.Get(desk.Join("accounts", v.Account, "statements"), nil, &page.Statements); err != nil {
 		return err
 	}
-	return v.show("statements", "keys", v.l.T("keys.title"), page)
+	return v.Show("statements", "keys", v.L.T("keys.title"), page)
 }
 
 func (v *visit) oneStatement() (s portal.Statement, err error) {
-	err = v.get(join("statements", v.r.PathValue("id")), nil, &s)
+	err = v.Get(desk.Join("statements", v.R.PathValue("id")), nil, &s)
 	return s, err
 }
 
@@ -410,8 +411,8 @@ func (v *visit) statement() error {
 	if err != nil {
 		return err
 	}
-	crumbs := append(v.keyCrumbs(), ui.Crumb{Label: v.l.T("keys.tab.statements"), Href: v.at("keys", "statements")})
-	return v.show("statement", "keys", v.l.T("statement."+s.Kind), s, crumbs...)
+	crumbs := append(v.keyCrumbs(), ui.Crumb{Label: v.L.T("keys.tab.statements"), Href: v.At("keys", "statements")})
+	return v.Show("statement", "keys", v.L.T("statement."+s.Kind), s, crumbs...)
 }
 
 func (v *visit) statementText() error {
@@ -419,7 +420,7 @@ func (v *visit) statementText() error {
 	if err != nil {
 		return err
 	}
-	attach(v.w, "statement-"+s.ID+".txt")
-	_, _ = io.WriteString(v.w, s.Text) // the client is gone when this fails
+	desk.Attach(v.W, "statement-"+s.ID+".txt")
+	_, _ = io.WriteString(v.W, s.Text) // the client is gone when this fails
 	return nil
 }

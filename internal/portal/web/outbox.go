@@ -3,6 +3,7 @@ package web
 import (
 	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
+	"sealgate/internal/portal/web/desk"
 )
 
 // outboxPage is what waits for the account.
@@ -13,14 +14,14 @@ type outboxPage struct {
 
 func (v *visit) outbox() error {
 	var waiting []fileobject.Object
-	if err := v.get(join("accounts", v.account, "outbox"), nil, &waiting); err != nil {
+	if err := v.Get(desk.Join("accounts", v.Account, "outbox"), nil, &waiting); err != nil {
 		return err
 	}
-	page := outboxPage{Own: !v.person.Operator}
+	page := outboxPage{Own: !v.Person.Operator}
 	for _, o := range waiting {
 		page.Rows = append(page.Rows, rowOf(o))
 	}
-	return v.show("outbox", "outbox", v.l.T("outbox.title"), page)
+	return v.Show("outbox", "outbox", v.L.T("outbox.title"), page)
 }
 
 // outboxDone says that the account has the file.
@@ -32,8 +33,8 @@ func (v *visit) outboxDone() error {
 	if o.Direction != "out" {
 		return fault.New(fault.Invalid, "web: outbox", "the file does not wait to be fetched")
 	}
-	if err := v.post(join("files", o.ID, "delivered"), nil, nil); err != nil {
+	if err := v.Post(desk.Join("files", o.ID, "delivered"), nil, nil); err != nil {
 		return err
 	}
-	return v.done(v.at("outbox"), "delivered")
+	return v.Done(v.At("outbox"), "delivered")
 }

@@ -12,6 +12,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/index/check"
 	"sealgate/internal/payment"
+	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/portal/web/ui"
 )
 
@@ -53,7 +54,7 @@ func (v *visit) paymentQuery(form *ui.Form) url.Values {
 	for _, key := range []string{"from", "to"} {
 		if text := query.Get(key); text != "" {
 			if _, err := time.Parse(time.DateOnly, text); err != nil {
-				form.Fail(key, v.l.T("form.date"))
+				form.Fail(key, v.L.T("form.date"))
 			}
 		}
 	}
@@ -62,7 +63,7 @@ func (v *visit) paymentQuery(form *ui.Form) url.Values {
 	if currency == "" {
 		decimals = 2
 	} else if !known {
-		form.Fail("currency", v.l.T("form.currency"))
+		form.Fail("currency", v.L.T("form.currency"))
 	} else {
 		query.Set("currency", currency)
 	}
@@ -73,7 +74,7 @@ func (v *visit) paymentQuery(form *ui.Form) url.Values {
 		}
 		minor, ok := amountOf(text, decimals)
 		if !ok {
-			form.Fail(key, v.l.T("form.amount"))
+			form.Fail(key, v.L.T("form.amount"))
 			continue
 		}
 		query.Set(key, strconv.FormatInt(minor, 10))
@@ -118,26 +119,26 @@ func amountOf(text string, decimals int) (int64, bool) {
 }
 
 func (v *visit) payments() error {
-	if _, _, err := v.theAccount(); err != nil {
+	if _, _, err := v.TheAccount(); err != nil {
 		return err
 	}
-	asked := v.r.URL.Query()
+	asked := v.R.URL.Query()
 	list := paymentList{Form: &ui.Form{Values: asked}, File: asked.Get("file")}
 	query := v.paymentQuery(list.Form)
 	list.Asked = len(query) > 0
-	list.Export = address(v.at("payments.csv"), withoutKey(asked, "after"))
+	list.Export = desk.Address(v.At("payments.csv"), withoutKey(asked, "after"))
 	if !list.Form.OK() {
-		return v.formAgain("payments", "payments", v.l.T("payments.title"), list)
+		return v.FormAgain("payments", "payments", v.L.T("payments.title"), list)
 	}
 	query.Set("limit", strconv.Itoa(pageSize))
 	if after := asked.Get("after"); after != "" {
 		query.Set("after", after)
 	}
-	if err := v.get(join("accounts", v.account, "payments"), query, &list.paymentPage); err != nil {
+	if err := v.Get(desk.Join("accounts", v.Account, "payments"), query, &list.paymentPage); err != nil {
 		return err
 	}
-	list.Pager = pager(v.at("payments"), asked, "after", list.Next)
-	return v.show("payments", "payments", v.l.T("payments.title"), list)
+	list.Pager = pager(v.At("payments"), asked, "after", list.Next)
+	return v.Show("payments", "payments", v.L.T("payments.title"), list)
 }
 
 func withoutKey(asked url.Values, key string) url.Values {
@@ -152,45 +153,45 @@ func withoutKey(asked url.Values, key string) url.Values {
 
 // paymentsCSV hands the API's table of the same search on.
 func (v *visit) paymentsCSV() error {
-	form := &ui.Form{Values: v.r.URL.Query()}
+	form := &ui.Form{Values: v.R.URL.Query()}
 	query := v.paymentQuery(form)
 	if !form.OK() {
-		v.redirect(address(v.at("payments"), v.r.URL.Query()))
+		v.Redirect(desk.Address(v.At("payments"), v.R.URL.Query()))
 		return nil
 	}
-	c, err := v.api.Download(v.ctx(), address(join("accounts", v.account, "payments.csv"), query))
+	c, err := v.API.Download(v.Ctx(), desk.Address(desk.Join("accounts", v.Account, "payments.csv"), query))
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	attach(v.w, "payments-"+v.account+".csv")
-	v.w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	desk.Attach(v.W, "payments-"+v.Account+".csv")
+	v.W.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	return v.handOn(c)
 }
 
 // payment is the page of one payment.
 func (v *visit) payment() error {
-	seq, err := strconv.ParseInt(v.r.PathValue("seq"), 10, 64)
+	seq, err := strconv.ParseInt(v.R.PathValue("seq"), 10, 64)
 	if err != nil || seq < 1 {
 		return fault.New(fault.NotFound, "web: payment", "there is no such payment")
 	}
 	var page paymentPage
-	query := url.Values{"file": {v.r.PathValue("file")}, "seq": {strconv.FormatInt(seq, 10)}, "limit": {"1"}}
-	if err := v.get(join("accounts", v.account, "payments"), query, &page); err != nil {
+	query := url.Values{"file": {v.R.PathValue("file")}, "seq": {strconv.FormatInt(seq, 10)}, "limit": {"1"}}
+	if err := v.Get(desk.Join("accounts", v.Account, "payments"), query, &page); err != nil {
 		return err
 	}
 	if len(page.Payments) == 0 {
 		return fault.New(fault.NotFound, "web: payment", "there is no such payment")
 	}
-	title := v.l.T("payment.title", "seq", seq)
-	return v.show("payment", "payments", title, page.Payments[0], ui.Crumb{Label: v.l.T("payments.title"), Href: v.at("payments")})
+	title := v.L.T("payment.title", "seq", seq)
+	return v.Show("payment", "payments", title, page.Payments[0], ui.Crumb{Label: v.L.T("payments.title"), Href: v.At("payments")})
 }
 
 // handOn gives what the API gives. What has left looks whole only when its end has:
 // where the rest is missing the connection is cut.
 func (v *visit) handOn(content io.Reader) error {
-	if _, err := io.Copy(v.w, content); err != nil {
-		v.log.WarnContext(v.ctx(), "web: a download ended early", "route", v.r.Pattern, "error", err)
+	if _, err := io.Copy(v.W, content); err != nil {
+		v.Log.WarnContext(v.Ctx(), "web: a download ended early", "route", v.R.Pattern, "error", err)
 		panic(http.ErrAbortHandler)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/portal/web/ui"
 )
 
@@ -31,24 +32,24 @@ type settingsPage struct {
 var settingNames = []string{"content", "keep_for", "operator_access", "receipts", "key_period", "in_show_for", "outbox_keep_for"}
 
 func (v *visit) settings() error {
-	a, tag, err := v.theAccount()
+	a, tag, err := v.TheAccount()
 	if err != nil {
 		return err
 	}
 	page := v.settingsOf(a, tag)
-	asked := v.r.URL.Query()
+	asked := v.R.URL.Query()
 	for _, name := range settingNames { // after a proof of who it is, what was typed before
 		if values, ok := asked[name]; ok && page.Changes {
 			page.Form.Values[name] = values
 			page.Unsaved = true
 		}
 	}
-	return v.show("settings", "settings", v.l.T("nav.settings"), page)
+	return v.Show("settings", "settings", v.L.T("nav.settings"), page)
 }
 
 func (v *visit) settingsOf(a portal.Account, tag string) settingsPage {
 	return settingsPage{
-		Account: a, Tag: tag, Changes: v.may("admin", operator) && a.State == "open", Form: &ui.Form{Values: settingValues(a)},
+		Account: a, Tag: tag, Changes: v.May("admin", desk.Operator) && a.State == "open", Form: &ui.Form{Values: settingValues(a)},
 		Content: v.options("settings.content", "keep", "delete"),
 		Access:  v.options("settings.access", "on", "asked", "off"),
 		Period:  v.options("settings.period", "none", "year"),
@@ -58,7 +59,7 @@ func (v *visit) settingsOf(a portal.Account, tag string) settingsPage {
 // options are choices whose texts are "KEY.VALUE" and "KEY.VALUE.help".
 func (v *visit) options(key string, values ...string) (list []ui.Option) {
 	for _, value := range values {
-		list = append(list, ui.Option{Value: value, Label: v.l.T(key + "." + value), Help: v.l.T(key + "." + value + ".help")})
+		list = append(list, ui.Option{Value: value, Label: v.L.T(key + "." + value), Help: v.L.T(key + "." + value + ".help")})
 	}
 	return list
 }
@@ -91,37 +92,37 @@ func ofDays(text string) (portal.Duration, error) {
 }
 
 func (v *visit) saveSettings() error {
-	a, tag, err := v.theAccount()
+	a, tag, err := v.TheAccount()
 	if err != nil {
 		return err
 	}
-	typed := v.r.PostForm
+	typed := v.R.PostForm
 	page := v.settingsOf(a, tag)
 	page.Form = &ui.Form{Values: typed}
 	page.Tag = typed.Get("tag")
 	change := v.settingChange(page.Form, a)
 	if !page.Form.OK() {
 		page.Asks = typed.Has("confirm")
-		return v.formAgain("settings", "settings", v.l.T("nav.settings"), page)
+		return v.FormAgain("settings", "settings", v.L.T("nav.settings"), page)
 	}
-	v.next = address(v.at("settings"), settingQuery(typed))
-	err = v.api.PatchTagged(v.ctx(), join("accounts", v.account), page.Tag, change)
+	v.Next = desk.Address(v.At("settings"), settingQuery(typed))
+	err = v.API.PatchTagged(v.Ctx(), desk.Join("accounts", v.Account), page.Tag, change)
 	var problem *portal.Problem
 	switch {
 	case err == nil:
-		return v.done(v.at("settings"), "settings-saved")
+		return v.Done(v.At("settings"), "settings-saved")
 	case errors.As(err, &problem) && problem.Status == http.StatusPreconditionFailed:
 		now := v.settingsOf(a, tag)
-		now.Form.Fail("", v.l.T("problem.precondition.text"))
-		return v.showAs(http.StatusPreconditionFailed, "settings", "settings", v.l.T("nav.settings"), now)
+		now.Form.Fail("", v.L.T("problem.precondition.text"))
+		return v.ShowAs(http.StatusPreconditionFailed, "settings", "settings", v.L.T("nav.settings"), now)
 	case fault.Is(err, fault.Invalid) && change.KeepFor != nil && change.Confirm == "" && strings.Contains(fault.Message(err), "confirm it"):
 		page.Asks, page.Loses = true, fault.Message(err)
-		return v.formAgain("settings", "settings", v.l.T("nav.settings"), page)
+		return v.FormAgain("settings", "settings", v.L.T("nav.settings"), page)
 	}
-	if err := explain(page.Form, "", err); err != nil {
+	if err := desk.Explain(page.Form, "", err); err != nil {
 		return err
 	}
-	return v.formAgain("settings", "settings", v.l.T("nav.settings"), page)
+	return v.FormAgain("settings", "settings", v.L.T("nav.settings"), page)
 }
 
 // settingQuery is what was typed, for the address to come back to.
@@ -148,7 +149,7 @@ func (v *visit) settingChange(form *ui.Form, a portal.Account) (c portal.Account
 	} {
 		value := typed.Get(name)
 		if !slices.Contains(set.from, value) {
-			form.Fail(name, v.l.T("form.required"))
+			form.Fail(name, v.L.T("form.required"))
 		} else if value != set.now {
 			*set.to = &value
 		}
@@ -163,9 +164,9 @@ func (v *visit) settingChange(form *ui.Form, a portal.Account) (c portal.Account
 		d, err := ofDays(typed.Get(name))
 		switch {
 		case err != nil:
-			form.Fail(name, v.l.T("form.days"))
+			form.Fail(name, v.L.T("form.days"))
 		case time.Duration(d) < set.least:
-			form.Fail(name, v.l.T("form.least", "time", v.l.Duration(portal.Duration(set.least))))
+			form.Fail(name, v.L.T("form.least", "time", v.L.Duration(portal.Duration(set.least))))
 		case d != set.now:
 			*set.to = &d
 		}
@@ -175,7 +176,7 @@ func (v *visit) settingChange(form *ui.Form, a portal.Account) (c portal.Account
 	}
 	c.Confirm = strings.TrimSpace(typed.Get("confirm"))
 	if c.Confirm != "" && c.Confirm != a.Name {
-		form.Fail("confirm", v.l.T("confirm.wrong"))
+		form.Fail("confirm", v.L.T("confirm.wrong"))
 	}
 	return c
 }

@@ -18,12 +18,11 @@ import (
 	"embed"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"time"
 
 	"sealgate/internal/fault"
-	"sealgate/internal/portal"
 	"sealgate/internal/portal/client"
+	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/portal/web/send"
 	"sealgate/internal/portal/web/ui"
 )
@@ -41,108 +40,31 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// Handler answers for every page.
-type Handler struct {
-	api *client.Client
-	now func() time.Time
-	log *slog.Logger
-	mux *http.ServeMux
-}
+// visit is one request of one person for a page of this room.
+type visit struct{ *desk.Visit }
 
-// New registers all routes.
-func New(opt Options) *Handler {
-	h := &Handler{api: client.Inside(opt.API), now: opt.Now, log: opt.Log, mux: http.NewServeMux()}
-	upload := send.New(h.api)
-	h.mux.HandleFunc("GET /a/{account}/upload", h.ofAccount(upload.Show))
-	h.mux.HandleFunc(send.Pattern, h.ofAccount(upload.Take))
-	h.mux.Handle(ui.AssetsPath, ui.Assets())
+// rooms are all pages but the one that files are sent from.
+func rooms() []desk.Room {
+	own := desk.Room{Views: views}
 	for _, r := range routes {
-		h.mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) { h.visit(w, req, r.answer) })
+		own.Routes = append(own.Routes, desk.Route{Pattern: r.pattern, Answer: func(v *desk.Visit) error { return r.answer(&visit{v}) }})
 	}
-	h.mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
-		h.visit(w, req, func(*visit) error { return fault.New(fault.NotFound, "web", "there is no such page") })
-	})
-	return h
+	return []desk.Room{own}
 }
 
-// ServeHTTP implements http.Handler.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
-
-// ofAccount is for handlers that read their requests by themselves: it lets through
-// who is signed in and may see the account.
-func (h *Handler) ofAccount(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if _, ok := ui.PersonOf(r.Context()); !ok {
-			toSignIn(w, r)
-			return
-		}
-		v := &visit{Handler: h, w: w, r: r, l: views.Locale(r), account: r.PathValue("account")}
-		if _, _, err := v.theAccount(); err != nil {
-			v.refuse(err)
-			return
-		}
-		next(w, r)
+// New answers for every page.
+func New(opt Options) http.Handler {
+	d := &desk.Desk{API: client.Inside(opt.API), Now: opt.Now, Log: opt.Log}
+	mux := http.NewServeMux()
+	upload := send.New(d.API)
+	mux.HandleFunc("GET /a/{account}/upload", d.OfAccount(views, upload.Show))
+	mux.HandleFunc(send.Pattern, d.OfAccount(views, upload.Take))
+	mux.Handle(ui.AssetsPath, ui.Assets())
+	for _, room := range rooms() {
+		d.Open(mux, room)
 	}
-}
-
-// visit lets one handler answer a person.
-func (h *Handler) visit(w http.ResponseWriter, r *http.Request, answer func(*visit) error) {
-	who, ok := ui.PersonOf(r.Context())
-	if !ok {
-		toSignIn(w, r)
-		return
-	}
-	v := &visit{Handler: h, w: w, r: r, person: who, l: views.Locale(r), account: r.PathValue("account")}
-	if r.Method == http.MethodPost {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			views.Refuse(w, r, fault.New(fault.Invalid, "web: form", "the form could not be read"))
-			return
-		}
-	}
-	if err := answer(v); err != nil {
-		v.refuse(err)
-	}
-}
-
-// maxForm is enough for a certificate with its chain.
-const maxForm = 256 << 10
-
-// Where sign-in lies.
-const (
-	signInPath = "/sign-in"
-	stepUpPath = "/sign-in/again"
-)
-
-// toSignIn sends somebody to sign in, and then back to what he wanted to see.
-func toSignIn(w http.ResponseWriter, r *http.Request) {
-	target := signInPath
-	if r.Method == http.MethodGet {
-		target += "?next=" + url.QueryEscape(r.URL.RequestURI())
-	}
-	http.Redirect(w, r, target, http.StatusSeeOther)
-}
-
-// refuse answers with an error.
-func (v *visit) refuse(err error) {
-	switch {
-	case portal.IsSignIn(err):
-		toSignIn(v.w, v.r)
-	case portal.IsStepUp(err):
-		v.redirect(stepUpPath + "?next=" + url.QueryEscape(v.back()))
-	default:
-		if fault.Is(err, fault.Internal) {
-			v.log.ErrorContext(v.r.Context(), "web: a page failed", "route", v.r.Pattern, "error", err)
-		}
-		views.Refuse(v.w, v.r, err)
-	}
-}
-
-// back is where somebody goes on after he has proved who he is: the page itself, or
-// the one whose form he sent, with what he typed where that is no secret.
-func (v *visit) back() string {
-	if v.next != "" {
-		return v.next
-	}
-	return v.r.URL.RequestURI()
+	d.Open(mux, desk.Room{Views: views, Routes: []desk.Route{{Pattern: "/", Answer: func(*desk.Visit) error {
+		return fault.New(fault.NotFound, "web", "there is no such page")
+	}}}})
+	return mux
 }

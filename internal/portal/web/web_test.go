@@ -22,8 +22,8 @@ const (
 // What is behind any route needs somebody who is signed in.
 func TestEveryPageNeedsSomebody(t *testing.T) {
 	h := newHouse(t)
-	for _, r := range routes {
-		method, path, _ := strings.Cut(r.pattern, " ")
+	for _, r := range allRoutes() {
+		method, path, _ := strings.Cut(r.Pattern, " ")
 		path = strings.NewReplacer("{$}", "", "{account}", "acme", "{id}", "x", "{key}", "x", "{kind}", "access", "{file}", "x", "{seq}", "1").Replace(path)
 		var form url.Values
 		if method == "POST" {
@@ -31,9 +31,9 @@ func TestEveryPageNeedsSomebody(t *testing.T) {
 		}
 		w := h.visit("", method, path, form)
 		if to := w.Header().Get("Location"); w.Code != http.StatusSeeOther || !strings.HasPrefix(to, "/sign-in") {
-			t.Errorf("%s: %d to %q", r.pattern, w.Code, to)
+			t.Errorf("%s: %d to %q", r.Pattern, w.Code, to)
 		} else if method == "GET" && to != "/sign-in?next="+url.QueryEscape(path) {
-			t.Errorf("%s leads to %q", r.pattern, to)
+			t.Errorf("%s leads to %q", r.Pattern, to)
 		}
 	}
 	for _, method := range []string{"GET", "POST"} {
@@ -54,8 +54,8 @@ func TestAnotherAccountIsNotThere(t *testing.T) {
 	theirs := h.send("lon.xml", sample(t, good))
 	h.account, h.login = mine, login
 	own := h.send("own.xml", sample(t, good))
-	for _, r := range routes {
-		method, path, _ := strings.Cut(r.pattern, " ")
+	for _, r := range allRoutes() {
+		method, path, _ := strings.Cut(r.Pattern, " ")
 		if !strings.Contains(path, "{account}") || strings.HasSuffix(path, "{account}") {
 			continue // leads to the overview, which is tried
 		}
@@ -72,7 +72,7 @@ func TestAnotherAccountIsNotThere(t *testing.T) {
 			}
 			before := h.denied()
 			w := h.visit("admin", method, target, form)
-			if w.Code == http.StatusOK && r.pattern == "GET /a/{account}/keys/import" || w.Code == http.StatusOK && r.pattern == "GET /a/{account}/keys/renew" {
+			if w.Code == http.StatusOK && r.Pattern == "GET /a/{account}/keys/import" || w.Code == http.StatusOK && r.Pattern == "GET /a/{account}/keys/renew" {
 				continue // a form that asks nothing of the account
 			}
 			if w.Code != http.StatusNotFound {
