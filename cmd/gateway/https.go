@@ -15,10 +15,11 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/metrics"
+	"sealgate/internal/portal/api"
 	"sealgate/internal/portal/httpd"
 	"sealgate/internal/portal/httpd/certs"
 	"sealgate/internal/portal/signon"
-	"sealgate/internal/portal/web/ui"
+	pages "sealgate/internal/portal/web"
 	"sealgate/internal/statement"
 	"sealgate/internal/store/catalog"
 )
@@ -81,13 +82,12 @@ func (w *web) address(bound net.Addr) string {
 	return "https://" + net.JoinHostPort(host, port)
 }
 
-// pages is the portal: signing in, and what is behind it.
-func (a *app) pages(s *stores, log *slog.Logger) *signon.Handler {
-	behind := http.NewServeMux()
-	behind.Handle("/assets/", ui.Assets())
-	behind.Handle("/{$}", http.RedirectHandler("/me", http.StatusSeeOther))
+// portal is signing in, and the pages behind it, which ask the API as whoever has
+// signed in.
+func (a *app) portal(s *stores, log *slog.Logger, control *api.API) *signon.Handler {
 	return signon.New(signon.Options{
-		People: s.accounts.People, Pages: behind, Issuer: cmp.Or(s.cfg.HTTPS.Host(), "Sealgate"), Now: a.Now, Log: log,
+		People: s.accounts.People, Pages: pages.New(pages.Options{API: control.Inside(), Now: a.Now, Log: log}),
+		Issuer: cmp.Or(s.cfg.HTTPS.Host(), "Sealgate"), Now: a.Now, Log: log,
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"sealgate/internal/metrics"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/api"
+	"sealgate/internal/portal/web/send"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/outbox/folders"
 	"sealgate/internal/transfer/sftpd"
@@ -96,9 +97,9 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return fault.Wrap(fault.Internal, "serve", err)
 	}
 	levels(counts, s.catalog)
-	people := a.pages(s, log)
+	people := a.portal(s, log, control)
 	web, err := a.webDoor(s, log, counts, behindHTTPS{
-		api: control.Authenticated(access.Chain(access.Bearer(s.accounts), people)), pages: people, streams: upload.Patterns,
+		api: control.Authenticated(access.Chain(access.Bearer(s.accounts), people)), pages: people, streams: append([]string{send.Pattern}, upload.Patterns...),
 	})
 	if err != nil {
 		return err
