@@ -294,6 +294,8 @@ func (m machine) Backup(ctx context.Context, dir string, progress func(done, tot
 	return m.backup(ctx, dir, m.app.Now, progress)
 }
 
+func (m machine) Room() (free, total int64, err error) { return m.room() }
+
 func (m machine) RotateMaster(ctx context.Context, passphrase []byte) error {
 	return rotateMaster(ctx, m.stores, func() ([]byte, error) { return passphrase, nil })
 }

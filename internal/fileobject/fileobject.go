@@ -71,9 +71,8 @@ func Of(rec *custody.Records, account string, f *catalog.File) Object {
 	if rec == nil {
 		return o
 	}
-	if name, err := rec.Open("file", "name", f.ID, f.Name); err == nil {
-		text := string(name)
-		o.Name = &text
+	if name, ok := Name(rec, f); ok {
+		o.Name = &name
 	}
 	if sum, err := rec.Open("file", "sha256", f.ID, f.Content.SHA256); err == nil && len(f.Content.SHA256) > 0 {
 		text := hex.EncodeToString(sum)
@@ -137,4 +136,10 @@ func moment(t time.Time) *time.Time {
 	}
 	t = t.UTC()
 	return &t
+}
+
+// Name opens a file's name alone; false when nobody can any more.
+func Name(rec *custody.Records, f *catalog.File) (string, bool) {
+	name, err := rec.Open("file", "name", f.ID, f.Name)
+	return string(name), err == nil
 }

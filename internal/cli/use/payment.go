@@ -2,14 +2,12 @@ package use
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +15,7 @@ import (
 	"sealgate/internal/cli/ask"
 	"sealgate/internal/index/check"
 	"sealgate/internal/payment"
+	"sealgate/internal/portal/sheet"
 	"sealgate/internal/terminal"
 )
 
@@ -207,64 +206,16 @@ func number(acct *payment.Account) string {
 	return acct.Number
 }
 
-// writeCSV writes payments for a spreadsheet: amounts as plain decimals, empty for
-// what is not there.
+// writeCSV writes payments for a spreadsheet.
 func writeCSV(w io.Writer, list []found) error {
-	c := csv.NewWriter(w)
-	if err := c.Write([]string{
-		"file_id", "seq", "direction", "kind", "payer", "payer_account", "payee", "payee_account", "amount", "currency",
-		"execution_date", "reference_type", "reference", "message", "end_to_end_id",
-	}); err != nil {
+	out, err := sheet.New(w)
+	if err != nil {
 		return err
 	}
 	for _, p := range list {
-		var refType, ref string
-		if p.Reference != nil {
-			refType, ref = p.Reference.Type, p.Reference.Value
-		}
-		amount := ""
-		if p.AmountMinor != nil {
-			decimals, _ := check.Currency(text(p.Currency))
-			amount = terminal.Plain.Amount(*p.AmountMinor, decimals)
-		}
-		row := []string{
-			p.FileID, strconv.FormatInt(p.Seq, 10), string(p.Direction), p.Kind, orEmpty(p.Payer.Name), accountCell(p.Payer.Account),
-			orEmpty(p.Payee.Name), accountCell(p.Payee.Account), amount, orEmpty(p.Currency), orEmpty(p.ExecutionDate), refType, ref,
-			orEmpty(p.Message), orEmpty(p.EndToEndID),
-		}
-		for i, cell := range row {
-			if i != 8 { // the amount may begin with a minus sign
-				row[i] = harmless(cell)
-			}
-		}
-		if err := c.Write(row); err != nil {
+		if err := out.Add(p.FileID, &p.Payment); err != nil {
 			return err
 		}
 	}
-	c.Flush()
-	return c.Error()
-}
-
-// harmless keeps a spreadsheet from taking text of a file for a formula. The
-// full-width forms of the signs count as well: some programs fold them.
-func harmless(cell string) string {
-	first, _ := utf8.DecodeRuneInString(cell)
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20", first) {
-		return "'" + cell
-	}
-	return cell
-}
-
-func orEmpty(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-func accountCell(acct *payment.Account) string {
-	if acct == nil {
-		return ""
-	}
-	return number(acct)
+	return out.Flush()
 }

@@ -56,11 +56,12 @@ func (r Right) String() string {
 // rights is the one table of who may do what. An operation that is not in it is
 // not there.
 var rights = map[string]Right{
-	"list-accounts":  See, // account callers: their own
-	"add-account":    Operate,
-	"get-account":    See,
-	"set-account":    Manage,
-	"remove-account": Operate,
+	"list-accounts":    See, // account callers: their own
+	"add-account":      Operate,
+	"get-account":      See,
+	"account-overview": See,
+	"set-account":      Manage,
+	"remove-account":   Operate,
 
 	"list-logins":  Manage,
 	"add-login":    Manage,
@@ -89,6 +90,7 @@ var rights = map[string]Right{
 
 	"list-files":    See,
 	"get-file":      See,
+	"get-timeline":  See,
 	"wait-for-file": See,
 	"get-receipt":   See,
 	"get-content":   Read,
@@ -107,9 +109,10 @@ var rights = map[string]Right{
 	"put-file":        Send,
 	"post-files":      Send,
 
-	"send-to-outbox": Operate,
-	"list-outbox":    Read,
-	"list-payments":  Read,
+	"send-to-outbox":  Operate,
+	"list-outbox":     Read,
+	"list-payments":   Read,
+	"export-payments": Read,
 
 	"list-webhooks":      Manage,
 	"add-webhook":        Manage,
@@ -153,6 +156,8 @@ var rights = map[string]Right{
 	"back-up":           OnMachine,
 	"backup-progress":   OnMachine,
 	"doctor":            Operate,
+	"gateway-overview":  Operate,
+	"list-queues":       Operate,
 }
 
 // dangerous are the operations that give somebody a way in, take keys out or

@@ -3,7 +3,8 @@
 //
 // Who may ask for an operation stands in package access, what happens to every
 // request in package operation. Here are the operations, in files by what they are
-// about; those on keys have a room of their own (keyapi). Who runs the gateway sees
+// about; those on accounts, keys and notices, and the overviews, have rooms of their
+// own (accountapi, keyapi, notifyapi, overview). Who runs the gateway sees
 // contents and payees of an account only as far as the account allows it (access.go),
 // and each use is an audit entry before it is an answer. Handlers hold no other rule:
 // they turn requests into calls and results into the shapes of package portal.
@@ -19,9 +20,11 @@ import (
 	"sealgate/internal/indexer"
 	"sealgate/internal/keys"
 	"sealgate/internal/notify/webhook"
+	"sealgate/internal/portal/accountapi"
 	"sealgate/internal/portal/keyapi"
 	"sealgate/internal/portal/notifyapi"
 	"sealgate/internal/portal/operation"
+	"sealgate/internal/portal/overview"
 	"sealgate/internal/receipt"
 	"sealgate/internal/reseal"
 	"sealgate/internal/retention"
@@ -60,6 +63,7 @@ type Services struct {
 type Machine interface {
 	Backup(ctx context.Context, dir string, progress func(done, total int64)) error
 	RotateMaster(ctx context.Context, passphrase []byte) error
+	Room() (free, total int64, err error) // on the disk of the data directory
 }
 
 // API is the handlers over the services, in their router.
@@ -72,19 +76,16 @@ type API struct {
 // New registers all operations.
 func New(s Services) *API {
 	a := &API{Services: s, Router: operation.New(operation.Options{Catalog: s.Catalog, Now: s.Now, Log: s.Log, Version: s.Version})}
-	a.accounts()
-	a.logins()
-	a.operators()
-	a.people()
-	a.tokens()
 	a.files()
 	a.contents()
 	a.payments()
 	a.gateway()
 	a.health()
+	accountapi.Register(a.Router, accountapi.Services{Accounts: s.Accounts, Catalog: s.Catalog, Custody: s.Custody, Now: s.Now})
 	keyapi.Register(a.Router, keyapi.Services{
 		Accounts: s.Accounts, Catalog: s.Catalog, Custody: s.Custody, Indexer: s.Indexer, Resealer: s.Resealer, Now: s.Now, ExportKeys: s.ExportKeys,
 	})
 	notifyapi.Register(a.Router, notifyapi.Services{Accounts: s.Accounts, Webhooks: s.Webhooks, Now: s.Now})
+	overview.Register(a.Router, overview.Services{Accounts: s.Accounts, Catalog: s.Catalog, Custody: s.Custody, Now: s.Now, Room: s.Machine.Room, Version: s.Version})
 	return a
 }

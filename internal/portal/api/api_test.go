@@ -53,6 +53,8 @@ func (h *house) Backup(_ context.Context, dir string, progress func(done, total 
 	return nil
 }
 
+func (h *house) Room() (free, total int64, err error) { return 1 << 30, 10 << 30, nil }
+
 func (h *house) RotateMaster(context.Context, []byte) error {
 	h.did = append(h.did, "rotate")
 	return nil

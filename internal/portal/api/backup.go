@@ -51,7 +51,7 @@ func (a *API) backup(ctx context.Context, in *struct {
 		return nil, err
 	}
 	defer a.copier.end()
-	return &operation.None{}, a.noted(ctx, "data.backed-up", func() error { return a.Machine.Backup(ctx, in.Body.Dir, a.copier.advance) })
+	return &operation.None{}, a.noted(ctx, "data.backed-up", func() error { return a.Machine.Backup(ctx, in.Body.Dir, a.copier.advance) }, portal.LastBackupSetting)
 }
 
 func (a *API) backupProgress(ctx context.Context, _ *operation.None) (*operation.Out[portal.BackupProgress], error) {

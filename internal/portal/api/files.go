@@ -14,6 +14,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
 	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/accountapi"
 	"sealgate/internal/portal/operation"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/inbox"
@@ -22,6 +23,7 @@ import (
 func (a *API) files() {
 	operation.Register(a.Router, http.MethodGet, "/files", "list-files", "Files, newest first", a.listFiles)
 	operation.Register(a.Router, http.MethodGet, "/files/{id}", "get-file", "One file", a.getFile)
+	operation.Register(a.Router, http.MethodGet, "/files/{id}/timeline", "get-timeline", "What happened to a file, oldest first", a.timeline)
 	operation.Register(a.Router, http.MethodGet, "/files/{id}/wait", "wait-for-file", "One file, once it has come to a state", a.waitForFile)
 	operation.Register(a.Router, http.MethodPost, "/files/{id}/release", "release-file", "Let a held file, or one whose rename never came, go on", a.decide((*deciders).release))
 	operation.Register(a.Router, http.MethodPost, "/files/{id}/reindex", "reindex-file", "Index a held or refused file again", a.decide((*deciders).reindex))
@@ -34,20 +36,34 @@ type fileQuery struct {
 	State     string    `query:"state" doc:"arriving, and waiting-rename for less than a day, are listed only when asked for: they are not files yet"`
 	Source    string    `query:"source"`
 	Direction string    `query:"direction" enum:"in,out"`
-	Since     time.Time `query:"since"`
+	Format    string    `query:"format" doc:"as the index names it"`
+	Code      string    `query:"code" doc:"of a finding"`
+	Part      string    `query:"part" maxLength:"200" doc:"part of the name, in any case. Names are sealed: the newest ones are opened and looked at, some thousands for each page, and searched says how far that went"`
+	Since     time.Time `query:"since" doc:"received (or begun) then or later"`
+	Until     time.Time `query:"until" doc:"received (or begun) before"`
 	Limit     int       `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
 	Before    int64     `query:"before" minimum:"0" doc:"next of the page before"`
 }
 
 type filePage struct {
-	Files []fileobject.Object `json:"files"`
-	Next  *string             `json:"next"`
+	Files    []fileobject.Object `json:"files"`
+	Next     *string             `json:"next"`
+	Searched *searched           `json:"searched,omitempty"`
+}
+
+// searched is how far a search for a part of a name went.
+type searched struct {
+	Names int  `json:"names" doc:"that were opened for this page"`
+	All   bool `json:"all" doc:"there are no older ones; else next goes on"`
 }
 
 func (a *API) listFiles(ctx context.Context, in *fileQuery) (*operation.Out[filePage], error) {
 	filters, err := a.filters(ctx, in)
 	if err != nil {
 		return nil, err
+	}
+	if in.Part != "" {
+		return a.searchNames(ctx, filters[0], in)
 	}
 	var rows []*catalog.File
 	for _, f := range filters {
@@ -80,10 +96,13 @@ func (a *API) listFiles(ctx context.Context, in *fileQuery) (*operation.Out[file
 func (a *API) filters(ctx context.Context, in *fileQuery) ([]catalog.FileFilter, error) {
 	base := catalog.FileFilter{
 		State: catalog.State(in.State), Source: in.Source, Direction: catalog.Direction(in.Direction),
-		Since: in.Since, Before: in.Before, Limit: in.Limit + 1,
+		Format: in.Format, Code: in.Code, Since: in.Since, Until: in.Until, Before: in.Before, Limit: in.Limit + 1,
 	}
 	if c := access.Of(ctx); !c.Operator {
 		base.Account = c.Account
+	}
+	if in.Part != "" && base.Account == uuid.Nil && in.Account == "" {
+		return nil, fault.New(fault.Invalid, "api: files", "a part of a name is looked for within one account: say which")
 	}
 	if in.Account == "" && in.Name == "" {
 		return []catalog.FileFilter{base}, nil
@@ -114,25 +133,13 @@ func (a *API) filters(ctx context.Context, in *fileQuery) ([]catalog.FileFilter,
 // named is the account of this name, or all that the caller knows for "".
 func (a *API) named(ctx context.Context, name string) ([]*account.Account, error) {
 	if name == "" {
-		return a.known(ctx)
+		return accountapi.Known(ctx, a.Accounts)
 	}
 	acct, err := a.Accounts.Account(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	return []*account.Account{acct}, nil
-}
-
-// known are the accounts that the caller is told of, by name.
-func (a *API) known(ctx context.Context) ([]*account.Account, error) {
-	if c := access.Of(ctx); !c.Operator {
-		acct, err := a.Accounts.AccountByID(ctx, c.Account)
-		if err != nil {
-			return nil, err
-		}
-		return []*account.Account{acct}, nil
-	}
-	return a.Accounts.Accounts(ctx)
 }
 
 // rows reads one more row than a page has, leaving out what is not a file yet.

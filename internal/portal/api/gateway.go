@@ -46,7 +46,7 @@ func (a *API) backupKeys(ctx context.Context, in *struct {
 	if err := absolute(ctx, in.Body.File); err != nil {
 		return nil, err
 	}
-	return &operation.None{}, a.noted(ctx, "keys.backed-up", func() error { return a.Keys.Backup(in.Body.File) })
+	return &operation.None{}, a.noted(ctx, "keys.backed-up", func() error { return a.Keys.Backup(in.Body.File) }, portal.LastKeyBackupSetting)
 }
 
 func (a *API) rotateMaster(ctx context.Context, in *struct {
@@ -72,13 +72,24 @@ func absolute(ctx context.Context, name string) error {
 	return nil
 }
 
-// noted records an act on the gateway before it happens.
-func (a *API) noted(ctx context.Context, action string, act func() error) error {
+// noted records an act on the gateway before it happens, and in settings when it was
+// done last.
+func (a *API) noted(ctx context.Context, action string, act func() error, settings ...string) error {
 	entry := audit.Entry{Actor: access.Of(ctx).Actor, Action: action}
 	if err := a.Catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.Audit(entry) }); err != nil {
 		return err
 	}
-	return act()
+	if err := act(); err != nil {
+		return err
+	}
+	return a.Catalog.Update(context.WithoutCancel(ctx), func(tx *catalog.Tx) error {
+		for _, key := range settings {
+			if err := tx.SetSetting(key, a.Now().UTC().Format(time.RFC3339)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 type auditQuery struct {

@@ -32,8 +32,9 @@ type ByID struct {
 	ID string `path:"id"`
 }
 
-// Register adds one operation. It panics when its id has no right.
-func Register[I, O any](r *Router, method, path, id, summary string, handle func(context.Context, *I) (*O, error)) {
+// Register adds one operation; more, when given, says more about it in the API's
+// description. It panics when its id has no right.
+func Register[I, O any](r *Router, method, path, id, summary string, handle func(context.Context, *I) (*O, error), more ...func(*huma.Operation)) {
 	op := huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag(path)},
 		Description: describe(id),
@@ -41,6 +42,9 @@ func Register[I, O any](r *Router, method, path, id, summary string, handle func
 		// The deadline that huma sets on a body would end a request that takes longer
 		// than that to answer. The HTTPS door has its own.
 		BodyReadTimeout: -1,
+	}
+	for _, say := range more {
+		say(&op)
 	}
 	huma.Register(r.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		o, err := handle(ctx, in)

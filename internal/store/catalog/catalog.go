@@ -65,12 +65,13 @@ type Catalog struct {
 	db         *engine.DB
 	lastServed map[string]uuid.UUID // job kind -> account whose turn it was last; of Updates only
 	jobs       chan struct{}
+	hurry      chan struct{} // the sequencer of the audit log is asked not to wait
 }
 
 // Open opens the catalog in the file at path, makes it when it is not there,
 // and brings it to the newest schema.
 func Open(ctx context.Context, path string, opt Options) (*Catalog, error) {
-	c := &Catalog{path: path, now: opt.Now, lastServed: map[string]uuid.UUID{}, jobs: make(chan struct{}, 64)}
+	c := &Catalog{path: path, now: opt.Now, lastServed: map[string]uuid.UUID{}, jobs: make(chan struct{}, 64), hurry: make(chan struct{}, 1)}
 	if c.now == nil {
 		c.now = time.Now
 	}
@@ -166,9 +167,19 @@ func (c *Catalog) asStored(ctx context.Context, act func(*stored.File) error) er
 // Failed is closed when the catalog has stopped for good.
 func (c *Catalog) Failed() <-chan struct{} { return c.db.Failed() }
 
-// Run keeps the audit tree up to date, each second, until ctx ends.
+// Run is trail.Run.
 func (c *Catalog) Run(ctx context.Context, signer note.Signer) error {
-	return trail.Run(ctx, c.db, signer)
+	return trail.Run(ctx, c.db, signer, c.hurry)
+}
+
+// HurryAudit asks for a place in the audit tree for what was committed so far, now
+// and not within a second. It is for who waits for numbered entries, and is heard as
+// long as it does not happen all the time.
+func (c *Catalog) HurryAudit() {
+	select {
+	case c.hurry <- struct{}{}:
+	default: // it is asked already
+	}
 }
 
 // Sequence is trail.Sequence.

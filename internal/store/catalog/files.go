@@ -174,6 +174,8 @@ const (
 	fileRest = `f.number < ? AND (? IS NULL OR f.account = ?) AND (? = '' OR f.state = ?) AND (? = '' OR f.source = ?)
 		AND (? = '' OR f.direction = ?) AND (? = '' OR f.node = ?)
 		AND (f.received_at >= ? OR (f.received_at = 0 AND f.began_at >= ?))
+		AND (? = 0 OR CASE f.received_at WHEN 0 THEN f.began_at ELSE f.received_at END < ?)
+		AND (? = '' OR f.format = ?) AND (? = '' OR instr(f.codes, ?) > 0)
 		ORDER BY f.number DESC LIMIT ?`
 	filesAll       = selectFile + `WHERE ` + fileRest
 	filesByState   = selectFile + `WHERE f.state NOT IN ('deleted', 'kept', 'delivered') AND f.state = ? AND ` + fileRest
@@ -188,11 +190,16 @@ func (tx *Tx) Files(filter FileFilter) ([]*File, error) {
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	account, since := column.Ref(filter.Account), column.Time(filter.Since)
+	account, since, until := column.Ref(filter.Account), column.Time(filter.Since), column.Time(filter.Until)
+	code := filter.Code
+	if code != "" {
+		code = `"` + code + `"` // in the list of codes
+	}
 	state, direction := string(filter.State), string(filter.Direction)
 	rest := []any{
 		before, account, account, state, state, filter.Source, filter.Source,
-		direction, direction, filter.Node, filter.Node, since, since, engine.RowLimit(filter.Limit),
+		direction, direction, filter.Node, filter.Node, since, since, until, until,
+		filter.Format, filter.Format, code, code, engine.RowLimit(filter.Limit),
 	}
 	with := func(first ...any) []any { return append(first, rest...) }
 	switch {

@@ -234,6 +234,9 @@ type FileFilter struct {
 	Node      string
 	NameMAC   []byte    // needs Account
 	Since     time.Time // received (or, not yet received, begun) at or after
+	Until     time.Time // received (or begun) before; zero = no end
+	Format    string    // as the index names it
+	Code      string    // of a finding
 	Before    int64     // arrival number: only older files (for paging)
 	Limit     int       // 0 = 1,000; negative = all
 }

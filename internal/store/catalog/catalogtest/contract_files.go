@@ -98,8 +98,8 @@ func testFileFilters(t *testing.T, c *catalog.Catalog) {
 		all = append(all, addFile(t, c, f))
 	}
 	add(catalog.File{Account: a, State: catalog.Deleted, Source: "sftp", Node: "one"})
-	add(catalog.File{Account: b, State: catalog.Held, Source: "sftp", Node: "one", NameMAC: mac})
-	add(catalog.File{Account: a, State: catalog.Held, Source: "api", Node: "two", NameMAC: mac})
+	add(catalog.File{Account: b, State: catalog.Held, Source: "sftp", Node: "one", NameMAC: mac, Result: catalog.Result{Format: "bankgirot.lb", Codes: []string{"bad-date"}}})
+	add(catalog.File{Account: a, State: catalog.Held, Source: "api", Node: "two", NameMAC: mac, Result: catalog.Result{Format: "bankgirot.lb", Codes: []string{"bad-date-of-all", "bad-sum"}}})
 	add(catalog.File{Account: a, State: catalog.Delivered, Source: "gateway", Node: "one", Direction: catalog.Out})
 	add(catalog.File{Account: a, State: catalog.Erased, Source: "sftp", Node: "one", NameMAC: mac})
 	add(catalog.File{Account: b, State: catalog.Kept, Source: "sftp", Node: "two"})
@@ -122,6 +122,11 @@ func testFileFilters(t *testing.T, c *catalog.Catalog) {
 		{"direction", catalog.FileFilter{Direction: catalog.Out}, []int{3}},
 		{"node", catalog.FileFilter{Node: "two"}, []int{5, 2}},
 		{"since", catalog.FileFilter{Since: noon.Add(4 * time.Minute)}, []int{5, 4}},
+		{"until", catalog.FileFilter{Since: noon.Add(time.Minute), Until: noon.Add(4 * time.Minute)}, []int{3, 2, 1}},
+		{"format", catalog.FileFilter{Format: "bankgirot.lb"}, []int{2, 1}},
+		{"format of an account", catalog.FileFilter{Format: "bankgirot.lb", Account: a}, []int{2}},
+		{"code", catalog.FileFilter{Code: "bad-date"}, []int{1}},
+		{"no such code", catalog.FileFilter{Code: "bad"}, nil},
 		{"name", catalog.FileFilter{Account: a, NameMAC: mac}, []int{4, 2}},
 		{"name and state", catalog.FileFilter{Account: a, NameMAC: mac, State: catalog.Held}, []int{2}},
 	} {
@@ -325,7 +330,13 @@ func testAudit(t *testing.T, c *catalog.Catalog) {
 	Update(t, c, func(tx *catalog.Tx) error { return errors.Join(tx.Audit(late), tx.Audit(early)) })
 	wantSame(t, entries(trail.Filter{Account: a, Limit: 4}), []*audit.Entry{&late, all[4], all[2], all[0]})
 	wantSame(t, entries(trail.Filter{Account: a, Before: all[2].ID}), []*audit.Entry{all[0], &early})
-	if n, err := c.Sequence(context.Background(), signer); n != 2 || err != nil {
+	// What happened to one thing, in order, numbered or not.
+	again := audit.Entry{ID: ID(), Time: noon, Account: a, Actor: audit.Gateway, Action: "file.kept", Object: all[1].Object}
+	Update(t, c, func(tx *catalog.Tx) error { return tx.Audit(again) })
+	for limit, want := range map[int][]*audit.Entry{10: {all[1], &again}, 2: {all[1], &again}, 1: {all[1]}} {
+		wantSame(t, get(t, c, func(tx *catalog.Tx) ([]*audit.Entry, error) { return tx.AuditOf(all[1].Object, limit) }), want)
+	}
+	if n, err := c.Sequence(context.Background(), signer); n != 3 || err != nil {
 		t.Fatalf("%d entries sequenced, %v", n, err)
 	}
 	if n, err := c.Sequence(context.Background(), signer); n != 0 || err != nil {
@@ -333,7 +344,7 @@ func testAudit(t *testing.T, c *catalog.Catalog) {
 	}
 	head := get(t, c, (*catalog.Tx).AuditHead)
 	report, err := c.VerifyAudit(context.Background(), verifier, head)
-	if err != nil || report.Entries != 7 || report.Heads != 2 {
+	if err != nil || report.Entries != 8 || report.Heads != 2 {
 		t.Fatalf("report %+v, %v", report, err)
 	}
 	// The change does not happen when its entry cannot be written.

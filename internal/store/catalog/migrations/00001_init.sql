@@ -409,6 +409,7 @@ CREATE INDEX audit_pending ON audit (id) WHERE number IS NULL;
 -- The sequencer puts many entries into these at once, a second later.
 CREATE UNIQUE INDEX audit_number ON audit (number) WHERE number IS NOT NULL;
 CREATE INDEX audit_account ON audit (account, id) WHERE number IS NOT NULL;
+CREATE INDEX audit_object ON audit (object, number) WHERE number IS NOT NULL;
 
 -- The tree's hashes in tlog's stored order, and its signed heads.
 CREATE TABLE audit_hash (

@@ -7,5 +7,6 @@ var Indexes = map[string]string{
 	selectAudit + `WHERE number IS NULL AND account = ? AND ` + auditRest: "audit_pending",
 	selectAudit + `WHERE ` + auditRest:                                    "PRIMARY KEY",
 	selectAudit + `WHERE number IS NULL ORDER BY id LIMIT ?`:              "audit_pending",
-	`SELECT EXISTS (SELECT 1 FROM audit WHERE number IS NULL)`:            "audit_pending",
+	auditOfObject: "audit_object",
+	`SELECT EXISTS (SELECT 1 FROM audit WHERE number IS NULL)`: "audit_pending",
 }

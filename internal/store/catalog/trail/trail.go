@@ -104,6 +104,22 @@ func (l Log) AuditEntries(filter Filter) ([]*audit.Entry, error) {
 	return all[:min(int64(len(all)), limit)], nil
 }
 
+// auditOfObject are the numbered entries about one thing: like those of an account
+// they come into the index when they get their number, many at once.
+const auditOfObject = selectAudit + `WHERE number IS NOT NULL AND object = ? ORDER BY number LIMIT ?`
+
+// AuditOf returns up to limit entries about one thing, oldest first, be they in its
+// account's log or in that of somebody who asked for what is not his.
+func (l Log) AuditOf(object string, limit int) ([]*audit.Entry, error) {
+	const op = "catalog: audit of an object"
+	numbered, err := engine.List(l.tx, op, readAudit, auditOfObject, object, int64(limit))
+	if err != nil || len(numbered) == limit {
+		return numbered, err
+	}
+	pending, err := engine.List(l.tx, op, readAudit, selectAudit+`WHERE number IS NULL AND object = ? ORDER BY id LIMIT ?`, object, int64(limit-len(numbered)))
+	return append(numbered, pending...), err
+}
+
 // AuditSize returns how many entries have a place in the tree: the number of the
 // next one.
 func (l Log) AuditSize() (int64, error) { return tree{l.tx}.Size() }
@@ -122,17 +138,33 @@ func (l Log) AuditNumbered(from int64, limit int) ([]audit.Numbered, error) {
 		WHERE number IS NOT NULL AND number >= ? ORDER BY number LIMIT ?`, from, int64(limit))
 }
 
-// Run keeps the audit tree up to date, each second, until ctx ends.
-func Run(ctx context.Context, db *engine.DB, signer note.Signer) error {
+// maxHurry is how many heads may be signed between two ticks of the sequencer. Each
+// stays for ever: a log that somebody follows all day has hardly more of them than
+// one a second.
+const maxHurry = 10
+
+// Run keeps the audit tree up to date until ctx ends: each second, and when hurry
+// says that somebody waits. Who has nothing to do for a while may be hurried so
+// often in a row, and then once a second.
+func Run(ctx context.Context, db *engine.DB, signer note.Signer, hurry <-chan struct{}) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for {
+	for left := maxHurry; ; {
+		hurried := false
 		select {
 		case <-tick.C:
+			left = min(left+1, maxHurry)
+		case <-hurry:
+			if hurried = true; left == 0 {
+				continue
+			}
 		case <-ctx.Done():
 			return nil
 		}
-		_, err := Sequence(ctx, db, signer)
+		n, err := Sequence(ctx, db, signer)
+		if hurried && n > 0 {
+			left--
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil

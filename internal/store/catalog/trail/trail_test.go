@@ -263,6 +263,39 @@ func TestRunSequences(t *testing.T) {
 	})
 }
 
+// TestHurry: who waits for numbered entries does not wait for the next second, as long
+// as that is not all the time.
+func TestHurry(t *testing.T) {
+	l := newAuditedLog(t)
+	l.with(func(c *catalog.Catalog) {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- c.Run(ctx, l.signer) }()
+		size := func() (n int64) {
+			catalogtest.View(t, c, func(tx *catalog.Tx) (err error) { n, err = tx.AuditSize(); return err })
+			return n
+		}
+		const entries = 8
+		began := time.Now()
+		for range entries {
+			before := size()
+			catalogtest.Update(t, c, func(tx *catalog.Tx) error {
+				return tx.Audit(audit.Entry{Actor: audit.Gateway, Action: "gateway.started"})
+			})
+			for c.HurryAudit(); size() == before; {
+				c.HurryAudit()
+			}
+		}
+		if took := time.Since(began); took > (entries-1)*time.Second {
+			t.Errorf("%d entries, one after the other, took %v: a tick each", entries, took)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestListsUseIndexes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.db")
 	catalogtest.OpenAt(t, path, catalog.Options{})

@@ -1,4 +1,4 @@
-package api
+package accountapi
 
 import (
 	"cmp"
@@ -19,16 +19,16 @@ import (
 	"sealgate/internal/store/catalog"
 )
 
-func (a *API) accounts() {
-	operation.Register(a.Router, http.MethodGet, "/accounts", "list-accounts", "All accounts that you may see, by name", a.listAccounts)
-	operation.Register(a.Router, http.MethodPost, "/accounts", "add-account", "Make an account with its keys", a.addAccount)
-	operation.Register(a.Router, http.MethodGet, "/accounts/{name}", "get-account", "One account", a.getAccount)
-	operation.Register(a.Router, http.MethodPatch, "/accounts/{name}", "set-account", "Change an account's policy", a.setAccount)
-	operation.Register(a.Router, http.MethodDelete, "/accounts/{name}", "remove-account", "Close an account: no sign-in, nothing accepted; its record stays", a.removeAccount)
+func (o *office) accounts(r *operation.Router) {
+	operation.Register(r, http.MethodGet, "/accounts", "list-accounts", "All accounts that you may see, by name", o.listAccounts)
+	operation.Register(r, http.MethodPost, "/accounts", "add-account", "Make an account with its keys", o.addAccount)
+	operation.Register(r, http.MethodGet, "/accounts/{name}", "get-account", "One account", o.getAccount)
+	operation.Register(r, http.MethodPatch, "/accounts/{name}", "set-account", "Change an account's policy", o.setAccount)
+	operation.Register(r, http.MethodDelete, "/accounts/{name}", "remove-account", "Close an account: no sign-in, nothing accepted; its record stays", o.removeAccount)
 }
 
-func (a *API) listAccounts(ctx context.Context, _ *operation.None) (*operation.Out[[]portal.Account], error) {
-	all, err := a.known(ctx)
+func (o *office) listAccounts(ctx context.Context, _ *operation.None) (*operation.Out[[]portal.Account], error) {
+	all, err := Known(ctx, o.Accounts)
 	if err != nil {
 		return nil, err
 	}
@@ -39,8 +39,8 @@ func (a *API) listAccounts(ctx context.Context, _ *operation.None) (*operation.O
 	return operation.Answer(list), nil
 }
 
-func (a *API) addAccount(ctx context.Context, in *struct{ Body portal.NewAccount }) (*accountOut, error) {
-	k, err := a.keyOptions(ctx, in.Body)
+func (o *office) addAccount(ctx context.Context, in *struct{ Body portal.NewAccount }) (*accountOut, error) {
+	k, err := o.keyOptions(ctx, in.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -48,20 +48,20 @@ func (a *API) addAccount(ctx context.Context, in *struct{ Body portal.NewAccount
 	if in.Body.Keys != "" {
 		s.Keys = in.Body.Keys
 	}
-	acct, err := a.Accounts.AddAccount(ctx, access.Of(ctx).Actor, in.Body.Name, s, k)
+	acct, err := o.Accounts.AddAccount(ctx, access.Of(ctx).Actor, in.Body.Name, s, k)
 	if err != nil {
 		return nil, err
 	}
-	return a.shownAccount(ctx, acct)
+	return o.shownAccount(ctx, acct)
 }
 
 // keyOptions are the keys that a customer brings.
-func (a *API) keyOptions(ctx context.Context, in portal.NewAccount) (k account.KeyOptions, err error) {
+func (o *office) keyOptions(ctx context.Context, in portal.NewAccount) (k account.KeyOptions, err error) {
 	if (in.Certificate == "") != (in.CertificateKey == "") {
 		return k, fault.New(fault.Invalid, "api: account", "a certificate comes with its key")
 	}
 	if in.Certificate != "" {
-		if k.Certificate, err = keyapi.Brought(ctx, in.Certificate, in.CertificateKey, a.Now()); err != nil {
+		if k.Certificate, err = keyapi.Brought(ctx, in.Certificate, in.CertificateKey, o.Now()); err != nil {
 			return k, err
 		}
 	}
@@ -74,12 +74,12 @@ func (a *API) keyOptions(ctx context.Context, in portal.NewAccount) (k account.K
 	return k, err
 }
 
-func (a *API) getAccount(ctx context.Context, in *operation.ByName) (*accountOut, error) {
-	acct, err := a.Accounts.Account(ctx, in.Name)
+func (o *office) getAccount(ctx context.Context, in *operation.ByName) (*accountOut, error) {
+	acct, err := o.Accounts.Account(ctx, in.Name)
 	if err != nil {
 		return nil, err
 	}
-	return a.shownAccount(ctx, acct)
+	return o.shownAccount(ctx, acct)
 }
 
 // accountOut is one account, with the tag by which a change can say what it changes.
@@ -96,28 +96,31 @@ func settingsTag(s account.Settings) string {
 }
 
 // shownAccount is one account with what a person should see to.
-func (a *API) shownAccount(ctx context.Context, acct *account.Account) (*accountOut, error) {
-	o := accountOf(acct)
-	if until, ok := a.Custody.Unlocked(acct.ID); ok {
-		o.UnlockedUntil = portal.Moment(until)
+func (o *office) shownAccount(ctx context.Context, acct *account.Account) (*accountOut, error) {
+	shown := accountOf(acct)
+	if until, ok := o.Custody.Unlocked(acct.ID); ok {
+		shown.UnlockedUntil = portal.Moment(until)
 	}
-	all, err := a.Custody.AccountWarnings(ctx, acct.ID)
+	all, err := o.Custody.AccountWarnings(ctx, acct.ID)
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range all {
-		o.Warnings = append(o.Warnings, portal.Warning{Code: w.Code, Object: w.Object, At: portal.Moment(w.At), Message: w.Message})
+		shown.Warnings = append(shown.Warnings, portal.Warning{Code: w.Code, Object: w.Object, At: portal.Moment(w.At), Message: w.Message})
 	}
-	return &accountOut{settingsTag(acct.Settings), o}, nil
+	return &accountOut{settingsTag(acct.Settings), shown}, nil
 }
 
-func (a *API) setAccount(ctx context.Context, in *struct {
+func (o *office) setAccount(ctx context.Context, in *struct {
 	operation.ByName
 	IfMatch string `header:"If-Match" doc:"ETag of the account as it was read: change it only if nobody else has"`
 	Body    portal.AccountChange
 },
 ) (*accountOut, error) {
-	if err := a.keepsForLess(ctx, in.Name, in.Body); err != nil {
+	if err := o.mayChange(ctx, in.Name, in.Body); err != nil {
+		return nil, err
+	}
+	if err := o.keepsForLess(ctx, in.Name, in.Body); err != nil {
 		return nil, err
 	}
 	c := change(in.Body)
@@ -129,26 +132,26 @@ func (a *API) setAccount(ctx context.Context, in *struct {
 			return nil
 		}
 	}
-	acct, err := a.Accounts.SetAccount(ctx, access.Of(ctx).Actor, in.Name, c)
+	acct, err := o.Accounts.SetAccount(ctx, access.Of(ctx).Actor, in.Name, c)
 	if err != nil {
 		return nil, err
 	}
-	return a.shownAccount(ctx, acct)
+	return o.shownAccount(ctx, acct)
 }
 
-func (a *API) removeAccount(ctx context.Context, in *struct {
+func (o *office) removeAccount(ctx context.Context, in *struct {
 	operation.ByName
 	Confirm string `query:"confirm" doc:"the account's name, again"`
 },
 ) (*operation.None, error) {
-	acct, err := a.Accounts.Account(ctx, in.Name)
+	acct, err := o.Accounts.Account(ctx, in.Name)
 	if err != nil {
 		return nil, err
 	}
 	if in.Confirm != acct.Name {
-		return nil, a.whatClosingDoes(ctx, acct)
+		return nil, o.whatClosingDoes(ctx, acct)
 	}
-	return &operation.None{}, a.Accounts.RemoveAccount(ctx, access.Of(ctx).Actor, in.Name)
+	return &operation.None{}, o.Accounts.RemoveAccount(ctx, access.Of(ctx).Actor, in.Name)
 }
 
 func accountOf(a *account.Account) portal.Account {

@@ -1,4 +1,4 @@
-package api
+package accountapi
 
 import (
 	"context"
@@ -17,16 +17,16 @@ type ByLogin struct {
 	Username string `path:"username"`
 }
 
-func (a *API) logins() {
-	operation.Register(a.Router, http.MethodGet, "/accounts/{name}/logins", "list-logins", "The logins of an account", a.listLogins)
-	operation.Register(a.Router, http.MethodPost, "/accounts/{name}/logins", "add-login", "Make a login", a.addLogin)
-	operation.Register(a.Router, http.MethodGet, "/accounts/{name}/logins/{username}", "get-login", "One login", a.getLogin)
-	operation.Register(a.Router, http.MethodPatch, "/accounts/{name}/logins/{username}", "set-login", "Change a login", a.setLogin)
-	operation.Register(a.Router, http.MethodDelete, "/accounts/{name}/logins/{username}", "remove-login", "Remove a login", a.removeLogin)
+func (o *office) logins(r *operation.Router) {
+	operation.Register(r, http.MethodGet, "/accounts/{name}/logins", "list-logins", "The logins of an account", o.listLogins)
+	operation.Register(r, http.MethodPost, "/accounts/{name}/logins", "add-login", "Make a login", o.addLogin)
+	operation.Register(r, http.MethodGet, "/accounts/{name}/logins/{username}", "get-login", "One login", o.getLogin)
+	operation.Register(r, http.MethodPatch, "/accounts/{name}/logins/{username}", "set-login", "Change a login", o.setLogin)
+	operation.Register(r, http.MethodDelete, "/accounts/{name}/logins/{username}", "remove-login", "Remove a login", o.removeLogin)
 }
 
-func (a *API) listLogins(ctx context.Context, in *operation.ByName) (*operation.Out[[]portal.Login], error) {
-	all, err := a.Accounts.Logins(ctx, in.Name)
+func (o *office) listLogins(ctx context.Context, in *operation.ByName) (*operation.Out[[]portal.Login], error) {
+	all, err := o.Accounts.Logins(ctx, in.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -37,13 +37,13 @@ func (a *API) listLogins(ctx context.Context, in *operation.ByName) (*operation.
 	return operation.Answer(list), nil
 }
 
-func (a *API) addLogin(ctx context.Context, in *struct {
+func (o *office) addLogin(ctx context.Context, in *struct {
 	operation.ByName
 	Body portal.NewLogin
 },
 ) (*operation.Out[portal.LoginMade], error) {
 	n := in.Body
-	l, secret, err := a.Accounts.AddLogin(ctx, access.Of(ctx).Actor, in.Name, account.NewLogin{
+	l, secret, err := o.Accounts.AddLogin(ctx, access.Of(ctx).Actor, in.Name, account.NewLogin{
 		Username: n.Username, Password: []byte(n.Password), SSHKeys: n.SSHKeys, AllowFrom: n.AllowFrom,
 		NoSFTP: n.NoSFTP, NoPortal: n.NoPortal, Role: account.Role(n.Role), Invite: n.Invite,
 	})
@@ -52,7 +52,7 @@ func (a *API) addLogin(ctx context.Context, in *struct {
 	}
 	made := portal.LoginMade{Login: loginOf(l), Secret: secret}
 	if n.Invite {
-		link, err := a.Accounts.Invite(ctx, access.Of(ctx).Actor, in.Name, l.Username)
+		link, err := o.Accounts.Invite(ctx, access.Of(ctx).Actor, in.Name, l.Username)
 		if err != nil {
 			return nil, err
 		}
@@ -61,21 +61,21 @@ func (a *API) addLogin(ctx context.Context, in *struct {
 	return operation.Answer(made), nil
 }
 
-func (a *API) getLogin(ctx context.Context, in *ByLogin) (*operation.Out[portal.Login], error) {
-	l, err := a.Accounts.Login(ctx, in.Name, in.Username)
+func (o *office) getLogin(ctx context.Context, in *ByLogin) (*operation.Out[portal.Login], error) {
+	l, err := o.Accounts.Login(ctx, in.Name, in.Username)
 	if err != nil {
 		return nil, err
 	}
 	return operation.Answer(loginOf(l)), nil
 }
 
-func (a *API) setLogin(ctx context.Context, in *struct {
+func (o *office) setLogin(ctx context.Context, in *struct {
 	ByLogin
 	Body portal.LoginChange
 },
 ) (*operation.Out[portal.LoginMade], error) {
 	c := in.Body
-	l, secret, err := a.Accounts.SetLogin(ctx, access.Of(ctx).Actor, in.Name, in.Username, account.LoginChange{
+	l, secret, err := o.Accounts.SetLogin(ctx, access.Of(ctx).Actor, in.Name, in.Username, account.LoginChange{
 		Password: []byte(c.Password), NewPassword: c.NewPassword, NoPassword: c.NoPassword,
 		AddKeys: c.AddKeys, RemoveKeys: c.RemoveKeys, AllowFrom: c.AllowFrom, SFTP: c.SFTP, Portal: c.Portal, Role: (*account.Role)(c.Role),
 	})
@@ -85,8 +85,8 @@ func (a *API) setLogin(ctx context.Context, in *struct {
 	return operation.Answer(portal.LoginMade{Login: loginOf(l), Secret: secret}), nil
 }
 
-func (a *API) removeLogin(ctx context.Context, in *ByLogin) (*operation.None, error) {
-	return &operation.None{}, a.Accounts.RemoveLogin(ctx, access.Of(ctx).Actor, in.Name, in.Username)
+func (o *office) removeLogin(ctx context.Context, in *ByLogin) (*operation.None, error) {
+	return &operation.None{}, o.Accounts.RemoveLogin(ctx, access.Of(ctx).Actor, in.Name, in.Username)
 }
 
 func loginOf(l *account.Login) portal.Login {

@@ -1,4 +1,4 @@
-package api
+package accountapi
 
 import (
 	"context"
@@ -16,28 +16,28 @@ import (
 // people are the operations about how persons sign in. To sign in, and to change
 // one's own password or factors, is done on pages (portal/signon): it takes the
 // browser's cookie, and gives it a new one.
-func (a *API) people() {
-	operation.Register(a.Router, http.MethodPost, "/accounts/{name}/logins/{username}/invite", "invite-login",
-		"A one-time link for a login that has nothing to sign in with yet", a.inviteLogin)
-	operation.Register(a.Router, http.MethodPost, "/accounts/{name}/logins/{username}/reset", "reset-login",
-		"A one-time link to choose a new password; the old one is void, sessions end, the second factor stays unless it is to go, too", a.resetLogin)
-	operation.Register(a.Router, http.MethodGet, "/me", "get-me", "Who is signed in", a.getMe)
-	operation.Register(a.Router, http.MethodGet, "/me/sessions", "list-my-sessions", "Where this person is signed in", a.listMySessions)
-	operation.Register(a.Router, http.MethodDelete, "/me/sessions", "end-my-other-sessions", "Sign out everywhere else", a.endMyOtherSessions)
-	operation.Register(a.Router, http.MethodDelete, "/me/sessions/{id}", "end-my-session", "Sign out there", a.endMySession)
+func (o *office) people(r *operation.Router) {
+	operation.Register(r, http.MethodPost, "/accounts/{name}/logins/{username}/invite", "invite-login",
+		"A one-time link for a login that has nothing to sign in with yet", o.inviteLogin)
+	operation.Register(r, http.MethodPost, "/accounts/{name}/logins/{username}/reset", "reset-login",
+		"A one-time link to choose a new password; the old one is void, sessions end, the second factor stays unless it is to go, too", o.resetLogin)
+	operation.Register(r, http.MethodGet, "/me", "get-me", "Who is signed in", o.getMe)
+	operation.Register(r, http.MethodGet, "/me/sessions", "list-my-sessions", "Where this person is signed in", o.listMySessions)
+	operation.Register(r, http.MethodDelete, "/me/sessions", "end-my-other-sessions", "Sign out everywhere else", o.endMyOtherSessions)
+	operation.Register(r, http.MethodDelete, "/me/sessions/{id}", "end-my-session", "Sign out there", o.endMySession)
 }
 
-func (a *API) inviteLogin(ctx context.Context, in *ByLogin) (*operation.Out[portal.Link], error) {
-	link, err := a.Accounts.Invite(ctx, access.Of(ctx).Actor, in.Name, in.Username)
+func (o *office) inviteLogin(ctx context.Context, in *ByLogin) (*operation.Out[portal.Link], error) {
+	link, err := o.Accounts.Invite(ctx, access.Of(ctx).Actor, in.Name, in.Username)
 	return linkFor(in.Username, link, err)
 }
 
-func (a *API) resetLogin(ctx context.Context, in *struct {
+func (o *office) resetLogin(ctx context.Context, in *struct {
 	ByLogin
 	SecondFactor bool `query:"second_factor" doc:"take the second factor away, too: for who has lost it"`
 },
 ) (*operation.Out[portal.Link], error) {
-	link, err := a.Accounts.ResetLogin(ctx, access.Of(ctx).Actor, in.Name, in.Username, in.SecondFactor)
+	link, err := o.Accounts.ResetLogin(ctx, access.Of(ctx).Actor, in.Name, in.Username, in.SecondFactor)
 	return linkFor(in.Username, link, err)
 }
 
@@ -52,8 +52,8 @@ func linkFor(username string, link *person.Link, err error) (*operation.Out[port
 // that, so that it is in no log.
 func welcome(link *person.Link) string { return "/welcome#" + link.Secret }
 
-func (a *API) getMe(ctx context.Context, _ *operation.None) (*operation.Out[portal.Me], error) {
-	all, err := a.mySessions(ctx)
+func (o *office) getMe(ctx context.Context, _ *operation.None) (*operation.Out[portal.Me], error) {
+	all, err := o.mySessions(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (a *API) getMe(ctx context.Context, _ *operation.None) (*operation.Out[port
 		if v.ID != access.Of(ctx).Session {
 			continue
 		}
-		f, err := a.Accounts.People.Factors(ctx, v.Login)
+		f, err := o.Accounts.People.Factors(ctx, v.Login)
 		if err != nil {
 			return nil, err
 		}
@@ -73,12 +73,12 @@ func (a *API) getMe(ctx context.Context, _ *operation.None) (*operation.Out[port
 	return nil, fault.New(fault.NotFound, "api: me", "this session has ended")
 }
 
-func (a *API) mySessions(ctx context.Context) ([]*person.Session, error) {
-	return a.Accounts.People.Sessions(ctx, access.Of(ctx).Login)
+func (o *office) mySessions(ctx context.Context) ([]*person.Session, error) {
+	return o.Accounts.People.Sessions(ctx, access.Of(ctx).Login)
 }
 
-func (a *API) listMySessions(ctx context.Context, _ *operation.None) (*operation.Out[[]portal.Session], error) {
-	all, err := a.mySessions(ctx)
+func (o *office) listMySessions(ctx context.Context, _ *operation.None) (*operation.Out[[]portal.Session], error) {
+	all, err := o.mySessions(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -92,15 +92,15 @@ func (a *API) listMySessions(ctx context.Context, _ *operation.None) (*operation
 	return operation.Answer(list), nil
 }
 
-func (a *API) endMyOtherSessions(ctx context.Context, _ *operation.None) (*operation.None, error) {
+func (o *office) endMyOtherSessions(ctx context.Context, _ *operation.None) (*operation.None, error) {
 	c := access.Of(ctx)
-	return &operation.None{}, a.Accounts.People.EndOthers(ctx, c.Actor, c.Login, c.Session)
+	return &operation.None{}, o.Accounts.People.EndOthers(ctx, c.Actor, c.Login, c.Session)
 }
 
-func (a *API) endMySession(ctx context.Context, in *struct {
+func (o *office) endMySession(ctx context.Context, in *struct {
 	ID uuid.UUID `path:"id"`
 },
 ) (*operation.None, error) {
 	c := access.Of(ctx)
-	return &operation.None{}, a.Accounts.People.End(ctx, c.Actor, c.Login, in.ID)
+	return &operation.None{}, o.Accounts.People.End(ctx, c.Actor, c.Login, in.ID)
 }

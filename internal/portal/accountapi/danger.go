@@ -1,29 +1,29 @@
-package api
+package accountapi
 
 import (
 	"context"
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"sealgate/internal/account"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
 	"sealgate/internal/store/catalog"
 )
-
-// What destroys something says first, in one sentence, what is lost, for whom and how
-// many files; it is done only when it is confirmed by name.
 
 // maxCounted bounds what is counted one by one.
 const maxCounted = 100_000
 
 // keepsForLess refuses a shorter time of keeping that was not confirmed, when there
 // are files which that would erase.
-func (a *API) keepsForLess(ctx context.Context, name string, c portal.AccountChange) error {
+func (o *office) keepsForLess(ctx context.Context, name string, c portal.AccountChange) error {
 	if c.KeepFor == nil || *c.KeepFor == 0 {
 		return nil
 	}
-	acct, err := a.Accounts.Account(ctx, name)
+	acct, err := o.Accounts.Account(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (a *API) keepsForLess(ctx context.Context, name string, c portal.AccountCha
 	if acct.KeepFor > 0 && keep >= acct.KeepFor || c.Confirm == acct.Name {
 		return nil
 	}
-	kept, err := a.keptBefore(ctx, acct, a.Now().Add(-keep))
+	kept, err := o.keptBefore(ctx, acct, o.Now().Add(-keep))
 	if err != nil || kept.files == 0 {
 		return err
 	}
@@ -40,13 +40,36 @@ func (a *API) keepsForLess(ctx context.Context, name string, c portal.AccountCha
 		acct.Name, c.KeepFor, kept)
 }
 
+// mayChange refuses dangerous changes of an account to whom has to prove first that it
+// is he: those about who may read, what is kept, and keys. Operators are let in to
+// what a customer holds the keys of by a person, or on the machine; a program's
+// token, which anybody may have found, does not open that door.
+func (o *office) mayChange(ctx context.Context, name string, c portal.AccountChange) error {
+	if c.OperatorAccess == nil && c.Content == nil && c.KeepFor == nil && c.KeyPeriod == nil {
+		return nil
+	}
+	if err := access.Proved(ctx, o.Now()); err != nil {
+		return err
+	}
+	who := access.Of(ctx)
+	if c.OperatorAccess == nil || *c.OperatorAccess == catalog.OperatorOff || !who.Operator || who.Local || who.Session != uuid.Nil {
+		return nil
+	}
+	acct, err := o.Accounts.Account(ctx, name)
+	if err != nil || acct.Keys != catalog.KeysCustomer {
+		return err
+	}
+	return fault.New(fault.Denied, "api: account",
+		"%s holds its keys itself: operators are let in by a person who is signed in, or on the gateway's own machine, not by a token", acct.Name)
+}
+
 // whatClosingDoes is the answer to closing an account without a confirmation.
-func (a *API) whatClosingDoes(ctx context.Context, acct *account.Account) error {
-	logins, err := a.Accounts.Logins(ctx, acct.Name)
+func (o *office) whatClosingDoes(ctx context.Context, acct *account.Account) error {
+	logins, err := o.Accounts.Logins(ctx, acct.Name)
 	if err != nil {
 		return err
 	}
-	kept, err := a.keptBefore(ctx, acct, a.Now().Add(time.Minute))
+	kept, err := o.keptBefore(ctx, acct, o.Now().Add(time.Minute))
 	if err != nil {
 		return err
 	}
@@ -78,8 +101,8 @@ func counted(n int, what string) string {
 }
 
 // keptBefore counts the kept files of an account that came before a time.
-func (a *API) keptBefore(ctx context.Context, acct *account.Account, before time.Time) (b bulk, err error) {
-	err = a.Catalog.View(ctx, func(tx *catalog.Tx) error {
+func (o *office) keptBefore(ctx context.Context, acct *account.Account, before time.Time) (b bulk, err error) {
+	err = o.Catalog.View(ctx, func(tx *catalog.Tx) error {
 		files, err := tx.FilesToErase(acct.ID, before, maxCounted+1)
 		for _, f := range files {
 			b.files++
