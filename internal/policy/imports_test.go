@@ -58,7 +58,7 @@ var arrows = []struct {
 	{"internal/custody/removal", "custody/keyring custody/ingest keys keys/spare seal store/catalog statement audit killpoint fault"},
 	{"internal/custody", "custody/removal custody/inventory custody/ingest custody/keyring custody/records custody/loan custody/stock keys keys/keyfile seal store/catalog audit killpoint fault"},
 	{"internal/fileobject", "custody store/catalog payment fault"},
-	{"internal/account/...", "account/password account/person account/signin custody keys keys/keyfile seal store/catalog store/catalog/logins audit fault logging metrics"},
+	{"internal/account/...", "account/passkey account/password account/person account/signin custody keys keys/keyfile seal store/catalog store/catalog/logins audit fault logging metrics"},
 	{"internal/work", "store/catalog fault"},
 
 	// Steps: how bytes move.

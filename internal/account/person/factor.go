@@ -192,7 +192,11 @@ func (s *Service) ConfirmCodes(ctx context.Context, from From, secret, code stri
 	if err := s.keys.SetSecret(h.account.ID, totpSecrets, h.login.ID, raw); err != nil {
 		return nil, nil, fault.Wrap(fault.Internal, op, err)
 	}
-	e, fresh, err := s.gained(ctx, from, h, row, "codes", func(tx *catalog.Tx) error {
+	var fresh []string
+	if h.factors.Recovery == 0 {
+		fresh = newRecoveryCodes()
+	}
+	e, err := s.gained(ctx, from, h, row, "codes", fresh, func(tx *catalog.Tx) error {
 		return tx.PutTOTP(&logins.TOTP{Login: h.login.ID, LastStep: step, CreatedAt: s.now()})
 	})
 	if err != nil {
@@ -205,13 +209,9 @@ func (s *Service) ConfirmCodes(ctx context.Context, from From, secret, code stri
 }
 
 // gained saves a new second factor and goes on: whoever has set one up has shown it.
-// A login without recovery codes is given some.
-func (s *Service) gained(ctx context.Context, from From, h *house, row *logins.Session, what string, save func(*catalog.Tx) error) (*Entry, []string, error) {
-	var fresh []string
-	if h.factors.Recovery == 0 {
-		fresh = newRecoveryCodes()
-	}
-	e, err := s.advance(ctx, from, h, row, Full, row.Method, func(tx *catalog.Tx) error {
+// With it come fresh recovery codes, or none.
+func (s *Service) gained(ctx context.Context, from From, h *house, row *logins.Session, what string, fresh []string, save func(*catalog.Tx) error) (*Entry, error) {
+	return s.advance(ctx, from, h, row, Full, row.Method, func(tx *catalog.Tx) error {
 		if err := save(tx); err != nil {
 			return err
 		}
@@ -222,7 +222,6 @@ func (s *Service) gained(ctx context.Context, from From, h *house, row *logins.S
 		}
 		return tx.Audit(note(h.login, h.login.ID.String(), "factor.added", map[string]string{"factor": what}))
 	})
-	return e, fresh, err
 }
 
 // RemoveCodes takes one-time codes away from a login.

@@ -53,6 +53,9 @@ type From struct {
 	Source netip.Addr
 	Device string // what the browser was given when it signed in before; empty otherwise
 	Agent  string // what the browser says it is
+	// Background: nobody did anything, a page that is open asks by itself. It keeps no
+	// session alive.
+	Background bool
 }
 
 func (f From) attempt(username string) signin.Attempt {
@@ -276,7 +279,7 @@ func (s *Service) Resume(ctx context.Context, secret string, from From) (*Sessio
 	if err != nil {
 		return nil, err
 	}
-	if now := s.now(); now.Sub(row.SeenAt) >= touchEvery {
+	if now := s.now(); !from.Background && now.Sub(row.SeenAt) >= touchEvery {
 		row.SeenAt = now
 		err := s.catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.TouchSession(row.ID, now) })
 		if fault.Is(err, fault.NotFound) { // ended this moment

@@ -147,12 +147,18 @@ func (h *Handler) session(r *http.Request) (*person.Session, error) {
 	return h.people.Resume(r.Context(), cookie(r, sessionCookie), from)
 }
 
+// background reports whether a page that lies open asks by itself: it says so, and what
+// it watches is a stream of events.
+func background(r *http.Request) bool {
+	return r.Method == http.MethodGet && (r.Header.Get("Sealgate-Background") != "" || strings.HasSuffix(r.URL.Path, "/events"))
+}
+
 func fromOf(r *http.Request) (person.From, error) {
 	addr, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return person.From{}, fault.Wrap(fault.Internal, "sign-on: address", err)
 	}
-	return person.From{Source: addr.Addr().Unmap(), Device: cookie(r, deviceCookie), Agent: strings.ToValidUTF8(r.UserAgent(), "")}, nil
+	return person.From{Source: addr.Addr().Unmap(), Device: cookie(r, deviceCookie), Agent: strings.ToValidUTF8(r.UserAgent(), ""), Background: background(r)}, nil
 }
 
 // fail answers with an error of ours.
