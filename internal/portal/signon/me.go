@@ -18,6 +18,8 @@ type meData struct {
 	Me       *person.Session
 	Factors  person.Factors
 	Sessions []*person.Session
+	Passkeys []person.Passkey
+	Here     bool // passkeys can be made here
 	Form     *ui.Form
 	Language []ui.Option
 	Problem  string
@@ -32,7 +34,12 @@ func (v *visit) me() error {
 	if err != nil {
 		return err
 	}
+	keys, err := v.people.Passkeys(v.r.Context(), v.session.Login)
+	if err != nil {
+		return err
+	}
 	return v.show("me", false, meData{
+		Passkeys: keys, Here: v.passkeysHere(),
 		Me: v.session, Factors: f, Sessions: all, Form: v.form,
 		Language: []ui.Option{{Value: "", Label: v.l.T("me.language.browser")}, {Value: "sv", Label: "Svenska"}, {Value: "en", Label: "English"}},
 	})
@@ -70,9 +77,9 @@ type codesData struct {
 	Image  string // address of the picture
 	Action string
 	Forced bool
+	Here   bool // passkeys can be made here
 }
 
-// at the page of a sign-in the layout has nobody's name.
 func (v *visit) forced() bool { return v.session.Stage == person.Factor }
 
 func (v *visit) codes() error {
@@ -80,7 +87,7 @@ func (v *visit) codes() error {
 	if err != nil {
 		return err
 	}
-	d := codesData{Form: v.form, Secret: inGroups(offer.Secret), Image: "/me/codes.svg", Action: "/me/codes", Forced: v.forced()}
+	d := codesData{Form: v.form, Secret: inGroups(offer.Secret), Image: "/me/codes.svg", Action: "/me/codes", Forced: v.forced(), Here: v.passkeysHere()}
 	if d.Forced {
 		d.Image, d.Action = "/welcome/factor.svg", "/welcome/factor"
 	}

@@ -22,7 +22,7 @@ func (v *visit) signIn() error {
 		v.redirect(v.next())
 		return nil
 	}
-	return v.show("sign-in", true, signInData{Form: v.form, Next: v.next()})
+	return v.show("sign-in", true, signInData{Form: v.form, Next: v.next(), Passkeys: v.passkeysHere()})
 }
 
 func (v *visit) doSignIn() error {
@@ -33,7 +33,7 @@ func (v *visit) doSignIn() error {
 	if err := v.wrong("", "sign-in.refused", err); err != nil {
 		return err
 	}
-	return v.show("sign-in", true, signInData{Form: v.form, Next: v.next()})
+	return v.show("sign-in", true, signInData{Form: v.form, Next: v.next(), Passkeys: v.passkeysHere()})
 }
 
 func (v *visit) code() error {
@@ -41,7 +41,7 @@ func (v *visit) code() error {
 	if err != nil {
 		return err
 	}
-	return v.show("code", true, signInData{Form: v.form, Next: v.next(), Codes: f.Codes, Passkeys: f.Passkeys > 0})
+	return v.show("code", true, signInData{Form: v.form, Next: v.next(), Codes: f.Codes, Passkeys: f.Passkeys > 0 && v.passkeysHere()})
 }
 
 func (v *visit) doCode() error {
@@ -60,7 +60,7 @@ func (v *visit) again() error {
 	if err != nil {
 		return err
 	}
-	return v.show("again", true, signInData{Form: v.form, Next: v.next(), Codes: f.Codes, Passkeys: f.Passkeys > 0, Password: f.Codes || f.Passkeys == 0})
+	return v.show("again", true, signInData{Form: v.form, Next: v.next(), Codes: f.Codes, Passkeys: f.Passkeys > 0 && v.passkeysHere(), Password: f.Codes || f.Passkeys == 0})
 }
 
 func (v *visit) doAgain() error {

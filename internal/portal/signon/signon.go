@@ -29,7 +29,7 @@ import (
 	"sealgate/internal/portal/web/ui"
 )
 
-//go:embed templates
+//go:embed all:templates
 var files embed.FS
 
 var views = ui.Must(ui.New(files, texts))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"sealgate/internal/account/password"
 	"sealgate/internal/account/person"
@@ -33,6 +34,8 @@ var routes = []route{
 	{"POST /sign-in/code", []person.Stage{person.Code}, false, (*visit).doCode},
 	{"GET /sign-in/again", signedIn, false, (*visit).again},
 	{"POST /sign-in/again", signedIn, false, (*visit).doAgain},
+	{"POST /sign-in/passkey/ask", nil, false, askPasskey},
+	{"POST /sign-in/passkey", nil, false, showPasskey},
 	{"POST /sign-out", nil, false, (*visit).signOut},
 	{"POST /language", nil, false, (*visit).language},
 
@@ -51,6 +54,9 @@ var routes = []route{
 	{"POST /me/codes", signedIn, true, (*visit).confirmCodes},
 	{"GET /me/codes.svg", signedIn, true, (*visit).codesImage},
 	{"POST /me/codes/remove", signedIn, true, (*visit).removeCodes},
+	{"POST /me/passkeys/ask", nil, false, offerPasskey},
+	{"POST /me/passkeys", nil, false, addPasskey},
+	{"POST /me/passkeys/{id}/remove", signedIn, true, (*visit).removePasskey},
 	{"POST /me/recovery", signedIn, true, (*visit).recovery},
 	{"POST /me/language", signedIn, false, (*visit).myLanguage},
 	{"POST /me/sessions/{id}/end", signedIn, false, (*visit).endSession},
@@ -88,7 +94,7 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request, to route) {
 		r = r.WithContext(with(r.Context(), s))
 	}
 	v := &visit{Handler: h, w: w, r: r, l: views.Locale(r), from: from, secret: cookie(r, sessionCookie), session: s, form: &ui.Form{}}
-	if r.Method == http.MethodPost {
+	if r.Method == http.MethodPost && !isJSON(r) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if err := r.ParseForm(); err != nil {
 			views.Refuse(w, r, fault.New(fault.Invalid, "sign-on: form", "the form could not be read"))
@@ -102,6 +108,11 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request, to route) {
 	if err := to.answer(v); err != nil {
 		v.refuse(err)
 	}
+}
+
+// isJSON reports whether a script sends.
+func isJSON(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/json")
 }
 
 // at tells whether the session has come to where the page is; if not, it sends there.
@@ -187,6 +198,11 @@ func (v *visit) done(to, code string) error {
 	return nil
 }
 
+// scripts of pages: comfort, but for passkeys.
+var scripts = map[string][]string{
+	"welcome": {"welcome.js"}, "sign-in": {"passkey.js"}, "code": {"passkey.js"}, "again": {"passkey.js"}, "codes": {"passkey.js"}, "me": {"passkey.js"},
+}
+
 // show answers with a page; a form that is refused comes back with 422.
 func (v *visit) show(name string, plain bool, data any) error {
 	status := http.StatusOK
@@ -194,9 +210,7 @@ func (v *visit) show(name string, plain bool, data any) error {
 		status = http.StatusUnprocessableEntity
 	}
 	page := ui.Page{Title: v.l.T(name + ".title"), Plain: plain, Data: data}
-	if name == "welcome" {
-		page.Scripts = []string{"welcome.js"}
-	}
+	page.Scripts = scripts[name]
 	views.Render(v.w, v.r, status, name, page)
 	return nil
 }
