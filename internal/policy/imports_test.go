@@ -89,7 +89,7 @@ var arrows = []struct {
 	{"internal/portal/web/send", "portal/web/ui portal fileobject payment fault"},
 	{"internal/portal/client/...", "portal fault"},
 	{"internal/portal/access", "portal account fault"},
-	{"internal/portal/signon", "portal/access portal/web/ui account/person account/password fault"},
+	{"internal/portal/signon", "portal/access portal/web/ui account/person account/passkey account/password fault"},
 	{"internal/portal/operation", "portal/access portal account store/catalog audit fault logging"},
 	{"internal/portal/health", "portal account custody custody/inventory custody/keyring keys statement store/catalog audit fault"},
 	{"internal/portal/keyapi", "portal portal/access portal/operation reseal indexer account custody custody/inventory keys keys/keyfile keys/spare store/catalog fault"},
