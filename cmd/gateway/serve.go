@@ -19,6 +19,7 @@ import (
 	"sealgate/internal/metrics"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/api"
+	socket "sealgate/internal/portal/control"
 	"sealgate/internal/portal/web/send"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/outbox/folders"
@@ -114,7 +115,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 	front := []part{
 		{"sftp", func(ctx context.Context) error { return door.Run(ctx, ls.sftp) }},
 		{"control socket", func(ctx context.Context) error {
-			return serveControl(ctx, ls.control, control.Handler(access.ControlSocket), log)
+			return socket.Serve(ctx, ls.control, control.Handler(access.ControlSocket), log)
 		}},
 	}
 	front = append(front, web.parts(ls)...)
@@ -210,7 +211,7 @@ func (a *app) listen(cfg *config.Config) (_ *listeners, err error) {
 			return nil, err
 		}
 	}
-	ls.control, err = listenControl(cfg.Data, a.Getenv)
+	ls.control, err = socket.Listen(cfg.Data, a.Getenv)
 	return ls, err
 }
 

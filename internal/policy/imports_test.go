@@ -88,6 +88,7 @@ var arrows = []struct {
 	{"internal/portal/web/ui/...", "portal index/check payment fault logging"},
 	{"internal/portal/web/send", "portal/web/ui portal fileobject payment fault"},
 	{"internal/portal/client/...", "portal fault"},
+	{"internal/portal/control", "portal/client durable fault"},
 	{"internal/portal/access", "portal account fault"},
 	{"internal/portal/signon", "portal/access portal/web/ui account/person account/passkey account/password fault"},
 	{"internal/portal/operation", "portal/access portal account store/catalog audit fault logging"},

@@ -1,4 +1,6 @@
-package main
+// Package control is the control socket: where it lies, and who answers on it. Its
+// mode lets in only who runs the gateway; what is asked on it is the API's business.
+package control
 
 import (
 	"context"
@@ -22,11 +24,11 @@ import (
 // maxSocketPath is what every system takes as the path of a socket.
 const maxSocketPath = 100
 
-// controlPath is where the control socket of a data directory lies: in it, or, when
+// pathOf is where the control socket of a data directory lies: in it, or, when
 // that path is too long for a socket, in the user's runtime directory. There is no
 // other place for it: in a directory that others may write to, somebody could put
 // his own socket there first.
-func controlPath(data string, getenv func(string) string) (string, error) {
+func pathOf(data string, getenv func(string) string) (string, error) {
 	path := filepath.Join(data, client.SocketFile)
 	if len(path) <= maxSocketPath {
 		return path, nil
@@ -52,11 +54,11 @@ func controlPath(data string, getenv func(string) string) (string, error) {
 	return path, nil
 }
 
-// listenControl opens the control socket, mode 0600 from its first moment. What an
+// Listen opens the control socket, mode 0600 from its first moment. What an
 // earlier gateway left is removed: the caller holds the lock of the directory.
-func listenControl(data string, getenv func(string) string) (net.Listener, error) {
+func Listen(data string, getenv func(string) string) (net.Listener, error) {
 	const op = "control: listen"
-	path, err := controlPath(data, getenv)
+	path, err := pathOf(data, getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -77,9 +79,9 @@ func listenControl(data string, getenv func(string) string) (net.Listener, error
 	return l, fault.Wrap(fault.Internal, op, err)
 }
 
-// serveControl answers on the control socket until ctx ends; requests under way get
+// Serve answers on the control socket until ctx ends; requests under way get
 // a moment to finish.
-func serveControl(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	srv := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
