@@ -50,15 +50,9 @@ func (n Notices) MailDue(now time.Time, limit int) ([]*Mail, error) {
 	return engine.List(n.tx, "catalog: mail due", readMail, selectMail+`WHERE run_at <= ? ORDER BY id LIMIT ?`, column.Time(now), int64(limit))
 }
 
-// CountMail counts the messages that wait, and those of them that were tried
-// before in vain.
-func (n Notices) CountMail() (waiting, failing int64, err error) {
-	const op = "catalog: count mail"
-	if waiting, err = engine.One(n.tx, op, engine.Value[int64], `SELECT COUNT(*) FROM mail`); err != nil {
-		return 0, 0, err
-	}
-	failing, err = engine.One(n.tx, op, engine.Value[int64], `SELECT COUNT(*) FROM mail WHERE attempts > 0`)
-	return waiting, failing, err
+// FailingMail counts the messages that were tried in vain at least so often.
+func (n Notices) FailingMail(attempts int64) (int64, error) {
+	return engine.One(n.tx, "catalog: failing mail", engine.Value[int64], `SELECT COUNT(*) FROM mail WHERE attempts >= ?`, attempts)
 }
 
 // Recipient is somebody whom an account's alarms are mailed to.

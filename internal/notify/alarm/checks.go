@@ -1,0 +1,274 @@
+package alarm
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/custody/keyring"
+	"sealgate/internal/fault"
+	"sealgate/internal/notify/mail"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/notices"
+)
+
+const day = 24 * time.Hour
+
+// graceFor is how long something may be unfinished before that is an alarm.
+const graceFor = day
+
+// Files finds those that wait for somebody.
+func Files(cat *catalog.Catalog, now func() time.Time) Check {
+	return Check{Name: "files", Every: time.Minute, Look: func(ctx context.Context) (found []Condition, err error) {
+		err = cat.View(ctx, func(tx *catalog.Tx) error {
+			for _, k := range []struct {
+				state          catalog.State
+				kind, severity string
+			}{
+				{catalog.Held, "files-held", Warning}, {catalog.Refused, "files-refused", Warning}, {catalog.Locked, "files-locked", Info},
+			} {
+				waiting, err := tx.FilesThatWait(string(k.state))
+				if err != nil {
+					return err
+				}
+				found = append(found, files(k.kind, k.severity, waiting)...)
+			}
+			late, err := tx.FilesNotRenamed(now().Add(-graceFor))
+			found = append(found, files("files-not-renamed", Warning, late)...)
+			return err
+		})
+		return found, err
+	}}
+}
+
+func files(kind, severity string, waiting []notices.Waiting) (found []Condition) {
+	for _, w := range waiting {
+		found = append(found, Condition{
+			Account: w.Account, Kind: kind, Severity: severity, Count: w.Files, Level: w.Newest, Detail: map[string]string{"since": stamp(w.Since)},
+		})
+	}
+	return found
+}
+
+// Keys finds what should be seen to about the keys of accounts.
+func Keys(warnings func(context.Context) ([]keyring.Warning, error), cat *catalog.Catalog, now func() time.Time) Check {
+	return Check{Name: "keys", Every: 10 * time.Minute, Look: func(ctx context.Context) (found []Condition, err error) {
+		list, err := warnings(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range list {
+			if w.Code == keyring.WarnNotConfirmed {
+				fresh, err := youngKey(ctx, cat, w.Object, now().Add(-graceFor))
+				if err != nil {
+					return nil, err
+				}
+				if fresh {
+					continue
+				}
+			}
+			found = append(found, keyCondition(w, now()))
+		}
+		return found, nil
+	}}
+}
+
+func keyCondition(w keyring.Warning, now time.Time) Condition {
+	c := Condition{Account: w.Account, Kind: w.Code, Object: w.Object, Severity: Warning, Count: 1}
+	if !w.At.IsZero() {
+		c.Detail = map[string]string{"until": w.At.UTC().Format(time.DateOnly)}
+	}
+	switch w.Code {
+	case keyring.WarnExpires:
+		c.Level = nearness(w.At.Sub(now))
+	case keyring.WarnMissing, keyring.WarnOlderData, keyring.WarnNoAccessKey:
+		c.Severity = Critical
+	case keyring.WarnClosed, keyring.WarnRemoval:
+		c.Severity = Info
+	}
+	return c
+}
+
+// nearness grows three times before a date comes.
+func nearness(left time.Duration) int64 {
+	switch {
+	case left < 7*day:
+		return 3
+	case left < 30*day:
+		return 2
+	}
+	return 1
+}
+
+// youngKey tells whether an access key was made after a time.
+func youngKey(ctx context.Context, cat *catalog.Catalog, object string, since time.Time) (young bool, err error) {
+	id, err := uuid.Parse(object)
+	if err != nil {
+		return false, nil
+	}
+	err = cat.View(ctx, func(tx *catalog.Tx) error {
+		k, err := tx.AccessKey(id)
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		young = err == nil && k.CreatedAt.After(since)
+		return err
+	})
+	return young, err
+}
+
+// Webhooks finds those that take nothing.
+func Webhooks(cat *catalog.Catalog, now func() time.Time) Check {
+	return Check{Name: "webhooks", Every: time.Minute, Look: func(ctx context.Context) (found []Condition, err error) {
+		err = cat.View(ctx, func(tx *catalog.Tx) error {
+			all, err := tx.AllWebhooks()
+			if err != nil {
+				return err
+			}
+			system, err := tx.AccountByName(catalog.SystemAccount)
+			if err != nil {
+				return err
+			}
+			for _, w := range all {
+				c := Condition{Account: w.Account, Object: w.ID.String(), Severity: Warning, Count: 1}
+				if w.Account == system.ID {
+					c.Account = uuid.Nil
+				}
+				switch {
+				case w.State == notices.WebhookFailed:
+					c.Kind = "webhook-off"
+				case w.State == notices.WebhookOn && !w.FailingSince.IsZero() && now().Sub(w.FailingSince) > time.Hour:
+					c.Kind, c.Detail = "webhook-failing", map[string]string{"since": stamp(w.FailingSince)}
+				default:
+					continue
+				}
+				found = append(found, c)
+			}
+			return nil
+		})
+		return found, err
+	}}
+}
+
+// Mail finds mail that does not go out, and letters that were given up in the last
+// days. A server that is away for minutes is none of its business.
+func Mail(cat *catalog.Catalog, now func() time.Time) Check {
+	return Check{Name: "mail", Every: time.Minute, Look: func(ctx context.Context) (found []Condition, err error) {
+		err = cat.View(ctx, func(tx *catalog.Tx) error {
+			failing, err := tx.FailingMail(3)
+			if err == nil && failing > 0 {
+				found = append(found, Condition{Kind: "mail-failing", Severity: Warning, Count: failing})
+			}
+			if err != nil {
+				return err
+			}
+			text, err := tx.Setting(mail.LostSetting)
+			if lost, perr := time.Parse(time.RFC3339, text); perr == nil && now().Sub(lost) < 3*day {
+				found = append(found, Condition{Kind: "mail-lost", Severity: Warning, Count: 1, Level: lost.Unix(), Detail: map[string]string{"since": stamp(lost)}})
+			}
+			return err
+		})
+		return found, err
+	}}
+}
+
+// Bounds of a disk's room: below a twentieth and 10 GiB, or 1 GiB; and very little.
+const (
+	lowRoom     = 10 << 30
+	tinyRoom    = 1 << 30
+	lowFraction = 20
+)
+
+// Disk finds one that is nearly full.
+func Disk(room func() (free, total int64, err error)) Check {
+	return Check{Name: "disk", Every: time.Minute, Look: func(context.Context) ([]Condition, error) {
+		free, total, err := room()
+		if err != nil || free >= tinyRoom && (free >= lowRoom || free >= total/lowFraction) {
+			return nil, err
+		}
+		c := Condition{Kind: "disk-low", Severity: Warning, Count: 1, Level: 1, Detail: map[string]string{"free": gibibytes(free)}}
+		if free < tinyRoom {
+			c.Severity, c.Level = Critical, 2
+		}
+		return []Condition{c}, nil
+	}}
+}
+
+func gibibytes(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }
+
+// Clock finds one that is in doubt.
+func Clock(trusted func() bool) Check {
+	return Check{Name: "clock", Every: time.Minute, Look: func(context.Context) ([]Condition, error) {
+		return when(!trusted(), Condition{Kind: "clock-in-doubt", Severity: Warning, Count: 1}), nil
+	}}
+}
+
+// Audit verifies the whole audit log, once a day.
+func Audit(verify func(context.Context) error) Check {
+	return Check{Name: "audit", Every: day, Look: func(ctx context.Context) ([]Condition, error) {
+		err := verify(ctx)
+		if err != nil && !fault.Is(err, fault.Damaged) {
+			return nil, err
+		}
+		return when(err != nil, Condition{Kind: "audit-damaged", Severity: Critical, Count: 1}), nil
+	}}
+}
+
+// KeyBackup finds that there is no good copy of the keys; a gateway that was made a
+// day ago may still be without.
+func KeyBackup(check func() (path string, err error), age func(context.Context) (time.Duration, error)) Check {
+	return Check{Name: "key-backup", Every: time.Hour, Look: func(ctx context.Context) ([]Condition, error) {
+		path, err := check()
+		old, aerr := age(ctx)
+		if aerr != nil {
+			return nil, aerr
+		}
+		return when((err != nil || path == "") && old > graceFor, Condition{Kind: "key-backup", Severity: Warning, Count: 1}), nil
+	}}
+}
+
+// backupWithin is how old the last backup of the data may be.
+const backupWithin = 7 * day
+
+// DataBackup finds that the last backup of the data is long ago, or was never made.
+func DataBackup(last func(context.Context) (time.Time, error), age func(context.Context) (time.Duration, error), now func() time.Time) Check {
+	return Check{Name: "data-backup", Every: time.Hour, Look: func(ctx context.Context) ([]Condition, error) {
+		at, err := last(ctx)
+		if err != nil {
+			return nil, err
+		}
+		old, err := age(ctx)
+		if err != nil {
+			return nil, err
+		}
+		late := now().Sub(at) > backupWithin && old > backupWithin
+		return when(late, Condition{Kind: "data-backup", Severity: Warning, Count: 1, Detail: map[string]string{"days": "7"}}), nil
+	}}
+}
+
+// HTTPSCertificate finds that the certificate of the HTTPS door comes to its end.
+func HTTPSCertificate(notAfter func() (time.Time, error), now func() time.Time) Check {
+	return Check{Name: "https-certificate", Every: time.Hour, Look: func(context.Context) ([]Condition, error) {
+		until, err := notAfter()
+		if err != nil {
+			return nil, err
+		}
+		left := until.Sub(now())
+		c := Condition{Kind: "https-certificate", Severity: Warning, Count: 1, Level: nearness(left), Detail: map[string]string{"until": until.UTC().Format(time.DateOnly)}}
+		if left <= 0 {
+			c.Severity, c.Level = Critical, 4
+		}
+		return when(left < 21*day, c), nil
+	}}
+}
+
+func when(found bool, c Condition) []Condition {
+	if !found {
+		return nil
+	}
+	return []Condition{c}
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
