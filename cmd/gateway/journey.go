@@ -5,12 +5,15 @@ import (
 	"log/slog"
 	"time"
 
-	"sealgate/internal/dialguard"
 	"sealgate/internal/indexer"
 	"sealgate/internal/metrics"
-	"sealgate/internal/notify/webhook"
+	"sealgate/internal/notify"
+	"sealgate/internal/notify/alarm"
+	"sealgate/internal/notify/mail"
 	"sealgate/internal/payment"
 	"sealgate/internal/portal/api"
+	"sealgate/internal/portal/health"
+	"sealgate/internal/portal/httpd/certs"
 	"sealgate/internal/receipt"
 	"sealgate/internal/reseal"
 	"sealgate/internal/retention"
@@ -38,10 +41,10 @@ type journey struct {
 	resealer  *reseal.Resealer
 	clock     *retention.Clock
 	retention *retention.Retention
-	webhooks  *webhook.Service
+	notices   *notify.Notices
 }
 
-func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set) *journey {
+func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set) (_ *journey, err error) {
 	j := &journey{app: a, stores: s, log: log}
 	j.in = intake.New(s.catalog, s.vault, s.custody, intake.Options{Node: s.node, Now: a.Now, Log: log, Space: s.room, Observe: counts.Arrival})
 	j.contents = bodies.New(s.catalog, s.vault, s.custody)
@@ -65,10 +68,9 @@ func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set) *journey
 	j.resealer = reseal.New(reseal.Stores{Catalog: s.catalog, Intake: j.in, Bodies: j.contents, Custody: s.custody},
 		reseal.Options{Worker: s.node, Now: a.Now, Log: log})
 
-	j.webhooks = webhook.New(webhook.Options{
-		Catalog: s.catalog, Custody: s.custody, Keys: s.keys, Guard: dialguard.New(s.cfg.Remotes.Allow),
-		Observe: counts.Webhook, Now: a.Now, Log: log, Version: version,
-	})
+	if j.notices, err = j.tell(counts); err != nil {
+		return nil, err
+	}
 
 	j.jobs = work.NewRunner(s.catalog, map[string]work.Handler{
 		catalog.IndexJob:   j.reader.Handle,
@@ -76,7 +78,32 @@ func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set) *journey
 		indexer.ReceiptJob: j.receipts.Put(j.out),
 		outbox.ExpireJob:   j.clock.Guard(j.out.Expire),
 	}, work.Options{Worker: s.node, Workers: workers(), Lease: 5 * time.Minute, Now: a.Now, Log: log, Busy: j.in.Busy})
-	return j
+	return j, nil
+}
+
+// tell makes what the gateway tells people and programs by itself.
+func (j *journey) tell(counts *metrics.Set) (*notify.Notices, error) {
+	m := j.cfg.Mail
+	password, err := m.Password.Read()
+	if err != nil {
+		return nil, err
+	}
+	checks := []alarm.Check{
+		alarm.Disk(j.room),
+		alarm.Clock(func() bool { ok, _ := j.clock.Trusted(); return ok }),
+		alarm.Audit(func(ctx context.Context) error { _, err := health.VerifyAudit(ctx, j.catalog, j.keys); return err }),
+	}
+	if j.cfg.HTTPS.Listen != "" && j.cfg.HTTPS.Certificate != "" { // the gateway's own it renews itself
+		checks = append(checks, alarm.HTTPSCertificate(func() (time.Time, error) {
+			return certs.Ends(j.cfg.HTTPS.Certificate, j.cfg.HTTPS.CertificateKey)
+		}, j.app.Now))
+	}
+	return notify.New(notify.Options{
+		Catalog: j.catalog, Custody: j.custody, Keys: j.keys, Accounts: j.accounts,
+		Mail:     mail.Server{Host: m.Host, Port: m.Port, Security: m.Security, User: m.User, Password: password, From: m.From},
+		Language: m.Language, URL: j.cfg.HTTPS.URL, Allow: j.cfg.Remotes.Allow,
+		Checks: checks, Observe: counts.Webhook, Now: j.app.Now, Log: j.log, Version: version,
+	}), nil
 }
 
 // settle finishes what an earlier run left half done, before anybody comes in: the
@@ -96,7 +123,7 @@ func (j *journey) settle(ctx context.Context) error {
 func (j *journey) parts() []part {
 	return []part{
 		{"keys of the day", j.custody.Run},
-		{"copy of the keys", j.watchCopy},
+		{"copy of the keys", j.custody.KeepCopy},
 		{"account databases", j.databases.Run},
 		{"accounts", j.accounts.Run},
 		{"people", j.accounts.People.Run},
@@ -105,8 +132,8 @@ func (j *journey) parts() []part {
 		{"clock", j.clock.Run},
 		{"retention", j.retention.Run},
 		{"reseal", j.resealer.Run},
-		{"webhooks", j.webhooks.Run},
 		{"catalog", j.watch},
+		{"notices", j.notices.Run},
 	}
 }
 
@@ -114,7 +141,7 @@ func (j *journey) parts() []part {
 func (j *journey) services(m api.Machine) api.Services {
 	return api.Services{
 		Accounts: j.accounts, Catalog: j.catalog, Custody: j.custody, Keys: j.keys, Databases: j.databases,
-		Bodies: j.contents, Indexer: j.reader, Intake: j.in, Outbox: j.out, Receipts: j.receipts, Resealer: j.resealer, Clock: j.clock, Webhooks: j.webhooks,
+		Bodies: j.contents, Indexer: j.reader, Intake: j.in, Outbox: j.out, Receipts: j.receipts, Resealer: j.resealer, Clock: j.clock, Notices: j.notices,
 		Machine: m, Now: j.app.Now, Log: j.log, ExportKeys: j.cfg.Keys.Export, Version: version,
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/logging"
 	"sealgate/internal/metrics"
+	"sealgate/internal/notify"
+	"sealgate/internal/notify/alarm"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/api"
 	socket "sealgate/internal/portal/control"
@@ -80,7 +82,10 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 
-	j := a.journey(s, log, counts)
+	j, err := a.journey(s, log, counts)
+	if err != nil {
+		return err
+	}
 	if err := j.settle(ctx); err != nil {
 		return err
 	}
@@ -97,7 +102,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return fault.Wrap(fault.Internal, "serve", err)
 	}
-	levels(counts, s.catalog)
+	levels(counts, s.catalog, j.notices)
 	people := a.portal(s, log, control)
 	web, err := a.webDoor(s, log, counts, behindHTTPS{
 		api: control.Authenticated(access.Chain(access.Bearer(s.accounts), people)), pages: people, streams: append([]string{send.Pattern}, upload.Patterns...),
@@ -269,7 +274,7 @@ func (a *app) announce(ctx context.Context, s *stores, ls *listeners, web *web) 
 }
 
 // levels shows what waits.
-func levels(counts *metrics.Set, cat *catalog.Catalog) {
+func levels(counts *metrics.Set, cat *catalog.Catalog, notices *notify.Notices) {
 	count := func(ask func(*catalog.Tx) (int64, error)) func() float64 {
 		return func() float64 {
 			ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
@@ -283,6 +288,7 @@ func levels(counts *metrics.Set, cat *catalog.Catalog) {
 	}
 	counts.Level("index_queue", "Files that wait to be indexed.", count(func(tx *catalog.Tx) (int64, error) { return tx.CountJobs(catalog.IndexJob) }))
 	counts.Level("files_held", "Held files that wait for a person.", count(func(tx *catalog.Tx) (int64, error) { return tx.CountFiles(catalog.Held) }))
+	counts.Level("alarms_open", "Alarms that nobody has seen yet.", notices.Open)
 }
 
 // machine does for the API what touches files of this machine.
@@ -292,7 +298,10 @@ type machine struct {
 }
 
 func (m machine) Backup(ctx context.Context, dir string, progress func(done, total int64)) error {
-	return m.backup(ctx, dir, m.app.Now, progress)
+	if err := m.backup(ctx, dir, m.app.Now, progress); err != nil {
+		return err
+	}
+	return alarm.BackedUp(ctx, m.catalog, m.app.Now())
 }
 
 func (m machine) Room() (free, total int64, err error) { return m.room() }

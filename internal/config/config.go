@@ -34,6 +34,7 @@ type Config struct {
 	Metrics Metrics
 	Keys    Keys
 	Remotes Remotes
+	Mail    Mail
 	Log     Log
 
 	// Warnings are sentences about settings that were not refused but will
@@ -91,6 +92,18 @@ type Keys struct {
 // webhooks, single sign-on and his own servers.
 type Remotes struct {
 	Allow []netip.Prefix // besides public addresses
+}
+
+// Mail is the server that the gateway's own letters are handed to. Without a Host
+// there is none.
+type Mail struct {
+	Host     string
+	Port     int    // 0: 587, or 465 with TLS from the first byte
+	Security string // starttls, tls, or none: on this machine only
+	User     string
+	Password Secret
+	From     string // the address that letters come from
+	Language string // sv or en: of letters to those who run the gateway
 }
 
 // MasterKind is the kind of place a master key comes from.
@@ -160,7 +173,7 @@ func (c *Config) check() error {
 	case c.HTTP.Listen != "" && c.HTTPS.URL == "":
 		return refuse("http.listen is set, which leads clients to https.url, and that is not set")
 	}
-	return nil
+	return c.Mail.check()
 }
 
 // DataDir picks the data directory: the flag, else the environment, else
@@ -184,6 +197,7 @@ func defaults(data string) *Config {
 		HTTPS:   HTTPS{Listen: "127.0.0.1:8443"},
 		Metrics: Metrics{Listen: "127.0.0.1:9464"},
 		Keys:    Keys{Master: Master{Kind: MasterFile, Name: filepath.Join(data, "keys", "master.key")}, Export: true},
+		Mail:    Mail{Security: "starttls", Language: "en"},
 		Log:     Log{Level: "info"},
 	}
 }

@@ -48,6 +48,15 @@ var keys = map[string]func(c *Config, value string, o origin) error{
 		return err
 	},
 	"remotes.allow": func(c *Config, v string, _ origin) error { return networks(&c.Remotes.Allow, v) },
+	"mail.host":     func(c *Config, v string, _ origin) error { return host(&c.Mail.Host, v) },
+	"mail.port":     func(c *Config, v string, _ origin) error { return port(&c.Mail.Port, v) },
+	"mail.security": func(c *Config, v string, _ origin) error {
+		return oneOf(&c.Mail.Security, v, "starttls", "tls", "none")
+	},
+	"mail.user":     func(c *Config, v string, _ origin) error { c.Mail.User = v; return nil },
+	"mail.password": func(c *Config, v string, o origin) error { return secret(&c.Mail.Password, v, o.base) },
+	"mail.from":     func(c *Config, v string, _ origin) error { return mailbox(&c.Mail.From, v) },
+	"mail.language": func(c *Config, v string, _ origin) error { return oneOf(&c.Mail.Language, v, "sv", "en") },
 	"log.level": func(c *Config, v string, _ origin) error {
 		return oneOf(&c.Log.Level, v, "debug", "info", "warn", "error")
 	},

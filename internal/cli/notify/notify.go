@@ -11,8 +11,8 @@ import (
 // app is one run of the program; the commands of this package are its methods.
 type app struct{ *cli.App }
 
-// Commands are webhook.
+// Commands are webhook and alarm.
 func Commands(c *cli.App) []*cobra.Command {
 	a := &app{c}
-	return []*cobra.Command{a.webhookCommand()}
+	return []*cobra.Command{a.webhookCommand(), a.alarmCommand()}
 }

@@ -323,18 +323,20 @@ func TestChecks(t *testing.T) {
 		t.Error("a verification that did not end says nothing")
 	}
 
-	age := func(d time.Duration) func(context.Context) (time.Duration, error) {
-		return func(context.Context) (time.Duration, error) { return d, nil }
+	none := func() (string, error) { return "", nil }
+	want(alarm.KeyBackup(none, o.Catalog, func() time.Time { return now().Add(-24 * time.Hour) })) // it is an hour old
+	want(alarm.KeyBackup(none, o.Catalog, now), "key-backup")
+	want(alarm.KeyBackup(func() (string, error) { return "/media/keys", nil }, o.Catalog, now))
+	want(alarm.KeyBackup(func() (string, error) { return "/media/keys", fault.New(fault.NotFound, "keys", "x") }, o.Catalog, now), "key-backup")
+	want(alarm.DataBackup(o.Catalog, now))
+	o.Clock.Add(7 * 24 * time.Hour)
+	want(alarm.DataBackup(o.Catalog, now), "data-backup")
+	if err := alarm.BackedUp(t.Context(), o.Catalog, now()); err != nil {
+		t.Fatal(err)
 	}
-	want(alarm.KeyBackup(func() (string, error) { return "", nil }, age(time.Hour)))
-	want(alarm.KeyBackup(func() (string, error) { return "", nil }, age(48*time.Hour)), "key-backup")
-	want(alarm.KeyBackup(func() (string, error) { return "/media/keys", nil }, age(48*time.Hour)))
-	last := func(d time.Duration) func(context.Context) (time.Time, error) {
-		return func(context.Context) (time.Time, error) { return now().Add(-d), nil }
-	}
-	want(alarm.DataBackup(last(6*24*time.Hour), age(1000*time.Hour), now))
-	want(alarm.DataBackup(last(8*24*time.Hour), age(1000*time.Hour), now), "data-backup")
-	want(alarm.DataBackup(func(context.Context) (time.Time, error) { return time.Time{}, nil }, age(time.Hour), now))
+	want(alarm.DataBackup(o.Catalog, now))
+	o.Clock.Add(8 * 24 * time.Hour)
+	want(alarm.DataBackup(o.Catalog, now), "data-backup")
 	ends := func(d time.Duration) func() (time.Time, error) {
 		return func() (time.Time, error) { return now().Add(d), nil }
 	}

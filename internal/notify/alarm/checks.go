@@ -216,35 +216,65 @@ func Audit(verify func(context.Context) error) Check {
 	}}
 }
 
+// age is how long ago this gateway was made.
+func age(tx *catalog.Tx, now time.Time) (time.Duration, error) {
+	system, err := tx.AccountByName(catalog.SystemAccount)
+	if err != nil {
+		return 0, err
+	}
+	return now.Sub(system.CreatedAt), nil
+}
+
 // KeyBackup finds that there is no good copy of the keys; a gateway that was made a
 // day ago may still be without.
-func KeyBackup(check func() (path string, err error), age func(context.Context) (time.Duration, error)) Check {
-	return Check{Name: "key-backup", Every: time.Hour, Look: func(ctx context.Context) ([]Condition, error) {
-		path, err := check()
-		old, aerr := age(ctx)
-		if aerr != nil {
-			return nil, aerr
-		}
-		return when((err != nil || path == "") && old > graceFor, Condition{Kind: "key-backup", Severity: Warning, Count: 1}), nil
+func KeyBackup(check func() (path string, err error), cat *catalog.Catalog, now func() time.Time) Check {
+	return Check{Name: "key-backup", Every: time.Hour, Look: func(ctx context.Context) (found []Condition, err error) {
+		path, bad := check()
+		err = cat.View(ctx, func(tx *catalog.Tx) error {
+			old, err := age(tx, now())
+			found = when((bad != nil || path == "") && old > graceFor, Condition{Kind: "key-backup", Severity: Warning, Count: 1})
+			return err
+		})
+		return found, err
 	}}
 }
 
 // backupWithin is how old the last backup of the data may be.
 const backupWithin = 7 * day
 
+// backedUp is the setting that holds when the last backup ended that a running gateway
+// wrote.
+const backedUp = "data-backed-up"
+
+// BackedUp notes that a backup of the data has ended.
+func BackedUp(ctx context.Context, cat *catalog.Catalog, at time.Time) error {
+	return cat.Update(ctx, func(tx *catalog.Tx) error { return tx.SetSetting(backedUp, at.UTC().Format(time.RFC3339)) })
+}
+
+// LastBackup is when that was; zero = never.
+func LastBackup(tx *catalog.Tx) (time.Time, error) {
+	text, err := tx.Setting(backedUp)
+	if err != nil || text == "" {
+		return time.Time{}, err
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	return at, fault.Wrap(fault.Damaged, "alarm: last backup", err)
+}
+
 // DataBackup finds that the last backup of the data is long ago, or was never made.
-func DataBackup(last func(context.Context) (time.Time, error), age func(context.Context) (time.Duration, error), now func() time.Time) Check {
-	return Check{Name: "data-backup", Every: time.Hour, Look: func(ctx context.Context) ([]Condition, error) {
-		at, err := last(ctx)
-		if err != nil {
-			return nil, err
-		}
-		old, err := age(ctx)
-		if err != nil {
-			return nil, err
-		}
-		late := now().Sub(at) > backupWithin && old > backupWithin
-		return when(late, Condition{Kind: "data-backup", Severity: Warning, Count: 1, Detail: map[string]string{"days": "7"}}), nil
+func DataBackup(cat *catalog.Catalog, now func() time.Time) Check {
+	return Check{Name: "data-backup", Every: time.Hour, Look: func(ctx context.Context) (found []Condition, err error) {
+		err = cat.View(ctx, func(tx *catalog.Tx) error {
+			last, err := LastBackup(tx)
+			if err != nil {
+				return err
+			}
+			old, err := age(tx, now())
+			late := now().Sub(last) > backupWithin && old > backupWithin
+			found = when(late, Condition{Kind: "data-backup", Severity: Warning, Count: 1, Detail: map[string]string{"days": "7"}})
+			return err
+		})
+		return found, err
 	}}
 }
 

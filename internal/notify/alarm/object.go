@@ -11,9 +11,9 @@ import (
 	"sealgate/internal/store/catalog/notices"
 )
 
-// Object is what people, scripts and webhooks see of an alarm. Its JSON names are a
+// Alarm is what people, scripts and webhooks see of an alarm. Its JSON names are a
 // stable interface (docs/alarms.md).
-type Object struct {
+type Alarm struct {
 	ID       string            `json:"id"`
 	Account  *string           `json:"account"` // null: the gateway's own
 	Kind     string            `json:"kind"`
@@ -30,9 +30,9 @@ type Object struct {
 	OverAt   *time.Time        `json:"over_at"`
 }
 
-// ObjectOf describes an alarm in a language; account is the name of its account.
-func ObjectOf(a *notices.Alarm, account, language string) Object {
-	o := Object{
+// Of describes an alarm in a language; account is the name of its account.
+func Of(a *notices.Alarm, account, language string) Alarm {
+	o := Alarm{
 		ID: a.ID.String(), Kind: a.Kind, Object: a.Object, State: a.State, Severity: a.Severity, Count: a.Count, Detail: a.Detail,
 		RaisedAt: a.RaisedAt.UTC(), SeenAt: moment(a.SeenAt), SeenBy: a.SeenBy, OverAt: moment(a.OverAt),
 	}
@@ -51,16 +51,16 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-// Describe is ObjectOf of the alarm with an id, for webhooks.
+// Describe is Of for the alarm with an id.
 func (s *Service) Describe(ctx context.Context, id uuid.UUID) (any, error) {
-	var o Object
+	var o Alarm
 	err := s.opt.Catalog.View(ctx, func(tx *catalog.Tx) error {
 		a, err := tx.Alarm(id)
 		if err != nil {
 			return err
 		}
 		names, err := Names(tx)
-		o = ObjectOf(a, names[a.Account], English)
+		o = Of(a, names[a.Account], English)
 		return err
 	})
 	return o, fault.Wrap(fault.Internal, "alarm: describe", err)

@@ -123,6 +123,11 @@ var rights = map[string]Right{
 	"list-deliveries":    Manage,
 	"replay-delivery":    Manage,
 
+	"list-alarms":           See, // account callers: their own
+	"see-alarm":             Decide,
+	"list-alarm-recipients": Manage,
+	"set-alarm-recipients":  Manage,
+
 	"list-certificates":           Read,
 	"renew-certificate":           Manage,
 	"import-certificate":          Manage,

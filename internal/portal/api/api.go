@@ -19,7 +19,7 @@ import (
 	"sealgate/internal/custody"
 	"sealgate/internal/indexer"
 	"sealgate/internal/keys"
-	"sealgate/internal/notify/webhook"
+	"sealgate/internal/notify"
 	"sealgate/internal/portal/accountapi"
 	"sealgate/internal/portal/keyapi"
 	"sealgate/internal/portal/notifyapi"
@@ -49,7 +49,7 @@ type Services struct {
 	Receipts  *receipt.Office
 	Resealer  *reseal.Resealer
 	Clock     *retention.Clock
-	Webhooks  *webhook.Service
+	Notices   *notify.Notices
 	Machine   Machine
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -85,7 +85,7 @@ func New(s Services) *API {
 	keyapi.Register(a.Router, keyapi.Services{
 		Accounts: s.Accounts, Catalog: s.Catalog, Custody: s.Custody, Indexer: s.Indexer, Resealer: s.Resealer, Now: s.Now, ExportKeys: s.ExportKeys,
 	})
-	notifyapi.Register(a.Router, notifyapi.Services{Accounts: s.Accounts, Webhooks: s.Webhooks, Now: s.Now})
+	notifyapi.Register(a.Router, notifyapi.Services{Accounts: s.Accounts, Catalog: s.Catalog, Notices: s.Notices})
 	overview.Register(a.Router, overview.Services{Accounts: s.Accounts, Catalog: s.Catalog, Custody: s.Custody, Now: s.Now, Room: s.Machine.Room, Version: s.Version})
 	return a
 }

@@ -15,10 +15,9 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/account"
-	"sealgate/internal/dialguard"
 	"sealgate/internal/fileobject"
 	"sealgate/internal/indexer"
-	"sealgate/internal/notify/webhook"
+	"sealgate/internal/notify"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/operation"
@@ -81,8 +80,8 @@ func newHouse(t *testing.T) *house {
 		Outbox:   outbox.New(w.Catalog, w.Bodies, w.Keys, w.Intake, w.Clock.Now),
 		Receipts: receipt.New(w.Catalog, w.Keys, w.Store.Identity(), w.Clock.Now),
 		Resealer: reseal.New(reseal.Stores{Catalog: w.Catalog, Intake: w.Intake, Bodies: w.Bodies, Custody: w.Keys}, reseal.Options{Worker: "test", Now: w.Clock.Now, Log: log}),
-		Webhooks: webhook.New(webhook.Options{
-			Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Guard: dialguard.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}), Now: w.Clock.Now, Log: log,
+		Notices: notify.New(notify.Options{
+			Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Accounts: people, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: w.Clock.Now, Log: log,
 		}),
 		Clock: h.clock, Machine: h, Now: w.Clock.Now, Log: log, ExportKeys: true, Version: "test",
 	})

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"sealgate/internal/fault"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/health"
 	"sealgate/internal/portal/operation"
@@ -25,5 +26,19 @@ func (a *API) doctor(ctx context.Context, _ *operation.None) (*operation.Out[[]p
 			Do: "see that the clock is right; when it is, this ends by itself",
 		})
 	}
-	return operation.Answer(list), nil
+	return operation.Answer(append(list, a.mail(ctx))), nil
+}
+
+// mail speaks to the mail server as far as a letter would begin.
+func (a *API) mail(ctx context.Context) portal.Finding {
+	const name = "mail"
+	if a.Notices.Post == nil {
+		return portal.Finding{Check: name, Status: portal.Fine, Found: "none is set up: links are shown, and alarms stay on their page (mail.host)"}
+	}
+	ctx, stop := context.WithTimeout(ctx, 20*time.Second)
+	defer stop()
+	if err := a.Notices.Post.Check(ctx); err != nil {
+		return portal.Finding{Check: name, Status: portal.Failing, Found: fault.Message(err), Do: "correct mail.* in the configuration, or the server; letters wait for two days"}
+	}
+	return portal.Finding{Check: name, Status: portal.Fine, Found: "the server takes letters"}
 }

@@ -61,7 +61,8 @@ func (op described) filled(names map[string]string) string {
 // contents are what the operations take that look at their body before all else.
 var contents = map[string]string{
 	"add-account": `{"name":"new"}`, "add-login": `{"username":"new"}`, "set-login": `{"no_password":true}`, "set-account": `{"content":"delete"}`,
-	"add-webhook": `{"url":"http://127.0.0.1:1/"}`, "set-webhook": `{"enabled":false}`,
+	"set-alarm-recipients": `{"recipients":[]}`,
+	"add-webhook":          `{"url":"http://127.0.0.1:1/"}`, "set-webhook": `{"enabled":false}`,
 	"add-token": `{"name":"new"}`, "add-operator-token": `{"name":"new"}`, "add-operator": `{"email":"a@b.example"}`,
 	"import-certificate": `{"certificate":"x","key":"y"}`, "export-certificate": `{}`, "export-access-key": `{}`,
 	"add-access-key": `{}`, "confirm-access-key": `{"answer":"x"}`, "unlock-account": `{"access_key":"x","for":"1h"}`,

@@ -116,3 +116,13 @@ func readPEM(name string) ([]byte, error) {
 	}
 	return os.ReadFile(name)
 }
+
+// Ends is when the certificate in a file ends, whatever the gateway shows now.
+func Ends(certificate, key string) (time.Time, error) {
+	f := &Files{certificate: certificate, key: key}
+	_, pair, err := f.read()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return pair.Leaf.NotAfter, nil
+}

@@ -1,7 +1,8 @@
-package main
+package custody
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"sealgate/internal/audit"
@@ -11,20 +12,20 @@ import (
 // copyCheck is the time between two looks at the copy of the keys.
 const copyCheck = time.Hour
 
-// watchCopy brings the copy of the keys up to date at the start, and whenever it is
+// KeepCopy brings the copy of the keys up to date at the start, and whenever it is
 // back after it was away while a key was made or destroyed: what a removal has
-// promised is kept then.
-func (j *journey) watchCopy(ctx context.Context) error {
+// promised is kept then. It runs until ctx ends.
+func (c *Custodian) KeepCopy(ctx context.Context) error {
 	tick := time.NewTicker(copyCheck)
 	defer tick.Stop()
 	for {
-		if path, written := j.keys.UpdateCopy(); written {
-			j.log.Info("the copy of the keys, which was behind, is up to date again", "path", path)
-			err := j.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		if path, written := c.ks.UpdateCopy(); written {
+			slog.InfoContext(ctx, "the copy of the keys, which was behind, is up to date again", "path", path)
+			err := c.cat.Update(ctx, func(tx *catalog.Tx) error {
 				return tx.Audit(audit.Entry{Actor: audit.Gateway, Action: "keys.copy-updated"})
 			})
 			if err != nil && ctx.Err() == nil {
-				j.log.Error("that the copy of the keys was written is not on record", "error", err)
+				slog.ErrorContext(ctx, "that the copy of the keys was written is not on record", "err", err)
 			}
 		}
 		select {
