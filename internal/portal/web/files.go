@@ -27,8 +27,11 @@ type fileList struct {
 	Pager   ui.Pager
 	States  []ui.Option
 	Sources []ui.Option
-	Asked   bool // somebody has filtered
-	Sends   bool
+	Codes   []ui.Option
+
+	Searched *searched
+	Asked    bool // somebody has filtered
+	Sends    bool
 }
 
 // fileRow is one file in a list.
@@ -87,20 +90,27 @@ func (v *visit) files() error {
 	if asked.Get("direction") == "out" {
 		query.Set("direction", "out")
 	}
-	for _, key := range []string{"name", "state", "source"} {
+	for _, key := range []string{"part", "state", "source", "code", "format"} {
 		if text := strings.TrimSpace(asked.Get(key)); text != "" {
 			query.Set(key, text)
 			list.Asked = true
 		}
 	}
-	if text := asked.Get("since"); text != "" {
-		day, err := time.Parse(time.DateOnly, text)
-		if err != nil {
-			list.Form.Fail("since", v.L.T("form.date"))
-		} else {
-			query.Set("since", day.Format(time.RFC3339))
-			list.Asked = true
+	for _, key := range []string{"since", "until"} {
+		text := asked.Get(key)
+		if text == "" {
+			continue
 		}
+		at, err := time.Parse(time.DateOnly, text)
+		if err != nil {
+			list.Form.Fail(key, v.L.T("form.date"))
+			continue
+		}
+		if key == "until" {
+			at = at.Add(day) // that day, too
+		}
+		query.Set(key, at.Format(time.RFC3339))
+		list.Asked = true
 	}
 	if before := asked.Get("before"); before != "" {
 		query.Set("before", before)
@@ -124,6 +134,14 @@ func (v *visit) files() error {
 type filePage struct {
 	Files []fileobject.Object `json:"files"`
 	Next  *string             `json:"next"`
+
+	Searched *searched `json:"searched"`
+}
+
+// searched is how far a search for a part of a name went.
+type searched struct {
+	Names int  `json:"names"`
+	All   bool `json:"all"` // there are no older ones
 }
 
 func (v *visit) listFiles(query url.Values) (page filePage, err error) {
@@ -190,7 +208,7 @@ type oneFile struct {
 	fileRow
 	Problems []payment.Finding // what holds or refuses it
 	Notes    []payment.Finding
-	Timeline []portal.AuditEntry
+	Timeline []happening
 	Reads    bool // its content can be downloaded
 	Sealed   bool
 	Receipt  bool
@@ -201,12 +219,44 @@ type oneFile struct {
 	Confirm  *ui.Confirm
 }
 
+// happening is one thing that happened to a file, in the reader's language where there
+// is a text.
+type happening struct {
+	At   time.Time
+	Text string
+	By   string
+}
+
+func (v *visit) timeline(id string) (list []happening, err error) {
+	var all []portal.Happening
+	if err := v.Get(desk.Join("files", id, "timeline"), nil, &all); err != nil {
+		return nil, err
+	}
+	for _, one := range all {
+		h := happening{At: one.At, Text: one.Text}
+		if key := "happening." + one.Action; v.L.Has(key) {
+			h.Text = v.L.T(key)
+		}
+		switch kind := "actor." + one.ActorKind; {
+		case one.ActorName != nil:
+			h.By = *one.ActorName
+		case one.ActorKind != "gateway" && v.L.Has(kind):
+			h.By = v.L.T(kind)
+		}
+		list = append(list, h)
+	}
+	return list, nil
+}
+
 func (v *visit) file() error {
 	o, err := v.theFile()
 	if err != nil {
 		return err
 	}
 	f := v.oneFile(o)
+	if f.Timeline, err = v.timeline(o.ID); err != nil {
+		return err
+	}
 	return v.Show("file", "files", o.Shown(), f, ui.Crumb{Label: v.L.T("files.title"), Href: v.At("files")})
 }
 

@@ -38,9 +38,6 @@ func (v *visit) keysPage(view string) (page keysPage, err error) {
 		page.Tabs = append(page.Tabs, ui.Tab{Href: href, Label: v.L.T("keys.tab." + tab.view), Current: tab.view == view})
 	}
 	page.Warnings = v.warnings(page.Account)
-	for i := range page.Warnings {
-		page.Warnings[i].Href = ""
-	}
 	return page, nil
 }
 

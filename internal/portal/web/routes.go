@@ -23,6 +23,7 @@ var routes = []route{
 	{"POST /a/{account}/files/{id}/erase", (*visit).erase},
 
 	{"GET /a/{account}/payments", (*visit).payments},
+	{"GET /a/{account}/payments.csv", (*visit).paymentsCSV},
 	{"GET /a/{account}/payments/{file}/{seq}", (*visit).payment},
 
 	{"GET /a/{account}/outbox", (*visit).outbox},

@@ -31,7 +31,7 @@ import (
 var templates embed.FS
 
 // views are made once in a process: their templates and texts are part of it.
-var views = ui.Must(ui.New(templates, overviewTexts, fileTexts, paymentTexts, outboxTexts, settingTexts, keyTexts))
+var views = ui.Must(ui.New(templates, overviewTexts, fileTexts, happeningTexts, paymentTexts, outboxTexts, settingTexts, keyTexts))
 
 // Options are the parts of the pages.
 type Options struct {

@@ -114,7 +114,7 @@ func TestTheOverviewSaysFirstWhatNeedsSomebody(t *testing.T) {
 	h.send("halv.xml", sample(t, cut))
 	h.send("bra.xml", sample(t, good))
 	text := h.see("reader", "/a/acme/")
-	h.has(plain(text), "1 fil är stoppad och väntar på beslut.", "1 fil gick inte att läsa.", "bra.xml")
+	h.has(plain(text), "1 fil är stoppad och väntar på beslut.", "1 fil gick inte att läsa.", "bra.xml", "Filer i dag 3", "Filer per dag, 30 dagar")
 	if strings.Index(text, "väntar på beslut") > strings.Index(text, "bra.xml") {
 		t.Error("what needs somebody stands below")
 	}
@@ -145,13 +145,13 @@ func TestFilesAreFilteredAndPaged(t *testing.T) {
 		t.Errorf("the second page has %d rows", strings.Count(second, `<tr id="file-`))
 	}
 	for query, rows := range map[string]int{
-		"?name=fel.xml": 1, "?name=nothing": 0, "?state=held": 1, "?state=kept": 0, "?source=portal": 0, "?since=2020-01-01&name=fel.xml": 1, "?since=2099-01-01": 0, "?direction=out": pageSize,
+		"?part=FEL": 1, "?part=many-1": 11, "?part=nothing": 0, "?code=control-sum-mismatch": 1, "?code=truncated": 0, "?until=2000-01-01": 0, "?state=held": 1, "?state=kept": 0, "?source=portal": 0, "?since=2020-01-01&part=fel.xml": 1, "?since=2099-01-01": 0, "?direction=out": pageSize,
 	} {
 		if got := strings.Count(h.see("reader", "/a/acme/files"+query), `<tr id="file-`); got != rows {
 			t.Errorf("%s: %d rows, want %d", query, got, rows)
 		}
 	}
-	w := h.visit("reader", "GET", "/a/acme/files?since=yesterday&name=fel.xml", nil)
+	w := h.visit("reader", "GET", "/a/acme/files?since=yesterday&part=fel.xml", nil)
 	h.has(w.Body.String(), "Skriv datumet som", `value="yesterday"`, `value="fel.xml"`)
 	if w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("a day that is none: %d", w.Code)
@@ -172,7 +172,7 @@ func TestAHeldFileIsDecidedByThoseWhoMay(t *testing.T) {
 	f := h.send("fel.xml", sample(t, bad))
 	at := "/a/acme/files/" + f.ID.String()
 	text := h.see("approver", at)
-	h.has(plain(text), "Kontrollsumman stämmer inte", "control-sum-mismatch", "Släpp fram", "Utradera innehållet", "Läs igen", "106 942,45 SEK", "7 betalningar")
+	h.has(plain(text), "Kontrollsumman stämmer inte", "control-sum-mismatch", "Händelser", "Mottagen, hel och i säkerhet", "Släpp fram", "Utradera innehållet", "Läs igen", "106 942,45 SEK", "7 betalningar")
 	h.hasNot(plain(h.see("reader", at)), "Släpp fram", "Utradera innehållet", "Läs igen")
 	h.hasNot(h.see("uploader", at), at+"/content")
 	for _, path := range []string{at + "/release", at + "/erase"} {
@@ -240,7 +240,7 @@ func TestMarkupInNamesAndPaymentsIsText(t *testing.T) {
 	f := h.send(markup+".xml", content)
 	h.send(markup+".txt", "<script>alert(1)</script>")
 	for _, path := range []string{
-		"/a/acme/", "/a/acme/files", "/a/acme/files?name=" + url.QueryEscape(markup), "/a/acme/files/" + f.ID.String(), "/a/acme/files/" + f.ID.String() + "/erase",
+		"/a/acme/", "/a/acme/files", "/a/acme/files?part=" + url.QueryEscape(markup), "/a/acme/files/" + f.ID.String(), "/a/acme/files/" + f.ID.String() + "/erase",
 		"/a/acme/payments", "/a/acme/payments?payee=" + url.QueryEscape(markup), "/a/acme/payments/" + f.ID.String() + "/1", "/a/acme/outbox",
 	} {
 		text := h.see("admin", path)
@@ -275,6 +275,14 @@ func TestPaymentsAreFound(t *testing.T) {
 	}
 	if w := h.visit("reader", "GET", "/a/acme/payments?after=nonsense", nil); w.Code != http.StatusBadRequest {
 		t.Errorf("a cursor that is none: %d", w.Code)
+	}
+	sheet := h.visit("reader", "GET", "/a/acme/payments.csv?payee=mejeri", nil)
+	if lines := strings.Split(strings.TrimSpace(sheet.Body.String()), "\n"); sheet.Code != http.StatusOK || len(lines) != 2 || !strings.Contains(lines[1], "12500.00") ||
+		!strings.HasPrefix(sheet.Header().Get("Content-Disposition"), "attachment") {
+		t.Errorf("the sheet: %d %q", sheet.Code, sheet.Body)
+	}
+	if w := h.visit("reader", "GET", "/a/acme/payments.csv?min=mycket", nil); w.Code != http.StatusSeeOther {
+		t.Errorf("a sheet of what is no amount: %d", w.Code)
 	}
 	if w := h.visit("uploader", "GET", "/a/acme/payments", nil); w.Code != http.StatusForbidden {
 		t.Errorf("an uploader: %d", w.Code)

@@ -3,7 +3,9 @@ package ui
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"sealgate/internal/payment"
 )
@@ -178,6 +180,16 @@ func (l *Locale) finding(f payment.Finding) Finding {
 		}
 	}
 	return o
+}
+
+// Findings are all of them to choose from, by their texts; none is for nothing chosen.
+func (l *Locale) Findings(none string) []Option {
+	var list []Option
+	for key := range findingTexts {
+		list = append(list, Option{Value: strings.TrimPrefix(key, "finding."), Label: l.T(key)})
+	}
+	slices.SortFunc(list, func(a, b Option) int { return strings.Compare(a.Label, b.Label) })
+	return append([]Option{{Label: none}}, list...)
 }
 
 // Banner is a sentence above a page or a part of it.
