@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
@@ -147,3 +148,45 @@ func Keep(typed url.Values, names ...string) url.Values {
 	}
 	return kept
 }
+
+// Typed is a form that is filled with what the address holds of these fields: what was
+// typed before a step-up.
+func (v *Visit) Typed(names ...string) *ui.Form {
+	return &ui.Form{Values: Keep(v.R.URL.Query(), names...)}
+}
+
+// Refusal is how the API says no to something that was typed, the field it belongs to,
+// and how pages say it ("" = in the words of the API).
+type Refusal struct{ Words, Field, Text string }
+
+// Explain puts an error of the API beside the field that caused it, in the reader's
+// language where there is a text. Others are for the page of problems.
+func (v *Visit) Explain(form *ui.Form, err error, known []Refusal) error {
+	message := fault.Message(err)
+	for _, k := range known {
+		if !strings.Contains(message, k.Words) {
+			continue
+		}
+		if k.Text != "" {
+			form.Fail(k.Field, v.L.T(k.Text))
+			return nil
+		}
+		return Explain(form, k.Field, err)
+	}
+	return Explain(form, "", err)
+}
+
+// Options are choices whose texts are "KEY.VALUE" and "KEY.VALUE.help".
+func (v *Visit) Options(key string, values ...string) (list []ui.Option) {
+	for _, value := range values {
+		o := ui.Option{Value: value, Label: v.L.T(key + "." + value)}
+		if help := key + "." + value + ".help"; v.L.Has(help) {
+			o.Help = v.L.T(help)
+		}
+		list = append(list, o)
+	}
+	return list
+}
+
+// Roles are those of an account's people.
+var Roles = []string{"uploader", "reader", "approver", "admin"}

@@ -18,12 +18,18 @@ var accountNav = []group{
 	}},
 	{Name: "account", Items: []item{
 		{Name: "keys", Icon: "key-round", Path: "keys", Roles: "reader approver admin operator"},
+		{Name: "logins", Icon: "users", Path: "logins", Roles: "admin operator"},
+		{Name: "tokens", Icon: "ticket", Path: "tokens", Roles: "admin operator"},
 		{Name: "settings", Icon: "settings", Path: "settings"},
 	}},
 }
 
 // Of who runs the gateway; paths from the root.
-var gatewayNav = []group{}
+var gatewayNav = []group{
+	{Name: "gateway", Items: []item{
+		{Name: "operators", Icon: "user-round", Path: "operators"},
+	}},
+}
 
 type group struct {
 	Name  string
