@@ -21,16 +21,9 @@ import (
 const (
 	passkeyAsked   = "passkey"
 	passkeyOffered = "passkey-new"
-	ceremonyFor    = 5 * time.Minute
 	maxPasskeys    = 20 // of a login
 	maxKeyName     = 60 // characters
 )
-
-// Ceremony is what a browser is asked, and the secret it shows with its answer.
-type Ceremony struct {
-	Options json.RawMessage
-	Secret  string
-}
 
 // offered is the state of a passkey that is being made: for one session only.
 type offered struct {
@@ -72,31 +65,7 @@ func (s *Service) OfferPasskey(ctx context.Context, from From, secret, host stri
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "person: passkey", err)
 	}
-	return s.ceremony(ctx, passkeyOffered, options, data)
-}
-
-// ceremony keeps what was asked, for one answer.
-func (s *Service) ceremony(ctx context.Context, kind string, options, data []byte) (*Ceremony, error) {
-	c := &Ceremony{Options: options, Secret: newSecret()}
-	err := s.catalog.Update(ctx, func(tx *catalog.Tx) error {
-		return tx.InsertCeremony(&logins.Ceremony{Hash: hash("ceremony", c.Secret), Kind: kind, Data: data, Until: s.now().Add(ceremonyFor)})
-	})
-	return c, fault.Wrap(fault.Internal, "person: ceremony", err)
-}
-
-// answered uses a ceremony up.
-func (s *Service) answered(ctx context.Context, kind, secret string) (data []byte, err error) {
-	err = s.catalog.Update(ctx, func(tx *catalog.Tx) error {
-		c, err := tx.TakeCeremony(kind, hash("ceremony", secret), s.now())
-		if err == nil {
-			data = c.Data
-		}
-		return err
-	})
-	if fault.Is(err, fault.NotFound) {
-		return nil, errPasskey
-	}
-	return data, fault.Wrap(fault.Internal, "person: ceremony", err)
+	return s.ceremony(passkeyOffered, options, data), nil
 }
 
 var errPasskey = fault.New(fault.Denied, "person: passkey", "the passkey could not be verified; try again")
@@ -108,7 +77,7 @@ func (s *Service) AddPasskey(ctx context.Context, from From, secret, host, cerem
 	if err != nil {
 		return nil, err
 	}
-	data, err := s.answered(ctx, passkeyOffered, ceremony)
+	data, err := s.asked(passkeyOffered, ceremony)
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +109,9 @@ func (s *Service) AddPasskey(ctx context.Context, from From, secret, host, cerem
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	e, err := s.gained(ctx, from, h, row, "passkey", nil, func(tx *catalog.Tx) error {
+		if err := s.useUp(tx, ceremony); err != nil {
+			return err
+		}
 		return tx.InsertPasskey(&logins.Passkey{
 			ID: id, Login: h.login.ID, Credential: key.Credential, Record: key.Record, CreatedAt: s.now(),
 			Name: rec.Seal("passkey", "name", id, []byte(keyName(name))),
@@ -190,14 +162,14 @@ func (s *Service) AskPasskey(ctx context.Context, host string) (*Ceremony, error
 	if err != nil {
 		return nil, err
 	}
-	return s.ceremony(ctx, passkeyAsked, options, state)
+	return s.ceremony(passkeyAsked, options, state), nil
 }
 
 // ShowPasskey takes the browser's answer: to sign in, when secret is that of no session;
 // as the second factor of a sign-in that has come to that; as a fresh proof of who is
 // signed in.
 func (s *Service) ShowPasskey(ctx context.Context, from From, secret, host, ceremony string, answer []byte) (*Entry, error) {
-	state, err := s.answered(ctx, passkeyAsked, ceremony)
+	state, err := s.asked(passkeyAsked, ceremony)
 	if err != nil {
 		return nil, err
 	}
@@ -220,8 +192,14 @@ func (s *Service) ShowPasskey(ctx context.Context, from From, secret, host, cere
 		return nil, err
 	}
 	row.Record, row.LastUsed = key.Record, s.now()
-	if err := s.catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.SavePasskey(row) }); err != nil {
-		if fault.Is(err, fault.NotFound) { // removed this moment
+	err = s.catalog.Update(ctx, func(tx *catalog.Tx) error {
+		if err := s.useUp(tx, ceremony); err != nil {
+			return err
+		}
+		return tx.SavePasskey(row)
+	})
+	if err != nil {
+		if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Exists) { // removed this moment; answered before
 			return nil, errPasskey
 		}
 		return nil, fault.Wrap(fault.Internal, "person: passkey", err)

@@ -23,7 +23,8 @@ const (
 	setUpFor   = time.Hour        // to set up how to sign in
 	touchEvery = time.Minute
 
-	maxAgent = 200 // bytes of a browser's name that are kept
+	maxAgent    = 200 // bytes of a browser's name that are kept
+	maxSessions = 50  // of a login
 )
 
 // Stage is how far a sign-in has come.
@@ -184,7 +185,7 @@ func (s *Service) advance(ctx context.Context, from From, h *house, row *logins.
 			}
 		}
 		if was == nil {
-			return tx.InsertSession(row)
+			return insertSession(tx, row)
 		}
 		return tx.SaveSession(row, was)
 	})
@@ -204,6 +205,20 @@ func (s *Service) advance(ctx context.Context, from From, h *house, row *logins.
 		s.signin.SignedIn(ctx, from.attempt(""), h.login, method)
 	}
 	return e, nil
+}
+
+// insertSession adds a session; of very many the oldest goes.
+func insertSession(tx *catalog.Tx, row *logins.Session) error {
+	all, err := tx.Sessions(row.Login)
+	if err != nil {
+		return err
+	}
+	for i := 0; i <= len(all)-maxSessions; i++ {
+		if err := tx.DeleteSession(row.Login, all[i].ID); err != nil {
+			return err
+		}
+	}
+	return tx.InsertSession(row)
 }
 
 // refused makes of a session that has gone meanwhile one that was never there.

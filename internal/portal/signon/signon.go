@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"sealgate/internal/account/person"
@@ -32,7 +33,8 @@ import (
 //go:embed all:templates
 var files embed.FS
 
-var views = ui.Must(ui.New(files, texts))
+// views are made once, and only in a process that shows pages.
+var views = sync.OnceValue(func() *ui.UI { return ui.Must(ui.New(files, texts)) })
 
 // Options are the parts of a Handler.
 type Options struct {
@@ -56,6 +58,7 @@ type Handler struct {
 // New registers the routes.
 func New(opt Options) *Handler {
 	h := &Handler{people: opt.People, pages: opt.Pages, issuer: opt.Issuer, now: opt.Now, log: opt.Log, mux: http.NewServeMux()}
+	views() // templates and texts are checked now, not at the first page
 	for _, r := range routes {
 		h.mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) { h.visit(w, req, r) })
 	}
@@ -166,7 +169,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if fault.Is(err, fault.Internal) {
 		h.log.ErrorContext(r.Context(), "sign-on: a page failed", "route", r.Pattern, "error", err)
 	}
-	views.Refuse(w, r, err)
+	views().Refuse(w, r, err)
 }
 
 // safeNext is a path of this site to go on to; the start page instead of anything

@@ -83,7 +83,7 @@ func (in Tables) SweepSessions(now, unusedSince time.Time) error {
 	return err
 }
 
-// Ceremony is what was asked of a browser and is to be answered once.
+// Ceremony is what was asked of a browser and is answered once.
 type Ceremony struct {
 	Hash  []byte // of the secret that the browser was given
 	Kind  string
