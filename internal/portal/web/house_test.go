@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 
 	"sealgate/internal/account"
 	"sealgate/internal/indexer"
+	"sealgate/internal/notify"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/api"
@@ -75,8 +77,11 @@ func newHouse(t testing.TB) *house {
 		Accounts: people, Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Databases: pool, Bodies: w.Bodies, Indexer: h.index, Outbox: h.out, Intake: w.Intake,
 		Receipts: receipt.New(w.Catalog, w.Keys, w.Store.Identity(), w.Clock.Now),
 		Resealer: reseal.New(reseal.Stores{Catalog: w.Catalog, Intake: w.Intake, Bodies: w.Bodies, Custody: w.Keys}, reseal.Options{Worker: "test", Now: w.Clock.Now, Log: log}),
-		Clock:    retention.NewClock(w.Catalog, w.Clock.Now, func() time.Duration { return time.Hour }, log),
-		Machine:  h, Now: w.Clock.Now, Log: log, ExportKeys: true, Version: "test",
+		Notices: notify.New(notify.Options{
+			Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Accounts: people, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: w.Clock.Now, Log: log,
+		}),
+		Clock:   retention.NewClock(w.Catalog, w.Clock.Now, func() time.Duration { return time.Hour }, log),
+		Machine: h, Now: w.Clock.Now, Log: log, ExportKeys: true, Version: "test",
 	})
 	h.pages = New(Options{API: h.api.Inside(), Now: w.Clock.Now, Log: log})
 	h.account, h.login = h.newAccount("acme")

@@ -15,11 +15,13 @@ var accountNav = []group{
 		{Name: "files", Icon: "files", Path: "files"},
 		{Name: "payments", Icon: "wallet", Path: "payments", Roles: "reader approver admin operator"},
 		{Name: "outbox", Icon: "inbox", Path: "outbox", Roles: "reader approver admin operator"},
+		{Name: "alarms", Icon: "bell", Path: "alarms"},
 	}},
 	{Name: "account", Items: []item{
 		{Name: "keys", Icon: "key-round", Path: "keys", Roles: "reader approver admin operator"},
 		{Name: "logins", Icon: "users", Path: "logins", Roles: "admin operator"},
 		{Name: "tokens", Icon: "ticket", Path: "tokens", Roles: "admin operator"},
+		{Name: "webhooks", Icon: "webhook", Path: "webhooks", Roles: "admin operator"},
 		{Name: "settings", Icon: "settings", Path: "settings"},
 	}},
 }
@@ -27,6 +29,8 @@ var accountNav = []group{
 // Of who runs the gateway; paths from the root.
 var gatewayNav = []group{
 	{Name: "gateway", Items: []item{
+		{Name: "alarms", Icon: "bell", Path: "alarms"},
+		{Name: "webhooks", Icon: "webhook", Path: "webhooks"},
 		{Name: "operators", Icon: "user-round", Path: "operators"},
 	}},
 }
