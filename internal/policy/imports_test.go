@@ -103,8 +103,8 @@ var arrows = []struct {
 	{"internal/portal/api/...", "portal/access portal/operation portal/accountapi portal/keyapi portal/overview portal/sheet portal/health statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account account/person custody custody/inventory keys keys/keyfile keys/spare store/catalog store/catalog/trail store/accountdb audit payment fault logging portal/notifyapi notify/webhook notify"},
 	{"internal/portal/web/desk", "portal/web/ui portal/client portal/access portal fault"},
 	{"internal/portal/web/people", "portal/web/ui portal/web/desk portal fault"},
-	{"internal/portal/web", "portal/web/ui portal/web/desk portal/web/people portal/web/send portal/client portal index/check fileobject payment fault portal/web/notices"},
 	{"internal/portal/web/notices", "portal/web/ui portal/web/desk notify/alarm portal fault"},
+	{"internal/portal/web", "portal/web/ui portal/web/desk portal/web/people portal/web/send portal/client portal index/check fileobject payment fault portal/web/notices"},
 
 	// The command line.
 	{"internal/cli", "portal portal/client index/check config terminal payment fault"},

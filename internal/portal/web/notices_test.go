@@ -25,7 +25,7 @@ func TestAlarmsAreSeenAndMailed(t *testing.T) {
 		t.Errorf("leads to %s", to)
 	}
 	h.has(h.see("approver", "/a/acme/alarms?done=alarm-seen"), "Sett", "markerat som sett")
-	if w := h.visit("admin", "GET", "/alarms", nil); w.Code != http.StatusNotFound {
+	if w := h.visit("admin", "GET", "/alarms", nil); w.Code != http.StatusForbidden {
 		t.Errorf("all alarms for an admin of an account: %d", w.Code)
 	}
 	if w := h.visit("reader", "POST", "/a/acme/alarms/recipients", url.Values{}); w.Code != http.StatusForbidden {

@@ -71,7 +71,7 @@ func at(v *desk.Visit, parts ...string) string {
 // gatewayOnly keeps the pages below / for who runs the gateway.
 func gatewayOnly(v *desk.Visit) error {
 	if v.Account == "" && !v.Person.Operator {
-		return fault.New(fault.NotFound, "web: notices", "there is no such page")
+		return fault.New(fault.Denied, "web: notices", "only an operator may do this")
 	}
 	return nil
 }
