@@ -118,6 +118,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 	defer ls.close()
 	behind := append(j.parts(), part{"uploads", uploads.Run}, part{"audit", func(ctx context.Context) error { return s.catalog.Run(ctx, signer) }})
 	front := []part{
+		{"events", control.Events.Run}, // its streams end when the gateway is to stop
 		{"sftp", func(ctx context.Context) error { return door.Run(ctx, ls.sftp) }},
 		{"control socket", func(ctx context.Context) error {
 			return socket.Serve(ctx, ls.control, control.Handler(access.ControlSocket), log)

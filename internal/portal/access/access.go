@@ -85,6 +85,23 @@ func (c chain) Caller(ctx context.Context, r *http.Request) (Caller, error) {
 	return c.session.Caller(ctx, r)
 }
 
+type stillKey struct{}
+
+// WithStill is a context in which look tells whether the caller may still be one.
+func WithStill(ctx context.Context, look func(context.Context) error) context.Context {
+	return context.WithValue(ctx, stillKey{}, look)
+}
+
+// Still looks whether who asked may still ask: a session ends, a token is removed. It
+// is for answers that go on for hours.
+func Still(ctx context.Context) error {
+	look, ok := ctx.Value(stillKey{}).(func(context.Context) error)
+	if !ok {
+		return nil
+	}
+	return look(ctx)
+}
+
 // ProofFor is how long a proof of who somebody is lasts for dangerous operations.
 const ProofFor = 5 * time.Minute
 

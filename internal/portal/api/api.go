@@ -21,6 +21,7 @@ import (
 	"sealgate/internal/keys"
 	"sealgate/internal/notify"
 	"sealgate/internal/portal/accountapi"
+	"sealgate/internal/portal/events"
 	"sealgate/internal/portal/keyapi"
 	"sealgate/internal/portal/notifyapi"
 	"sealgate/internal/portal/operation"
@@ -70,6 +71,7 @@ type Machine interface {
 type API struct {
 	*operation.Router
 	Services
+	Events *events.Hub // to be run as long as streams are to be answered
 	copier copier
 }
 
@@ -82,6 +84,8 @@ func New(s Services) *API {
 	a.gateway()
 	a.health()
 	accountapi.Register(a.Router, accountapi.Services{Accounts: s.Accounts, Catalog: s.Catalog, Custody: s.Custody, Now: s.Now})
+	a.Events = events.New(s.Catalog, s.Log)
+	a.Events.Register(a.Router)
 	keyapi.Register(a.Router, keyapi.Services{
 		Accounts: s.Accounts, Catalog: s.Catalog, Custody: s.Custody, Indexer: s.Indexer, Resealer: s.Resealer, Now: s.Now, ExportKeys: s.ExportKeys,
 	})

@@ -36,7 +36,11 @@ func (r *Router) Authenticated(auth access.Authenticator) http.Handler {
 		case err != nil:
 			r.Refuse(ctx, w, err)
 		default:
-			r.serve(w, req, c)
+			still := func(ctx context.Context) error {
+				_, err := auth.Caller(ctx, req.WithContext(ctx))
+				return err
+			}
+			r.serve(w, req.WithContext(access.WithStill(ctx, still)), c)
 		}
 	})
 }
