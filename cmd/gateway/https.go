@@ -15,6 +15,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/metrics"
+	"sealgate/internal/notify/letter"
 	"sealgate/internal/portal/api"
 	"sealgate/internal/portal/httpd"
 	"sealgate/internal/portal/httpd/certs"
@@ -84,9 +85,9 @@ func (w *web) address(bound net.Addr) string {
 
 // portal is signing in, and the pages behind it, which ask the API as whoever has
 // signed in.
-func (a *app) portal(s *stores, log *slog.Logger, control *api.API) *signon.Handler {
+func (a *app) portal(s *stores, log *slog.Logger, control *api.API, letters *letter.Office) *signon.Handler {
 	return signon.New(signon.Options{
-		People: s.accounts.People, Pages: pages.New(pages.Options{API: control.Inside(), Now: a.Now, Log: log}),
+		People: s.accounts.People, Letters: letters, Pages: pages.New(pages.Options{API: control.Inside(), Now: a.Now, Log: log}),
 		Issuer: cmp.Or(s.cfg.HTTPS.Host(), "Sealgate"), Now: a.Now, Log: log,
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"sealgate/internal/metrics"
 	"sealgate/internal/notify"
 	"sealgate/internal/notify/alarm"
+	"sealgate/internal/notify/letter"
 	"sealgate/internal/notify/mail"
 	"sealgate/internal/payment"
 	"sealgate/internal/portal/api"
@@ -106,6 +107,14 @@ func (j *journey) tell(counts *metrics.Set) (*notify.Notices, error) {
 	}), nil
 }
 
+// letters is who writes them; nil when there is no mail, or no address to lead to.
+func (j *journey) letters() *letter.Office {
+	if j.notices.Post == nil {
+		return nil
+	}
+	return letter.New(j.notices.Post, j.cfg.HTTPS.URL, j.cfg.Mail.Language)
+}
+
 // settle finishes what an earlier run left half done, before anybody comes in: the
 // day's key, removals of keys, files that can be opened again.
 func (j *journey) settle(ctx context.Context) error {
@@ -141,7 +150,7 @@ func (j *journey) parts() []part {
 func (j *journey) services(m api.Machine) api.Services {
 	return api.Services{
 		Accounts: j.accounts, Catalog: j.catalog, Custody: j.custody, Keys: j.keys, Databases: j.databases,
-		Bodies: j.contents, Indexer: j.reader, Intake: j.in, Outbox: j.out, Receipts: j.receipts, Resealer: j.resealer, Clock: j.clock, Notices: j.notices,
+		Bodies: j.contents, Indexer: j.reader, Intake: j.in, Outbox: j.out, Receipts: j.receipts, Resealer: j.resealer, Clock: j.clock, Notices: j.notices, Letters: j.letters(),
 		Machine: m, Now: j.app.Now, Log: j.log, ExportKeys: j.cfg.Keys.Export, Version: version,
 	}
 }

@@ -103,7 +103,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return fault.Wrap(fault.Internal, "serve", err)
 	}
 	levels(counts, s.catalog, j.notices)
-	people := a.portal(s, log, control)
+	people := a.portal(s, log, control, j.letters())
 	web, err := a.webDoor(s, log, counts, behindHTTPS{
 		api: control.Authenticated(access.Chain(access.Bearer(s.accounts), people)), pages: people, streams: append([]string{send.Pattern}, upload.Patterns...),
 	})
@@ -116,7 +116,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	defer ls.close()
-	behind := append(j.parts(), part{"uploads", uploads.Run}, part{"audit", func(ctx context.Context) error { return s.catalog.Run(ctx, signer) }})
+	behind := append(j.parts(), part{"sign-on", people.Run}, part{"uploads", uploads.Run}, part{"audit", func(ctx context.Context) error { return s.catalog.Run(ctx, signer) }})
 	front := []part{
 		{"events", control.Events.Run}, // its streams end when the gateway is to stop
 		{"sftp", func(ctx context.Context) error { return door.Run(ctx, ls.sftp) }},

@@ -126,7 +126,8 @@ type Operator struct {
 type Link struct {
 	Email    string    `json:"email,omitempty" doc:"of an operator"`
 	Username string    `json:"username,omitempty" doc:"of a login"`
-	Path     string    `json:"path" doc:"to be put behind the gateway's https address"`
+	Mailed   bool      `json:"mailed,omitempty" doc:"it is on its way by mail, and not shown"`
+	Path     string    `json:"path,omitempty" doc:"to be put behind the gateway's https address"`
 	Until    time.Time `json:"until"`
 }
 

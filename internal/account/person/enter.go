@@ -116,18 +116,17 @@ type Link struct {
 const (
 	Invitation = "invitation"
 	Reset      = "reset"
+	Forgotten  = "forgotten" // asked for by whoever says that it is his
 
 	invitationFor = 72 * time.Hour
 	resetFor      = 24 * time.Hour
+	forgottenFor  = time.Hour
 )
 
 // AddLink makes a link for a login in the transaction that gives reason to it. Those
 // that it had before are good no more.
 func (s *Service) AddLink(tx *catalog.Tx, actor string, l *logins.Login, kind string) (*Link, error) {
-	lasts := invitationFor
-	if kind == Reset {
-		lasts = resetFor
-	}
+	lasts := map[string]time.Duration{Invitation: invitationFor, Reset: resetFor, Forgotten: forgottenFor}[kind]
 	link := &Link{Secret: newSecret(), Login: l.ID, Until: s.now().Add(lasts)}
 	if err := tx.DeleteLinks(l.ID); err != nil {
 		return nil, err

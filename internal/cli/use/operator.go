@@ -48,6 +48,10 @@ func (a *app) operatorReset() *cobra.Command {
 }
 
 func writeLink(w io.Writer, l portal.Link) error {
+	if l.Mailed {
+		_, err := fmt.Fprintf(w, "a one-time link is on its way by mail (good until %s)\n", terminal.Time(l.Until))
+		return err
+	}
 	_, err := fmt.Fprintf(w, "%s\n(works once, until %s, behind the gateway's https address)\n", l.Path, terminal.Time(l.Until))
 	return err
 }

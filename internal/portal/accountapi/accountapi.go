@@ -12,6 +12,7 @@ import (
 
 	"sealgate/internal/account"
 	"sealgate/internal/custody"
+	"sealgate/internal/notify/letter"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/operation"
 	"sealgate/internal/store/catalog"
@@ -22,6 +23,7 @@ type Services struct {
 	Accounts *account.Service
 	Catalog  *catalog.Catalog
 	Custody  *custody.Custodian
+	Letters  *letter.Office // nil: links are shown
 	Now      func() time.Time
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"sealgate/internal/account"
+	"sealgate/internal/account/person"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/operation"
@@ -56,7 +57,10 @@ func (o *office) addLogin(ctx context.Context, in *struct {
 		if err != nil {
 			return nil, err
 		}
-		made.Link = &portal.Link{Username: l.Username, Path: welcome(link), Until: link.Until.UTC()}
+		if made.Link, err = o.hand(ctx, person.Invitation, l.Username, link); err != nil {
+			return nil, err
+		}
+		made.Link.Username = l.Username
 	}
 	return operation.Answer(made), nil
 }

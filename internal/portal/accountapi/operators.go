@@ -41,7 +41,7 @@ func (o *office) addOperator(ctx context.Context, in *struct {
 },
 ) (*operation.Out[portal.Link], error) {
 	link, err := o.Accounts.AddOperator(ctx, access.Of(ctx).Actor, in.Body.Email)
-	return linkOf(in.Body.Email, link, err)
+	return o.linkOf(ctx, person.Invitation, in.Body.Email, link, err)
 }
 
 func (o *office) resetOperator(ctx context.Context, in *struct {
@@ -50,16 +50,21 @@ func (o *office) resetOperator(ctx context.Context, in *struct {
 },
 ) (*operation.Out[portal.Link], error) {
 	link, err := o.Accounts.ResetOperator(ctx, access.Of(ctx).Actor, in.Email, in.SecondFactor)
-	return linkOf(in.Email, link, err)
+	return o.linkOf(ctx, person.Reset, in.Email, link, err)
 }
 
 func (o *office) removeOperator(ctx context.Context, in *ByEmail) (*operation.None, error) {
 	return &operation.None{}, o.Accounts.RemoveOperator(ctx, access.Of(ctx).Actor, in.Email)
 }
 
-func linkOf(email string, link *person.Link, err error) (*operation.Out[portal.Link], error) {
+func (o *office) linkOf(ctx context.Context, kind, email string, link *person.Link, err error) (*operation.Out[portal.Link], error) {
 	if err != nil {
 		return nil, err
 	}
-	return operation.Answer(portal.Link{Email: email, Path: welcome(link), Until: link.Until.UTC()}), nil
+	hand, err := o.hand(ctx, kind, email, link)
+	if err != nil {
+		return nil, err
+	}
+	hand.Email = email
+	return operation.Answer(*hand), nil
 }

@@ -29,7 +29,7 @@ func (o *office) people(r *operation.Router) {
 
 func (o *office) inviteLogin(ctx context.Context, in *ByLogin) (*operation.Out[portal.Link], error) {
 	link, err := o.Accounts.Invite(ctx, access.Of(ctx).Actor, in.Name, in.Username)
-	return linkFor(in.Username, link, err)
+	return o.linkFor(ctx, person.Invitation, in.Username, link, err)
 }
 
 func (o *office) resetLogin(ctx context.Context, in *struct {
@@ -38,19 +38,35 @@ func (o *office) resetLogin(ctx context.Context, in *struct {
 },
 ) (*operation.Out[portal.Link], error) {
 	link, err := o.Accounts.ResetLogin(ctx, access.Of(ctx).Actor, in.Name, in.Username, in.SecondFactor)
-	return linkFor(in.Username, link, err)
+	return o.linkFor(ctx, person.Reset, in.Username, link, err)
 }
 
-func linkFor(username string, link *person.Link, err error) (*operation.Out[portal.Link], error) {
+func (o *office) linkFor(ctx context.Context, kind, username string, link *person.Link, err error) (*operation.Out[portal.Link], error) {
 	if err != nil {
 		return nil, err
 	}
-	return operation.Answer(portal.Link{Username: username, Path: welcome(link), Until: link.Until.UTC()}), nil
+	hand, err := o.hand(ctx, kind, username, link)
+	if err != nil {
+		return nil, err
+	}
+	hand.Username = username
+	return operation.Answer(*hand), nil
 }
 
-// welcome is where a link leads. The secret stands behind the #: no browser sends
+// hand gives a link to whom it is for: by mail where there is mail and the username is
+// an address, else through who asked. The secret stands behind the #: no browser sends
 // that, so that it is in no log.
-func welcome(link *person.Link) string { return "/welcome#" + link.Secret }
+func (o *office) hand(ctx context.Context, kind, username string, link *person.Link) (*portal.Link, error) {
+	hand := &portal.Link{Until: link.Until.UTC()}
+	var err error
+	if hand.Mailed, err = o.Letters.Send(ctx, kind, link, username, ""); err != nil {
+		return nil, err
+	}
+	if !hand.Mailed {
+		hand.Path = "/welcome#" + link.Secret
+	}
+	return hand, nil
+}
 
 func (o *office) getMe(ctx context.Context, _ *operation.None) (*operation.Out[portal.Me], error) {
 	all, err := o.mySessions(ctx)

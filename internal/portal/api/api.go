@@ -20,6 +20,7 @@ import (
 	"sealgate/internal/indexer"
 	"sealgate/internal/keys"
 	"sealgate/internal/notify"
+	"sealgate/internal/notify/letter"
 	"sealgate/internal/portal/accountapi"
 	"sealgate/internal/portal/events"
 	"sealgate/internal/portal/keyapi"
@@ -51,6 +52,7 @@ type Services struct {
 	Resealer  *reseal.Resealer
 	Clock     *retention.Clock
 	Notices   *notify.Notices
+	Letters   *letter.Office // nil: one-time links are shown, not sent
 	Machine   Machine
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -83,7 +85,7 @@ func New(s Services) *API {
 	a.payments()
 	a.gateway()
 	a.health()
-	accountapi.Register(a.Router, accountapi.Services{Accounts: s.Accounts, Catalog: s.Catalog, Custody: s.Custody, Now: s.Now})
+	accountapi.Register(a.Router, accountapi.Services{Accounts: s.Accounts, Catalog: s.Catalog, Custody: s.Custody, Letters: s.Letters, Now: s.Now})
 	a.Events = events.New(s.Catalog, s.Log)
 	a.Events.Register(a.Router)
 	keyapi.Register(a.Router, keyapi.Services{

@@ -75,12 +75,29 @@ func TestPasskeysInChromium(t *testing.T) {
 	p.Goto("/me")
 	p.Click(`.sidebar form[action="/sign-out"] button`)
 	p.WaitText("h1", "Sign in")
+	p.Wait(`document.readyState == "complete" && location.search == "?done=signed-out"`)
 	p.Type("[name=username]", "eva@example.org")
 	p.Type("[name=password]", good)
 	p.Click(`form[action="/sign-in"] button`)
 	p.WaitText("h1", "One more step")
 	p.Click("form[data-passkey] button")
 	p.WaitText("body", "page / for eva@example.org")
+
+	// An answer is good once.
+	p.Goto("/sign-in/again")
+	p.Expect(`422`)
+	statuses := browsertest.Eval[string](p, `(async () => {
+		const send = (path, body) => fetch(path, {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body)})
+		const asked = await (await send("/sign-in/passkey/ask", {})).json()
+		const c = await navigator.credentials.get({publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(asked.options)})
+		const answer = {ceremony: asked.ceremony, answer: c.toJSON()}
+		const first = await send("/sign-in/passkey", answer), second = await send("/sign-in/passkey", answer)
+		const spelled = await send("/sign-in/passkey", {...answer, ceremony: answer.ceremony + "\n"})
+		return [first.status, second.status, spelled.status].join(" ")
+	})()`)
+	if statuses != "200 422 422" {
+		t.Errorf("an answer, once, twice, thrice: %s", statuses)
+	}
 
 	// A passkey that was removed opens nothing.
 	op, err := h.accounts.ResetOperator(t.Context(), "test", "eva@example.org", true)

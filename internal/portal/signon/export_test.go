@@ -16,3 +16,6 @@ func Patterns() []Pattern {
 	}
 	return all
 }
+
+// BrowserName is tested by what people read.
+var BrowserName = browserName

@@ -38,11 +38,35 @@ func (v *visit) me() error {
 	if err != nil {
 		return err
 	}
+	for _, s := range all {
+		s.Agent = browserName(s.Agent)
+	}
 	return v.show("me", false, meData{
 		Passkeys: keys, Here: v.passkeysHere(),
 		Me: v.session, Factors: f, Sessions: all, Form: v.form,
 		Language: []ui.Option{{Value: "", Label: v.l.T("me.language.browser")}, {Value: "sv", Label: "Svenska"}, {Value: "en", Label: "English"}},
 	})
+}
+
+// browserName says in a word or two what a browser said of itself.
+func browserName(agent string) string {
+	first := func(names [][2]string) string {
+		for _, n := range names {
+			if strings.Contains(agent, n[0]) {
+				return n[1]
+			}
+		}
+		return ""
+	}
+	// The order matters: each claims to be the ones after it.
+	browser := first([][2]string{{"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"Chrome/", "Chrome"}, {"CriOS/", "Chrome"}, {"Safari/", "Safari"}})
+	system := first([][2]string{
+		{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"CrOS", "ChromeOS"}, {"Windows", "Windows"}, {"Macintosh", "macOS"}, {"Linux", "Linux"},
+	})
+	if browser == "" || system == "" {
+		return agent
+	}
+	return browser + ", " + system
 }
 
 func (v *visit) myLanguage() error {

@@ -15,6 +15,7 @@ type signInData struct {
 	Codes    bool // one-time codes are asked for
 	Passkeys bool
 	Password bool
+	Mail     bool // links are sent by mail
 }
 
 func (v *visit) signIn() error {
@@ -22,7 +23,7 @@ func (v *visit) signIn() error {
 		v.redirect(v.next())
 		return nil
 	}
-	return v.show("sign-in", true, signInData{Form: v.form, Next: v.next(), Passkeys: v.passkeysHere()})
+	return v.show("sign-in", true, signInData{Form: v.form, Next: v.next(), Passkeys: v.passkeysHere(), Mail: v.letters != nil})
 }
 
 func (v *visit) doSignIn() error {
@@ -33,7 +34,7 @@ func (v *visit) doSignIn() error {
 	if err := v.wrong("", "sign-in.refused", err); err != nil {
 		return err
 	}
-	return v.show("sign-in", true, signInData{Form: v.form, Next: v.next(), Passkeys: v.passkeysHere()})
+	return v.show("sign-in", true, signInData{Form: v.form, Next: v.next(), Passkeys: v.passkeysHere(), Mail: v.letters != nil})
 }
 
 func (v *visit) code() error {

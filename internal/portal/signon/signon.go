@@ -26,6 +26,7 @@ import (
 
 	"sealgate/internal/account/person"
 	"sealgate/internal/fault"
+	"sealgate/internal/notify/letter"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/web/ui"
 )
@@ -38,26 +39,34 @@ var views = sync.OnceValue(func() *ui.UI { return ui.Must(ui.New(files, texts)) 
 
 // Options are the parts of a Handler.
 type Options struct {
-	People *person.Service
-	Pages  http.Handler // everything else; the context of its requests says who asks
-	Issuer string       // what apps for one-time codes call this gateway
-	Now    func() time.Time
-	Log    *slog.Logger
+	People  *person.Service
+	Letters *letter.Office // nil: links are asked for from people
+	Pages   http.Handler   // everything else; the context of its requests says who asks
+	Issuer  string         // what apps for one-time codes call this gateway
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Handler answers for the portal.
 type Handler struct {
-	people *person.Service
-	pages  http.Handler
-	issuer string
-	now    func() time.Time
-	log    *slog.Logger
-	mux    *http.ServeMux
+	people  *person.Service
+	letters *letter.Office
+	pages   http.Handler
+	issuer  string
+	now     func() time.Time
+	log     *slog.Logger
+	mux     *http.ServeMux
+
+	forgets   *access.Limiter // by address
+	forgotten chan string     // usernames, for Run
 }
 
 // New registers the routes.
 func New(opt Options) *Handler {
-	h := &Handler{people: opt.People, pages: opt.Pages, issuer: opt.Issuer, now: opt.Now, log: opt.Log, mux: http.NewServeMux()}
+	h := &Handler{
+		people: opt.People, letters: opt.Letters, pages: opt.Pages, issuer: opt.Issuer, now: opt.Now, log: opt.Log, mux: http.NewServeMux(),
+		forgets: access.NewLimiter(forgotRate, opt.Now), forgotten: make(chan string, maxForgotten),
+	}
 	views() // templates and texts are checked now, not at the first page
 	for _, r := range routes {
 		h.mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) { h.visit(w, req, r) })

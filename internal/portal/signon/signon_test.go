@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +22,8 @@ import (
 	"sealgate/internal/custody/custodytest"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/keystest"
+	"sealgate/internal/notify/letter"
+	"sealgate/internal/notify/mail"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/signon"
 	"sealgate/internal/portal/web/ui"
@@ -42,11 +45,18 @@ type house struct {
 	handler  *signon.Handler
 	server   *httptest.Server
 	paused   int
+	letters  chan mail.Message
+}
+
+// Send is the post.
+func (h *house) Send(_ context.Context, m mail.Message) error {
+	h.letters <- m
+	return nil
 }
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t, clock: custodytest.NewClock(time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC))}
+	h := &house{t: t, letters: make(chan mail.Message, 10), clock: custodytest.NewClock(time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC))}
 	store := keystest.New(t)
 	h.cat = catalogtest.OpenAt(t, filepath.Join(t.TempDir(), "catalog.db"), catalog.Options{Now: h.clock.Now})
 	cus := custody.New(store, h.cat, "node-1", h.clock.Now)
@@ -65,7 +75,13 @@ func newHouse(t *testing.T) *house {
 		}
 		_, _ = io.WriteString(w, "page "+r.URL.RequestURI()+" for "+p.Username+" "+string(c.Role)+" "+p.Account)
 	})
-	h.handler = signon.New(signon.Options{People: h.accounts.People, Pages: pages, Issuer: "Sealgate", Now: h.clock.Now, Log: slog.New(slog.DiscardHandler)})
+	h.handler = signon.New(signon.Options{
+		Letters: letter.New(h, "https://gateway.example", "en"), People: h.accounts.People, Pages: pages, Issuer: "Sealgate", Now: h.clock.Now, Log: slog.New(slog.DiscardHandler),
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	var run sync.WaitGroup
+	run.Go(func() { _ = h.handler.Run(ctx) })
+	t.Cleanup(func() { stop(); run.Wait() })
 	h.server = httptest.NewTLSServer(http.NewCrossOriginProtection().Handler(h.handler))
 	t.Cleanup(h.server.Close)
 	return h
@@ -488,6 +504,67 @@ func TestPagesNeedTheirStage(t *testing.T) {
 			if a := ask(full); a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != "/" {
 				t.Errorf("%s, signed in: %d to %q", p.Pattern, a.StatusCode, a.Header.Get("Location"))
 			}
+		}
+	}
+}
+
+// Who has forgotten the password asks for a link; the answer says nothing of who is
+// there, and nothing changes until the link is followed.
+func TestForgottenPassword(t *testing.T) {
+	h := newHouse(t)
+	h.add(account.NewLogin{Username: "anna@acme.example"})
+	h.add(account.NewLogin{Username: "robot"})
+	h.add(account.NewLogin{Username: "no-portal@acme.example", NoPortal: true})
+	h.add(account.NewLogin{Username: "invited@acme.example", Invite: true})
+	b := h.browser()
+	b.get("/sign-in").wantPage(t, 200, `href="/sign-in/forgot"`)
+	b.get("/sign-in/forgot").wantPage(t, 200, `name="username"`)
+	for _, nobody := range []string{"nobody@acme.example", "robot", "no-portal@acme.example", "invited@acme.example"} {
+		b.post("/sign-in/forgot", "username", nobody).wantTo(t, "/sign-in?done=link-sent")
+		h.clock.Add(5 * time.Minute)
+	}
+	b.post("/sign-in/forgot", "username", "ANNA@acme.example").wantTo(t, "/sign-in?done=link-sent")
+	m := <-h.letters // the first: of the others nobody got one
+	if m.To != "anna@acme.example" {
+		t.Fatalf("%+v", m)
+	}
+	link := regexp.MustCompile(`https://gateway.example(/welcome#\S+)`).FindStringSubmatch(m.Text)
+	if link == nil {
+		t.Fatal(m.Text)
+	}
+	h.browser().signIn("anna@acme.example")
+	// Not another one at once; then the newer one counts.
+	b.post("/sign-in/forgot", "username", "anna@acme.example").wantTo(t, "/sign-in?done=link-sent")
+	h.clock.Add(11 * time.Minute)
+	b.post("/sign-in/forgot", "username", "anna@acme.example").wantTo(t, "/sign-in?done=link-sent")
+	second := <-h.letters
+	h.browser().post("/welcome", "link", link[1]).wantPage(t, 422)
+	link = regexp.MustCompile(`(/welcome#\S+)`).FindStringSubmatch(second.Text)
+	b.post("/welcome", "link", link[1]).wantTo(t, "/welcome/password")
+	b.post("/welcome/password", "password", other, "repeat", other).wantTo(t, "/")
+	h.browser().post("/sign-in", "username", "anna@acme.example", "password", good).wantPage(t, 422)
+	select {
+	case m := <-h.letters:
+		t.Errorf("one letter too many: %+v", m)
+	default:
+	}
+	// Somebody who asks all the time is not heard, and is told the same.
+	for range 20 {
+		b.post("/sign-in/forgot", "username", "anna@acme.example").wantTo(t, "/sign-in?done=link-sent")
+	}
+}
+
+func TestNamesOfBrowsers(t *testing.T) {
+	for agent, want := range map[string]string{
+		"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36":                                   "Chrome, Linux",
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36 Edg/156.0.0.0":           "Edge, Windows",
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1": "Safari, iPhone",
+		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:140.0) Gecko/20100101 Firefox/140.0":                                                    "Firefox, macOS",
+		"Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile Safari/537.36":                            "Chrome, Android",
+		"curl/8.14.1": "curl/8.14.1", "": "", "<script>": "<script>",
+	} {
+		if got := signon.BrowserName(agent); got != want {
+			t.Errorf("%q: %q", agent, got)
 		}
 	}
 }

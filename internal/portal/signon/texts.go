@@ -15,6 +15,12 @@ var texts = ui.Texts{
 	"signon.busy":         {"Det är många som loggar in just nu. Försök igen om en stund.", "Many people are signing in right now. Try again in a moment."},
 	"flash.signed-out":    {"Du är utloggad.", "You are signed out."},
 
+	"sign-in.forgot":  {"Glömt lösenordet?", "Forgotten your password?"},
+	"forgot.title":    {"Glömt lösenordet", "Forgotten your password"},
+	"forgot.lead":     {"Är ditt användarnamn en e-postadress skickar vi en länk dit. Annars: be er administratör om en.", "If your username is an e-mail address, we send a link there. If not, ask your administrator for one."},
+	"forgot.submit":   {"Skicka en länk", "Send a link"},
+	"flash.link-sent": {"Finns inloggningen är en länk på väg. Den gäller i en timme.", "If there is such a login, a link is on its way. It is good for an hour."},
+
 	"code.title":    {"Ett steg till", "One more step"},
 	"code.lead":     {"Skriv koden som din app visar.", "Type the code that your app shows."},
 	"code.label":    {"Kod", "Code"},
@@ -75,7 +81,7 @@ var texts = ui.Texts{
 	"flash.passkey-added":   {"Passkeyn är tillagd. Gör också reservkoder, om du inte har några.", "The passkey is added. Make recovery codes, too, if you have none."},
 	"flash.passkey-removed": {"Passkeyn är borttagen.", "The passkey is removed."},
 	"me.passkeys":           {"Passkeys", "Passkeys"},
-	"me.passkeys.none":      {"Inga än", "None yet"},
+	"me.passkeys.what":      {"Telefonen eller datorn känner igen dig: du loggar in utan lösenord och kod.", "Your phone or computer recognises you: you sign in without password and code."},
 	"me.passkeys.used":      {"använd", "used"},
 	"me.passkeys.number":    {"Passkeys behöver ett namn i adressfältet, inte ett nummer.", "Passkeys need a name in the address bar, not a number."},
 

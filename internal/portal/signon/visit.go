@@ -30,6 +30,8 @@ var (
 var routes = []route{
 	{"GET /sign-in", nil, false, (*visit).signIn},
 	{"POST /sign-in", nil, false, (*visit).doSignIn},
+	{"GET /sign-in/forgot", nil, false, (*visit).forgot},
+	{"POST /sign-in/forgot", nil, false, (*visit).doForgot},
 	{"GET /sign-in/code", []person.Stage{person.Code}, false, (*visit).code},
 	{"POST /sign-in/code", []person.Stage{person.Code}, false, (*visit).doCode},
 	{"GET /sign-in/again", signedIn, false, (*visit).again},

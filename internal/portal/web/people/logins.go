@@ -152,6 +152,9 @@ func showPassword(v *desk.Visit, name, secret string, crumbs ...ui.Crumb) error 
 }
 
 func showLink(v *desk.Visit, title string, link *portal.Link, back string, crumbs ...ui.Crumb) error {
+	if link.Mailed {
+		return v.Done(back, "link-mailed")
+	}
 	section := "logins"
 	if v.Account == "" {
 		section = "operators"

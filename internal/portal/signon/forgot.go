@@ -1,0 +1,62 @@
+package signon
+
+import (
+	"context"
+	"time"
+
+	"sealgate/internal/account/person"
+	"sealgate/internal/portal/access"
+)
+
+const (
+	maxForgotten = 64 // that wait
+	maxUsername  = 255
+)
+
+// forgotRate is how often one address may say that it forgot.
+var forgotRate = access.Rate{Burst: 5, Every: 2 * time.Minute}
+
+// Run sends links to those who have forgotten their password, until ctx ends. It
+// happens apart from the answer, which so takes the same time for everybody.
+func (h *Handler) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case username := <-h.forgotten:
+			if err := h.remind(ctx, username); err != nil && ctx.Err() == nil {
+				h.log.Error("a link for who forgot the password could not be sent", "error", err)
+			}
+		}
+	}
+}
+
+func (h *Handler) remind(ctx context.Context, username string) error {
+	link, to, language, err := h.people.Forgot(ctx, username)
+	if err != nil || link == nil {
+		return err
+	}
+	_, err = h.letters.Send(ctx, person.Forgotten, link, to, language)
+	return err
+}
+
+func (v *visit) forgot() error {
+	if v.letters == nil {
+		return notFound()
+	}
+	return v.show("forgot", true, signInData{Form: v.form})
+}
+
+func (v *visit) doForgot() error {
+	if v.letters == nil {
+		return notFound()
+	}
+	username := v.r.PostForm.Get("username")
+	if len(username) <= maxUsername && v.forgets.Take(v.from.Source.String()) == 0 {
+		select {
+		case v.Handler.forgotten <- username:
+		default: // a flood: who asks again later is heard
+		}
+	}
+	return v.done("/sign-in", "link-sent")
+}
