@@ -255,7 +255,8 @@ CREATE TABLE file (
     lock           INTEGER NOT NULL, -- 0 = its header holds no wraps
     grant_slot     INTEGER NOT NULL  -- where its grant lies, or lay; 0 = it never had one
 );
-CREATE INDEX file_account ON file (account, number);
+-- direction and source are there so that a filter by them looks at the index only.
+CREATE INDEX file_account ON file (account, number, direction, source);
 CREATE INDEX file_name ON file (account, name_mac, number) WHERE name_mac IS NOT NULL;
 CREATE INDEX file_delivery ON file (account, delivery_mac, number) WHERE delivery_mac IS NOT NULL;
 -- Nearly all files rest as deleted, kept or delivered and are listed by number;
