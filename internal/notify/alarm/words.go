@@ -19,20 +19,20 @@ type words struct{ says, do string }
 
 var texts = map[string]map[string]words{
 	"files-held": {
-		English: {"{n} {file is|files are} held and {waits|wait} for a decision", "release, index again or erase them"},
-		Swedish: {"{n} {fil|filer} är {stoppad|stoppade} och väntar på beslut", "släpp igenom, läs om eller radera dem"},
+		English: {"{n} {file is|files are} held and {waits|wait} for a decision", "release, index again or erase {it|them}"},
+		Swedish: {"{n} {fil|filer} är {stoppad|stoppade} och väntar på beslut", "släpp igenom, läs om eller radera {den|dem}"},
 	},
 	"files-refused": {
-		English: {"{n} {file was|files were} refused: they could not be read to the end", "send them again, or erase them"},
-		Swedish: {"{n} {fil|filer} avvisades: de gick inte att läsa till slutet", "skicka dem igen, eller radera dem"},
+		English: {"{n} {file was|files were} refused: {it|they} could not be read to the end", "send {it|them} again, or erase {it|them}"},
+		Swedish: {"{n} {fil|filer} avvisades: {den|de} gick inte att läsa till slutet", "skicka {den|dem} igen, eller radera {den|dem}"},
 	},
 	"files-locked": {
 		English: {"{n} {file waits|files wait} for a key", "unlock the account, or bring the key"},
 		Swedish: {"{n} {fil|filer} väntar på en nyckel", "lås upp kontot, eller ta hit nyckeln"},
 	},
 	"files-not-renamed": {
-		English: {"{n} {file waits|files wait} for {its|their} rename for more than a day", "rename them to their final name, or have them taken as they are (index again)"},
-		Swedish: {"{n} {fil|filer} har väntat i mer än ett dygn på att få sitt slutliga namn", "döp om dem, eller ta emot dem som de är (läs om)"},
+		English: {"{n} {file waits|files wait} for {its|their} rename for more than a day", "rename {it to its|them to their} final name, or have {it taken as it is|them taken as they are} (index again)"},
+		Swedish: {"{n} {fil|filer} har väntat i mer än ett dygn på {sitt|sina} slutliga namn", "döp om {den|dem}, eller ta emot {den som den är|dem som de är} (läs om)"},
 	},
 	"certificate-expires": {
 		English: {"the account's certificate expires on {until}", "renew it"},

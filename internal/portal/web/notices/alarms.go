@@ -3,6 +3,8 @@ package notices
 import (
 	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"sealgate/internal/notify/alarm"
 	"sealgate/internal/portal"
@@ -64,6 +66,7 @@ func alarmsOf(v *desk.Visit) (alarmsPage, error) {
 		return page, err
 	}
 	for _, a := range answer.Alarms {
+		a.Message, a.Do = begun(a.Message), begun(a.Do)
 		row := alarmRow{a, placeOf(a), tones[a.Severity]}
 		if a.State == "over" {
 			page.Ended = append(page.Ended, row)
@@ -72,6 +75,12 @@ func alarmsOf(v *desk.Visit) (alarmsPage, error) {
 		}
 	}
 	return page, nil
+}
+
+// begun is a sentence that stands alone.
+func begun(text string) string {
+	r, n := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(r)) + text[n:]
 }
 
 // placeOf is the page on which something can be done about an alarm.

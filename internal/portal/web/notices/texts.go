@@ -66,6 +66,7 @@ var webhookTexts = ui.Texts{
 	"webhook.made.text":    {"Spara hemligheten hos mottagaren: med den kontrollerar den att anropen kommer härifrån.", "Keep the secret at the receiver: by it the receiver checks that requests come from here."},
 	"webhook.renewed.text": {"Den förra hemligheten gäller bredvid den nya i 24 timmar.", "The secret before is good beside the new one for 24 hours."},
 	"webhook.secret":       {"Ny hemlighet", "New secret"},
+	"webhook.secret.label": {"Hemlighet", "Secret"},
 	"webhook.secret.help":  {"Visas bara nu.", "Shown only now."},
 	"webhook.secret.text":  {"Anropen signeras med båda i 24 timmar, så att mottagaren hinner byta.", "Requests are signed with both for 24 hours, so that the receiver can be changed in between."},
 	"webhook.remove":       {"Ta bort webhooken", "Remove the webhook"},

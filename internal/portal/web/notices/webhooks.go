@@ -124,7 +124,7 @@ func addWebhook(v *desk.Visit) error {
 func showSecret(v *desk.Visit, title, text string, made portal.WebhookMade) error {
 	return v.Show("once", "webhooks", title, oncePage{
 		Title: title, Text: text, Back: at(v, "webhooks", "of", made.ID),
-		Secret: ui.Secret{Label: v.L.T("webhook.secret"), Value: made.Secret, Help: v.L.T("webhook.secret.help")},
+		Secret: ui.Secret{Label: v.L.T("webhook.secret.label"), Value: made.Secret, Help: v.L.T("webhook.secret.help")},
 	}, crumbs(v)...)
 }
 
