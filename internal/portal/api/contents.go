@@ -19,13 +19,19 @@ import (
 // contents registers what carries bytes. They are plain handlers: bytes go through
 // at any length without being held.
 func (a *API) contents() {
-	a.Stream(http.MethodGet, "/files/{id}/content", "get-content", "A file's content", a.content)
-	a.Stream(http.MethodGet, "/files/{id}/sealed", "get-sealed", "A file as it lies in the vault", a.sealed)
-	a.Stream(http.MethodPost, "/accounts/{name}/outbox", "send-to-outbox", "Send the body as a file to the account", a.send)
+	bytes := operation.Gives(http.StatusOK, "The bytes; when they turn out to be damaged, the trailer says so", octets, operation.Bytes())
+	a.Stream(http.MethodGet, "/files/{id}/content", "get-content", "A file's content", a.content, bytes)
+	a.Stream(http.MethodGet, "/files/{id}/sealed", "get-sealed", "A file as it lies in the vault", a.sealed, bytes)
+	a.Stream(http.MethodPost, "/accounts/{name}/outbox", "send-to-outbox", "Send the body as a file to the account", a.send,
+		operation.Takes(octets, operation.Bytes()), operation.Asks("query", "name", "of the file", true),
+		operation.Gives(http.StatusCreated, "The file, taken", "application/json", operation.SchemaOf[fileobject.Object](a.Router)))
 	operation.Register(a.Router, http.MethodGet, "/files/{id}/receipt", "get-receipt", "The signed receipt of a file", a.getReceipt)
 	operation.Register(a.Router, http.MethodPost, "/files/{id}/delivered", "finish-file", "Say that the account has fetched a file of its outbox; its content stays for outbox_keep_for", a.finishFile)
 	operation.Register(a.Router, http.MethodGet, "/accounts/{name}/outbox", "list-outbox", "What waits for the account", a.listOutbox)
 }
+
+// octets is the media type of contents.
+const octets = "application/octet-stream"
 
 // content gives a file's plaintext. Every slot is verified before a byte of it
 // leaves; what only the end can tell (SHA-256) is told in a trailer.
@@ -72,7 +78,7 @@ func (a *API) sealed(w http.ResponseWriter, r *http.Request) error {
 
 func attachment(w http.ResponseWriter, name string, size int64) {
 	h := w.Header()
-	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Type", octets)
 	h.Set("Content-Security-Policy", "sandbox")
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	h.Set(portal.SizeHeader, strconv.FormatInt(size, 10))

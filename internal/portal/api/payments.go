@@ -40,9 +40,7 @@ type paymentQuery struct {
 func (a *API) payments() {
 	operation.Register(a.Router, http.MethodGet, "/accounts/{name}/payments", "list-payments", "Search the payments of an account", a.listPayments)
 	operation.Register(a.Router, http.MethodGet, "/accounts/{name}/payments.csv", "export-payments", "The same as a sheet (CSV), whole; limit and after are not looked at", a.paymentSheet,
-		func(op *huma.Operation) {
-			op.Responses = map[string]*huma.Response{"200": {Description: "CSV in UTF-8", Content: map[string]*huma.MediaType{"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}}}}}
-		})
+		operation.Gives(http.StatusOK, "CSV in UTF-8", "text/csv", &huma.Schema{Type: huma.TypeString}))
 }
 
 func (a *API) listPayments(ctx context.Context, in *paymentQuery) (*operation.Out[accountdb.Page], error) {

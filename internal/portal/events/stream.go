@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"sealgate/internal/audit"
@@ -39,8 +40,12 @@ func (h *Hub) Register(r *operation.Router) { h.register(r, heartbeat) }
 
 func (h *Hub) register(r *operation.Router, beat time.Duration) {
 	o := &office{hub: h, catalog: h.catalog, router: r, beat: beat}
-	r.Stream(http.MethodGet, "/accounts/{name}/events", "follow-account", "What happens to an account's files, as it happens (server-sent events)", o.account)
-	r.Stream(http.MethodGet, "/events", "follow-all", "What happens to all files, as it happens (server-sent events)", o.all)
+	more := []operation.More{
+		operation.Asks("header", "Last-Event-ID", "goes on after this event; as a query: after", false), operation.Asks("query", "after", "the same", false),
+		operation.Gives(http.StatusOK, "Events: id is a number, event what happened, data the file's id, account and state", "text/event-stream", &huma.Schema{Type: huma.TypeString}),
+	}
+	r.Stream(http.MethodGet, "/accounts/{name}/events", "follow-account", "What happens to an account's files, as it happens (server-sent events)", o.account, more...)
+	r.Stream(http.MethodGet, "/events", "follow-all", "What happens to all files, as it happens (server-sent events)", o.all, more...)
 }
 
 func (o *office) account(w http.ResponseWriter, r *http.Request) error {

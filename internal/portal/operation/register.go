@@ -34,7 +34,7 @@ type ByID struct {
 
 // Register adds one operation; more, when given, says more about it in the API's
 // description. It panics when its id has no right.
-func Register[I, O any](r *Router, method, path, id, summary string, handle func(context.Context, *I) (*O, error), more ...func(*huma.Operation)) {
+func Register[I, O any](r *Router, method, path, id, summary string, handle func(context.Context, *I) (*O, error), more ...More) {
 	op := huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag(path)},
 		Description: describe(id),
@@ -72,18 +72,18 @@ func (r *Router) guarded(id, path string) func(huma.Context, func(huma.Context))
 
 // Stream adds an operation that reads and writes bytes by itself: they go through at
 // any length without being held. An error that it returns is answered.
-func (r *Router) Stream(method, path, id, summary string, handle func(http.ResponseWriter, *http.Request) error) {
+func (r *Router) Stream(method, path, id, summary string, handle func(http.ResponseWriter, *http.Request) error, more ...More) {
 	r.Mount(method, path, id, summary, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if err := handle(w, req); err != nil {
 			r.Refuse(req.Context(), w, err)
 		}
-	}))
+	}), more...)
 }
 
 // Mount adds an operation that reads and writes by itself: its right is asked for
 // before it sees the request. A path may end in "{name...}". It panics when its id
 // has no right.
-func (r *Router) Mount(method, path, id, summary string, h http.Handler) {
+func (r *Router) Mount(method, path, id, summary string, h http.Handler, more ...More) {
 	mustHaveRight(id)
 	r.mux.HandleFunc(method+" "+Prefix+path, func(w http.ResponseWriter, req *http.Request) {
 		ctx, err := r.guard(id, path, req)
@@ -96,7 +96,7 @@ func (r *Router) Mount(method, path, id, summary string, h http.Handler) {
 	op := &huma.Operation{
 		OperationID: id, Method: method, Path: strings.ReplaceAll(path, "...}", "}"), Summary: summary, Tags: []string{tag(path)},
 		Description: describe(id),
-		Responses:   map[string]*huma.Response{"default": {Description: "as docs/api.md says"}},
+		Responses:   r.problems(),
 	}
 	for _, part := range strings.Split(op.Path, "/") {
 		if name, ok := strings.CutPrefix(part, "{"); ok {
@@ -104,6 +104,9 @@ func (r *Router) Mount(method, path, id, summary string, h http.Handler) {
 				Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString},
 			})
 		}
+	}
+	for _, say := range more {
+		say(op)
 	}
 	r.huma.OpenAPI().AddOperation(op)
 }
