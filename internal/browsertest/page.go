@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -238,7 +239,8 @@ func (p *Page) Click(css string) {
 func (p *Page) Type(css, text string) {
 	p.b.t.Helper()
 	p.Wait(fmt.Sprintf("document.querySelector(%s)", quote(css)))
-	p.must("type into "+css, chromedp.Clear(chromedp.CSS(css)), chromedp.SendKeys(chromedp.CSS(css), text))
+	Eval[bool](p, fmt.Sprintf(`document.querySelector(%s).value == "" || !(document.querySelector(%[1]s).value = "")`, quote(css)))
+	p.must("type into "+css, chromedp.SendKeys(chromedp.CSS(css), text))
 }
 
 // Keys presses keys where the focus is.
@@ -284,6 +286,23 @@ func (p *Page) Downloads(dir string) {
 	if _, err := chromedp.CallBrowser(p.ctx, browser.SetDownloadBehavior, params); err != nil {
 		p.fail("downloads: %v", err)
 	}
+}
+
+// Cookies are those that the page's origin would be sent.
+func (p *Page) Cookies() []*http.Cookie {
+	p.b.t.Helper()
+	found, err := chromedp.Call(p.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{p.origin + "/"}})
+	if err != nil {
+		p.fail("cookies: %v", err)
+	}
+	var all []*http.Cookie
+	for _, c := range found.Cookies {
+		all = append(all, &http.Cookie{
+			Name: c.Name, Value: c.Value, Path: c.Path, Secure: c.Secure, HttpOnly: c.HTTPOnly,
+			SameSite: map[network.CookieSameSite]http.SameSite{"Lax": http.SameSiteLaxMode, "Strict": http.SameSiteStrictMode, "None": http.SameSiteNoneMode}[c.SameSite],
+		})
+	}
+	return all
 }
 
 // Screenshot writes what the page looks like from top to end, as a PNG file.

@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -124,6 +126,28 @@ func (p *Page) Expect(expression string) {
 	p.watch.mu.Lock()
 	defer p.watch.mu.Unlock()
 	p.watch.expected = append(p.watch.expected, regexp.MustCompile(expression))
+}
+
+// WaitSaid waits until one of the page's faults, expected or not, holds a text.
+func (p *Page) WaitSaid(text string) {
+	p.b.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, Patience)
+	defer cancel()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for !p.watch.said(text) {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			p.fail("the page has not said %q", text)
+		}
+	}
+}
+
+func (w *watch) said(text string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.faults, func(f string) bool { return strings.Contains(f, text) })
 }
 
 // Dialogs are the dialogs that the page has opened, each with its kind before it.
