@@ -131,12 +131,12 @@ func TestTimesAreLocal(t *testing.T) {
 	c.rows = []string{"a=first"}
 	p := browsertest.Start(t, browsertest.Options{Trust: c.Certificate()}).Open(c.URL, browsertest.Wide, browsertest.TimeZone("Asia/Tokyo"))
 	p.Goto("/list")
-	p.WaitText("#a time", "7:00")
+	p.WaitText("#a time", "22 Nov 2026, 19:00")
 	if title := browsertest.Eval[string](p, `document.querySelector("time").title`); title != "22 Nov 2026, 10:00 UTC" {
 		t.Errorf("the tooltip is %q", title)
 	}
 	c.change("a=first", "b=second")
-	p.WaitText("#b time", "7:00")
+	p.WaitText("#b time", "22 Nov 2026, 19:00")
 }
 
 // A page whose stream is refused asks by itself; one whose person was signed out leads

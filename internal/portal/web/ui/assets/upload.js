@@ -326,7 +326,7 @@ function show(id, result) {
 		unsettled.delete(id)
 		announce(`${item.name}: ${place.querySelector("[data-say]")?.textContent ?? ""}`)
 	}
-	draw(item)
+	render(item)
 }
 
 // busy reports whether leaving would cut something.
