@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long bench lint vuln build build-pkcs11 deps clean
+.PHONY: help demo test test-long screenshots bench lint vuln build build-pkcs11 deps clean
 
 # Whatever stands in the caller's GOFLAGS or go.work does not change what is built here.
 export GOFLAGS := -buildvcs=false
@@ -35,6 +35,9 @@ test: deps lint ## every test, nearly all with the race detector, as CI runs the
 test-long: deps ## the campaigns in full length: crashes, cuts, disk full (hours)
 	$(race) -count=1 -timeout 1h ./cmd/gateway
 	SEALGATE_LONG=1 go test -count=1 -timeout 12h -v -run Campaign ./...
+
+screenshots: deps ## a picture of every page, wide and on a phone, light and dark, in Swedish and English (ARGS=DIR; else bin/screenshots)
+	@SEALGATE_SCREENSHOTS="$(abspath $(or $(ARGS),bin/screenshots))" go test -count=1 -timeout 20m -v -run '^TestScreenshots$$' ./internal/campaign
 
 bench: build deps ## figures beside OpenSSH, rclone, SFTPGo, xmllint and openssl on this machine
 	@bench/peers || echo "SFTPGo cannot be built here and is not measured" >&2

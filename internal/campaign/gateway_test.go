@@ -226,6 +226,10 @@ func (p *process) follow(out io.Reader) {
 			p.mu.Lock()
 			p.lines[f[1]] = f[2]
 			p.mu.Unlock()
+		case len(f) == 2: // certificate, sign-in
+			p.mu.Lock()
+			p.lines[f[0]] = f[1]
+			p.mu.Unlock()
 		case len(f) == 1 && f[0] == "ready":
 			p.took = time.Since(p.began)
 			close(p.ready)
@@ -236,7 +240,10 @@ func (p *process) follow(out io.Reader) {
 }
 
 // addr returns the address of a door.
-func (p *process) addr(door string) string {
+func (p *process) addr(door string) string { return p.announced(door) }
+
+// announced returns what serve has said of a thing.
+func (p *process) announced(door string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.lines[door]
