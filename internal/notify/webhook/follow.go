@@ -33,6 +33,9 @@ func Types(operators bool) []string {
 	return slices.Concat(fileEvents, alarmEvents)
 }
 
+// answers is the source of files that the gateway writes by itself.
+const answers = "gateway"
+
 // followGroup is how many entries are looked at in one step.
 const followGroup = 500
 
@@ -155,6 +158,8 @@ func typeOf(tx *catalog.Tx, e *audit.Entry) (string, error) {
 	switch outcome := e.Detail["outcome"]; {
 	case e.Action == "file.received" && f.Direction == catalog.Out:
 		return "file.waiting", nil
+	case e.Action == "file.indexed" && f.Source == answers:
+		return "", nil // the gateway's own answer about a file is no payment file
 	case e.Action == "file.indexed" && (outcome == "held" || outcome == "refused") && f.Direction == catalog.In && f.State != catalog.Kept:
 		return "file." + outcome, nil
 	}
