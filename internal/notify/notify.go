@@ -68,6 +68,7 @@ func New(opt Options) *Notices {
 		alarm.Mail(opt.Catalog, opt.Now),
 		alarm.KeyBackup(opt.Keys.CheckCopy, opt.Catalog, opt.Now),
 		alarm.DataBackup(opt.Catalog, opt.Now),
+		alarm.Forget(opt.Catalog, opt.Now),
 	}, opt.Checks...)
 	n.Alarms = alarm.New(alarm.Options{Catalog: opt.Catalog, Checks: checks, Tell: n.Mailer.Tell, Now: opt.Now, Log: opt.Log})
 	n.Webhooks = webhook.New(webhook.Options{

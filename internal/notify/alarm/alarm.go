@@ -126,10 +126,13 @@ func (s *Service) Round(ctx context.Context) {
 			s.opt.Log.WarnContext(ctx, "alarms: nobody was written to", "err", err)
 		}
 	}
-	err := s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.DeleteAlarms(s.opt.Now().Add(-rememberFor)) })
-	if err != nil && ctx.Err() == nil {
-		s.opt.Log.WarnContext(ctx, "alarms: old ones were not forgotten", "err", err)
-	}
+}
+
+// Forget is a check that finds nothing: it removes alarms that were over long ago.
+func Forget(cat *catalog.Catalog, now func() time.Time) Check {
+	return Check{Name: "forget", Every: time.Hour, Look: func(ctx context.Context) ([]Condition, error) {
+		return nil, cat.Update(ctx, func(tx *catalog.Tx) error { return tx.DeleteAlarms(now().Add(-rememberFor)) })
+	}}
 }
 
 type key struct {
