@@ -79,7 +79,7 @@ type API struct {
 
 // New registers all operations.
 func New(s Services) *API {
-	a := &API{Services: s, Router: operation.New(operation.Options{Catalog: s.Catalog, Now: s.Now, Log: s.Log, Version: s.Version})}
+	a := &API{Services: s, Router: operation.New(operation.Options{Catalog: s.Catalog, Records: s.Custody, Now: s.Now, Log: s.Log, Version: s.Version})}
 	a.files()
 	a.contents()
 	a.payments()

@@ -27,7 +27,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/google/uuid"
 
+	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/logging"
 	"sealgate/internal/portal"
@@ -48,7 +50,8 @@ var (
 
 // Options are the parts that a Router needs.
 type Options struct {
-	Catalog *catalog.Catalog // for what is put on record
+	Catalog *catalog.Catalog   // for what is put on record
+	Records *custody.Custodian // seals answers that may be asked for again
 	Now     func() time.Time
 	Log     *slog.Logger
 	Version string
@@ -61,6 +64,7 @@ type Router struct {
 	mux      *http.ServeMux
 	requests *access.Limiter // of each caller
 	misses   *access.Limiter
+	run      string // tells this life of the gateway from others
 }
 
 var problemsOnce sync.Once
@@ -87,7 +91,7 @@ func New(opt Options) *Router {
 	cfg.Security = []map[string][]string{{"token": {}}}
 	r := &Router{
 		opt: opt, mux: http.NewServeMux(),
-		requests: access.NewLimiter(RequestRate, opt.Now), misses: access.NewLimiter(missRate, opt.Now),
+		requests: access.NewLimiter(RequestRate, opt.Now), misses: access.NewLimiter(missRate, opt.Now), run: uuid.NewString(),
 	}
 	r.huma = humago.NewWithPrefix(r.mux, Prefix, cfg)
 	r.mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"sealgate/internal/fault"
 	"sealgate/internal/portal/access"
 )
 
@@ -43,6 +44,9 @@ func Register[I, O any](r *Router, method, path, id, summary string, handle func
 		// than that to answer. The HTTPS door has its own.
 		BodyReadTimeout: -1,
 	}
+	if method == http.MethodPost {
+		Asks("header", keyHeader, "done once under this key, for a day: the same request again has the same answer", false)(&op)
+	}
 	for _, say := range more {
 		say(&op)
 	}
@@ -64,6 +68,12 @@ func (r *Router) guarded(id, path string) func(huma.Context, func(huma.Context))
 		ctx, err := r.guard(id, path, req)
 		if err != nil {
 			r.Refuse(ctx, w, err)
+			return
+		}
+		if _, again := req.Header[keyHeader]; again && req.Method == http.MethodPost {
+			r.once(w, req.WithContext(ctx), func(w http.ResponseWriter, req *http.Request) {
+				next(humago.NewContext(hc.Operation(), req, w))
+			})
 			return
 		}
 		next(huma.WithContext(hc, ctx))
@@ -89,6 +99,10 @@ func (r *Router) Mount(method, path, id, summary string, h http.Handler, more ..
 		ctx, err := r.guard(id, path, req)
 		if err != nil {
 			r.Refuse(ctx, w, err)
+			return
+		}
+		if _, again := req.Header[keyHeader]; again {
+			r.Refuse(ctx, w, fault.New(fault.Invalid, "api: once", "this operation takes no Idempotency-Key; an upload by tus can be asked for again, and makes one file"))
 			return
 		}
 		h.ServeHTTP(w, req.WithContext(ctx))

@@ -396,6 +396,20 @@ CREATE TABLE recipient (
 );
 CREATE INDEX recipient_account ON recipient (account);
 
+-- Requests to the API that may come again under the same key, for a day.
+CREATE TABLE request (
+    hash    BLOB PRIMARY KEY,
+    id      BLOB NOT NULL,
+    print   BLOB NOT NULL, -- MAC of what was asked, under the sender's key
+    run     TEXT NOT NULL,
+    account BLOB NOT NULL,
+    status  INTEGER NOT NULL, -- 0 = not answered yet
+    media   TEXT NOT NULL,
+    answer  BLOB, -- sealed
+    until   INTEGER NOT NULL
+);
+CREATE INDEX request_until ON request (until);
+
 CREATE TABLE audit (
     id      BLOB PRIMARY KEY,
     number  INTEGER, -- place in the tree; NULL until the sequencer gave it one

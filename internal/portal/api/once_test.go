@@ -1,0 +1,139 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sealgate/internal/account"
+	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/operation"
+	"sealgate/internal/store/catalog"
+)
+
+// keyed sends a POST under a key.
+func (h *house) keyed(c access.Caller, key, path, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, operation.Prefix+path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header["Idempotency-Key"] = []string{key}
+	w := httptest.NewRecorder()
+	h.api.Handler(c).ServeHTTP(w, r)
+	return w
+}
+
+const someKey = "0197c2f0-0000-7000-8000-000000000001"
+
+// Who lost an answer asks again and gets the same one; nothing is done twice.
+func TestTheSameKeyIsDoneOnce(t *testing.T) {
+	h := newHouse(t)
+	h.want(http.StatusOK, "POST", "/accounts", portal.NewAccount{Name: "acme"}, nil)
+	const path, body = "/accounts/acme/logins", `{"username":"robot"}`
+	first := h.keyed(access.ControlSocket, someKey, path, body)
+	again := h.keyed(access.ControlSocket, `"`+someKey+`"`, path, body)
+	if first.Code != http.StatusOK || again.Code != http.StatusOK || first.Body.String() != again.Body.String() || !strings.Contains(first.Body.String(), `"password":"`) ||
+		first.Header().Get("Idempotency-Replayed") != "" || again.Header().Get("Idempotency-Replayed") != "true" || again.Header().Get("Content-Type") != "application/json" {
+		t.Errorf("%d %s\n%d %v %s", first.Code, first.Body, again.Code, again.Header(), again.Body)
+	}
+	if n := h.audited("login.added"); n != 1 {
+		t.Errorf("%d logins were made", n)
+	}
+	if w := h.keyed(access.ControlSocket, someKey, path, `{"username":"other"}`); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("something else: %d %s", w.Code, w.Body)
+	}
+	if w := h.keyed(access.ControlSocket, someKey, "/accounts/acme/tokens", body); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("somewhere else: %d %s", w.Code, w.Body)
+	}
+	// The key is its sender's: another has not used it.
+	admin := access.Caller{Actor: "token:x", Name: "x", Account: h.account("acme").ID, Role: account.Admin}
+	if w := h.keyed(admin, someKey, path, `{"username":"hers"}`); w.Code != http.StatusOK {
+		t.Errorf("another sender: %d %s", w.Code, w.Body)
+	}
+	// The answer has a password in it: it is not in the catalog.
+	var made portal.LoginMade
+	if err := json.Unmarshal(first.Body.Bytes(), &made); err != nil || made.Secret == "" {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(h.world.Bytes()), made.Secret) {
+		t.Error("the password lies open in what is stored")
+	}
+	h.world.Clock.Add(25 * time.Hour)
+	if w := h.keyed(access.ControlSocket, someKey, path, body); w.Code != http.StatusConflict { // forgotten, so that it is done: there is one
+		t.Errorf("a day later: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestWhatWasRefusedMayBeAskedAgain(t *testing.T) {
+	h := newHouse(t)
+	const path, body = "/accounts/acme/logins", `{"username":"robot"}`
+	if w := h.keyed(access.ControlSocket, someKey, path, body); w.Code != http.StatusNotFound {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	h.want(http.StatusOK, "POST", "/accounts", portal.NewAccount{Name: "acme"}, nil)
+	if w := h.keyed(access.ControlSocket, someKey, path, body); w.Code != http.StatusOK {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	for _, key := range []string{"", "short", strings.Repeat("x", 300), "with blanks in it", "Löner-2026-11", `"one-quote`, "a\nb-cdefghij"} {
+		if w := h.keyed(access.ControlSocket, key, path, body); w.Code != http.StatusBadRequest {
+			t.Errorf("%q: %d", key, w.Code)
+		}
+	}
+	if w := h.keyed(access.ControlSocket, someKey, path, strings.Repeat(" ", 2<<20)); w.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("too much: %d", w.Code)
+	}
+	if w := h.keyed(access.ControlSocket, someKey, "/accounts/acme/outbox?name=a", "x"); w.Code != http.StatusBadRequest {
+		t.Errorf("where it is not taken: %d", w.Code)
+	}
+	nobody := access.Caller{Actor: "token:x", Name: "x", Account: h.account("acme").ID, Role: account.Reader}
+	if w := h.keyed(nobody, someKey, path, body); w.Code != http.StatusForbidden {
+		t.Errorf("without the right: %d", w.Code)
+	}
+}
+
+// While it is under way, and when it was cut short, the answer is that nobody knows.
+func TestUnderWay(t *testing.T) {
+	h := newHouse(t)
+	var inside *httptest.ResponseRecorder
+	h.meanwhile = func() { inside = h.keyed(access.ControlSocket, someKey, "/backup", `{"dir":"/x"}`) }
+	if w := h.keyed(access.ControlSocket, someKey, "/backup", `{"dir":"/x"}`); w.Code != http.StatusNoContent || inside.Code != http.StatusConflict {
+		t.Errorf("%d %s; inside %d %s", w.Code, w.Body, inside.Code, inside.Body)
+	}
+	if w := h.keyed(access.ControlSocket, someKey, "/backup", `{"dir":"/x"}`); w.Code != http.StatusNoContent || len(h.did) != 1 {
+		t.Errorf("%d, %v", w.Code, h.did)
+	}
+	h.meanwhile = func() { panic("the gateway dies") }
+	func() {
+		defer func() { _ = recover() }()
+		h.keyed(access.ControlSocket, someKey+"2", "/backup", `{"dir":"/y"}`)
+	}()
+	if w := h.keyed(access.ControlSocket, someKey+"2", "/backup", `{"dir":"/y"}`); w.Code != http.StatusConflict || len(h.did) != 2 {
+		t.Errorf("%d, %v", w.Code, h.did)
+	}
+}
+
+func TestManyAtOnceUnderOneKey(t *testing.T) {
+	h := newHouse(t)
+	h.want(http.StatusOK, "POST", "/accounts", portal.NewAccount{Name: "acme"}, nil)
+	codes := make(chan int, 8)
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			codes <- h.keyed(access.ControlSocket, someKey, "/accounts/acme/tokens", `{"name":"erp"}`).Code
+		})
+	}
+	wait.Wait()
+	close(codes)
+	for code := range codes {
+		if code != http.StatusOK && code != http.StatusConflict {
+			t.Errorf("%d", code)
+		}
+	}
+	if n := h.audited("token.added"); n != 1 {
+		t.Errorf("%d tokens", n)
+	}
+	h.world.Update(func(tx *catalog.Tx) error { return tx.SweepRequests(h.world.Clock.Now().Add(48 * time.Hour)) })
+}
