@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,44 +66,66 @@ func TestPortalWithoutScripts(t *testing.T) {
 const markup = `<img src=x onerror=alert(1)><script>alert(2)</script>`
 
 // What strangers write, in names of files and in payments, is text on every page; no
-// page asks another place for anything; and axe finds nothing serious on any.
+// page asks another place for anything; and axe finds nothing serious on any, wide and
+// light, and dark on a phone.
 func TestEveryPage(t *testing.T) {
 	g := newGateway(t, "")
 	g.account("acme", "keep")
 	fill(t, g, "acme")
-	anna := g.person("acme", "anna", "admin").at(g.browser(), browsertest.Wide)
+	wide, narrow := g.browser(), g.browser()
+	anna := g.person("acme", "anna", "admin").at(wide, browsertest.Wide)
 	anna.signIn("/")
-	all := anna.crawl("/", "/me")
-	for _, v := range all {
-		judge(t, v)
-		if strings.Contains(v.body, markup) && !strings.HasPrefix(v.header.Get("Content-Disposition"), "attachment") {
-			t.Errorf("%s holds markup of a stranger", v.path)
-		}
-	}
-	found := pages(all)
-	if len(found) < 12 {
+	found := anna.judged("/", "/me")
+	if len(found) < 30 {
 		t.Fatalf("the crawl found %q only", found)
 	}
-	t.Logf("%d pages: %q", len(found), found)
-	for _, path := range found {
-		anna.Goto(path)
-		anna.Accessible()
-	}
-	if d := anna.Dialogs(); len(d) > 0 {
-		t.Errorf("a page ran a stranger's script: %q", d)
-	}
+	anna.lookAt(found)
 	for _, path := range []string{"/a/acme/files", "/a/acme/payments"} {
 		anna.Goto(path)
 		anna.WaitText("td", "<img src=x")
 	}
-	phone := g.person("acme", "bo", "admin").at(g.browser(), browsertest.Phone, browsertest.Dark, browsertest.Language("sv"))
-	phone.signIn("/")
-	for _, path := range found {
-		phone.Goto(path)
-		phone.Accessible()
-		if wide := browsertest.Eval[int](phone.Page, "document.documentElement.scrollWidth"); wide > int(browsertest.Phone.Width) {
-			t.Errorf("%s is %d wide on a phone", path, wide)
+	dark := []browsertest.Option{browsertest.Dark, browsertest.Language("sv")}
+	bo := g.person("acme", "bo", "admin").at(narrow, browsertest.Phone, dark...)
+	bo.signIn("/")
+	bo.lookAt(found)
+	bo.Close()
+
+	op := g.operator(g.browser(), browsertest.Wide)
+	of := slices.DeleteFunc(op.judged("/", "/me"), func(path string) bool { return slices.Contains(found, path) })
+	op.lookAt(of)
+	op.at(op.b, browsertest.Phone, dark...)
+	op.lookAt(of)
+
+	for _, size := range browsertest.Sizes {
+		nobody := (&somebody{g: g}).at(wide, size, browsertest.Apart)
+		nobody.lookAt([]string{"/sign-in", "/welcome"})
+	}
+}
+
+// judged are the pages that somebody can reach, whose answers were all judged.
+func (s *somebody) judged(from ...string) []string {
+	s.g.t.Helper()
+	all := s.crawl(from...)
+	for _, v := range all {
+		judge(s.g.t, v)
+	}
+	found := pages(all)
+	s.g.t.Logf("%s: %d pages: %q", s.username, len(found), found)
+	return found
+}
+
+// lookAt opens pages and has them judged by axe, and by their width.
+func (s *somebody) lookAt(paths []string) {
+	s.g.t.Helper()
+	for _, path := range paths {
+		s.Goto(path)
+		s.Accessible()
+		if d := browsertest.Eval[int](s.Page, "document.documentElement.scrollWidth - innerWidth"); d > 0 {
+			s.g.t.Errorf("%s is %d wider than the window", path, d)
 		}
+	}
+	if d := s.Dialogs(); len(d) > 0 {
+		s.g.t.Errorf("a page ran a stranger's script: %q", d)
 	}
 }
 
@@ -125,6 +148,7 @@ func fill(t testing.TB, g *gateway, account string) {
 	for i, from := range []string{
 		salaries, lb, samples + "/pain001-v09/bad-01-group-control-sum.xml", samples + "/pain001-v03/valid-02-five-currencies.xml",
 		samples + "/pain001-v03/bad-03-truncated.xml", samples + "/pain001-v03/warn-01-six-soft-faults.xml", samples + "/misc/bad-unknown.csv",
+		active(t, "page.html", "<!doctype html><title>x</title>"+markup), active(t, "picture.svg", `<svg xmlns="http://www.w3.org/2000/svg"><script>alert(3)</script></svg>`),
 	} {
 		batch += fmt.Sprintf("put %q \"/in/%02d-%s\"\n", from, i, filepath.Base(from))
 	}
@@ -133,6 +157,27 @@ func fill(t testing.TB, g *gateway, account string) {
 	}
 	g.settle(settleTime)
 	g.must("file", "send", account, lb)
+	var files []record
+	g.mustJSON(&files, "file", "ls", account, "--limit", "0")
+	states := map[string]bool{}
+	for _, f := range files {
+		states[f.State] = true
+	}
+	for _, state := range []string{"kept", "held", "refused", "waiting"} {
+		if !states[state] {
+			t.Fatalf("no file is %s: %+v", state, files)
+		}
+	}
+}
+
+// active writes a file that a browser would run, if it were shown.
+func active(t testing.TB, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 var inline = regexp.MustCompile(`(?i)<script(?:\s[^>]*)?>\s*[^<\s]|<style|<[a-z][^<>]*\s(?:style|on[a-z]+)=|<[a-z][^<>]*javascript:`)
@@ -167,6 +212,13 @@ func judge(t testing.TB, v visited) {
 	}
 	if strings.Contains(policy, "unsafe") || strings.Contains(policy, "*") {
 		t.Errorf("%s: its policy is %q", v.path, policy)
+	}
+	attached := strings.HasPrefix(v.header.Get("Content-Disposition"), "attachment")
+	if strings.HasSuffix(v.path, "/content") && (!attached || !strings.Contains(policy, "sandbox")) {
+		t.Errorf("%s: a customer's content comes as %q under the policy %q", v.path, v.header.Get("Content-Disposition"), policy)
+	}
+	if strings.Contains(v.body, markup) && !attached {
+		t.Errorf("%s holds markup of a stranger", v.path)
 	}
 	if v.isPage() {
 		for _, part := range []string{"require-trusted-types-for 'script'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"} {

@@ -39,6 +39,7 @@ const settleTime = 30 * time.Second
 type somebody struct {
 	*browsertest.Page
 	g                  *gateway
+	b                  *browsertest.Browser
 	username, password string
 	secret             string // of the one-time codes; "" = none
 	codes              int    // shown so far: each is taken once
@@ -72,7 +73,7 @@ func (g *gateway) person(account, username, role string) *somebody {
 
 // at puts somebody before a browser.
 func (s *somebody) at(b *browsertest.Browser, size browsertest.Size, options ...browsertest.Option) *somebody {
-	s.Page = b.Open(s.address(), size, options...)
+	s.b, s.Page = b, b.Open(s.address(), size, options...)
 	return s
 }
 
@@ -170,7 +171,7 @@ func (v visited) isPage() bool {
 
 var (
 	linked = regexp.MustCompile(`(?:href|src|action)="([^"]+)"`)
-	ids    = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{40,}|=[^&]*|/payments/[^/]+/\d+|^/a/[^/]+`)
+	ids    = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{40,}|=[^&]*|/payments/[^/]+/\d+|^/a/[^/]+|/of/[^/]+`)
 )
 
 // crawl follows every link that leads on from a page, and looks at one page of each
