@@ -12,6 +12,7 @@ import (
 	"sealgate/internal/notify/letter"
 	"sealgate/internal/notify/mail"
 	"sealgate/internal/payment"
+	"sealgate/internal/portal"
 	"sealgate/internal/portal/api"
 	"sealgate/internal/portal/health"
 	"sealgate/internal/portal/httpd/certs"
@@ -91,6 +92,7 @@ func (j *journey) tell(counts *metrics.Set) (*notify.Notices, error) {
 	}
 	checks := []alarm.Check{
 		alarm.Disk(j.room),
+		alarm.DataBackup(j.catalog, portal.LastBackupSetting, j.app.Now),
 		alarm.Clock(func() bool { ok, _ := j.clock.Trusted(); return ok }),
 		alarm.Audit(func(ctx context.Context) error { _, err := health.VerifyAudit(ctx, j.catalog, j.keys); return err }),
 	}

@@ -18,7 +18,6 @@ import (
 	"sealgate/internal/logging"
 	"sealgate/internal/metrics"
 	"sealgate/internal/notify"
-	"sealgate/internal/notify/alarm"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/api"
 	socket "sealgate/internal/portal/control"
@@ -299,10 +298,7 @@ type machine struct {
 }
 
 func (m machine) Backup(ctx context.Context, dir string, progress func(done, total int64)) error {
-	if err := m.backup(ctx, dir, m.app.Now, progress); err != nil {
-		return err
-	}
-	return alarm.BackedUp(ctx, m.catalog, m.app.Now())
+	return m.backup(ctx, dir, m.app.Now, progress)
 }
 
 func (m machine) Room() (free, total int64, err error) { return m.room() }

@@ -67,7 +67,6 @@ func New(opt Options) *Notices {
 		alarm.Webhooks(opt.Catalog, opt.Now),
 		alarm.Mail(opt.Catalog, opt.Now),
 		alarm.KeyBackup(opt.Keys.CheckCopy, opt.Catalog, opt.Now),
-		alarm.DataBackup(opt.Catalog, opt.Now),
 		alarm.Forget(opt.Catalog, opt.Now),
 	}, opt.Checks...)
 	n.Alarms = alarm.New(alarm.Options{Catalog: opt.Catalog, Checks: checks, Tell: n.Mailer.Tell, Now: opt.Now, Log: opt.Log})

@@ -328,15 +328,13 @@ func TestChecks(t *testing.T) {
 	want(alarm.KeyBackup(none, o.Catalog, now), "key-backup")
 	want(alarm.KeyBackup(func() (string, error) { return "/media/keys", nil }, o.Catalog, now))
 	want(alarm.KeyBackup(func() (string, error) { return "/media/keys", fault.New(fault.NotFound, "keys", "x") }, o.Catalog, now), "key-backup")
-	want(alarm.DataBackup(o.Catalog, now))
+	want(alarm.DataBackup(o.Catalog, "last", now))
 	o.Clock.Add(7 * 24 * time.Hour)
-	want(alarm.DataBackup(o.Catalog, now), "data-backup")
-	if err := alarm.BackedUp(t.Context(), o.Catalog, now()); err != nil {
-		t.Fatal(err)
-	}
-	want(alarm.DataBackup(o.Catalog, now))
+	want(alarm.DataBackup(o.Catalog, "last", now), "data-backup")
+	catalogtest.Update(t, o.Catalog, func(tx *catalog.Tx) error { return tx.SetSetting("last", now().Format(time.RFC3339)) })
+	want(alarm.DataBackup(o.Catalog, "last", now))
 	o.Clock.Add(8 * 24 * time.Hour)
-	want(alarm.DataBackup(o.Catalog, now), "data-backup")
+	want(alarm.DataBackup(o.Catalog, "last", now), "data-backup")
 	ends := func(d time.Duration) func() (time.Time, error) {
 		return func() (time.Time, error) { return now().Add(d), nil }
 	}

@@ -242,33 +242,16 @@ func KeyBackup(check func() (path string, err error), cat *catalog.Catalog, now 
 // backupWithin is how old the last backup of the data may be.
 const backupWithin = 7 * day
 
-// backedUp is the setting that holds when the last backup ended that a running gateway
-// wrote.
-const backedUp = "data-backed-up"
-
-// BackedUp notes that a backup of the data has ended.
-func BackedUp(ctx context.Context, cat *catalog.Catalog, at time.Time) error {
-	return cat.Update(ctx, func(tx *catalog.Tx) error { return tx.SetSetting(backedUp, at.UTC().Format(time.RFC3339)) })
-}
-
-// LastBackup is when that was; zero = never.
-func LastBackup(tx *catalog.Tx) (time.Time, error) {
-	text, err := tx.Setting(backedUp)
-	if err != nil || text == "" {
-		return time.Time{}, err
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	return at, fault.Wrap(fault.Damaged, "alarm: last backup", err)
-}
-
-// DataBackup finds that the last backup of the data is long ago, or was never made.
-func DataBackup(cat *catalog.Catalog, now func() time.Time) Check {
+// DataBackup finds that the last backup of the data is long ago, or was never made;
+// when it was stands in a setting of the catalog.
+func DataBackup(cat *catalog.Catalog, setting string, now func() time.Time) Check {
 	return Check{Name: "data-backup", Every: time.Hour, Look: func(ctx context.Context) (found []Condition, err error) {
 		err = cat.View(ctx, func(tx *catalog.Tx) error {
-			last, err := LastBackup(tx)
+			text, err := tx.Setting(setting)
 			if err != nil {
 				return err
 			}
+			last, _ := time.Parse(time.RFC3339, text) // "" = never
 			old, err := age(tx, now())
 			late := now().Sub(last) > backupWithin && old > backupWithin
 			found = when(late, Condition{Kind: "data-backup", Severity: Warning, Count: 1, Detail: map[string]string{"days": "7"}})
