@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"sealgate/internal/portal"
-	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/store/catalog"
 )
 
@@ -116,7 +115,12 @@ func TestAProofOfWhoItIsLosesNothingTyped(t *testing.T) {
 		t.Errorf("renewing: %d to %s", w.Code, to)
 	}
 	form := h.settings(map[string]string{"content": "delete", "keep_for": "500"})
-	back := desk.Address("/a/acme/settings", settingQuery(form)) // where the proof leads to
+	w = h.visit("admin", "POST", "/a/acme/settings", form)
+	to, err := url.Parse(w.Header().Get("Location"))
+	if err != nil || w.Code != http.StatusSeeOther || to.Path != "/sign-in/again" {
+		t.Fatalf("settings: %d to %v", w.Code, to)
+	}
+	back := to.Query().Get("next")
 	text := h.see("admin", back)
 	h.has(text, "Inte sparat än", `value="500"`, `value="delete" checked`)
 	if h.row().Content == catalog.ContentDelete {
