@@ -86,7 +86,7 @@ func (db *DB) Search(ctx context.Context, q Query) (Page, error) {
 			page.Total, page.TotalIsExact = int64(len(page.Payments)), true
 			return nil
 		}
-		page.Total, page.TotalIsExact, err = w.count(ctx, s)
+		page.Total, page.TotalIsExact, err = w.count(ctx, s, after, page)
 		return err
 	})
 	if err != nil {
@@ -252,15 +252,24 @@ func (w *walk) hits(ctx context.Context, s *sqlite.Session, table string, after 
 	return all, rows.Err()
 }
 
-// count tells how many payments there are in all pages together.
-func (w *walk) count(ctx context.Context, s *sqlite.Session) (total int64, exact bool, err error) {
+// count tells how many payments there are in all pages together; page is the one that
+// comes after an id.
+func (w *walk) count(ctx context.Context, s *sqlite.Session, after int64, page Page) (total int64, exact bool, err error) {
 	if !w.byTerm && len(w.rows.text) == 0 {
 		err = s.Once(ctx, "SELECT coalesce(sum(f.payments), 0) FROM file f WHERE "+strings.Join(w.files.text, " AND "), w.files.args...).Scan(&total)
 		return total, true, err
 	}
+	from := int64(0)
+	if after == 0 { // those of this page are known: the walk goes on where it stopped
+		last := Query{After: *page.Next}
+		if from, err = last.cursor("accountdb: count"); err != nil {
+			return 0, false, err
+		}
+		total = int64(len(page.Payments))
+	}
 	for _, table := range w.tables() {
 		var n int64
-		query, args := w.sql(table, "1", 0)
+		query, args := w.sql(table, "1", from)
 		if err := s.Once(ctx, "SELECT count(*) FROM ("+query+")", append(args, countLimit+1)...).Scan(&n); err != nil {
 			return 0, false, err
 		}
