@@ -87,7 +87,7 @@ func (w *web) address(bound net.Addr) string {
 // signed in.
 func (a *app) portal(s *stores, log *slog.Logger, control *api.API, letters *letter.Office) *signon.Handler {
 	return signon.New(signon.Options{
-		People: s.accounts.People, Letters: letters, Pages: pages.New(pages.Options{API: control.Inside(), Now: a.Now, Log: log}),
+		People: s.accounts.People, Letters: letters, SSO: control.SSO, Pages: pages.New(pages.Options{API: control.Inside(), Now: a.Now, Log: log}),
 		Issuer: cmp.Or(s.cfg.HTTPS.Host(), "Sealgate"), Now: a.Now, Log: log,
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"sealgate/internal/account/oidc"
+	"sealgate/internal/dialguard"
 	"sealgate/internal/indexer"
 	"sealgate/internal/metrics"
 	"sealgate/internal/notify"
@@ -151,8 +153,16 @@ func (j *journey) parts() []part {
 // services are the parts that the API speaks for.
 func (j *journey) services(m api.Machine) api.Services {
 	return api.Services{
-		Accounts: j.accounts, Catalog: j.catalog, Custody: j.custody, Keys: j.keys, Databases: j.databases,
+		Accounts: j.accounts, SSO: j.singleSignOn(), Catalog: j.catalog, Custody: j.custody, Keys: j.keys, Databases: j.databases,
 		Bodies: j.contents, Indexer: j.reader, Intake: j.in, Outbox: j.out, Receipts: j.receipts, Resealer: j.resealer, Clock: j.clock, Notices: j.notices, Letters: j.letters(),
 		Machine: m, Now: j.app.Now, Log: j.log, ExportKeys: j.cfg.Keys.Export, Version: version,
 	}
+}
+
+// singleSignOn signs people in by the providers of their accounts.
+func (j *journey) singleSignOn() *oidc.Service {
+	return oidc.New(oidc.Options{
+		Catalog: j.catalog, Custody: j.custody, Keys: j.keys, SignIn: j.accounts.Service, People: j.accounts.People,
+		Guard: dialguard.New(j.cfg.Remotes.Allow), URL: j.cfg.HTTPS.URL, Now: j.app.Now, Log: j.log,
+	})
 }

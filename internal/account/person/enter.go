@@ -37,6 +37,20 @@ func (s *Service) EnterBy(ctx context.Context, from From, login uuid.UUID, metho
 	return s.begin(ctx, from, login, method, factorShown, nil)
 }
 
+// Elsewhere is a proof that somebody gave to another program, which we believe.
+type Elsewhere struct {
+	Method string
+	At     time.Time // when it was given; zero = we were not told, and dangerous acts ask for another
+	Factor bool      // it had two factors in it
+}
+
+// EnterFrom begins a session of a login by a proof that was given elsewhere, in one
+// transaction with also.
+func (s *Service) EnterFrom(ctx context.Context, from From, login uuid.UUID, proof Elsewhere, also func(*catalog.Tx) error) (*Entry, error) {
+	from.proved = &proof.At
+	return s.begin(ctx, from, login, proof.Method, proof.Factor, also)
+}
+
 // ShowCode goes on with a sign-in by a one-time code or a recovery code.
 func (s *Service) ShowCode(ctx context.Context, from From, secret, code string) (*Entry, error) {
 	h, row, err := s.at(ctx, secret, from, Code)

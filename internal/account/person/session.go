@@ -57,6 +57,8 @@ type From struct {
 	// Background: nobody did anything, a page that is open asks by itself. It keeps no
 	// session alive.
 	Background bool
+
+	proved *time.Time // when the proof was given, if that is not now
 }
 
 func (f From) attempt(username string) signin.Attempt {
@@ -177,6 +179,9 @@ func (s *Service) advance(ctx context.Context, from From, h *house, row *logins.
 	}
 	if to == Full {
 		row.ProvedAt = now
+		if from.proved != nil {
+			row.ProvedAt = *from.proved
+		}
 	}
 	err := s.catalog.Update(ctx, func(tx *catalog.Tx) error {
 		if also != nil {

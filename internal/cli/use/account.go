@@ -16,7 +16,7 @@ import (
 
 func (a *app) accountCommand() *cobra.Command {
 	return cli.Group("account", "Customers and their policies",
-		append(locks.Account(a.App), a.accountAdd(), a.accountList(), a.accountShow(), a.accountSet(), a.accountRemove())...)
+		append(locks.Account(a.App), a.accountAdd(), a.accountList(), a.accountShow(), a.accountSet(), a.accountSignOn(), a.accountRemove())...)
 }
 
 // policy are the flags of an account's policy.
@@ -133,18 +133,24 @@ func (a *app) accountShow() *cobra.Command {
 
 func (a *app) accountSet() *cobra.Command {
 	var p policy
+	var sso signOn
 	var confirm string
 	cmd := &cobra.Command{
 		Use:   "set NAME",
 		Short: "Change an account's policy",
 		Long: "Change an account's policy. Changing --content from delete to keep counts for arrivals that\n" +
 			"begin after it: what was sealed to be deleted cannot be kept. A shorter --keep-for erases what is\n" +
-			"older than it: that is done only with --confirm, and said first.",
-		Example:           cli.Examples("account set acme --keep-for 730d --operator-access off"),
+			"older than it: that is done only with --confirm, and said first. The --oidc flags give the\n" +
+			"account single sign-on (docs/sign-in.md).",
+		Example:           cli.Examples("account set acme --keep-for 730d --operator-access off", "account set acme --oidc-issuer https://login.example.com --oidc-client-id sealgate --oidc-client-secret-stdin < secret"),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c := p.change(cmd.Flags())
+			set, err := a.setSignOn(cmd, args[0], &sso)
+			if err != nil || set && c == (portal.AccountChange{}) {
+				return err
+			}
 			if c == (portal.AccountChange{}) {
 				return cli.Usage(fmt.Errorf("nothing to set; see gateway account set --help"))
 			}
@@ -153,6 +159,7 @@ func (a *app) accountSet() *cobra.Command {
 		},
 	}
 	p.flags(cmd.Flags())
+	sso.flags(cmd)
 	cmd.Flags().StringVar(&confirm, "confirm", "", "the account's name: yes, erase what is older than the new --keep-for")
 	return cmd
 }

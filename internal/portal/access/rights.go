@@ -71,6 +71,10 @@ var rights = map[string]Right{
 	"invite-login": Manage,
 	"reset-login":  Manage,
 
+	"get-single-sign-on":    Manage,
+	"set-single-sign-on":    Manage,
+	"remove-single-sign-on": Manage,
+
 	"get-me":                Myself,
 	"list-my-sessions":      Myself,
 	"end-my-session":        Myself,
@@ -182,6 +186,9 @@ var dangerous = map[string]bool{
 	"add-operator":    true,
 	"reset-operator":  true,
 	"remove-operator": true,
+
+	"set-single-sign-on":    true,
+	"remove-single-sign-on": true,
 
 	"add-token":             true,
 	"remove-token":          true,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sealgate/internal/account"
+	"sealgate/internal/account/oidc"
 	"sealgate/internal/custody"
 	"sealgate/internal/notify/letter"
 	"sealgate/internal/portal/access"
@@ -21,6 +22,7 @@ import (
 // Services are the parts that the operations speak for.
 type Services struct {
 	Accounts *account.Service
+	SSO      *oidc.Service
 	Catalog  *catalog.Catalog
 	Custody  *custody.Custodian
 	Letters  *letter.Office // nil: links are shown
@@ -38,6 +40,7 @@ func Register(r *operation.Router, s Services) {
 	o.operators(r)
 	o.people(r)
 	o.tokens(r)
+	o.singleSignOn(r)
 }
 
 // Known are the accounts that the caller is told of, by name.

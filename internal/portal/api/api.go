@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sealgate/internal/account"
+	"sealgate/internal/account/oidc"
 	"sealgate/internal/custody"
 	"sealgate/internal/indexer"
 	"sealgate/internal/keys"
@@ -40,6 +41,7 @@ import (
 // Services are the parts that the API speaks for.
 type Services struct {
 	Accounts  *account.Service
+	SSO       *oidc.Service
 	Catalog   *catalog.Catalog
 	Custody   *custody.Custodian
 	Keys      *keys.Store
@@ -85,7 +87,7 @@ func New(s Services) *API {
 	a.payments()
 	a.gateway()
 	a.health()
-	accountapi.Register(a.Router, accountapi.Services{Accounts: s.Accounts, Catalog: s.Catalog, Custody: s.Custody, Letters: s.Letters, Now: s.Now})
+	accountapi.Register(a.Router, accountapi.Services{Accounts: s.Accounts, SSO: s.SSO, Catalog: s.Catalog, Custody: s.Custody, Letters: s.Letters, Now: s.Now})
 	a.Events = events.New(s.Catalog, s.Log)
 	a.Events.Register(a.Router)
 	keyapi.Register(a.Router, keyapi.Services{

@@ -15,6 +15,8 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/account"
+	"sealgate/internal/account/oidc"
+	"sealgate/internal/dialguard"
 	"sealgate/internal/fileobject"
 	"sealgate/internal/indexer"
 	"sealgate/internal/notify"
@@ -82,6 +84,10 @@ func newHouse(t *testing.T) *house {
 		Resealer: reseal.New(reseal.Stores{Catalog: w.Catalog, Intake: w.Intake, Bodies: w.Bodies, Custody: w.Keys}, reseal.Options{Worker: "test", Now: w.Clock.Now, Log: log}),
 		Notices: notify.New(notify.Options{
 			Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Accounts: people, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: w.Clock.Now, Log: log,
+		}),
+		SSO: oidc.New(oidc.Options{
+			Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, SignIn: people.Service, People: people.People,
+			Guard: dialguard.New(nil), URL: "https://gateway.example", Now: w.Clock.Now, Log: log,
 		}),
 		Clock: h.clock, Machine: h, Now: w.Clock.Now, Log: log, ExportKeys: true, Version: "test",
 	})

@@ -3,6 +3,7 @@ package signon
 import (
 	"net/http"
 
+	"sealgate/internal/account/oidc"
 	"sealgate/internal/account/person"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal/web/ui"
@@ -15,7 +16,8 @@ type signInData struct {
 	Codes    bool // one-time codes are asked for
 	Passkeys bool
 	Password bool
-	Mail     bool // links are sent by mail
+	SSO      string // where single sign-on is; empty: there is none
+	Mail     bool   // links are sent by mail
 }
 
 func (v *visit) signIn() error {
@@ -23,7 +25,7 @@ func (v *visit) signIn() error {
 		v.redirect(v.next())
 		return nil
 	}
-	return v.show("sign-in", true, signInData{Form: v.form, Next: v.next(), Passkeys: v.passkeysHere(), Mail: v.letters != nil})
+	return v.show("sign-in", true, signInData{Form: v.form, Next: v.next(), Passkeys: v.passkeysHere(), Mail: v.letters != nil, SSO: v.ssoPlace()})
 }
 
 func (v *visit) doSignIn() error {
@@ -34,7 +36,7 @@ func (v *visit) doSignIn() error {
 	if err := v.wrong("", "sign-in.refused", err); err != nil {
 		return err
 	}
-	return v.show("sign-in", true, signInData{Form: v.form, Next: v.next(), Passkeys: v.passkeysHere(), Mail: v.letters != nil})
+	return v.show("sign-in", true, signInData{Form: v.form, Next: v.next(), Passkeys: v.passkeysHere(), Mail: v.letters != nil, SSO: v.ssoPlace()})
 }
 
 func (v *visit) code() error {
@@ -61,7 +63,11 @@ func (v *visit) again() error {
 	if err != nil {
 		return err
 	}
-	return v.show("again", true, signInData{Form: v.form, Next: v.next(), Codes: f.Codes, Passkeys: f.Passkeys > 0 && v.passkeysHere(), Password: f.Codes || f.Passkeys == 0})
+	d := signInData{Form: v.form, Next: v.next(), Codes: f.Codes, Passkeys: f.Passkeys > 0 && v.passkeysHere(), Password: f.Codes || f.Passkeys == 0}
+	if v.sso != nil && oidc.IsMethod(v.session.Method) {
+		d.SSO = providerOf(v.session.AccountName, d.Next, true)
+	}
+	return v.show("again", true, d)
 }
 
 func (v *visit) doAgain() error {

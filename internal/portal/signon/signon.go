@@ -24,6 +24,7 @@ import (
 	"sync"
 	"time"
 
+	"sealgate/internal/account/oidc"
 	"sealgate/internal/account/person"
 	"sealgate/internal/fault"
 	"sealgate/internal/notify/letter"
@@ -40,6 +41,7 @@ var views = sync.OnceValue(func() *ui.UI { return ui.Must(ui.New(files, texts)) 
 // Options are the parts of a Handler.
 type Options struct {
 	People  *person.Service
+	SSO     *oidc.Service  // nil: nobody signs in by single sign-on
 	Letters *letter.Office // nil: links are asked for from people
 	Pages   http.Handler   // everything else; the context of its requests says who asks
 	Issuer  string         // what apps for one-time codes call this gateway
@@ -51,6 +53,7 @@ type Options struct {
 type Handler struct {
 	people  *person.Service
 	letters *letter.Office
+	sso     *oidc.Service
 	pages   http.Handler
 	issuer  string
 	now     func() time.Time
@@ -64,7 +67,7 @@ type Handler struct {
 // New registers the routes.
 func New(opt Options) *Handler {
 	h := &Handler{
-		people: opt.People, letters: opt.Letters, pages: opt.Pages, issuer: opt.Issuer, now: opt.Now, log: opt.Log, mux: http.NewServeMux(),
+		people: opt.People, letters: opt.Letters, sso: opt.SSO, pages: opt.Pages, issuer: opt.Issuer, now: opt.Now, log: opt.Log, mux: http.NewServeMux(),
 		forgets: access.NewLimiter(forgotRate, opt.Now), forgotten: make(chan string, maxForgotten),
 	}
 	views() // templates and texts are checked now, not at the first page
@@ -132,6 +135,7 @@ func (h *Handler) Caller(_ context.Context, r *http.Request) (access.Caller, err
 const (
 	sessionCookie = "__Host-session"
 	deviceCookie  = "__Host-device"
+	oidcCookie    = "__Host-oidc"
 	deviceFor     = 90 * 24 * time.Hour
 	languageFor   = 365 * 24 * time.Hour
 )

@@ -21,6 +21,7 @@ import (
 	"sealgate/internal/custody"
 	"sealgate/internal/custody/custodytest"
 	"sealgate/internal/fault"
+	"sealgate/internal/keys"
 	"sealgate/internal/keys/keystest"
 	"sealgate/internal/notify/letter"
 	"sealgate/internal/notify/mail"
@@ -46,6 +47,9 @@ type house struct {
 	server   *httptest.Server
 	paused   int
 	letters  chan mail.Message
+	store    *keys.Store
+	custody  *custody.Custodian
+	pages    http.Handler
 }
 
 // Send is the post.
@@ -60,6 +64,7 @@ func newHouse(t *testing.T) *house {
 	store := keystest.New(t)
 	h.cat = catalogtest.OpenAt(t, filepath.Join(t.TempDir(), "catalog.db"), catalog.Options{Now: h.clock.Now})
 	cus := custody.New(store, h.cat, "node-1", h.clock.Now)
+	h.store, h.custody = store, cus
 	h.accounts = account.New(h.cat, cus, store, account.Options{Now: h.clock.Now, Cores: 2, Pause: func(context.Context, time.Duration) { h.paused++ }})
 	h.check(h.accounts.EnsureSystem(t.Context()))
 	_, err := h.accounts.AddAccount(t.Context(), "test", "acme", account.Defaults(), account.KeyOptions{})
@@ -75,6 +80,7 @@ func newHouse(t *testing.T) *house {
 		}
 		_, _ = io.WriteString(w, "page "+r.URL.RequestURI()+" for "+p.Username+" "+string(c.Role)+" "+p.Account)
 	})
+	h.pages = pages
 	h.handler = signon.New(signon.Options{
 		Letters: letter.New(h, "https://gateway.example", "en"), People: h.accounts.People, Pages: pages, Issuer: "Sealgate", Now: h.clock.Now, Log: slog.New(slog.DiscardHandler),
 	})

@@ -38,6 +38,9 @@ var routes = []route{
 	{"POST /sign-in/again", signedIn, false, (*visit).doAgain},
 	{"POST /sign-in/passkey/ask", nil, false, askPasskey},
 	{"POST /sign-in/passkey", nil, false, showPasskey},
+	{"GET /sign-in/oidc", nil, false, (*visit).providers},
+	{"GET /sign-in/oidc/{account}", nil, false, (*visit).toProvider},
+	{"GET /sign-in/oidc/{account}/callback", nil, false, (*visit).fromProvider},
 	{"POST /sign-out", nil, false, (*visit).signOut},
 	{"POST /language", nil, false, (*visit).language},
 

@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t testing.TB) *catalog.Catalog) {
 		{"Links", testLinks},
 		{"Tokens", testTokens},
 		{"Sessions", testSessions},
+		{"Single sign-on", testSingleSignOn},
 		{"Ceremonies", testCeremonies},
 		{"Factors", testFactors},
 		{"Throttles", testThrottles},

@@ -190,6 +190,18 @@ CREATE TABLE passkey (
 );
 CREATE INDEX passkey_login ON passkey (login, created_at);
 
+-- Where the people of an account may prove who they are, and whom the provider there
+-- means. The client's secret is in the key store.
+CREATE TABLE single_sign_on (
+    account    BLOB PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
+    settings   BLOB NOT NULL, -- sealed
+    changed_at INTEGER NOT NULL
+);
+CREATE TABLE login_subject (
+    login BLOB PRIMARY KEY REFERENCES login (id) ON DELETE CASCADE,
+    mac   BLOB NOT NULL UNIQUE -- of issuer and subject, under a key of the key store
+);
+
 -- What was asked of a browser and is to be answered once.
 CREATE TABLE ceremony (
     hash  BLOB PRIMARY KEY,

@@ -1,0 +1,323 @@
+// Package oidc is single sign-on: an account's people prove who they are to their own
+// provider, by OpenID Connect.
+//
+//	browser ── Begin ──> provider ── code ──> Finish ──> a session (package person)
+//
+// The code flow with PKCE (S256), a nonce and a state. What was asked is sealed into a
+// cookie of the browser, so that a code counts only in the browser that asked for it,
+// only for the account and the provider that it was asked for, once, and for ten
+// minutes; who has shown nothing yet makes the gateway write nothing. Each account
+// has a redirect address of its own, so that no provider's answer is taken to another.
+// Signature, issuer, audience, end and nonce of the ID token are looked at before
+// anything in it is believed.
+//
+// Who a provider vouches for is let in as a login that the account has already: the
+// one whose username is the verified e-mail address. From then on the provider's
+// subject is bound to that login, and the address counts no more. A provider makes no
+// logins, says nothing about logins of other accounts, and nothing about operators.
+// A second factor that the login has is asked for all the same, unless the account
+// trusts its provider's (TrustMFA).
+//
+// Providers are reached through the dial guard, by HTTPS only. Not here: pages and
+// cookies (portal/signon).
+package oidc
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/account/person"
+	"sealgate/internal/account/signin"
+	"sealgate/internal/audit"
+	"sealgate/internal/custody"
+	"sealgate/internal/dialguard"
+	"sealgate/internal/fault"
+	"sealgate/internal/keys"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/logins"
+)
+
+const (
+	answerWithin = 10 * time.Second
+	maxAnswer    = 1 << 20
+	secretKind   = "oidc"
+	method       = "oidc" // of sessions
+)
+
+// IsMethod tells whether a session began by single sign-on.
+func IsMethod(m string) bool { return m == method || strings.HasPrefix(m, method+"+") }
+
+// Options are the parts of a Service. All are needed but where said.
+type Options struct {
+	Catalog *catalog.Catalog
+	Custody *custody.Custodian
+	Keys    *keys.Store
+	SignIn  *signin.Service
+	People  *person.Service
+	Guard   *dialguard.Guard
+	URL     string         // what browsers call this gateway; "" = nobody signs in this way
+	Roots   *x509.CertPool // nil = those of the machine
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Service keeps accounts' providers and signs in by them. It is safe for concurrent use.
+type Service struct {
+	opt    Options
+	client *http.Client
+
+	mu    sync.Mutex // guards what follows
+	known map[string]known
+}
+
+// New returns the service of these stores.
+func New(opt Options) *Service {
+	transport := opt.Guard.Transport(answerWithin)
+	transport.TLSClientConfig.RootCAs = opt.Roots
+	return &Service{opt: opt, known: map[string]known{}, client: &http.Client{
+		Transport: httpsOnly{transport}, Timeout: answerWithin,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// httpsOnly refuses addresses without encryption, wherever they were read, and reads
+// no answer without end.
+type httpsOnly struct{ next http.RoundTripper }
+
+func (t httpsOnly) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme != "https" {
+		return nil, fault.New(fault.Denied, "oidc: ask the provider", "the provider names an address without https")
+	}
+	resp, err := t.next.RoundTrip(r)
+	if err == nil {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(resp.Body, maxAnswer), resp.Body}
+	}
+	return resp, err
+}
+
+// Settings are an account's provider.
+type Settings struct {
+	Issuer   string `json:"issuer"`
+	ClientID string `json:"client_id"`
+	TrustMFA bool   `json:"trust_mfa"` // a second factor that the provider says it has seen is enough
+
+	Secret    bool      `json:"-"` // there is a client secret
+	ChangedAt time.Time `json:"-"`
+}
+
+// Change is what is to be set; nil leaves a setting.
+type Change struct {
+	Issuer, ClientID *string
+	Secret           *string // empty: a client without one
+	TrustMFA         *bool
+}
+
+// Redirect is the address that an account's provider is told to send browsers to.
+func (s *Service) Redirect(account string) string {
+	return s.opt.URL + "/sign-in/oidc/" + url.PathEscape(account) + "/callback"
+}
+
+// errNone is the answer for an account without a provider, and for no account.
+var errNone = fault.New(fault.NotFound, "oidc: settings", "the account has no single sign-on")
+
+// house is an account with its provider.
+type house struct {
+	*catalog.Account
+	rec *custody.Records
+	Settings
+}
+
+func (s *Service) house(ctx context.Context, name string) (*house, error) {
+	h, row, err := s.account(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if row == nil {
+		return nil, errNone
+	}
+	const op = "oidc: settings"
+	text, err := h.rec.Open("single_sign_on", "settings", h.ID, row.Settings)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	if err := json.Unmarshal(text, &h.Settings); err != nil {
+		return nil, fault.Wrap(fault.Damaged, op, err)
+	}
+	h.ChangedAt = row.ChangedAt
+	_, err = s.opt.Keys.AccountSecret(h.ID, secretKind, h.ID)
+	h.Secret = err == nil
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	return h, nil
+}
+
+// account finds an open account of customers, with or without a provider.
+func (s *Service) account(ctx context.Context, name string) (h *house, row *logins.SingleSignOn, err error) {
+	h = &house{}
+	err = s.opt.Catalog.View(ctx, func(tx *catalog.Tx) error {
+		if h.Account, err = tx.AccountByName(name); err != nil {
+			return err
+		}
+		row, err = tx.SingleSignOn(h.ID)
+		if fault.Is(err, fault.NotFound) {
+			row, err = nil, nil
+		}
+		return err
+	})
+	switch {
+	case fault.Is(err, fault.NotFound), err == nil && (h.State != catalog.AccountOpen || name == catalog.SystemAccount):
+		return nil, nil, errNone
+	case err == nil:
+		h.rec, err = s.opt.Custody.Records(ctx, h.ID)
+	}
+	return h, row, fault.Wrap(fault.Internal, "oidc: account", err)
+}
+
+// Settings returns an account's provider.
+func (s *Service) Settings(ctx context.Context, account string) (*Settings, error) {
+	h, err := s.house(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return &h.Settings, nil
+}
+
+// Set changes an account's provider, or gives it one. The provider is asked for its
+// description first. When it is another one, or another client of it, whom it means
+// by a subject is forgotten; sessions that began by it end with every change.
+func (s *Service) Set(ctx context.Context, actor, account string, c Change) (*Settings, error) {
+	const op = "oidc: set"
+	if s.opt.URL == "" {
+		return nil, fault.New(fault.Invalid, op, "providers send browsers back to https.url, and that is not set")
+	}
+	h, row, err := s.account(ctx, account)
+	if err == nil && row != nil {
+		h, err = s.house(ctx, account)
+	}
+	if err != nil {
+		return nil, err
+	}
+	before := h.Settings
+	set(&h.Issuer, c.Issuer)
+	set(&h.ClientID, c.ClientID)
+	set(&h.TrustMFA, c.TrustMFA)
+	if err := h.check(); err != nil {
+		return nil, err
+	}
+	if before.Issuer != h.Issuer && h.Secret && c.Secret == nil {
+		return nil, fault.New(fault.Invalid, op, "another issuer needs its own client secret: what the one before gave is not shown to it")
+	}
+	if _, err := s.provider(ctx, h.Issuer, true); err != nil {
+		return nil, err
+	}
+	if err := s.keepSecret(h, c.Secret); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(h.Settings)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	h.ChangedAt = s.opt.Now()
+	err = s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
+		v := &logins.SingleSignOn{Account: h.ID, Settings: h.rec.Seal("single_sign_on", "settings", h.ID, text), ChangedAt: h.ChangedAt}
+		if err := tx.PutSingleSignOn(v); err != nil {
+			return err
+		}
+		if before.Issuer != h.Issuer || before.ClientID != h.ClientID {
+			if err := tx.UnbindSubjects(h.ID); err != nil {
+				return err
+			}
+		}
+		return s.ended(tx, h.ID, actor, "sign-on.set")
+	})
+	return &h.Settings, fault.Wrap(fault.Internal, op, err)
+}
+
+// keepSecret brings the client's secret to the key store. It comes before the
+// settings: a secret without them opens nothing.
+func (s *Service) keepSecret(h *house, secret *string) (err error) {
+	switch {
+	case secret == nil:
+		return nil
+	case *secret == "":
+		err = s.opt.Keys.RemoveSecret(h.ID, secretKind, h.ID)
+	default:
+		err = s.opt.Keys.SetSecret(h.ID, secretKind, h.ID, []byte(*secret))
+	}
+	h.Secret = *secret != ""
+	return fault.Wrap(fault.Internal, "oidc: client secret", err)
+}
+
+// ended puts a change on record and ends the sessions that stood on what was before.
+func (s *Service) ended(tx *catalog.Tx, account uuid.UUID, actor, action string) error {
+	if err := tx.DeleteSessionsBy(account, method); err != nil {
+		return err
+	}
+	return tx.Audit(audit.Entry{Account: account, Actor: actor, Action: action, Object: account.String()})
+}
+
+// Remove takes an account's provider away.
+func (s *Service) Remove(ctx context.Context, actor, account string) error {
+	const op = "oidc: remove"
+	h, row, err := s.account(ctx, account)
+	if err != nil {
+		return err
+	}
+	if row == nil {
+		return errNone
+	}
+	err = s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
+		if err := tx.DeleteSingleSignOn(h.ID); err != nil {
+			return err
+		}
+		if err := tx.UnbindSubjects(h.ID); err != nil {
+			return err
+		}
+		return s.ended(tx, h.ID, actor, "sign-on.removed")
+	})
+	if err == nil {
+		err = s.opt.Keys.RemoveSecret(h.ID, secretKind, h.ID)
+	}
+	return fault.Wrap(fault.Internal, op, err)
+}
+
+const maxText = 1000 // bytes of an issuer or a client's id
+
+func (s Settings) check() error {
+	const op = "oidc: settings"
+	u, err := url.Parse(s.Issuer)
+	switch {
+	case err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || len(s.Issuer) > maxText:
+		return fault.New(fault.Invalid, op, "the issuer is an address like https://login.example.com, as the provider calls itself")
+	case s.ClientID == "" || len(s.ClientID) > maxText || strings.ContainsFunc(s.ClientID, func(r rune) bool { return r < ' ' || r > '~' }):
+		return fault.New(fault.Invalid, op, "a client id is what the provider calls this gateway, in ASCII")
+	}
+	return nil
+}
+
+func set[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// subject is what a provider's name for a person is found by.
+func (h *house) subject(issuer, subject string) []byte {
+	mac := h.rec.MAC("oidc subject", h.ID[:], []byte(issuer), []byte(subject))
+	return bytes.Clone(mac[:])
+}
