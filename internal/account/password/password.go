@@ -8,14 +8,11 @@ package password
 
 import (
 	"crypto/rand"
-	_ "embed"
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
-	"github.com/ccojocar/zxcvbn-go"
 	"golang.org/x/text/unicode/norm"
 
 	"sealgate/internal/account/signin"
@@ -28,8 +25,7 @@ const (
 	Least      = 8   // when something else is asked for besides: a key, a code
 	Most       = 256 // longer ones are somebody's attack
 
-	judged    = 72 // characters that zxcvbn looks at: its time grows with the square
-	goodScore = 3  // of zxcvbn's 0 to 4
+	judged = 72 // characters whose guessing is estimated: that takes a while for many
 
 	// alphabet of generated passwords: no two characters look alike.
 	alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -101,7 +97,7 @@ func Check(password []byte, least int, names ...string) error {
 	if distinct(rest) < 5 {
 		return refuse(ErrNames, "the password is made of common words, sequences or names that belong to the account; choose another")
 	}
-	if leaked(text) || zxcvbn.PasswordStrength(first(text, judged), append(names, tradeWords...)).Score < goodScore {
+	if cost(first(text, judged), names) < enough {
 		return refuse(ErrGuessable, "the password would be guessed soon; choose another: a few words that have nothing to do with each other are good")
 	}
 	return nil
@@ -127,43 +123,19 @@ func first(text string, n int) string {
 	return string(r[:min(n, len(r))])
 }
 
-//go:embed common.txt
-var commonText string
-
-// common are leaked passwords that zxcvbn, which has a list of its own, takes for
-// good ones.
-var common = sync.OnceValue(func() map[string]bool {
-	all := make(map[string]bool)
-	for line := range strings.Lines(commonText) {
-		all[strings.TrimSpace(line)] = true
-	}
-	return all
-})
-
-// leaked also finds a listed one behind decoration at its ends.
-func leaked(text string) bool {
-	text = strings.ToLower(text)
-	for ; text != ""; text = text[1:] {
-		for end := text; end != ""; end = end[:len(end)-1] {
-			if common()[end] {
-				return true
-			}
-			if !strings.ContainsRune(decoration, rune(end[len(end)-1])) {
-				break
-			}
-		}
-		if !strings.ContainsRune(decoration, rune(text[0])) {
-			break
-		}
-	}
-	return false
-}
-
-const decoration = "0123456789 !?.,-_*#+"
-
 // plain is a password as a guesser sees it: folded, without decoration.
 func plain(s string) string {
 	return signin.Fold(strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" -_.,#*?+", r) {
+			return -1
+		}
+		return r
+	}, letters(s)))
+}
+
+// letters puts the letters back that digits and signs stand for. Every rune stays one.
+func letters(s string) string {
+	return strings.Map(func(r rune) rune {
 		switch r {
 		case '0':
 			return 'o'
@@ -177,11 +149,9 @@ func plain(s string) string {
 			return 's'
 		case '7':
 			return 't'
-		case ' ', '-', '_', '.', ',', '#', '*', '?', '+':
-			return -1
 		}
 		return r
-	}, s))
+	}, s)
 }
 
 func distinct(s string) int {
@@ -201,6 +171,8 @@ var commonWords = []string{
 	"payments", "payment", "betalningar", "betalning", "leverantör", "lönefil", "salary", "payroll", "invoice", "faktura", "accounting", "transfer", "filetransfer", "sealgate", "gateway", "sftp", "upload",
 	"password", "passwort", "lösenord", "losenord", "passw", "iloveyou", "welcome", "välkommen", "valkommen", "sommar", "vinter", "höst", "summer", "winter", "spring", "autumn", "letmein", "changeme", "secret", "hemligt",
 	"football", "baseball", "monkey", "dragon", "master", "shadow", "superman", "batman", "princess", "sunshine", "starwars", "whatever", "trustno", "hello", "login", "admin", "server", "company", "qwerty", "abc123", "test", "guest", "root", "user", "pass",
+	"andersson", "johansson", "karlsson", "nilsson", "eriksson", "larsson", "olsson", "persson", "svensson", "gustafsson", "pettersson", "jonsson", "jansson", "hansson", "bengtsson", "lindberg", "lindström",
+	"johanna", "kristina", "elisabeth", "margareta", "birgitta", "fredrik", "mikael", "gustav", "anders", "johan",
 	"january", "february", "march", "april", "june", "july", "august", "september", "october", "november", "december", "2023", "2024", "2025", "2026", "2027", "2028",
 }
 
