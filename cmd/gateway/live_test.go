@@ -39,7 +39,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	cmd := exec.Command(program, "serve", "--sftp-listen", "127.0.0.1:0", "--https-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
 	cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"SEALGATE_DATA", "SEALGATE_KEYS_MASTER", "SEALGATE_KEYS_EXPORT", "CREDENTIALS_DIRECTORY", "SOFTHSM2_CONF", "XDG_RUNTIME_DIR", "PATH", "HOME"} {
+	for _, name := range []string{"SEALGATE_DATA", "SEALGATE_KEYS_MASTER", "SEALGATE_KEYS_EXPORT", "SEALGATE_REMOTES_ALLOW", "CREDENTIALS_DIRECTORY", "SOFTHSM2_CONF", "XDG_RUNTIME_DIR", "PATH", "HOME"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	if len(args) > 0 {
