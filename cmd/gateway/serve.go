@@ -13,11 +13,13 @@ import (
 
 	"sealgate/internal/audit"
 	"sealgate/internal/cli"
+	"sealgate/internal/cli/doctor"
 	"sealgate/internal/config"
 	"sealgate/internal/fault"
 	"sealgate/internal/logging"
 	"sealgate/internal/metrics"
 	"sealgate/internal/notify"
+	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/api"
 	socket "sealgate/internal/portal/control"
@@ -302,6 +304,8 @@ func (m machine) Backup(ctx context.Context, dir string, progress func(done, tot
 }
 
 func (m machine) Room() (free, total int64, err error) { return m.room() }
+
+func (m machine) Examine() []portal.Finding { return doctor.Machine(m.cfg, m.app.Now) }
 
 func (m machine) RotateMaster(ctx context.Context, passphrase []byte) error {
 	return rotateMaster(ctx, m.stores, func() ([]byte, error) { return passphrase, nil })

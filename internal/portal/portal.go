@@ -160,6 +160,10 @@ type AuditEntry struct {
 	Action  string            `json:"action"`
 	Object  string            `json:"object"`
 	Detail  map[string]string `json:"detail,omitempty"`
+
+	ActorKind  string  `json:"actor_kind" enum:"gateway,machine,operator,login,token"`
+	ActorName  *string `json:"actor_name" doc:"null: gone, or not for you to know"`
+	ObjectName *string `json:"object_name,omitempty" doc:"of a login or a token that is still there"`
 }
 
 // BackupProgress is how far the backup is that is being written, in bytes.

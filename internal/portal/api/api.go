@@ -22,6 +22,7 @@ import (
 	"sealgate/internal/keys"
 	"sealgate/internal/notify"
 	"sealgate/internal/notify/letter"
+	"sealgate/internal/portal"
 	"sealgate/internal/portal/accountapi"
 	"sealgate/internal/portal/events"
 	"sealgate/internal/portal/keyapi"
@@ -63,12 +64,13 @@ type Services struct {
 	Version    string
 }
 
-// Machine does what touches files of the machine that the gateway runs on. Only
-// who is on that machine (the control socket) may ask for it.
+// Machine does what touches files of the machine that the gateway runs on. Only who is
+// on that machine (the control socket) may ask for copies and for another master key.
 type Machine interface {
 	Backup(ctx context.Context, dir string, progress func(done, total int64)) error
 	RotateMaster(ctx context.Context, passphrase []byte) error
 	Room() (free, total int64, err error) // on the disk of the data directory
+	Examine() []portal.Finding
 }
 
 // API is the handlers over the services, in their router.

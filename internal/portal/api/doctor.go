@@ -12,13 +12,19 @@ import (
 )
 
 func (a *API) health() {
-	operation.Register(a.Router, http.MethodGet, "/doctor", "doctor", "What the running gateway finds wrong with its keys and its clock", a.doctor)
+	operation.Register(a.Router, http.MethodGet, "/doctor", "doctor", "What the running gateway finds of its keys, its clock and its mail, and if asked of its machine", a.doctor)
 }
 
-func (a *API) doctor(ctx context.Context, _ *operation.None) (*operation.Out[[]portal.Finding], error) {
+func (a *API) doctor(ctx context.Context, in *struct {
+	Machine bool `query:"machine" doc:"what gateway doctor examines without the gateway, too: settings, certificate, disk, permissions"`
+},
+) (*operation.Out[[]portal.Finding], error) {
 	list, err := health.Keys(ctx, a.Accounts, a.Custody, a.Keys)
 	if err != nil {
 		return nil, err
+	}
+	if in.Machine {
+		list = append(list, a.Machine.Examine()...)
 	}
 	if ok, doubt := a.Clock.Trusted(); !ok {
 		list = append(list, portal.Finding{

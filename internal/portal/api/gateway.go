@@ -4,10 +4,12 @@ import (
 	"context"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/account"
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
@@ -139,16 +141,52 @@ func (a *API) listAudit(ctx context.Context, in *auditQuery) (*operation.Out[aud
 		next := rows[in.Limit-1].ID.String()
 		page.Next = &next
 	}
+	who := a.whoIs(ctx)
 	for _, e := range rows {
 		name, known := names[e.Account]
 		if !known && e.Account != uuid.Nil {
 			name = e.Account.String()
 		}
-		page.Entries = append(page.Entries, portal.AuditEntry{
+		o := portal.AuditEntry{
 			ID: e.ID.String(), Time: e.Time.UTC(), Account: name, Actor: e.Actor, Action: e.Action, Object: e.Object, Detail: e.Detail,
-		})
+		}
+		var kind account.ActorKind
+		if kind, o.ActorName, err = who(e.Actor); err != nil {
+			return nil, err
+		}
+		o.ActorKind = string(kind)
+		if before, ok := personal[e.Action[:strings.IndexByte(e.Action, '.')+1]]; ok && e.Object != "" {
+			if _, o.ObjectName, err = who(before + e.Object); err != nil {
+				return nil, err
+			}
+		}
+		page.Entries = append(page.Entries, o)
 	}
 	return operation.Answer(page), nil
+}
+
+// personal are the actions whose object is somebody, and how an actor of that kind is
+// written.
+var personal = map[string]string{"login.": "", "link.": "", "factors.": "", "password.": "", "token.": "token:"}
+
+// whoIs looks up each actor once. The names of who runs the gateway are not told to
+// its customers.
+func (a *API) whoIs(ctx context.Context) func(actor string) (account.ActorKind, *string, error) {
+	known := map[string]account.Actor{}
+	return func(actor string) (account.ActorKind, *string, error) {
+		who, ok := known[actor]
+		if !ok {
+			var err error
+			if who, err = a.Accounts.Actor(ctx, actor); err != nil {
+				return "", nil, err
+			}
+			known[actor] = who
+		}
+		if who.Name == "" || !access.Own(ctx, who.Account) {
+			return who.Kind, nil, nil
+		}
+		return who.Kind, &who.Name, nil
+	}
 }
 
 func (a *API) accountNames(ctx context.Context) (map[uuid.UUID]string, error) {

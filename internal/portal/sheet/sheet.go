@@ -53,7 +53,7 @@ func (w *Writer) Add(file string, p *payment.Payment) error {
 	}
 	for i, cell := range row {
 		if i != amountCell {
-			row[i] = harmless(cell)
+			row[i] = Harmless(cell)
 		}
 	}
 	return w.csv.Write(row)
@@ -65,10 +65,10 @@ func (w *Writer) Flush() error {
 	return w.csv.Error()
 }
 
-// harmless keeps a spreadsheet from taking text of a file for a formula. The
+// Harmless keeps a spreadsheet from taking text of a file for a formula. The
 // full-width forms of the signs count as well, for some programs fold them, and so
 // do blanks in front, for some skip them.
-func harmless(cell string) string {
+func Harmless(cell string) string {
 	// Blanks of all widths, and what cannot be seen at all.
 	seen := strings.TrimLeftFunc(cell, func(r rune) bool { return unicode.In(r, unicode.Zs, unicode.Cf) })
 	first, _ := utf8.DecodeRuneInString(seen)

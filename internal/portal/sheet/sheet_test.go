@@ -39,12 +39,12 @@ func TestEverySignOfAFormulaIsQuoted(t *testing.T) {
 		"=1", "+1", "-1", "@x", "\tx", "\r=1", "\n", "\uFF1D1", "\uFF0B1", "\uFF0D1", "\uFF20x",
 		" =1", "\u00A0+1", "\u3000=1", "\uFEFF=1", "\u200B@x", "\u202E-1",
 	} {
-		if got := harmless(cell); got != "'"+cell {
+		if got := Harmless(cell); got != "'"+cell {
 			t.Errorf("%q is written as %q", cell, got)
 		}
 	}
 	for _, cell := range []string{"", " ", "A=1", "\xFF", "åkeri", " 1"} {
-		if got := harmless(cell); got != cell {
+		if got := Harmless(cell); got != cell {
 			t.Errorf("%q is written as %q", cell, got)
 		}
 	}

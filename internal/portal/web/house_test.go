@@ -54,6 +54,10 @@ type house struct {
 func (*house) Backup(context.Context, string, func(done, total int64)) error { return nil }
 func (*house) Room() (free, total int64, err error)                          { return 1 << 30, 10 << 30, nil }
 
+func (*house) Examine() []portal.Finding {
+	return []portal.Finding{{Check: "room", Status: portal.Fine, Found: "enough"}}
+}
+
 func (*house) RotateMaster(context.Context, []byte) error { return nil }
 
 // newHouse has one account, acme, that keeps its files.

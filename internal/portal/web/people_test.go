@@ -218,7 +218,7 @@ func TestPagesOfPeopleAreForWhoMayManageThem(t *testing.T) {
 		if gateway {
 			roles = append(roles, "admin")
 		}
-		path = strings.NewReplacer("{account}", "acme", "{login}", "erp@acme.example", "{token}", "x", "{email}", "x@y.example").Replace(path)
+		path = strings.NewReplacer("{account}", "acme", "{login}", "erp@acme.example", "{token}", "x", "{email}", "x@y.example", "{name}", "acme").Replace(path)
 		for _, role := range roles {
 			var form url.Values
 			if method == "POST" {

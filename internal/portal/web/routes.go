@@ -7,7 +7,6 @@ type route struct {
 
 // routes are all pages. What is behind them needs somebody who is signed in.
 var routes = []route{
-	{"GET /{$}", (*visit).home},
 	{"GET /a/{account}", (*visit).toOverview},
 	{"GET /a/{account}/{$}", (*visit).overview},
 

@@ -23,9 +23,11 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/portal/client"
 	"sealgate/internal/portal/web/desk"
+	"sealgate/internal/portal/web/gateway"
 	"sealgate/internal/portal/web/notices"
 	"sealgate/internal/portal/web/people"
 	"sealgate/internal/portal/web/send"
+	"sealgate/internal/portal/web/trail"
 	"sealgate/internal/portal/web/ui"
 )
 
@@ -51,7 +53,7 @@ func rooms() []desk.Room {
 	for _, r := range routes {
 		own.Routes = append(own.Routes, desk.Route{Pattern: r.pattern, Answer: func(v *desk.Visit) error { return r.answer(&visit{v}) }})
 	}
-	return []desk.Room{own, people.Room(), notices.Room()}
+	return []desk.Room{own, people.Room(), notices.Room(), trail.Room(), gateway.Room()}
 }
 
 // New answers for every page.

@@ -25,7 +25,7 @@ func TestEveryPageNeedsSomebody(t *testing.T) {
 	h := newHouse(t)
 	for _, r := range allRoutes() {
 		method, path, _ := strings.Cut(r.Pattern, " ")
-		path = strings.NewReplacer("{$}", "", "{account}", "acme", "{id}", "x", "{key}", "x", "{kind}", "access", "{file}", "x", "{seq}", "1", "{login}", "x", "{token}", "x", "{email}", "x", "{webhook}", "x", "{delivery}", "x").Replace(path)
+		path = strings.NewReplacer("{$}", "", "{account}", "acme", "{id}", "x", "{key}", "x", "{kind}", "access", "{file}", "x", "{seq}", "1", "{login}", "x", "{token}", "x", "{email}", "x", "{webhook}", "x", "{delivery}", "x", "{name}", "x").Replace(path)
 		var form url.Values
 		if method == "POST" {
 			form = url.Values{}
@@ -124,7 +124,7 @@ func TestTheOverviewSaysFirstWhatNeedsSomebody(t *testing.T) {
 	if w := h.visit("reader", "GET", "/", nil); w.Header().Get("Location") != "/a/acme/" {
 		t.Errorf("home leads to %q", w.Header().Get("Location"))
 	}
-	h.has(h.see(operator, "/"), `href="/a/acme/"`)
+	h.has(h.see(operator, "/accounts"), `href="/a/acme/"`)
 }
 
 func TestFilesAreFilteredAndPaged(t *testing.T) {

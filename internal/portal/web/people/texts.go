@@ -42,6 +42,7 @@ var loginTexts = ui.Texts{
 	"login.edit":             {"Ändra", "Change"},
 	"login.edit.ends":        {"När roll, vägar in eller nät ändras loggas inloggningen ut ur portalen.", "When the role, the ways in or the networks change, the login is signed out of the portal."},
 	"flash.link-mailed":      {"En länk är på väg med e-post.", "A link is on its way by mail."},
+	"flash.account-added":    {"Kontot är klart. Lägg till dess första inloggning.", "The account is ready. Add its first login."},
 	"flash.login-saved":      {"Inloggningen är ändrad.", "The login is changed."},
 	"flash.login-added":      {"Inloggningen är tillagd.", "The login is added."},
 

@@ -23,15 +23,21 @@ var accountNav = []group{
 		{Name: "tokens", Icon: "ticket", Path: "tokens", Roles: "admin operator"},
 		{Name: "webhooks", Icon: "webhook", Path: "webhooks", Roles: "admin operator"},
 		{Name: "settings", Icon: "settings", Path: "settings"},
+		{Name: "audit", Icon: "scroll-text", Path: "audit", Roles: "admin operator"},
 	}},
 }
 
 // Of who runs the gateway; paths from the root.
 var gatewayNav = []group{
 	{Name: "gateway", Items: []item{
+		{Name: "gateway", Icon: "layout-dashboard", Path: ""},
+		{Name: "accounts", Icon: "building-2", Path: "accounts"},
 		{Name: "alarms", Icon: "bell", Path: "alarms"},
 		{Name: "webhooks", Icon: "webhook", Path: "webhooks"},
 		{Name: "operators", Icon: "user-round", Path: "operators"},
+		{Name: "health", Icon: "heart-pulse", Path: "health"},
+		{Name: "queues", Icon: "list-checks", Path: "queues"},
+		{Name: "audit", Icon: "scroll-text", Path: "audit"},
 	}},
 }
 

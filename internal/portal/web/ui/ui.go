@@ -60,7 +60,7 @@ type UI struct {
 // of them. The texts are added to those that every page has.
 func New(files fs.FS, texts ...Texts) (*UI, error) {
 	all := Texts{}
-	for _, table := range append([]Texts{commonTexts, stateTexts, findingTexts}, texts...) {
+	for _, table := range append([]Texts{commonTexts, stateTexts, glanceTexts, findingTexts}, texts...) {
 		maps.Copy(all, table)
 	}
 	u := &UI{locales: map[Language]*Locale{}, pages: map[Language]map[string]*template.Template{}}
