@@ -35,7 +35,7 @@ import (
 )
 
 // Patience is how long a page may take for what a test waits for.
-const Patience = 30 * time.Second
+const Patience = time.Minute
 
 // Options are how a browser starts.
 type Options struct {
