@@ -98,6 +98,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	control := api.New(j.services(machine{a, s}))
+	control.Observe(counts.Request)
 	uploads := j.uploads(control)
 	signer, err := audit.NewSigner(s.keys.Identity())
 	if err != nil {

@@ -51,6 +51,19 @@ func TestATokenLetsInUntilItsTimeIsOver(t *testing.T) {
 	if who, err := o.Bearer(t.Context(), other, home); err != nil || who.Role != Reader {
 		t.Errorf("%+v, %v", who, err)
 	}
+	// It is listed for a month, and then forgotten.
+	for _, step := range []struct {
+		later time.Duration
+		want  int
+	}{{29 * day, 2}, {2 * day, 1}} {
+		o.clock.Add(step.later)
+		if err := o.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if list, err := o.Tokens(t.Context(), o.account.Name); err != nil || len(list) != step.want {
+			t.Errorf("%s later: %d tokens, %v", step.later, len(list), err)
+		}
+	}
 }
 
 // A token's secret and name are nowhere in what a thief of the disk has.

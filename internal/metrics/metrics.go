@@ -7,6 +7,7 @@
 package metrics
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +27,8 @@ type Set struct {
 	opened    *prometheus.CounterVec
 	signIns   *prometheus.CounterVec
 	webhooks  *prometheus.CounterVec
+	requests  *prometheus.CounterVec
+	answers   *prometheus.HistogramVec
 }
 
 // New returns a set with nothing counted.
@@ -43,13 +46,18 @@ func New() *Set {
 			Namespace: "sealgate", Name: "sessions", Help: "Sessions open now, by door.",
 		}, []string{"door"}),
 		opened:   counter("sessions_total", "Sessions that were opened, by door.", "door"),
+		requests: counter("api_requests_total", "Requests to the API, by operation and status.", "operation", "status"),
+		answers: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "sealgate", Name: "api_request_seconds", Help: "Time from a request to the end of its answer, by operation.",
+			Buckets: []float64{0.002, 0.01, 0.05, 0.2, 1, 5, 30},
+		}, []string{"operation"}),
 		webhooks: counter("webhook_attempts_total", "Attempts to deliver to a webhook, by outcome.", "outcome"),
 		signIns:  counter("sign_ins_total", "Attempts to sign in, by door, method and outcome.", "door", "method", "outcome"),
 	}
 	s.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		s.arrivals, s.bytes, s.indexed, s.indexTime, s.sessions, s.opened, s.signIns, s.webhooks,
+		s.arrivals, s.bytes, s.indexed, s.indexTime, s.sessions, s.opened, s.signIns, s.webhooks, s.requests, s.answers,
 	)
 	return s
 }
@@ -80,6 +88,16 @@ func (s *Set) Indexed(format, outcome string, took time.Duration) {
 	}
 	s.indexed.WithLabelValues(format, outcome).Inc()
 	s.indexTime.WithLabelValues(format).Observe(took.Seconds())
+}
+
+// Request counts a request to the API. The operation is one of the API's, "none" for
+// what there is not.
+func (s *Set) Request(operation string, status int, took time.Duration) {
+	if s == nil {
+		return
+	}
+	s.requests.WithLabelValues(operation, strconv.Itoa(status)).Inc()
+	s.answers.WithLabelValues(operation).Observe(took.Seconds())
 }
 
 // Session counts a session that opened; the caller calls the result when it ends.

@@ -24,6 +24,7 @@ func TestEverythingCountedIsShown(t *testing.T) {
 	s.Arrival("sftp", "cut", 7)
 	s.Indexed("", "refused", time.Second)
 	s.SignIn("sftp", "password", "refused")
+	s.Request("list-files", 200, time.Millisecond)
 	s.Level("jobs", "Jobs.", func() float64 { return 3 })
 	end := s.Session("sftp")
 	got := scrape(t, s)
@@ -34,6 +35,8 @@ func TestEverythingCountedIsShown(t *testing.T) {
 		`sealgate_index_seconds_count{format="unknown"} 1`,
 		`sealgate_sign_ins_total{door="sftp",method="password",outcome="refused"} 1`,
 		`sealgate_jobs 3`,
+		`sealgate_api_requests_total{operation="list-files",status="200"} 1`,
+		`sealgate_api_request_seconds_count{operation="list-files"} 1`,
 		`sealgate_sessions{door="sftp"} 1`,
 	} {
 		if !strings.Contains(got, want) {
@@ -52,6 +55,7 @@ func TestANilSetCountsNothing(t *testing.T) {
 	s.Indexed("x", "indexed", 0)
 	s.SignIn("sftp", "key", "ok")
 	s.Session("sftp")()
+	s.Request("list-files", 200, 0)
 }
 
 func TestProfilesStayOnThisMachine(t *testing.T) {

@@ -207,12 +207,20 @@ func (w *scribe) forget() {
 	}
 }
 
-// Sweep removes sources that are not known any more and budgets that are full.
+// showExpired is how long a token that is over is still listed, for who wonders why
+// his program is not let in.
+const showExpired = 30 * 24 * time.Hour
+
+// Sweep removes sources that are not known any more, budgets that are full and tokens
+// that have been over for long.
 // Run does so by itself.
 func (s *Service) Sweep(ctx context.Context) error {
 	now := s.now()
 	return s.catalog.Update(ctx, func(tx *catalog.Tx) error {
 		if err := tx.DeleteSources(now.Add(-knownFor)); err != nil {
+			return err
+		}
+		if err := tx.SweepTokens(now.Add(-showExpired)); err != nil {
 			return err
 		}
 		return tx.DeleteThrottles(now.Add(-forgetBudgets))

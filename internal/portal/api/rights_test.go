@@ -91,6 +91,18 @@ func (h *house) by(token, method, path, body string) *httptest.ResponseRecorder 
 	return w
 }
 
+// as sends a request of somebody whom the door has found out.
+func (h *house) as(c access.Caller, method, path, body string) *httptest.ResponseRecorder {
+	h.Helper()
+	r := httptest.NewRequest(method, operation.Prefix+path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	w := httptest.NewRecorder()
+	h.api.Inside().ServeHTTP(w, r.WithContext(access.With(r.Context(), c)))
+	return w
+}
+
 func (h *house) token(account, name string, role account.Role) string {
 	h.Helper()
 	var made portal.TokenMade
@@ -147,6 +159,10 @@ func TestWithoutATokenTheAnswerIs401(t *testing.T) {
 		}
 		if p := problem(t, w); p.Type != "urn:sealgate:problem:sign-in" || p.Request == "" {
 			t.Errorf("%s: %+v", op.id, p)
+		}
+		// Inside the gateway, too: the portal speaks for nobody who is not signed in.
+		if w := h.as(access.Caller{}, op.method, op.filled(nowhere), contents[op.id]); w.Code != http.StatusUnauthorized {
+			t.Errorf("%s, inside: %d", op.id, w.Code)
 		}
 	}
 	token := h.token("acme", "erp", account.Uploader)
@@ -322,14 +338,21 @@ func combinations(path string, from map[string][]string) []map[string]string {
 func TestCrossTenantMatrix(t *testing.T) {
 	h := newHouse(t)
 	acme, beta := h.tenant("acme"), h.tenant("beta")
+	session := access.Caller{Actor: uuid.NewString(), Name: "session", Account: h.account("acme").ID, Role: account.Admin, Session: uuid.New()}
 	before := h.see("beta")
 	asked := 0
 	// refused sends one request and wants it refused as one for what is not there.
 	refused := func(op described, path, nothing, body string) {
 		t.Helper()
 		h.world.Clock.Add(10 * time.Second)
+		// By a token, and by somebody who is signed in, in turn.
+		send := func(path string) *httptest.ResponseRecorder { return h.by(acme.admin, op.method, path, body) }
+		if asked%2 == 1 {
+			session.ProvedAt = h.world.Clock.Now()
+			send = func(path string) *httptest.ResponseRecorder { return h.as(session, op.method, path, body) }
+		}
 		denied := h.audited("access.denied")
-		got, want := h.by(acme.admin, op.method, path, body), h.by(acme.admin, op.method, nothing, body)
+		got, want := send(path), send(nothing)
 		if got.Code != http.StatusNotFound || want.Code != got.Code {
 			t.Errorf("%s %s: %d %s; %d for what nobody has", op.method, path, got.Code, got.Body, want.Code)
 			return

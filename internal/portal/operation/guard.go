@@ -29,6 +29,9 @@ type askedKey struct{}
 func (r *Router) guard(operation, path string, req *http.Request) (context.Context, error) {
 	ctx := req.Context()
 	c := access.Of(ctx)
+	if t, ok := ctx.Value(tallyKey{}).(*tally); ok {
+		t.operation = operation
+	}
 	if err := c.May(access.RightTo(operation)); err != nil {
 		return ctx, err
 	}

@@ -64,6 +64,7 @@ type Router struct {
 	mux      *http.ServeMux
 	requests *access.Limiter // of each caller
 	misses   *access.Limiter
+	observe  func(operation string, status int, took time.Duration)
 	run      string // tells this life of the gateway from others
 }
 
@@ -98,6 +99,12 @@ func New(opt Options) *Router {
 		r.Refuse(req.Context(), w, fault.New(fault.NotFound, "api", "there is nothing at %s %s", req.Method, req.URL.Path))
 	})
 	return r
+}
+
+// Observe has every request told that was answered. It is for the wiring, before the
+// first one.
+func (r *Router) Observe(told func(operation string, status int, took time.Duration)) {
+	r.observe = told
 }
 
 // Description is what is said of the API in openapi.json.

@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -85,11 +86,35 @@ func (r *Router) serve(w http.ResponseWriter, req *http.Request, c access.Caller
 			return
 		}
 	}
-	req = req.WithContext(access.With(req.Context(), c))
+	t := &tally{ResponseWriter: w, operation: "none"}
+	req = req.WithContext(context.WithValue(access.With(req.Context(), c), tallyKey{}, t))
 	begun := r.opt.Now()
-	r.mux.ServeHTTP(w, req)
-	r.opt.Log.DebugContext(req.Context(), "api", "method", req.Method, "route", req.Pattern, "took", r.opt.Now().Sub(begun))
+	r.mux.ServeHTTP(t, req)
+	took := r.opt.Now().Sub(begun)
+	r.opt.Log.DebugContext(req.Context(), "api", "operation", t.operation, "status", t.status, "took", took)
+	if r.observe != nil {
+		r.observe(t.operation, cmp.Or(t.status, http.StatusOK), took)
+	}
 }
+
+// tally notes what was asked and how it went.
+type tally struct {
+	http.ResponseWriter
+	operation string
+	status    int
+}
+
+type tallyKey struct{}
+
+func (t *tally) WriteHeader(status int) {
+	if t.status == 0 && status >= http.StatusOK {
+		t.status = status
+	}
+	t.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for [http.ResponseController].
+func (t *tally) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
 // slowDown tells somebody when to come again.
 func slowDown(w http.ResponseWriter, r *http.Request, sentence string, wait time.Duration) {

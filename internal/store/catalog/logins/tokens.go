@@ -62,6 +62,12 @@ func (in Tables) DeleteToken(id uuid.UUID) error {
 	return in.tx.ExecOne("catalog: delete token", `DELETE FROM token WHERE id = ?`, column.ID(id))
 }
 
+// SweepTokens removes the tokens that were over before a time.
+func (in Tables) SweepTokens(overBefore time.Time) error {
+	_, err := in.tx.Exec("catalog: sweep tokens", `DELETE FROM token WHERE until < ?`, column.Time(overBefore))
+	return err
+}
+
 // DeleteTokens removes all tokens of an account.
 func (in Tables) DeleteTokens(account uuid.UUID) error {
 	_, err := in.tx.Exec("catalog: delete tokens", `DELETE FROM token WHERE account = ?`, column.ID(account))
