@@ -21,7 +21,6 @@ import (
 	"net/url"
 	"path"
 	"strings"
-	"sync"
 	"time"
 
 	"sealgate/internal/account/oidc"
@@ -35,8 +34,7 @@ import (
 //go:embed all:templates
 var files embed.FS
 
-// views are made once, and only in a process that shows pages.
-var views = sync.OnceValue(func() *ui.UI { return ui.Must(ui.New(files, texts)) })
+var views = ui.Later(files, texts)
 
 // Options are the parts of a Handler.
 type Options struct {
@@ -70,7 +68,7 @@ func New(opt Options) *Handler {
 		people: opt.People, letters: opt.Letters, sso: opt.SSO, pages: opt.Pages, issuer: opt.Issuer, now: opt.Now, log: opt.Log, mux: http.NewServeMux(),
 		forgets: access.NewLimiter(forgotRate, opt.Now), forgotten: make(chan string, maxForgotten),
 	}
-	views() // templates and texts are checked now, not at the first page
+	views.Ready() // templates and texts are checked now, not at the first page
 	for _, r := range routes {
 		h.mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) { h.visit(w, req, r) })
 	}
@@ -182,7 +180,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if fault.Is(err, fault.Internal) {
 		h.log.ErrorContext(r.Context(), "sign-on: a page failed", "route", r.Pattern, "error", err)
 	}
-	views().Refuse(w, r, err)
+	views.Refuse(w, r, err)
 }
 
 // safeNext is a path of this site to go on to; the start page instead of anything

@@ -98,11 +98,11 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request, to route) {
 	if s != nil && s.Stage == person.Full {
 		r = r.WithContext(with(r.Context(), s))
 	}
-	v := &visit{Handler: h, w: w, r: r, l: views().Locale(r), from: from, secret: cookie(r, sessionCookie), session: s, form: &ui.Form{}}
+	v := &visit{Handler: h, w: w, r: r, l: views.Locale(r), from: from, secret: cookie(r, sessionCookie), session: s, form: &ui.Form{}}
 	if r.Method == http.MethodPost && !isJSON(r) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if err := r.ParseForm(); err != nil {
-			views().Refuse(w, r, fault.New(fault.Invalid, "sign-on: form", "the form could not be read"))
+			views.Refuse(w, r, fault.New(fault.Invalid, "sign-on: form", "the form could not be read"))
 			return
 		}
 		v.form.Values = r.PostForm
@@ -216,7 +216,7 @@ func (v *visit) show(name string, plain bool, data any) error {
 	}
 	page := ui.Page{Title: v.l.T(name + ".title"), Plain: plain, Data: data}
 	page.Scripts = scripts[name]
-	views().Render(v.w, v.r, status, name, page)
+	views.Render(v.w, v.r, status, name, page)
 	return nil
 }
 

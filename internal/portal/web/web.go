@@ -35,7 +35,7 @@ import (
 var templates embed.FS
 
 // views are made once in a process: their templates and texts are part of it.
-var views = ui.Must(ui.New(templates, overviewTexts, fileTexts, happeningTexts, paymentTexts, outboxTexts, settingTexts, keyTexts))
+var views = ui.Later(templates, overviewTexts, fileTexts, happeningTexts, paymentTexts, outboxTexts, settingTexts, keyTexts)
 
 // Options are the parts of the pages.
 type Options struct {

@@ -40,6 +40,7 @@ type Route struct {
 
 // Open registers the routes of a room.
 func (d *Desk) Open(mux *http.ServeMux, room Room) {
+	room.Views.Ready() // templates and texts are checked now, not at the first page
 	for _, r := range room.Routes {
 		mux.HandleFunc(r.Pattern, func(w http.ResponseWriter, req *http.Request) { d.visit(w, req, room.Views, r.Answer) })
 	}

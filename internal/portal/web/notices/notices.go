@@ -22,7 +22,7 @@ var templates embed.FS
 func Room() desk.Room { return room }
 
 var room = desk.Room{
-	Views:  ui.Must(ui.New(templates, alarmTexts, webhookTexts)),
+	Views:  ui.Later(templates, alarmTexts, webhookTexts),
 	Routes: append(routes("/a/{account}"), routes("")...),
 }
 

@@ -26,7 +26,7 @@ var templates embed.FS
 func Room() desk.Room { return room }
 
 var room = desk.Room{
-	Views: ui.Must(ui.New(templates, loginTexts, tokenTexts, operatorTexts)),
+	Views: ui.Later(templates, loginTexts, tokenTexts, operatorTexts),
 	Routes: []desk.Route{
 		{Pattern: "GET /a/{account}/logins", Answer: logins},
 		{Pattern: "GET /a/{account}/logins/new", Answer: askLogin},

@@ -31,6 +31,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 //go:embed templates/*.html
@@ -51,6 +52,7 @@ var headers = map[string]string{
 
 // UI renders the pages of one package.
 type UI struct {
+	read    func() // fills what follows, once; nil when New has done it
 	locales map[Language]*Locale
 	pages   map[Language]map[string]*template.Template
 }
@@ -76,6 +78,25 @@ func New(files fs.FS, texts ...Texts) (*UI, error) {
 		u.locales[lang], u.pages[lang] = l, pages
 	}
 	return u, nil
+}
+
+// Later is New for packages whose templates and texts are part of the program. They are
+// read when the first page is shown, or Ready asks for it: most runs of the program
+// show none. What New would refuse panics then.
+func Later(files fs.FS, texts ...Texts) *UI {
+	u := new(UI)
+	u.read = sync.OnceFunc(func() {
+		made := Must(New(files, texts...))
+		u.locales, u.pages = made.locales, made.pages
+	})
+	return u
+}
+
+// Ready reads templates and texts, if that was not done yet.
+func (u *UI) Ready() {
+	if u.read != nil {
+		u.read()
+	}
 }
 
 // Must is for packages whose templates and texts are part of the program.
@@ -159,7 +180,8 @@ func (u *UI) Fragment(w http.ResponseWriter, r *http.Request, status int, name, 
 }
 
 func (u *UI) render(w http.ResponseWriter, r *http.Request, status int, name, definition string, data any) {
-	page := u.pages[u.Locale(r).Language][name]
+	u.Ready()
+	page := u.pages[LanguageOf(r)][name]
 	if page == nil {
 		panic(fmt.Sprintf("ui: there is no page %q", name))
 	}
@@ -177,4 +199,7 @@ func (u *UI) render(w http.ResponseWriter, r *http.Request, status int, name, de
 }
 
 // Locale is the language of who asks.
-func (u *UI) Locale(r *http.Request) *Locale { return u.locales[LanguageOf(r)] }
+func (u *UI) Locale(r *http.Request) *Locale {
+	u.Ready()
+	return u.locales[LanguageOf(r)]
+}
