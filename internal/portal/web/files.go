@@ -165,6 +165,7 @@ func (v *visit) fileFilters(list *fileList, direction string) {
 	for _, s := range states[direction] {
 		list.States = append(list.States, ui.Option{Value: s, Label: v.L.T("state." + s)})
 	}
+	list.Codes = v.L.Findings(v.L.T("all"))
 	list.Sources = []ui.Option{{Label: v.L.T("all")}}
 	for _, s := range sources[direction] {
 		list.Sources = append(list.Sources, ui.Option{Value: s, Label: v.L.T("source." + s)})

@@ -139,6 +139,7 @@ func TestFilesAreFilteredAndPaged(t *testing.T) {
 	h.send("fel.xml", sample(t, bad))
 	text := h.see("reader", "/a/acme/files")
 	h.has(plain(text), "fel.xml", "Stoppad", "7", "106 942,45 SEK", "1 anmärkning", "SFTP")
+	h.has(text, `<option value="control-sum-mismatch">Kontrollsumman stämmer inte</option>`)
 	next := between(text, `rel="next" href="`, `"`)
 	if next == "" || strings.Count(text, `<tr id="file-`) != pageSize {
 		t.Fatalf("next page %q, %d rows", next, strings.Count(text, `<tr id="file-`))
