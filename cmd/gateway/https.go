@@ -9,9 +9,9 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/note"
 
-	"sealgate/internal/config"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/metrics"
@@ -29,7 +29,8 @@ import (
 type web struct {
 	server      *httpd.Server
 	redirects   httpd.Redirects
-	fingerprint string // of the certificate that clients are shown now
+	renewal     *certs.ACME // nil: no authority is asked
+	fingerprint string      // of the certificate that clients are shown now
 }
 
 // behindHTTPS is what answers behind the HTTPS door.
@@ -45,7 +46,7 @@ func (a *app) webDoor(s *stores, log *slog.Logger, counts *metrics.Set, behind b
 		return nil, nil
 	}
 	host := s.cfg.HTTPS.Host()
-	source, err := a.certificates(s.cfg, s.keys, host, log)
+	source, err := a.certificates(s, host, log)
 	if err != nil {
 		return nil, err
 	}
@@ -57,9 +58,15 @@ func (a *app) webDoor(s *stores, log *slog.Logger, counts *metrics.Set, behind b
 	if err != nil {
 		return nil, err
 	}
+	renewal, _ := source.(*certs.ACME)
+	var protocols []string
+	if renewal != nil {
+		protocols = renewal.Protocols()
+	}
 	return &web{
+		renewal: renewal,
 		server: httpd.New(httpd.Options{
-			Certificates: source, Host: host, API: behind.api, Web: behind.pages, Streams: behind.streams, Ready: a.readyFor(s), Identity: identity,
+			Certificates: source, Protocols: protocols, Host: host, API: behind.api, Web: behind.pages, Streams: behind.streams, Ready: a.readyFor(s), Identity: identity,
 			Now: a.Now, Log: log, Metrics: counts,
 		}),
 		redirects:   httpd.Redirects{To: s.cfg.HTTPS.URL, Log: log},
@@ -97,6 +104,9 @@ func (w *web) parts(ls *listeners) []part {
 	var list []part
 	if w != nil {
 		list = append(list, part{"https", func(ctx context.Context) error { return w.server.Run(ctx, ls.https) }})
+		if w.renewal != nil {
+			list = append(list, part{"certificate", w.renewal.Run})
+		}
 		if ls.http != nil {
 			list = append(list, part{"http", func(ctx context.Context) error { return w.redirects.Run(ctx, ls.http) }})
 		}
@@ -104,13 +114,54 @@ func (w *web) parts(ls *listeners) []part {
 	return list
 }
 
-// certificates is where the certificate comes from: files, or the gateway itself.
-func (a *app) certificates(cfg *config.Config, store *keys.Store, host string, log *slog.Logger) (httpd.Certificates, error) {
-	if cfg.HTTPS.Certificate != "" {
-		return certs.OpenFiles(cfg.HTTPS.Certificate, cfg.HTTPS.CertificateKey, a.Now, log)
+// certificates is where the certificate comes from: files, an authority, or the
+// gateway itself.
+func (a *app) certificates(s *stores, host string, log *slog.Logger) (httpd.Certificates, error) {
+	if s.cfg.HTTPS.Certificate != "" {
+		return certs.OpenFiles(s.cfg.HTTPS.Certificate, s.cfg.HTTPS.CertificateKey, a.Now, log)
 	}
-	return certs.OpenOwn(store, host, a.Now, log)
+	own, err := certs.OpenOwn(s.keys, host, a.Now, log)
+	if err != nil || s.cfg.HTTPS.ACME == "" {
+		return own, err
+	}
+	kept, err := s.acmeKeys()
+	if err != nil {
+		return nil, err
+	}
+	return certs.OpenACME(certs.ACMEOptions{
+		Host: host, Email: s.cfg.HTTPS.ACME, Directory: s.cfg.HTTPS.ACMEDirectory,
+		Vault: kept, Own: own, Now: a.Now, Log: log,
+	})
 }
+
+// acmeKeys keeps the keys of the gateway's certificate in the key store, with the secrets
+// of the built-in account.
+type acmeKeys struct {
+	keys    *keys.Store
+	account uuid.UUID
+}
+
+func (s *stores) acmeKeys() (acmeKeys, error) {
+	v := acmeKeys{keys: s.keys}
+	err := s.catalog.View(context.Background(), func(tx *catalog.Tx) error {
+		acct, err := tx.AccountByName(catalog.SystemAccount)
+		if err == nil {
+			v.account = acct.ID
+		}
+		return err
+	})
+	return v, fault.Wrap(fault.Internal, "serve: built-in account", err)
+}
+
+func (v acmeKeys) Get(name string) ([]byte, error) {
+	return v.keys.AccountSecret(v.account, "acme", v.id(name))
+}
+
+func (v acmeKeys) Put(name string, secret []byte) error {
+	return v.keys.SetSecret(v.account, "acme", v.id(name), secret)
+}
+
+func (v acmeKeys) id(name string) uuid.UUID { return uuid.NewSHA1(v.account, []byte(name)) }
 
 func identityOf(store *keys.Store) (httpd.Identity, error) {
 	public := store.Identity().Public().(ed25519.PublicKey)

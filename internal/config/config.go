@@ -15,6 +15,7 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -61,6 +62,8 @@ type HTTPS struct {
 	URL            string // what clients call this gateway, https://host or with a port; may be empty
 	Certificate    string // PEM file, or empty: the gateway signs one itself
 	CertificateKey string // PEM file
+	ACME           string // e-mail address for the authority that gives certificates, or empty: none is asked
+	ACMEDirectory  string // the authority
 }
 
 // Host is the host that clients call, without a port; empty when URL is.
@@ -170,6 +173,10 @@ func (c *Config) check() error {
 	switch {
 	case (c.HTTPS.Certificate == "") != (c.HTTPS.CertificateKey == ""):
 		return refuse("https.certificate and https.certificate-key belong together: one is set, the other is not")
+	case c.HTTPS.ACME != "" && c.HTTPS.Certificate != "":
+		return refuse("https.acme and https.certificate are both set: a certificate comes from an authority or from files")
+	case c.HTTPS.ACME != "" && (c.HTTPS.Host() == "" || net.ParseIP(c.HTTPS.Host()) != nil):
+		return refuse("https.acme is set, which asks for a certificate for the name in https.url, and there is none")
 	case c.HTTP.Listen != "" && c.HTTPS.URL == "":
 		return refuse("http.listen is set, which leads clients to https.url, and that is not set")
 	}
@@ -194,7 +201,7 @@ func defaults(data string) *Config {
 	return &Config{
 		Data:    data,
 		SFTP:    SFTP{Listen: "127.0.0.1:2022", IdleTimeout: 10 * time.Minute},
-		HTTPS:   HTTPS{Listen: "127.0.0.1:8443"},
+		HTTPS:   HTTPS{Listen: "127.0.0.1:8443", ACMEDirectory: "https://acme-v02.api.letsencrypt.org/directory"},
 		Metrics: Metrics{Listen: "127.0.0.1:9464"},
 		Keys:    Keys{Master: Master{Kind: MasterFile, Name: filepath.Join(data, "keys", "master.key")}, Export: true},
 		Mail:    Mail{Security: "starttls", Language: "en"},

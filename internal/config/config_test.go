@@ -102,7 +102,7 @@ func TestTheHTTPSDoorsSettings(t *testing.T) {
 	}
 	want := HTTPS{
 		Listen: "127.0.0.1:8443", URL: "https://gateway.example.com:8443",
-		Certificate: filepath.Join(c.Data, "tls", "cert.pem"), CertificateKey: "/etc/tls/key.pem",
+		Certificate: filepath.Join(c.Data, "tls", "cert.pem"), CertificateKey: "/etc/tls/key.pem", ACMEDirectory: "https://acme-v02.api.letsencrypt.org/directory",
 	}
 	if c.HTTPS != want {
 		t.Errorf("got %+v\nwant %+v", c.HTTPS, want)
@@ -131,6 +131,8 @@ func TestNetworksThatRemotesMayLiveIn(t *testing.T) {
 func TestSettingsThatDoNotFitTogetherAreRefused(t *testing.T) {
 	for text, names := range map[string]string{
 		"https.certificate: cert.pem\n":    "https.certificate-key",
+		"https.acme: ops@example.com\n":    "https.url",
+		"https.acme: nobody\n":             "e-mail",
 		"https.certificate-key: key.pem\n": "https.certificate ",
 		"http.listen: 127.0.0.1:80\n":      "https.url",
 	} {

@@ -38,6 +38,20 @@ var keys = map[string]func(c *Config, value string, o origin) error{
 	"https.certificate-key": func(c *Config, v string, o origin) error {
 		return path(&c.HTTPS.CertificateKey, v, o.base)
 	},
+	"https.acme": func(c *Config, v string, _ origin) error {
+		if v != "" && (!strings.Contains(v, "@") || strings.ContainsAny(v, " ,;<>?")) {
+			return fmt.Errorf("%q is not an e-mail address", v)
+		}
+		c.HTTPS.ACME = v
+		return nil
+	},
+	"https.acme-directory": func(c *Config, v string, _ origin) error {
+		if u, err := url.Parse(v); v != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
+			return fmt.Errorf("%q is not an address like https://acme.example.com/directory", v)
+		}
+		c.HTTPS.ACMEDirectory = v
+		return nil
+	},
 	"http.listen":    func(c *Config, v string, _ origin) error { return addressOrOff(&c.HTTP.Listen, v) },
 	"metrics.listen": func(c *Config, v string, _ origin) error { return addressOrOff(&c.Metrics.Listen, v) },
 	"keys.master":    func(c *Config, v string, o origin) error { return master(&c.Keys.Master, v, o.base) },

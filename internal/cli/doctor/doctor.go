@@ -9,6 +9,7 @@
 package doctor
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/cpu"
@@ -85,6 +87,26 @@ func checkSettings(cfg *config.Config) []portal.Finding {
 	return list
 }
 
+// checkACME looks at what the door shows now, as a client that believes everything.
+func checkACME(listen, host string, now time.Time) portal.Finding {
+	const name, do = "certificate", "see the gateway's log; port 443 of the name has to lead to https.listen"
+	c, err := tls.DialWithDialer(&net.Dialer{Timeout: 3 * time.Second}, "tcp", listen, &tls.Config{
+		ServerName: host, MinVersion: tls.VersionTLS13, InsecureSkipVerify: true, //nolint:gosec // it is only looked at
+	})
+	if err != nil {
+		return Fine(name, "an authority gives it for "+host+" (https.acme); the door is not open now")
+	}
+	defer c.Close()
+	leaf := c.ConnectionState().PeerCertificates[0]
+	if leaf.Subject.String() == leaf.Issuer.String() {
+		return Warn(name, "the authority has given none for "+host+" yet; the gateway's own is shown", do)
+	}
+	if doubts := certs.Doubts(leaf, host, now); len(doubts) > 0 {
+		return Warn(name, "that of the authority: "+strings.Join(doubts, "; "), do)
+	}
+	return Fine(name, "that of the authority is good until "+leaf.NotAfter.UTC().Format("2006-01-02"))
+}
+
 // checkHTTPS looks at the certificate that clients of the HTTPS door are shown.
 func checkHTTPS(cfg *config.Config, now func() time.Time) []portal.Finding {
 	const name = "certificate"
@@ -92,6 +114,9 @@ func checkHTTPS(cfg *config.Config, now func() time.Time) []portal.Finding {
 		return nil
 	}
 	host := cfg.HTTPS.Host()
+	if cfg.HTTPS.ACME != "" {
+		return []portal.Finding{checkACME(cfg.HTTPS.Listen, host, now())}
+	}
 	if cfg.HTTPS.Certificate == "" {
 		found, do := "the gateway signs its own for the HTTPS door; serve prints its fingerprint for clients", ""
 		status := portal.Fine

@@ -44,6 +44,7 @@ type Identity struct {
 // Options are the parts of a Server. Zero durations and counts mean the defaults.
 type Options struct {
 	Certificates Certificates
+	Protocols    []string                    // of TLS's ALPN besides HTTP's: how an authority looks whose name it is
 	Host         string                      // what clients call this gateway; "" = anything
 	API          http.Handler                // all below /api/v1/; nil = nobody is let in
 	Web          http.Handler                // pages: everything that nobody else answers; nil = there are none
@@ -134,7 +135,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	g := newGate(l, s.opt.MaxOpen, s.opt.MaxEach, func() func() { return s.opt.Metrics.Session("https") })
 	srv := &http.Server{
 		Handler:                      s.handler(hurry),
-		TLSConfig:                    &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: s.opt.Certificates.Certificate},
+		TLSConfig:                    &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: s.opt.Certificates.Certificate, NextProtos: append([]string{"h2", "http/1.1"}, s.opt.Protocols...)},
 		ReadHeaderTimeout:            s.opt.Header, // for the handshake, too
 		IdleTimeout:                  s.opt.Idle,
 		MaxHeaderBytes:               maxHeader,

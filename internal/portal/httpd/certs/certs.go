@@ -1,9 +1,9 @@
 // Package certs has the places that the certificate of the HTTPS door comes from:
-// PEM files that somebody else keeps fresh (Files), or a key of the gateway's own
-// with a certificate that it signs itself (Own).
+// PEM files that somebody else keeps fresh (Files), an authority that is asked for one
+// (ACME), or a key of the gateway's own with a certificate that it signs itself (Own).
 //
-// Both are asked at each handshake and notice by themselves that it is time for
-// another certificate; none runs in the background. What cannot be used never takes
+// All are asked at each handshake. Files and Own notice there by themselves that it is
+// time for another certificate; ACME has a Run for that. What cannot be used never takes
 // the place of what can: a bad new file leaves the old one in use, and is logged.
 package certs
 
