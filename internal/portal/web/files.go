@@ -218,6 +218,7 @@ type oneFile struct {
 	Reindex  bool
 	Erase    bool
 	Confirm  *ui.Confirm
+	Closed   string // to operators, as the account has chosen: asked or off; "" = it is not
 }
 
 // happening is one thing that happened to a file, in the reader's language where there
@@ -255,6 +256,15 @@ func (v *visit) file() error {
 		return err
 	}
 	f := v.oneFile(o)
+	if v.Person.Operator {
+		a, _, err := v.TheAccount()
+		if err != nil {
+			return err
+		}
+		if a.OperatorAccess != "on" {
+			f.Closed, f.Reads, f.Pays, f.Receipt = a.OperatorAccess, false, false, false
+		}
+	}
 	if f.Timeline, err = v.timeline(o.ID); err != nil {
 		return err
 	}

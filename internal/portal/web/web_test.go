@@ -229,6 +229,9 @@ func TestAKeptFileLeavesAsAnAttachment(t *testing.T) {
 	}
 	// What the account does not let operators see.
 	h.does("admin", "/a/acme/settings", h.settings(map[string]string{"operator_access": "off"}))
+	text := h.see(operator, at)
+	h.has(plain(text), "Innehåll och betalningar är inte för operatörer")
+	h.hasNot(text, at+"/content", at+"/receipt")
 	if w := h.visit(operator, "GET", at+"/content", nil); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "<h1>") {
 		t.Errorf("an operator: %d", w.Code)
 	}
