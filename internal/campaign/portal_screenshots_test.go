@@ -69,7 +69,8 @@ func (s *somebody) pictures(file func(name string) string, more map[string]strin
 		all = map[string]string{}
 	}
 	for _, path := range pages(s.crawl("/", "/me")) {
-		name := strings.Trim(notName.ReplaceAllString(strings.TrimPrefix(kindOf(path), "*"), "-"), "-")
+		kind := strings.ReplaceAll(strings.TrimPrefix(kindOf(path), "*"), "*", "-one-")
+		name := strings.Trim(notName.ReplaceAllString(kind, "-"), "-")
 		all[cmp.Or(name, "start")] = path
 	}
 	for name, path := range all {

@@ -171,7 +171,7 @@ func (v visited) isPage() bool {
 
 var (
 	linked = regexp.MustCompile(`(?:href|src|action)="([^"]+)"`)
-	ids    = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{40,}|=[^&]*|/payments/[^/]+/\d+|^/a/[^/]+|/of/[^/]+`)
+	ids    = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{40,}|=[^&]*|/\d+$|^/a/[^/]+|/of/[^/]+`)
 )
 
 // crawl follows every link that leads on from a page, and looks at one page of each

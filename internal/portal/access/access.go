@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/account"
+	"sealgate/internal/fault"
 	"sealgate/internal/portal"
 )
 
@@ -104,6 +105,20 @@ func Still(ctx context.Context) error {
 
 // ProofFor is how long a proof of who somebody is lasts for dangerous operations.
 const ProofFor = 5 * time.Minute
+
+// Allowed refuses dangerous operations to whom they are not for: the program of an
+// operator, whose token would else make itself a person or an admin of any account,
+// and a person who has not proved lately who he is.
+func Allowed(ctx context.Context, operation string, now time.Time) error {
+	c := Of(ctx)
+	switch {
+	case !dangerous[operation]:
+		return nil
+	case c.Operator && !c.Local && c.Session == uuid.Nil && !forPrograms[operation]:
+		return fault.New(fault.Denied, "access", "an operator's token may not do this: sign in to the portal, or do it on the gateway's machine")
+	}
+	return Proved(ctx, now)
+}
 
 // Proved refuses a person whose last proof of who he is lies too far back, with a
 // problem of the type step-up. Programs have nothing to prove again, and who has

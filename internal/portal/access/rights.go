@@ -210,6 +210,29 @@ var dangerous = map[string]bool{
 	"unlock-account":    true,
 }
 
+// forPrograms are the dangerous operations that an operator's program may do as well:
+// they destroy or replace, and let nobody in and nothing out.
+var forPrograms = map[string]bool{
+	"remove-account":        true,
+	"remove-login":          true,
+	"remove-token":          true,
+	"remove-operator-token": true,
+	"remove-webhook":        true,
+	"renew-certificate":     true,
+	"remove-certificate":    true,
+	"remove-access-key":     true,
+}
+
+// takesKeysOut are the operations whose answers hold a private key: nothing may keep
+// those, so they take no Idempotency-Key.
+var takesKeysOut = map[string]bool{
+	"export-certificate": true,
+	"export-access-key":  true,
+}
+
+// TakesKeysOut tells whether an operation's answer holds a private key.
+func TakesKeysOut(operation string) bool { return takesKeysOut[operation] }
+
 // RightTo is the right that an operation needs; 0 for one that there is not.
 func RightTo(operation string) Right { return rights[operation] }
 

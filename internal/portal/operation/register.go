@@ -44,7 +44,7 @@ func Register[I, O any](r *Router, method, path, id, summary string, handle func
 		// than that to answer. The HTTPS door has its own.
 		BodyReadTimeout: -1,
 	}
-	if method == http.MethodPost {
+	if method == http.MethodPost && !access.TakesKeysOut(id) {
 		Asks("header", keyHeader, "done once under this key, for a day: the same request again has the same answer", false)(&op)
 	}
 	for _, say := range more {
@@ -70,7 +70,12 @@ func (r *Router) guarded(id, path string) func(huma.Context, func(huma.Context))
 			r.Refuse(ctx, w, err)
 			return
 		}
-		if _, again := req.Header[keyHeader]; again && req.Method == http.MethodPost {
+		_, again := req.Header[keyHeader]
+		if again && access.TakesKeysOut(id) {
+			r.Refuse(ctx, w, fault.New(fault.Invalid, "api: once", "this operation takes no Idempotency-Key: its answer holds a private key, which is not kept"))
+			return
+		}
+		if again && req.Method == http.MethodPost {
 			r.once(w, req.WithContext(ctx), func(w http.ResponseWriter, req *http.Request) {
 				next(humago.NewContext(hc.Operation(), req, w))
 			})

@@ -53,8 +53,8 @@ var routes = []route{
 	{"GET /welcome/factor.svg", settingF, false, (*visit).codesImage},
 
 	{"GET /me", signedIn, false, (*visit).me},
-	{"GET /me/password", signedIn, false, (*visit).newPassword},
-	{"POST /me/password", signedIn, false, (*visit).doNewPassword},
+	{"GET /me/password", signedIn, true, (*visit).newPassword},
+	{"POST /me/password", signedIn, true, (*visit).doNewPassword},
 	{"GET /me/codes", signedIn, true, (*visit).codes},
 	{"POST /me/codes", signedIn, true, (*visit).confirmCodes},
 	{"GET /me/codes.svg", signedIn, true, (*visit).codesImage},
