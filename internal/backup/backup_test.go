@@ -12,6 +12,7 @@ import (
 	"sealgate/internal/durable"
 	"sealgate/internal/durable/durabletest"
 	"sealgate/internal/fault"
+	"sealgate/internal/indexer"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/stored"
 	"sealgate/internal/store/vault"
@@ -336,6 +337,8 @@ func TestBackupOfABusyGateway(t *testing.T) {
 	del := g.account("deleter", catalog.ContentDelete)
 	stop := make(chan struct{})
 	var busy sync.WaitGroup
+	rest := sync.OnceFunc(func() { close(stop); busy.Wait() })
+	t.Cleanup(rest) // before what they use is closed
 	for n, a := range []*catalog.Account{keep, del} {
 		busy.Go(func() {
 			for i := uint64(0); ; i++ {
@@ -366,8 +369,7 @@ func TestBackupOfABusyGateway(t *testing.T) {
 			t.Errorf("%+v", last)
 		}
 	}
-	close(stop)
-	busy.Wait()
+	rest()
 	r := g.restore(dest)
 	r.work()
 	for _, f := range r.Files() {
@@ -385,6 +387,10 @@ func TestBackupOfABusyGateway(t *testing.T) {
 		case catalog.Deleted, catalog.Arriving:
 		case catalog.Received: // its job failed once, for its body was gone: see the next line
 			t.Errorf("%s is still received", f.ID)
+		case catalog.Erased: // its content is sealed for an ingest key alone, and those are in no copy of the keys
+			if f.Keep || f.Reason != indexer.ReasonLost {
+				t.Errorf("%s was erased, %q", f.ID, f.Reason)
+			}
 		default:
 			t.Errorf("%s is %s, %q", f.ID, f.State, f.Reason)
 		}

@@ -90,7 +90,12 @@ func ForgetAfter(ctx context.Context, path string, last int64) (int, error) {
 	return len(files), sqlite.Wrap(op, db.close())
 }
 
+// filesAfter finds none in a database that was copied before its tables were made.
 func filesAfter(ctx context.Context, db *sql.DB, last int64) ([]uuid.UUID, error) {
+	var made bool
+	if err := db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'file')").Scan(&made); err != nil || !made {
+		return nil, err
+	}
 	rows, err := db.QueryContext(ctx, "SELECT id FROM file WHERE number > ?", last)
 	if err != nil {
 		return nil, err
@@ -98,12 +103,8 @@ func filesAfter(ctx context.Context, db *sql.DB, last int64) ([]uuid.UUID, error
 	defer rows.Close()
 	var files []uuid.UUID
 	for rows.Next() {
-		var raw []byte
-		if err := rows.Scan(&raw); err != nil {
-			return nil, err
-		}
-		id, err := uuid.FromBytes(raw)
-		if err != nil {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
 			return nil, fault.Wrap(fault.Damaged, "accountdb: file id", err)
 		}
 		files = append(files, id)

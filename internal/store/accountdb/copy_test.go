@@ -101,6 +101,24 @@ func TestCopyOfNothing(t *testing.T) {
 
 // What a copy knows too much leaves it for ever, its message ids, its place
 // among the taken and its bytes, too.
+// A backup can come between the first page of a database and its tables.
+func TestForgetInADatabaseWithoutTables(t *testing.T) {
+	pool, id := newPool(t, Options{}), uuid.New()
+	if err := sqlite.Create(pool.path(id)); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "copy.db")
+	if err := pool.CopyTo(t.Context(), id, path); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := ForgetAfter(t.Context(), path, 7); n != 0 || err != nil {
+		t.Errorf("forgot %d, %v", n, err)
+	}
+	if n := total(t, opened(t, path)); n != 0 {
+		t.Errorf("%d payments", n)
+	}
+}
+
 func TestForgetAfter(t *testing.T) {
 	p, account := newPool(t, Options{}), uuid.New()
 	db, release := use(t, p, account)
