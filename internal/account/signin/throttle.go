@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/limit"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/logins"
 )
@@ -61,24 +62,9 @@ type budget struct {
 	counts bool // failures in a row stop it
 }
 
-// sourceNetwork is what counts as one source: an IPv4 address, an IPv6 /48
-// (what one subscriber is given at most).
-func sourceNetwork(a netip.Addr) []byte {
-	a = a.Unmap()
-	bits := 32
-	if a.Is6() {
-		bits = 48
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return []byte("no address")
-	}
-	b, _ := p.MarshalBinary() // never fails
-	return b
-}
-
 func (s *Service) sourceMAC(a netip.Addr) []byte {
-	return mac(s.throttle, "source", sourceNetwork(a))
+	network, _ := limit.Network(a).MarshalBinary() // never fails
+	return mac(s.throttle, "source", network)
 }
 
 func (s *Service) deviceMAC(device string) []byte {

@@ -31,9 +31,9 @@ import (
 
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
+	"sealgate/internal/limit"
 	"sealgate/internal/logging"
 	"sealgate/internal/portal"
-	"sealgate/internal/portal/access"
 	"sealgate/internal/store/catalog"
 )
 
@@ -43,9 +43,9 @@ const Prefix = "/api/v1"
 // What one caller may ask for. A robot that sends a file a second never meets the
 // limit; a loop that forgot to wait does.
 var (
-	RequestRate = access.Rate{Burst: 500, Every: 20 * time.Millisecond}
+	RequestRate = limit.Rate{Burst: 500, Every: 20 * time.Millisecond}
 	// missRate is how many requests for what is not theirs are put on record.
-	missRate = access.Rate{Burst: 100, Every: 5 * time.Second}
+	missRate = limit.Rate{Burst: 100, Every: 5 * time.Second}
 )
 
 // Options are the parts that a Router needs.
@@ -62,8 +62,8 @@ type Router struct {
 	opt      Options
 	huma     huma.API
 	mux      *http.ServeMux
-	requests *access.Limiter // of each caller
-	misses   *access.Limiter
+	requests *limit.Limiter // of each caller
+	misses   *limit.Limiter
 	observe  func(operation string, status int, took time.Duration)
 	run      string // tells this life of the gateway from others
 }
@@ -92,7 +92,7 @@ func New(opt Options) *Router {
 	cfg.Security = []map[string][]string{{"token": {}}}
 	r := &Router{
 		opt: opt, mux: http.NewServeMux(),
-		requests: access.NewLimiter(RequestRate, opt.Now), misses: access.NewLimiter(missRate, opt.Now), run: uuid.NewString(),
+		requests: limit.New(RequestRate, opt.Now), misses: limit.New(missRate, opt.Now), run: uuid.NewString(),
 	}
 	r.huma = humago.NewWithPrefix(r.mux, Prefix, cfg)
 	r.mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"sealgate/internal/account/person"
-	"sealgate/internal/portal/access"
+	"sealgate/internal/limit"
 )
 
 const (
@@ -13,8 +13,8 @@ const (
 	maxUsername  = 255
 )
 
-// forgotRate is how often one address may say that it forgot.
-var forgotRate = access.Rate{Burst: 5, Every: 2 * time.Minute}
+// forgotRate is how often one network may say that it forgot.
+var forgotRate = limit.Rate{Burst: 5, Every: 2 * time.Minute}
 
 // Run sends links to those who have forgotten their password, until ctx ends. It
 // happens apart from the answer, which so takes the same time for everybody.
@@ -52,7 +52,7 @@ func (v *visit) doForgot() error {
 		return notFound()
 	}
 	username := v.r.PostForm.Get("username")
-	if len(username) <= maxUsername && v.forgets.Take(v.from.Source.String()) == 0 {
+	if len(username) <= maxUsername && v.forgets.Take(limit.Network(v.from.Source).String()) == 0 {
 		select {
 		case v.Handler.forgotten <- username:
 		default: // a flood: who asks again later is heard
