@@ -299,6 +299,9 @@ func (s *Service) RemoveAccount(ctx context.Context, actor, name string) error {
 		if err := tx.DeleteNotices(row.ID); err != nil {
 			return err
 		}
+		if err := tx.DeleteRemotes(row.ID); err != nil {
+			return err
+		}
 		row.State = catalog.AccountClosed
 		if err := tx.SaveAccount(row); err != nil {
 			return err

@@ -248,6 +248,9 @@ func closeAccount(tx *catalog.Tx, account uuid.UUID) error {
 	if err := tx.DeleteNotices(account); err != nil {
 		return err
 	}
+	if err := tx.DeleteRemotes(account); err != nil {
+		return err
+	}
 	logins, err := tx.Logins(account)
 	if err != nil {
 		return err

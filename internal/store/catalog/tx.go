@@ -5,6 +5,7 @@ import (
 	"sealgate/internal/store/catalog/figures"
 	"sealgate/internal/store/catalog/logins"
 	"sealgate/internal/store/catalog/notices"
+	"sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/store/catalog/requests"
 	"sealgate/internal/store/catalog/trail"
 )
@@ -17,13 +18,14 @@ type Tx struct {
 	notices.Notices
 	figures.Figures
 	requests.Requests
+	remotes.Servers
 	c       *Catalog
 	t       *engine.Tx
 	newJobs int // jobs that became ready; told to workers after the commit
 }
 
 func (c *Catalog) tx(t *engine.Tx) *Tx {
-	return &Tx{Tables: logins.In(t), Log: trail.In(t, c.now), Notices: notices.In(t), Figures: figures.In(t), Requests: requests.In(t), c: c, t: t}
+	return &Tx{Tables: logins.In(t), Log: trail.In(t, c.now), Notices: notices.In(t), Figures: figures.In(t), Requests: requests.In(t), Servers: remotes.In(t), c: c, t: t}
 }
 
 // The tables' files speak to the engine through these.

@@ -58,6 +58,12 @@ func Run(t *testing.T, open func(t testing.TB) *catalog.Catalog) {
 		{"Alarms", testAlarms},
 		{"FilesThatWait", testFilesThatWait},
 		{"Mail", testMail},
+		{"Remotes", testRemotes},
+		{"RemotesAreLeased", testRemoteLeases},
+		{"RemoteLooks", testRemoteLooks},
+		{"RemoteLedger", testRemoteLedger},
+		{"RemotePushes", testRemotePushes},
+		{"RemoteRuns", testRemoteRuns},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 	}

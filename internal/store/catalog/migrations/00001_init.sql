@@ -408,6 +408,95 @@ CREATE TABLE recipient (
 );
 CREATE INDEX recipient_account ON recipient (account);
 
+-- Customers' own servers. What a remote is set to is sealed; its password or key is
+-- in the key store.
+CREATE TABLE remote (
+    id            BLOB PRIMARY KEY,
+    account       BLOB NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    name          TEXT NOT NULL,
+    direction     TEXT NOT NULL,
+    settings      BLOB NOT NULL, -- sealed
+    state         TEXT NOT NULL,
+    created_at    INTEGER NOT NULL,
+    changed_at    INTEGER NOT NULL,
+    next_run      INTEGER NOT NULL, -- 0 = by hand only
+    holder        TEXT NOT NULL,    -- who runs it, until lease_until; empty = nobody
+    fence         INTEGER NOT NULL,
+    lease_until   INTEGER NOT NULL,
+    last_run      INTEGER NOT NULL,
+    last_ok       INTEGER NOT NULL,
+    last_file     INTEGER NOT NULL,
+    failing_since INTEGER NOT NULL,
+    failures      INTEGER NOT NULL,
+    error         TEXT NOT NULL,
+    UNIQUE (account, name)
+);
+CREATE INDEX remote_due ON remote (next_run) WHERE state = 'on' AND next_run > 0;
+
+-- What lies there and was not taken yet.
+CREATE TABLE remote_look (
+    remote     BLOB NOT NULL REFERENCES remote (id) ON DELETE CASCADE,
+    path_mac   BLOB NOT NULL,
+    size       INTEGER NOT NULL,
+    mtime      INTEGER NOT NULL,
+    first_seen INTEGER NOT NULL,
+    since      INTEGER NOT NULL, -- its size and time are these since then
+    last_seen  INTEGER NOT NULL,
+    arrival    BLOB,             -- unfinished, to be resumed
+    tries      INTEGER NOT NULL,
+    result     TEXT NOT NULL,
+    PRIMARY KEY (remote, path_mac)
+) WITHOUT ROWID;
+
+-- The ledger of what was taken. seen_mac is over path, size and time, taken_mac over
+-- the content, too.
+CREATE TABLE remote_taken (
+    remote     BLOB NOT NULL REFERENCES remote (id) ON DELETE CASCADE,
+    seen_mac   BLOB NOT NULL,
+    taken_mac  BLOB NOT NULL,
+    file       BLOB NOT NULL,
+    taken_at   INTEGER NOT NULL,
+    last_seen  INTEGER NOT NULL,
+    after      TEXT NOT NULL, -- what became of it there
+    tries      INTEGER NOT NULL,
+    error      TEXT NOT NULL,
+    PRIMARY KEY (remote, seen_mac, taken_mac)
+) WITHOUT ROWID;
+CREATE INDEX remote_taken_left ON remote_taken (remote, taken_at) WHERE after = 'due';
+CREATE INDEX remote_taken_seen ON remote_taken (last_seen) WHERE after <> 'due';
+
+-- Files of the outbox on their way to a remote, under the names they get there.
+CREATE TABLE remote_push (
+    remote     BLOB NOT NULL REFERENCES remote (id) ON DELETE CASCADE,
+    file       BLOB NOT NULL,
+    names      BLOB NOT NULL, -- sealed
+    stage      TEXT NOT NULL,
+    tries      INTEGER NOT NULL,
+    run_at     INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    error      TEXT NOT NULL,
+    PRIMARY KEY (remote, file)
+) WITHOUT ROWID;
+
+CREATE TABLE remote_run (
+    seq        INTEGER PRIMARY KEY,
+    id         BLOB NOT NULL UNIQUE,
+    remote     BLOB NOT NULL REFERENCES remote (id) ON DELETE CASCADE,
+    fence      INTEGER NOT NULL, -- of the lease it has, or had
+    by         TEXT NOT NULL,    -- who asked for it; empty = the schedule
+    began_at   INTEGER NOT NULL,
+    ended_at   INTEGER NOT NULL,
+    outcome    TEXT NOT NULL,
+    seen       INTEGER NOT NULL,
+    files      INTEGER NOT NULL,
+    bytes      INTEGER NOT NULL,
+    failed     INTEGER NOT NULL,
+    error      TEXT NOT NULL,
+    message    BLOB -- sealed
+);
+CREATE INDEX remote_run_remote ON remote_run (remote, seq);
+CREATE INDEX remote_run_ended ON remote_run (ended_at) WHERE ended_at > 0;
+
 -- Requests to the API that may come again under the same key, for a day.
 CREATE TABLE request (
     hash    BLOB PRIMARY KEY,
