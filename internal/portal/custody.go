@@ -124,6 +124,7 @@ type Reseal struct {
 // Statement is a signed statement about keys or files that were destroyed.
 type Statement struct {
 	ID        string    `json:"id"`
+	Account   string    `json:"account"`
 	Kind      string    `json:"kind"`
 	Object    string    `json:"object" doc:"fingerprint or id of what it is about"`
 	CreatedAt time.Time `json:"created_at"`

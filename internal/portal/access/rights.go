@@ -171,9 +171,11 @@ var rights = map[string]Right{
 	"list-queues":       Operate,
 }
 
-// dangerous are the operations that give somebody a way in, take keys out or
-// destroy what cannot be made again: a person proves that it is he (Proved).
-// set-account is dangerous by what it sets.
+// dangerous are the operations that give somebody a way in, take keys out, destroy
+// what cannot be made again, or decide who is told of what goes wrong: a person proves
+// that it is he (Proved). set-account is dangerous by what it sets. Releasing a file is
+// not: it destroys nothing, opens nothing to anybody, is done many times a day, and
+// what was released can still be erased.
 var dangerous = map[string]bool{
 	"remove-account": true,
 
@@ -195,9 +197,14 @@ var dangerous = map[string]bool{
 	"add-operator-token":    true,
 	"remove-operator-token": true,
 
+	"erase-file": true,
+
 	"add-webhook":        true,
+	"set-webhook":        true,
 	"remove-webhook":     true,
 	"new-webhook-secret": true,
+
+	"set-alarm-recipients": true,
 
 	"renew-certificate":  true,
 	"import-certificate": true,
@@ -217,6 +224,8 @@ var forPrograms = map[string]bool{
 	"remove-login":          true,
 	"remove-token":          true,
 	"remove-operator-token": true,
+	"erase-file":            true,
+	"set-webhook":           true,
 	"remove-webhook":        true,
 	"renew-certificate":     true,
 	"remove-certificate":    true,

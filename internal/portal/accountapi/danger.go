@@ -41,26 +41,33 @@ func (o *office) keepsForLess(ctx context.Context, name string, c portal.Account
 }
 
 // mayChange refuses dangerous changes of an account to whom has to prove first that it
-// is he: those about who may read, what is kept, and keys. Operators are let in to
-// what a customer holds the keys of by a person, or on the machine; a program's
-// token, which anybody may have found, does not open that door.
+// is he: those about who may read, how people sign in, what is kept, and keys. A
+// program of an operator, whose token anybody may have found, opens no door: neither
+// the second factor of an account's people, nor what a customer holds the keys of.
 func (o *office) mayChange(ctx context.Context, name string, c portal.AccountChange) error {
-	if c.OperatorAccess == nil && c.Content == nil && c.KeepFor == nil && c.KeyPeriod == nil {
+	acct, err := o.Accounts.Account(ctx, name)
+	if err != nil {
+		return err
+	}
+	easier := c.RequireFactor != nil && acct.RequireFactor && !*c.RequireFactor
+	shorter := c.OutboxKeepFor != nil && time.Duration(*c.OutboxKeepFor) < acct.OutboxKeepFor
+	if c.OperatorAccess == nil && c.Content == nil && c.KeepFor == nil && c.KeyPeriod == nil && !easier && !shorter {
 		return nil
 	}
 	if err := access.Proved(ctx, o.Now()); err != nil {
 		return err
 	}
 	who := access.Of(ctx)
-	if c.OperatorAccess == nil || *c.OperatorAccess == catalog.OperatorOff || !who.Operator || who.Local || who.Session != uuid.Nil {
-		return nil
+	opens := c.OperatorAccess != nil && *c.OperatorAccess != catalog.OperatorOff && acct.Keys == catalog.KeysCustomer
+	switch program := who.Operator && !who.Local && who.Session == uuid.Nil; {
+	case program && opens:
+		return fault.New(fault.Denied, "api: account",
+			"%s holds its keys itself: operators are let in by a person who is signed in, or on the gateway's own machine, not by a token", acct.Name)
+	case program && easier:
+		return fault.New(fault.Denied, "api: account",
+			"the second factor is given up by a person who is signed in, or on the gateway's own machine, not by an operator's token")
 	}
-	acct, err := o.Accounts.Account(ctx, name)
-	if err != nil || acct.Keys != catalog.KeysCustomer {
-		return err
-	}
-	return fault.New(fault.Denied, "api: account",
-		"%s holds its keys itself: operators are let in by a person who is signed in, or on the gateway's own machine, not by a token", acct.Name)
+	return nil
 }
 
 // whatClosingDoes is the answer to closing an account without a confirmation.

@@ -62,6 +62,9 @@ func (a *API) listFiles(ctx context.Context, in *fileQuery) (*operation.Out[file
 	if err != nil {
 		return nil, err
 	}
+	if len(filters) == 0 { // a name is asked for, and no account's names can be read
+		return operation.Answer(filePage{Files: []fileobject.Object{}}), nil
+	}
 	if in.Part != "" {
 		return a.searchNames(ctx, filters[0], in)
 	}

@@ -30,8 +30,8 @@ func (a *API) searchNames(ctx context.Context, filter catalog.FileFilter, in *fi
 	}
 	part := strings.ToLower(in.Part)
 	show := a.shower()
-	filter.Limit = 1000
-	for page.Searched.Names < maxOpened {
+	filter.Limit = min(1000, a.Opens)
+	for page.Searched.Names < a.Opens {
 		rows, err := a.rows(ctx, filter)
 		if err != nil {
 			return nil, err

@@ -60,8 +60,10 @@ func TestChangesOfAnAccountThatAskForProof(t *testing.T) {
 	for body, want := range map[string]int{
 		`{"content":"delete"}`: http.StatusForbidden, `{"operator_access":"on"}`: http.StatusForbidden, `{"operator_access":"off"}`: http.StatusForbidden,
 		`{"keep_for":"500d"}`: http.StatusForbidden, `{"key_period":"year"}`: http.StatusForbidden,
-		`{"receipts":true}`: http.StatusOK, `{"in_show_for":"8d"}`: http.StatusOK, `{"outbox_keep_for":"31d","receipts":false}`: http.StatusOK,
+		`{"require_second_factor":false}`: http.StatusForbidden, `{"outbox_keep_for":"1h"}`: http.StatusForbidden,
+		`{"receipts":true}`: http.StatusOK, `{"in_show_for":"8d"}`: http.StatusOK, `{"outbox_keep_for":"31d","receipts":false}`: http.StatusOK, `{"require_second_factor":true}`: http.StatusOK,
 	} {
+		h.want(http.StatusOK, "PATCH", "/accounts/acme", map[string]any{"require_second_factor": true, "outbox_keep_for": "30d"}, nil)
 		if code := h.ask(admin, "PATCH", "/accounts/acme", body, nil); code != want {
 			t.Errorf("%s without proof: %d", body, code)
 		}
@@ -90,6 +92,9 @@ func TestOperatorAccessTakesAPerson(t *testing.T) {
 		{token, "acme", `{"operator_access":"off"}`, http.StatusOK},
 		{token, "acme", `{"content":"delete"}`, http.StatusOK},
 		{token, "beta", `{"operator_access":"on"}`, http.StatusOK},
+		{person, "beta", `{"require_second_factor":true}`, http.StatusOK},
+		{token, "beta", `{"require_second_factor":false}`, http.StatusForbidden}, // a password alone would do
+		{person, "beta", `{"require_second_factor":false}`, http.StatusOK},
 		{person, "acme", `{"operator_access":"on"}`, http.StatusOK},
 		{access.ControlSocket, "acme", `{"operator_access":"on"}`, http.StatusOK},
 	} {

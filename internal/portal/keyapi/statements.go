@@ -32,7 +32,7 @@ func (o *office) listStatements(ctx context.Context, in *operation.ByName) (*ope
 	}
 	list := make([]portal.Statement, 0, len(rows))
 	for _, s := range rows {
-		list = append(list, statementOf(s))
+		list = append(list, statementOf(s, acct.Name))
 	}
 	return operation.Answer(list), nil
 }
@@ -45,7 +45,11 @@ func (o *office) getStatement(ctx context.Context, in *operation.ByID) (*operati
 	if !s.Signed {
 		return nil, fault.New(fault.TryLater, "api: statement", "the act is not finished yet, so that its statement is not signed; the gateway finishes it at its next start")
 	}
-	shown := statementOf(s)
+	acct, err := o.Accounts.AccountByID(ctx, s.Account)
+	if err != nil {
+		return nil, err
+	}
+	shown := statementOf(s, acct.Name)
 	shown.Text = string(s.Text)
 	return operation.Answer(shown), nil
 }
@@ -67,8 +71,8 @@ func (o *office) statement(ctx context.Context, text string) (*catalog.Statement
 	return s, err
 }
 
-func statementOf(s *catalog.Statement) portal.Statement {
-	return portal.Statement{ID: s.ID.String(), Kind: s.Kind, Object: s.Object, CreatedAt: s.CreatedAt.UTC(), Signed: s.Signed}
+func statementOf(s *catalog.Statement, account string) portal.Statement {
+	return portal.Statement{ID: s.ID.String(), Account: account, Kind: s.Kind, Object: s.Object, CreatedAt: s.CreatedAt.UTC(), Signed: s.Signed}
 }
 
 func (o *office) reseal(ctx context.Context, in *operation.ByName) (*operation.Out[portal.Reseal], error) {

@@ -34,6 +34,9 @@ type fileList struct {
 	Sends    bool
 }
 
+// More reports whether there are older names that were not looked at.
+func (l fileList) More() bool { return l.Searched != nil && !l.Searched.All }
+
 // fileRow is one file in a list.
 type fileRow struct {
 	fileobject.Object
@@ -126,6 +129,7 @@ func (v *visit) files() error {
 	for _, o := range page.Files {
 		list.Rows = append(list.Rows, rowOf(o))
 	}
+	list.Searched = page.Searched
 	list.Pager = pager(v.At("files"), asked, "before", page.Next)
 	return v.Show("files", "files", v.L.T("files.title"), list)
 }
@@ -376,6 +380,9 @@ func (v *visit) askErase() error {
 	if !v.oneFile(o).Erase {
 		return fault.New(fault.Denied, "web: erase", "the file cannot be erased, or not by you")
 	}
+	if err := v.Proved(); err != nil {
+		return err
+	}
 	return v.showErase(http.StatusOK, o, &ui.Form{})
 }
 
@@ -410,6 +417,7 @@ func (v *visit) erase() error {
 	if err != nil {
 		return err
 	}
+	v.Next = v.At("files", o.ID, "erase")
 	if strings.TrimSpace(v.R.PostForm.Get("confirm")) != eraseName(o) {
 		form := &ui.Form{Values: v.R.PostForm}
 		form.Fail("confirm", v.L.T("confirm.wrong"))

@@ -76,8 +76,20 @@ type keyForm struct {
 	Target *keyTarget
 }
 
+// managed lets through who manages the account's keys, and has proved lately that it
+// is he: a form that takes a private key is not shown to who cannot send it.
+func (v *visit) managed() error {
+	if _, _, err := v.TheAccount(); err != nil {
+		return err
+	}
+	if !v.May("admin", desk.Operator) {
+		return fault.New(fault.Denied, "web: keys", "this needs the role admin")
+	}
+	return v.Proved()
+}
+
 func (v *visit) askRenew() error {
-	if err := v.Proved(); err != nil {
+	if err := v.managed(); err != nil {
 		return err
 	}
 	return v.Show("renew", "keys", v.L.T("renew.title"), keyForm{Form: &ui.Form{}}, v.keyCrumbs()...)
@@ -92,7 +104,7 @@ func (v *visit) renew() error {
 }
 
 func (v *visit) askImport() error {
-	if err := v.Proved(); err != nil {
+	if err := v.managed(); err != nil {
 		return err
 	}
 	return v.Show("import", "keys", v.L.T("import.title"), keyForm{Form: &ui.Form{}}, v.keyCrumbs()...)
@@ -127,7 +139,7 @@ func (v *visit) accessKeyForm(form *ui.Form) (keyForm, error) {
 }
 
 func (v *visit) askAccessKey() error {
-	if err := v.Proved(); err != nil {
+	if err := v.managed(); err != nil {
 		return err
 	}
 	page, err := v.accessKeyForm(&ui.Form{Values: url.Values{"held": {"gateway"}}})
@@ -398,9 +410,18 @@ func (v *visit) statements() error {
 	return v.Show("statements", "keys", v.L.T("keys.title"), page)
 }
 
+// oneStatement is that of the address. One of another account is not there.
 func (v *visit) oneStatement() (s portal.Statement, err error) {
-	err = v.Get(desk.Join("statements", v.R.PathValue("id")), nil, &s)
-	return s, err
+	if _, _, err := v.TheAccount(); err != nil {
+		return s, err
+	}
+	if err := v.Get(desk.Join("statements", v.R.PathValue("id")), nil, &s); err != nil {
+		return s, err
+	}
+	if s.Account != v.Account {
+		return portal.Statement{}, fault.New(fault.NotFound, "web: statement", "there is no such statement")
+	}
+	return s, nil
 }
 
 func (v *visit) statement() error {

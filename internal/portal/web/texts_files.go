@@ -39,6 +39,8 @@ var fileTexts = ui.Texts{
 	"files.none.text":        {"Här syns filerna så snart de har kommit in, vilken väg de än tar.", "Files stand here as soon as they have come in, whatever their way."},
 	"files.none.found":       {"Inga filer passar", "No file fits"},
 	"files.none.found.text":  {"Ändra eller rensa filtret.", "Change or clear the filter."},
+	"files.none.yet":         {"Inga filer än bland de nyaste", "None among the newest yet"},
+	"files.none.yet.text":    {"Sökningen går vidare bland äldre filer under Äldre.", "The search goes on among older files by Older."},
 	"files.more-sums":        {"och {n} till", "and {n} more"},
 	"form.date":              {"Skriv datumet som 2026-11-22.", "Write the date as 2026-11-22."},
 	"form.amount":            {"Skriv beloppet som 1 234,50.", "Write the amount as 1,234.50."},

@@ -157,7 +157,7 @@ func (u *Uploads) receive(w http.ResponseWriter, r *http.Request, x *transfer, s
 		u.end(x, err)
 		return nil, err
 	}
-	if x.offset.Load() == x.length { // however the body ended
+	if x.offset.Load() == x.length && (err == nil || x.offset.Load() > begin) { // however the body ended after its last byte
 		return u.commit(r.Context(), x)
 	}
 	if serr := x.arrival.Sync(); serr != nil {
@@ -187,10 +187,11 @@ func (u *Uploads) end(x *transfer, cause error) {
 	x.arrival = nil
 }
 
-// find looks an upload up for who asks.
+// find looks an upload up for who asks. One that is not there for him is put on record,
+// whoever has it or nobody: the answer takes the same time.
 func (u *Uploads) find(ctx context.Context, who Who, id uuid.UUID) (*intake.Upload, error) {
 	up, err := u.Intake.FindUpload(ctx, who.spec(noPath, 0), id)
-	if errors.Is(err, intake.ErrForeign) && u.Denied != nil {
+	if fault.Is(err, fault.NotFound) && u.Denied != nil {
 		u.Denied(ctx, id)
 	}
 	return up, err

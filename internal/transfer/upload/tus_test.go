@@ -441,7 +441,8 @@ func TestUploadsOfOthers(t *testing.T) {
 			}
 		}
 	}
-	if len(h.denied) != 3 || h.denied[0].String() != id {
+	// All of it takes the same time: each is on record, whether somebody has it or nobody.
+	if len(h.denied) != 12 || h.denied[0].String() != id || h.denied[1].String() == id {
 		t.Errorf("on record: %v", h.denied)
 	}
 	resp, b := h.call(http.MethodHead, path, nil, "Authorization", "Bearer reader")
@@ -569,6 +570,18 @@ func TestMoreThanAnnounced(t *testing.T) {
 		h.want(http.StatusNoContent, resp, b)
 		h.received(resp.Header.Get(HeaderFileID), content)
 	})
+}
+
+// More than the nothing that was said is too much: it does not become an empty file.
+func TestMoreThanNothing(t *testing.T) {
+	h := openHouse(t)
+	resp, b := h.call(http.MethodPost, uploadsPath, io.MultiReader(strings.NewReader("salaries")), // chunked
+		"Upload-Length", "0", "Upload-Metadata", filename("lon.xml"), "Content-Type", offsetType)
+	h.want(http.StatusRequestEntityTooLarge, resp, b)
+	h.nothing()
+	resp, b = h.call(http.MethodPost, uploadsPath, nil, "Upload-Length", "0", "Upload-Metadata", filename("empty.xml"))
+	h.want(http.StatusCreated, resp, b)
+	h.received(resp.Header.Get(HeaderFileID), nil)
 }
 
 // Idle uploads are closed, the longest idle ones first, and opened again.

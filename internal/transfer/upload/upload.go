@@ -76,8 +76,8 @@ type Options struct {
 	Who func(ctx context.Context) (Who, error)
 	// Object is the file object that PUT and POST answer with.
 	Object func(ctx context.Context, f *catalog.File) (any, error)
-	// Denied puts on record that somebody named an upload of another account. May
-	// be nil.
+	// Denied puts on record that somebody named an upload that is not there for him.
+	// May be nil.
 	Denied func(ctx context.Context, upload uuid.UUID)
 	Now    func() time.Time
 	Log    *slog.Logger

@@ -46,6 +46,9 @@ func alarms(v *desk.Visit) error {
 			return err
 		}
 		page.Form = recipientForm(v, people)
+		for name, values := range desk.Keep(v.R.URL.Query(), "recipients", "language") { // typed before a step-up
+			page.Form.Values[name] = values
+		}
 	}
 	return v.Show("alarms", "alarms", v.L.T("nav.alarms"), page)
 }
@@ -144,6 +147,7 @@ func setRecipients(v *desk.Visit) error {
 		return err
 	}
 	form := &ui.Form{Values: v.R.PostForm}
+	v.Next = desk.Address(at(v, "alarms"), desk.Keep(v.R.PostForm, "recipients", "language"))
 	in := portal.AlarmRecipients{Recipients: []portal.AlarmRecipient{}}
 	for _, address := range strings.FieldsFunc(form.Values.Get("recipients"), func(r rune) bool { return strings.ContainsRune(" \t\r\n,;", r) }) {
 		in.Recipients = append(in.Recipients, portal.AlarmRecipient{Address: address, Language: form.Values.Get("language")})

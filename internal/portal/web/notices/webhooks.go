@@ -190,6 +190,7 @@ func switchWebhook(v *desk.Visit) error {
 	if err != nil {
 		return err
 	}
+	v.Next = at(v, "webhooks", "of", h.ID) // where the button is
 	on := strings.HasSuffix(v.R.URL.Path, "/on")
 	if err := v.Patch(of(v, "webhooks", h.ID), portal.WebhookChange{Enabled: &on}, nil); err != nil {
 		return err
