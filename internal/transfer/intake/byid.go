@@ -136,6 +136,17 @@ func (in *Intake) Unfinished(ctx context.Context, account uuid.UUID, many int) (
 // Expires is when the arrival is swept unless its last byte has come.
 func (a *Arrival) Expires() time.Time { return a.file.BeganAt.Add(unfinishedFor) }
 
+// ReadAt reads back what is durable of the arrival, up to Durable: so that whoever
+// fetches can see whether what goes on there is still the same file.
+func (a *Arrival) ReadAt(p []byte, off int64) (int, error) {
+	a.gate.RLock()
+	defer a.gate.RUnlock()
+	if err := a.usable(); err != nil {
+		return 0, err
+	}
+	return a.board.ReadAt(p, off)
+}
+
 // Declare puts on record how long the file will be. Nobody may write meanwhile.
 func (a *Arrival) Declare(ctx context.Context, size int64) error {
 	a.gate.Lock()

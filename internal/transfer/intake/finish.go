@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -50,7 +51,7 @@ func (in *Intake) finish(ctx context.Context, a *Arrival, sum [32]byte) (*catalo
 	entry := a.entry(&f)
 	a.mu.Unlock()
 	entry.Inline = inline
-	return in.putOnRecord(ctx, rec, entry)
+	return in.putOnRecord(ctx, rec, entry, a.spec.With)
 }
 
 // describe fills in what is known of the content once it is whole.
@@ -58,8 +59,12 @@ func describe(rec *custody.Records, spec Spec, f *catalog.File, size int64, sum 
 	sealed := rec.Seal("file", "sha256", f.ID, sum[:])
 	mac := rec.MAC("duplicates", sum[:])
 	f.Content = catalog.Content{Size: size, SHA256: sealed, MAC: mac[:]}
-	if spec.listed() {
+	switch {
+	case spec.listed():
 		f.Delivery.MAC = deliveryMAC(rec, spec.Login, spec.Path, sum[:])
+	case spec.Delivery != nil:
+		mac := rec.MAC("duplicates", slices.Concat(spec.Delivery, [][]byte{sum[:]})...)
+		f.Delivery.MAC = mac[:]
 	}
 }
 
@@ -104,7 +109,9 @@ func (a *Arrival) settle(length int64) (inline []byte, err error) {
 // putOnRecord is the commit point of R1: row, body when it is small, name,
 // audit entry and index job, together. It returns the file that is on record
 // now, which is an older one when this is the same delivery again.
-func (in *Intake) putOnRecord(ctx context.Context, rec *custody.Records, a ledger.Arrival) (*catalog.File, error) {
+func (in *Intake) putOnRecord(
+	ctx context.Context, rec *custody.Records, a ledger.Arrival, with func(*catalog.Tx, *catalog.File) error,
+) (*catalog.File, error) {
 	result := a.File
 	var superseded []*catalog.File
 	err := in.catalog.Update(ctx, func(tx *catalog.Tx) error {
@@ -113,13 +120,14 @@ func (in *Intake) putOnRecord(ctx context.Context, rec *custody.Records, a ledge
 			return err
 		}
 		if same != nil {
-			result = same
-			return in.ledger.ForgetRepeated(tx, rec, a, same)
+			result, err = same, in.ledger.ForgetRepeated(tx, rec, a, same)
+		} else {
+			superseded, err = in.ledger.Receive(tx, rec, a)
 		}
-		if superseded, err = in.ledger.Receive(tx, rec, a); err != nil {
+		if err != nil || with == nil {
 			return err
 		}
-		return nil
+		return with(tx, result)
 	})
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "intake: commit", err)

@@ -133,6 +133,16 @@ type Spec struct {
 	Size      int64             // as the client says before it sends, 0 = it does not say
 	Direction catalog.Direction // zero = in
 	Actor     string            // for the audit; empty = the login, else the gateway
+
+	// Delivery is what makes this delivery the same one when its content is the
+	// same, too (R2): set by doors that fetch, and so can come again for what they
+	// have taken. Such a delivery never becomes a second file.
+	Delivery [][]byte
+
+	// With is called in the transaction that puts the file on record, or finds the
+	// one that is there already: what it writes is durable with the file, and its
+	// error refuses it. May be nil.
+	With func(tx *catalog.Tx, f *catalog.File) error
 }
 
 func (s Spec) actor() string {

@@ -11,13 +11,21 @@ import (
 
 const sameDeliveryFor = 7 * 24 * time.Hour // R2
 
+// fetched reports whether we went for the file ourselves: it has a delivery id, and
+// no name in a login's /in.
+func (a Arrival) fetched() bool { return a.Path.IsRoot() && a.File.Delivery.MAC != nil }
+
 // Repeats looks for a file that this one repeats because our
 // acknowledgement may never have reached the client (R2).
 func (l *Ledger) Repeats(tx *catalog.Tx, a Arrival) (*catalog.File, error) {
-	if a.Path.IsRoot() {
+	if a.File.Delivery.MAC == nil {
 		return nil, nil
 	}
-	old, err := tx.FileByDelivery(a.File.Account, a.File.Delivery.MAC, l.now().Add(-sameDeliveryFor))
+	var since time.Time // a door that fetches may come for the same at any time
+	if !a.fetched() {
+		since = l.now().Add(-sameDeliveryFor)
+	}
+	old, err := tx.FileByDelivery(a.File.Account, a.File.Delivery.MAC, since)
 	if fault.Is(err, fault.NotFound) {
 		return nil, nil
 	}
@@ -27,6 +35,8 @@ func (l *Ledger) Repeats(tx *catalog.Tx, a Arrival) (*catalog.File, error) {
 	switch {
 	case old.ID == a.File.ID, old.State == catalog.Arriving, old.State == catalog.Erased:
 		return nil, nil // what was erased, or lost, may be sent again
+	case a.fetched():
+		return old, nil // whoever fetches needs no acknowledgement
 	case a.Waits && old.State == catalog.WaitingRename:
 		// Its rename did not come, whatever the client knows: it begins again.
 		return old, nil

@@ -420,6 +420,28 @@ func (b *Board) Sum() ([32]byte, error) {
 	})
 }
 
+// ReadAt reads back what was written, of slots that are whole. Less than len(p)
+// bytes come with an error.
+func (b *Board) ReadAt(p []byte, off int64) (n int, err error) {
+	buf := b.held.take()
+	defer b.held.give(buf)
+	for n < len(p) {
+		pos := off + int64(n)
+		k := pos / seal.SlotSize
+		b.mu.Lock()
+		whole := b.whole.has(k)
+		b.mu.Unlock()
+		if !whole {
+			return n, io.ErrUnexpectedEOF
+		}
+		if err := readSlot(b.object(), b.header, buf, k, b.body.OpenSlot); err != nil {
+			return n, err
+		}
+		n += copy(p[n:], buf[pos%seal.SlotSize:])
+	}
+	return n, nil
+}
+
 // Durable is the length that a client may resume from.
 func (b *Board) Durable() int64 {
 	b.mu.Lock()
