@@ -46,7 +46,9 @@ func Open(t testing.TB) *Office {
 // Reopen opens the stores, as after a restart; the catalog must be closed.
 func (o *Office) Reopen() {
 	o.T.Helper()
-	c, err := catalog.Open(o.T.Context(), filepath.Join(o.Dir, "catalog.db"), catalog.Options{Now: o.Clock.Now})
+	path := filepath.Join(o.Dir, "catalog.db")
+	catalogtest.Lay(o.T, path)
+	c, err := catalog.Open(o.T.Context(), path, catalog.Options{Now: o.Clock.Now})
 	if err != nil {
 		o.T.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -31,6 +32,7 @@ func Open(t testing.TB) *catalog.Catalog {
 // may close it earlier by itself.
 func OpenAt(t testing.TB, path string, opt catalog.Options) *catalog.Catalog {
 	t.Helper()
+	Lay(t, path)
 	c, err := catalog.Open(context.Background(), path, opt)
 	if err != nil {
 		t.Fatal(err)
@@ -41,6 +43,40 @@ func OpenAt(t testing.TB, path string, opt catalog.Options) *catalog.Catalog {
 		}
 	})
 	return c
+}
+
+// empty is the file of a catalog that was just made. It is made once: migrating costs
+// more than most tests do.
+var empty = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "catalogtest-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "catalog.db")
+	c, err := catalog.Open(context.Background(), path, catalog.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// Lay puts an empty catalog at path when nothing is there.
+func Lay(t testing.TB, path string) {
+	t.Helper()
+	if _, err := os.Stat(path); err == nil {
+		return
+	}
+	b, err := empty()
+	if err == nil {
+		err = os.WriteFile(path, b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // ErrInjected is the cause of commits that were made to fail.
