@@ -82,8 +82,7 @@ func parseAccountFile(name string) (uuid.UUID, bool) {
 // the caller makes sure that no account of this id is in use.
 func (s *Store) CreateAccount(id uuid.UUID, c *Certificate, k *AccessKey) error {
 	const op = "keys: create account"
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lockWithCopy()()
 	doc := wrapped.New(accountFile(id))
 	if c != nil {
 		if err := s.appendCertificate(doc, c); err != nil {
@@ -135,19 +134,18 @@ func (s *Store) Accounts() ([]uuid.UUID, error) {
 // AddCertificate adds a certificate with its key; Exists when it is there, or
 // was and has been destroyed.
 func (s *Store) AddCertificate(id uuid.UUID, c *Certificate) error {
-	return s.editAccount("keys: add certificate", id, func(doc *wrapped.Document) error { return s.appendCertificate(doc, c) })
+	return s.editKeys("keys: add certificate", id, func(doc *wrapped.Document) error { return s.appendCertificate(doc, c) })
 }
 
 // AddAccessKey adds an access key; Exists as for AddCertificate.
 func (s *Store) AddAccessKey(id uuid.UUID, k *AccessKey) error {
-	return s.editAccount("keys: add access key", id, func(doc *wrapped.Document) error { return s.appendAccessKey(doc, k) })
+	return s.editKeys("keys: add access key", id, func(doc *wrapped.Document) error { return s.appendAccessKey(doc, k) })
 }
 
 // DestroyAccount destroys every key of an account that never came to be, and
 // leaves no trace of them; none there is fine.
 func (s *Store) DestroyAccount(id uuid.UUID) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lockWithCopy()()
 	delete(s.accounts, id)
 	if err := s.destroy(accountFile(id)); err != nil {
 		return fault.Wrap(fault.Internal, "keys: destroy account", err)
@@ -156,9 +154,18 @@ func (s *Store) DestroyAccount(id uuid.UUID) error {
 	return nil
 }
 
+// editKeys changes an account's file and the copy.
+func (s *Store) editKeys(op string, id uuid.UUID, edit func(*wrapped.Document) error) error {
+	defer s.lockWithCopy()()
+	err := s.editAccount(op, id, edit)
+	if err == nil {
+		s.updateCopy("")
+	}
+	return err
+}
+
+// editAccount changes an account's file; mu is held.
 func (s *Store) editAccount(op string, id uuid.UUID, edit func(*wrapped.Document) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	doc, err := s.readAccount(id)
 	if err == nil {
 		err = edit(doc)
@@ -166,11 +173,7 @@ func (s *Store) editAccount(op string, id uuid.UUID, edit func(*wrapped.Document
 	if err == nil {
 		err = s.writeAccount(id, doc)
 	}
-	if err != nil {
-		return fault.Wrap(fault.Internal, op, err)
-	}
-	s.updateCopy("")
-	return nil
+	return fault.Wrap(fault.Internal, op, err)
 }
 
 func (s *Store) readAccount(id uuid.UUID) (*wrapped.Document, error) {

@@ -51,8 +51,7 @@ func verify(b *wrapped.Bundle, r *wrapped.Ring) error {
 // from then on.
 func (s *Store) Backup(file string) error {
 	const op = "keys: backup"
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lockWithCopy()()
 	if inside(s.dir, file) {
 		return fault.New(fault.Invalid, op, "a backup of the key store has to lie outside of it: %s", file)
 	}
@@ -68,6 +67,26 @@ func (s *Store) Backup(file string) error {
 
 // bundle returns what a copy of the store holds, checked.
 func (s *Store) bundle() (*wrapped.Bundle, error) {
+	b, err := s.unchecked()
+	if err != nil {
+		return nil, err
+	}
+	return b, verify(b, s.ring)
+}
+
+// bundleMeanwhile is bundle for who holds copying and not mu: nobody waits while the
+// keys are opened, and no new master key comes.
+func (s *Store) bundleMeanwhile() (*wrapped.Bundle, error) {
+	s.mu.RLock()
+	b, err := s.unchecked()
+	s.mu.RUnlock()
+	if err != nil {
+		return nil, err
+	}
+	return b, verify(b, s.ring)
+}
+
+func (s *Store) unchecked() (*wrapped.Bundle, error) {
 	b := wrapped.NewBundle(s.ring.Header)
 	docs, err := s.documents()
 	if err != nil {
@@ -78,7 +97,7 @@ func (s *Store) bundle() (*wrapped.Bundle, error) {
 			b.Files = append(b.Files, d)
 		}
 	}
-	return b, verify(b, s.ring)
+	return b, nil
 }
 
 // documents reads every key file of the store.

@@ -18,9 +18,45 @@ const copyFile = "copy.json"
 // and nothing that was removed, under the master key of today. Without a path
 // and without an error none was ever made.
 func (s *Store) CheckCopy() (path string, err error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.spare.Check(s.bundle)
+	s.CatchUp()
+	s.copying.Lock()
+	defer s.copying.Unlock()
+	return s.spare.Check(s.bundleMeanwhile)
+}
+
+// lockWithCopy locks the store for what changes it and the last backup.
+func (s *Store) lockWithCopy() (unlock func()) {
+	s.copying.Lock()
+	s.mu.Lock()
+	return func() {
+		s.mu.Unlock()
+		s.copying.Unlock()
+	}
+}
+
+// putOff notes that the last backup is not up to date.
+func (s *Store) putOff() {
+	s.late.Store(true)
+	select {
+	case s.later <- struct{}{}:
+	default:
+	}
+}
+
+// Later has something when a secret has changed: CatchUp writes it to the last backup.
+func (s *Store) Later() <-chan struct{} { return s.later }
+
+// CatchUp writes to the last backup what secrets have put off; when it fails, CheckCopy
+// tells.
+func (s *Store) CatchUp() {
+	if !s.late.Load() {
+		return
+	}
+	s.copying.Lock()
+	defer s.copying.Unlock()
+	if s.late.Swap(false) {
+		_ = s.spare.Rewrite(s.bundleMeanwhile, "")
+	}
 }
 
 // UpdateCopy brings the last backup up to date when it is not: it was away when a
@@ -31,9 +67,9 @@ func (s *Store) UpdateCopy() (path string, written bool) {
 	if _, err := s.CheckCopy(); err == nil {
 		return "", false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.spare.Rewrite(s.bundle, "")
+	s.copying.Lock()
+	defer s.copying.Unlock()
+	c := s.spare.Rewrite(s.bundleMeanwhile, "")
 	return c.Path, c.Rewritten
 }
 
@@ -55,7 +91,7 @@ func covers(ours, theirs *wrapped.Bundle, path, renewed string) error {
 			"another key store of this gateway wrote it; it is left as it is", path)
 	}
 	for _, d := range theirs.Files {
-		if d.Name == renewed || d.Name == tlsFile { // the gateway makes a TLS key itself, whenever it needs one
+		if d.Name == renewed || d.Name == own.TLSFile { // the gateway makes a TLS key itself, whenever it needs one
 			continue
 		}
 		mine := ours.File(d.Name)

@@ -51,7 +51,7 @@ func isStoreName(name string) bool {
 }
 
 func isKeyFile(name string) bool {
-	if name == own.File || name == tlsFile {
+	if name == own.File || name == own.TLSFile {
 		return true
 	}
 	if _, ok := parseAccountFile(name); ok {

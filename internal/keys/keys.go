@@ -29,7 +29,7 @@
 // A key that is removed leaves a tombstone, so that an older catalog beside this
 // store is told that it was destroyed and not lost. The remembered backup, when
 // it can be reached, is brought up to date by every addition, removal and new
-// master key (package spare). How keys look outside of the store is the
+// master key; by a secret that changes, a moment later (package spare). How keys look outside of the store is the
 // business of package keyfile; keys in PKCS#11 tokens are that of package token.
 //
 // A Store is safe for concurrent use by one process; the caller holds the lock
@@ -45,6 +45,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -62,7 +63,13 @@ import (
 type Store struct {
 	fs    durable.FS
 	dir   string
-	spare spare.Keeper // used with mu held
+	spare spare.Keeper
+
+	// copying is held by who reads or writes the spare copy, on a medium that may hang.
+	// It is taken before mu and never after it: readers of the store do not wait for it.
+	copying sync.Mutex
+	late    atomic.Bool   // a secret has changed since the copy was written
+	later   chan struct{} // has one since then
 
 	mu       sync.RWMutex // guards what follows, and every write to dir
 	master   string       // where the master key came from, for people
@@ -152,7 +159,7 @@ func Open(ctx context.Context, dir string, m Master, opt Options) (*Store, error
 
 func newStore(fs durable.FS, dir string) *Store {
 	return &Store{
-		fs: fs, dir: dir,
+		fs: fs, dir: dir, later: make(chan struct{}, 1),
 		spare:    spare.Keeper{FS: fs, Record: filepath.Join(dir, copyFile), Parse: parseBundle, Covers: covers},
 		accounts: make(map[uuid.UUID]*Account),
 		ingest:   make(map[seal.Fingerprint]*IngestKey),
@@ -179,8 +186,10 @@ func (s *Store) loadGateway() error {
 	return err
 }
 
-// Close wipes the store's own copies of secrets. Keys handed out stay usable.
+// Close writes to the last backup what was put off, and wipes the store's own copies
+// of secrets. Keys handed out stay usable.
 func (s *Store) Close() {
+	s.CatchUp()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ring.Wipe()

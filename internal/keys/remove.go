@@ -43,8 +43,7 @@ func (s *Store) RemoveAccessKey(id, accessKey uuid.UUID, at time.Time) (spare.Co
 }
 
 func (s *Store) remove(op string, id uuid.UUID, kind, name string, at time.Time) (spare.Copy, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lockWithCopy()()
 	if err := s.bury(id, kind, name, at); err != nil {
 		return spare.Copy{}, fault.Wrap(fault.Internal, op, err)
 	}

@@ -19,8 +19,7 @@ import (
 // whichever is found does.
 func (s *Store) RotateMaster(ctx context.Context, to Master, install func() error) error {
 	const op = "keys: rotate master key"
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lockWithCopy()()
 	r, err := newRing(ctx, to, s.ring.Header.Generation+1)
 	if err != nil {
 		return fault.Wrap(fault.Internal, op, err)

@@ -45,7 +45,7 @@ func (s *Store) SetSecret(account uuid.UUID, kind string, id uuid.UUID, value []
 	case len(value) == 0 || len(value) > maxSecret:
 		return fault.New(fault.Invalid, op, "a secret has 1 to %d bytes", maxSecret)
 	}
-	return s.editAccount(op, account, func(doc *wrapped.Document) error {
+	return s.editSecrets(op, account, func(doc *wrapped.Document) error {
 		e := wrapped.Entry{Kind: kindAccountSecret + kind, ID: id.String()}
 		if i := find(doc, e.Kind, e.ID); i >= 0 {
 			doc.Entries = slices.Delete(doc.Entries, i, i+1)
@@ -82,12 +82,24 @@ func (s *Store) RemoveSecret(account uuid.UUID, kind string, id uuid.UUID) error
 		}
 		return err
 	}
-	return s.editAccount("keys: remove secret", account, func(doc *wrapped.Document) error {
+	return s.editSecrets("keys: remove secret", account, func(doc *wrapped.Document) error {
 		doc.Entries = slices.DeleteFunc(doc.Entries, func(e wrapped.Entry) bool {
 			return e.Kind == kindAccountSecret+kind && e.ID == id.String()
 		})
 		return nil
 	})
+}
+
+// editSecrets changes an account's file, and puts off what that means for the copy:
+// secrets change often, and everybody who asks for a key waits meanwhile.
+func (s *Store) editSecrets(op string, account uuid.UUID, edit func(*wrapped.Document) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.editAccount(op, account, edit)
+	if err == nil {
+		s.putOff()
+	}
+	return err
 }
 
 // takeSecret puts an opened secret in its place.

@@ -19,9 +19,9 @@ func (s *Store) Summary() (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	s.mu.RLock()
+	s.copying.Lock()
 	copied, err := s.spare.Path()
-	s.mu.RUnlock()
+	s.copying.Unlock()
 	if err != nil {
 		return Summary{}, err
 	}

@@ -1,6 +1,6 @@
-// Package own has the gateway's own secrets: the key store's file gateway.key.
+// Package own has the gateway's own secrets: the key store's files gateway.key and tls.key.
 //
-// They are made once, with the store, and outlive every change of the master key:
+// Those of gateway.key are made once, with the store, and outlive every change of the master key:
 // the identity that signs, the SSH host keys, and the secrets behind usernames and
 // passwords. They are wrapped and opened here, by a ring; nothing here touches a
 // disk.

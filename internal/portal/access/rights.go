@@ -232,6 +232,26 @@ var forPrograms = map[string]bool{
 	"remove-access-key":     true,
 }
 
+// writesKeys are the operations on an account that write its file in the key store,
+// which everybody's keys are in: no account does that in a loop.
+var writesKeys = map[string]bool{
+	"set-single-sign-on":    true,
+	"remove-single-sign-on": true,
+
+	"add-webhook":        true,
+	"remove-webhook":     true,
+	"new-webhook-secret": true,
+
+	"renew-certificate":  true,
+	"import-certificate": true,
+	"remove-certificate": true,
+	"add-access-key":     true,
+	"remove-access-key":  true,
+}
+
+// WritesKeys tells whether an operation writes an account's file in the key store.
+func WritesKeys(operation string) bool { return writesKeys[operation] }
+
 // takesKeysOut are the operations whose answers hold a private key: nothing may keep
 // those, so they take no Idempotency-Key.
 var takesKeysOut = map[string]bool{

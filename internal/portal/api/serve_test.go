@@ -57,6 +57,36 @@ func TestTooManyRequestsAreToldWhenToComeAgain(t *testing.T) {
 	}
 }
 
+// The key store is everybody's: the programs of one account do not rewrite it in a loop.
+func TestAnAccountDoesNotWriteTheKeyStoreInALoop(t *testing.T) {
+	h := newHouse(t)
+	for _, name := range []string{"acme", "beta"} {
+		h.want(http.StatusOK, "POST", "/accounts", portal.NewAccount{Name: name}, nil)
+	}
+	one, other, beta := h.token("acme", "one", account.Admin), h.token("acme", "other", account.Admin), h.token("beta", "one", account.Admin)
+	write := func(token, name string) int {
+		return h.by(token, "DELETE", "/accounts/"+name+"/webhooks/none", "").Code
+	}
+	for range int(operation.KeyRate.Burst) {
+		if code := write(one, "acme"); code != http.StatusNotFound {
+			t.Fatalf("%d", code)
+		}
+	}
+	for _, token := range []string{one, other} {
+		if code := write(token, "acme"); code != http.StatusTooManyRequests {
+			t.Errorf("%d", code)
+		}
+	}
+	if code := write(beta, "beta"); code != http.StatusNotFound {
+		t.Errorf("another account: %d", code)
+	}
+	h.want(http.StatusNotFound, "DELETE", "/accounts/acme/webhooks/none", nil, nil) // who has the machine
+	h.world.Clock.Add(operation.KeyRate.Every)
+	if code := write(one, "acme"); code != http.StatusNotFound {
+		t.Errorf("a moment later: %d", code)
+	}
+}
+
 // brokenDoor cannot tell who is there.
 type brokenDoor struct{ err error }
 

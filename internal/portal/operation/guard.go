@@ -11,6 +11,7 @@ import (
 	"sealgate/internal/account"
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
+	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/store/catalog"
 )
@@ -59,7 +60,15 @@ func (r *Router) guard(operation, path string, req *http.Request) (context.Conte
 	if c.Operator && req.PathValue("name") == catalog.SystemAccount && strings.HasPrefix(path, "/accounts/{name}/logins") {
 		return ctx, fault.New(fault.NotFound, "api", "operators are not here: see /operators")
 	}
-	return ctx, access.Allowed(ctx, operation, r.opt.Now())
+	if err := access.Allowed(ctx, operation, r.opt.Now()); err != nil || c.Local || !access.WritesKeys(operation) {
+		return ctx, err
+	}
+	if wait := r.keys.Take(what.object); wait > 0 {
+		p := portal.ProblemOf(fault.New(fault.TryLater, "api", "the account's keys and secrets were changed very often; try again in %d s", int(wait.Seconds())+1))
+		p.Status = http.StatusTooManyRequests
+		return ctx, p
+	}
+	return ctx, nil
 }
 
 // ownName lets account callers name no account but their own. All others are not

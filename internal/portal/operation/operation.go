@@ -44,6 +44,9 @@ const Prefix = "/api/v1"
 // limit; a loop that forgot to wait does.
 var (
 	RequestRate = limit.Rate{Burst: 500, Every: 20 * time.Millisecond}
+	// KeyRate is how often all callers together, but who has the machine, may write the
+	// keys and secrets of one account.
+	KeyRate = limit.Rate{Burst: 20, Every: 10 * time.Second}
 	// missRate is how many requests for what is not theirs are put on record.
 	missRate = limit.Rate{Burst: 100, Every: 5 * time.Second}
 )
@@ -64,6 +67,7 @@ type Router struct {
 	mux      *http.ServeMux
 	requests *limit.Limiter // of each caller
 	misses   *limit.Limiter
+	keys     *limit.Limiter // of each account
 	observe  func(operation string, status int, took time.Duration)
 	run      string // tells this life of the gateway from others
 }
@@ -92,7 +96,7 @@ func New(opt Options) *Router {
 	cfg.Security = []map[string][]string{{"token": {}}}
 	r := &Router{
 		opt: opt, mux: http.NewServeMux(),
-		requests: limit.New(RequestRate, opt.Now), misses: limit.New(missRate, opt.Now), run: uuid.NewString(),
+		requests: limit.New(RequestRate, opt.Now), misses: limit.New(missRate, opt.Now), keys: limit.New(KeyRate, opt.Now), run: uuid.NewString(),
 	}
 	r.huma = humago.NewWithPrefix(r.mux, Prefix, cfg)
 	r.mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
