@@ -67,6 +67,7 @@ var arrows = []struct {
 	// Steps: how bytes move.
 	{"internal/transfer/vpath", "fault"},
 	{"internal/transfer/remote/schedule", "fault"},
+	{"internal/transfer/remote/...", "transfer/remote dialguard fault"},
 	{"internal/transfer/bodies", "custody seal audit store/catalog store/vault durable fault"},
 	{"internal/transfer/inbox/...", "transfer/vpath custody store/catalog audit fault"},
 	{"internal/transfer/intake/slots/...", "seal fault"},

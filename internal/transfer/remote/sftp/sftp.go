@@ -1,0 +1,157 @@
+// Package sftp signs in on other people's SFTP servers.
+//
+// The server's host key must be one of those that were confirmed; nothing is told to
+// the server before that. Algorithms are explicit and of today; older ones only by a
+// named option with a date on that one server (Legacy). A login proves itself by a
+// password, by answers to keyboard-interactive questions (the password, to one hidden
+// question), or by a key, which may be encrypted.
+//
+// Reading asks for several blocks ahead, so that a distant server is read at the
+// speed of the line; at most 2 MiB are under way. Writing is one block after the
+// other, in order: some servers store what comes last.
+package sftp
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/transfer/remote"
+)
+
+// Config is a server and a login there.
+type Config struct {
+	remote.Server
+	User       string
+	Password   string
+	Key        []byte // a private key, PEM or OpenSSH's form
+	Passphrase string // of the key
+	HostKeys   []string
+	Legacy     Legacy
+	Now        func() time.Time // nil = time.Now
+}
+
+// Session is a sign-in on an SFTP server.
+type Session struct {
+	wire     *wire
+	ssh      *ssh.Client
+	sftp     *sftp.Client
+	patience time.Duration
+	seen     remote.Seen
+}
+
+var _ remote.Session = (*Session)(nil)
+
+// Seen is what was seen of the server. After a failed Connect, steps tell it.
+func (s *Session) Seen() remote.Seen { return s.seen }
+
+// Connect reaches the server, checks its host key and signs in.
+func Connect(ctx context.Context, c Config) (*Session, error) {
+	auth, err := c.auth()
+	if err != nil {
+		return nil, err
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	expected, err := fingerprints(c.HostKeys)
+	if err != nil {
+		return nil, err
+	}
+	offer, err := c.Legacy.algorithms(c.Now())
+	if err != nil {
+		return nil, err
+	}
+	return c.shake(ctx, auth, expected, offer)
+}
+
+// start opens the SFTP subsystem.
+func (s *Session) start(ctx context.Context) error {
+	const op = "sftp: start"
+	err := s.within(ctx, s.patience, func() error {
+		client, err := sftp.NewClient(s.ssh, sftp.UseConcurrentWrites(false))
+		s.sftp = client
+		return err
+	})
+	if err == nil {
+		for _, name := range []string{"posix-rename@openssh.com", "fsync@openssh.com", "limits@openssh.com", "check-file"} {
+			if _, ok := s.sftp.HasExtension(name); ok {
+				s.seen.Features = append(s.seen.Features, name)
+			}
+		}
+		return nil
+	}
+	if broken := remote.Broken(ctx, op, err); broken != nil && !remote.IsCut(err) {
+		return broken
+	}
+	return &fault.Error{Kind: fault.Denied, Op: op, Message: "the login may sign in, but the server does not give it SFTP; who runs the server can allow the subsystem for it", Err: err}
+}
+
+// within runs f, and cuts the connection when the context ends or the time is over.
+func (s *Session) within(ctx context.Context, patience time.Duration, f func() error) error {
+	return s.wire.within(ctx, patience, f)
+}
+
+// Close ends the session.
+func (s *Session) Close() error {
+	// Cutting the connection first ends every goroutine of the two libraries; a polite
+	// end would wait for a server that may not answer.
+	err := s.wire.Close()
+	_ = s.ssh.Close()
+	if s.sftp != nil {
+		_ = s.sftp.Close()
+	}
+	return err
+}
+
+// wire is the connection below SSH. While a budget is set, it breaks when more bytes
+// than that have come.
+type wire struct {
+	net.Conn
+	budget atomic.Int64 // < 0: over; noBudget: none
+}
+
+const noBudget = 1 << 62
+
+func newWire(conn net.Conn) *wire {
+	w := &wire{Conn: conn}
+	w.budget.Store(noBudget)
+	return w
+}
+
+// Read implements net.Conn.
+func (w *wire) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	if w.budget.Load() != noBudget && w.budget.Add(int64(-n)) < 0 {
+		_ = w.Close()
+		return 0, net.ErrClosed
+	}
+	return n, err
+}
+
+// bounded runs f while at most n bytes may come.
+func (w *wire) bounded(n int64, f func() error) (over bool, err error) {
+	w.budget.Store(n)
+	err = f()
+	over = w.budget.Load() < 0
+	w.budget.Store(noBudget)
+	return over, err
+}
+
+// within runs f, and cuts the connection when the context ends or the time is over;
+// the error then says which of the two.
+func (w *wire) within(ctx context.Context, patience time.Duration, f func() error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, remote.ErrSilent)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = w.Close() })
+	err := f()
+	if stop() || err == nil {
+		return err
+	}
+	return remote.Broken(ctx, "sftp: wait", err)
+}
