@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sealgate/internal/account"
+	"sealgate/internal/account/approval"
 	"sealgate/internal/custody"
 	"sealgate/internal/dialguard"
 	"sealgate/internal/keys"
@@ -63,6 +64,7 @@ func New(opt Options) *Notices {
 	}
 	checks := append([]alarm.Check{
 		alarm.Files(opt.Catalog, opt.Now),
+		alarm.Approvals((&approval.Service{Catalog: opt.Catalog, Custody: opt.Custody, Now: opt.Now}).Sweep, opt.Catalog),
 		alarm.Keys(opt.Custody.Warnings, opt.Catalog, opt.Now),
 		alarm.Webhooks(opt.Catalog, opt.Now),
 		alarm.Mail(opt.Catalog, opt.Now),

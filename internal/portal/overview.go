@@ -28,7 +28,7 @@ type Standing struct {
 
 // Attention is one thing that somebody should see to.
 type Attention struct {
-	Code     string     `json:"code" doc:"stable: files-held, files-refused, files-not-renamed, files-locked, outbox-waiting, or the code of a warning"`
+	Code     string     `json:"code" doc:"stable: files-held, files-refused, files-not-renamed, files-locked, outbox-waiting, access-asked, the kind of an alarm, or the code of a warning"`
 	Severity string     `json:"severity" enum:"error,warning,info"`
 	Account  string     `json:"account,omitempty" doc:"of the gateway's overview"`
 	Count    int64      `json:"count,omitempty"`

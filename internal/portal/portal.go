@@ -34,6 +34,7 @@ type Account struct {
 	CreatedAt       time.Time `json:"created_at"`
 	// Of one account only, not in lists.
 	UnlockedUntil *time.Time `json:"unlocked_until,omitempty" doc:"the customer's access key is in the gateway's memory until then"`
+	ApprovedUntil *time.Time `json:"approved_until,omitempty" doc:"operator-access is asked, and operators may look until then"`
 	Warnings      []Warning  `json:"warnings,omitempty"`
 }
 

@@ -16,7 +16,7 @@ import (
 
 func (a *app) accountCommand() *cobra.Command {
 	return cli.Group("account", "Customers and their policies",
-		append(locks.Account(a.App), a.accountAdd(), a.accountList(), a.accountShow(), a.accountSet(), a.accountSignOn(), a.accountRemove())...)
+		append(locks.Account(a.App), a.accountAdd(), a.accountList(), a.accountShow(), a.accountSet(), a.accountSignOn(), a.accountAccess(), a.accountRemove())...)
 }
 
 // policy are the flags of an account's policy.

@@ -11,6 +11,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/notify/mail"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/approvals"
 	"sealgate/internal/store/catalog/notices"
 )
 
@@ -50,6 +51,29 @@ func files(kind, severity string, waiting []notices.Waiting) (found []Condition)
 		})
 	}
 	return found
+}
+
+// Approvals finds what operators ask accounts for and nobody has answered, after it has
+// ended what is over.
+func Approvals(sweep func(context.Context) error, cat *catalog.Catalog) Check {
+	return Check{Name: "approvals", Every: time.Minute, Look: func(ctx context.Context) (found []Condition, err error) {
+		if err := sweep(ctx); err != nil {
+			return nil, err
+		}
+		err = cat.View(ctx, func(tx *catalog.Tx) error {
+			live, err := tx.LiveApprovals()
+			for _, a := range live {
+				if a.State == approvals.Asked {
+					found = append(found, Condition{
+						Account: a.Account, Kind: "access-asked", Object: a.ID.String(), Severity: Warning, Count: 1,
+						Detail: map[string]string{"until": a.Until.UTC().Format(time.DateOnly)},
+					})
+				}
+			}
+			return err
+		})
+		return found, err
+	}}
 }
 
 // Keys finds what should be seen to about the keys of accounts.

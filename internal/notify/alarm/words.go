@@ -34,6 +34,10 @@ var texts = map[string]map[string]words{
 		English: {"{n} {file waits|files wait} for {its|their} rename for more than a day", "rename {it to its|them to their} final name, or have {it taken as it is|them taken as they are} (index again)"},
 		Swedish: {"{n} {fil|filer} har väntat i mer än ett dygn på {sitt|sina} slutliga namn", "döp om {den|dem}, eller ta emot {den som den är|dem som de är} (läs om)"},
 	},
+	"access-asked": {
+		English: {"an operator asks to see what the account's files hold", "allow or refuse it until {until}, under Operators' access"},
+		Swedish: {"en operatör ber att få se innehållet i kontots filer", "godkänn eller avslå senast {until}, under Operatörers insyn"},
+	},
 	"certificate-expires": {
 		English: {"the account's certificate expires on {until}", "renew it"},
 		Swedish: {"kontots certifikat går ut {until}", "förnya det"},

@@ -25,17 +25,19 @@ const (
 	Decide                     // to run it, or a role that decides about files
 	Manage                     // to run it, or to be an admin of the account
 	Myself                     // to be a person who is signed in; it is about himself
+	Approve                    // to be an admin of the account, or on the gateway's machine: what operators ask the account for
 )
 
 // roles are the roles of an account that have a right in it. What they do has to be
 // their own account's, too: Own says so.
 var roles = map[Right][]account.Role{
-	See:    {account.Uploader, account.Reader, account.Approver, account.Admin},
-	Send:   {account.Uploader, account.Approver, account.Admin},
-	Fetch:  {account.Reader, account.Approver, account.Admin},
-	Read:   {account.Reader, account.Approver, account.Admin},
-	Decide: {account.Approver, account.Admin},
-	Manage: {account.Admin},
+	See:     {account.Uploader, account.Reader, account.Approver, account.Admin},
+	Send:    {account.Uploader, account.Approver, account.Admin},
+	Fetch:   {account.Reader, account.Approver, account.Admin},
+	Read:    {account.Reader, account.Approver, account.Admin},
+	Decide:  {account.Approver, account.Admin},
+	Manage:  {account.Admin},
+	Approve: {account.Admin},
 }
 
 // String says for whom an operation is, for the API's description.
@@ -47,6 +49,8 @@ func (r Right) String() string {
 		return "For who runs the gateway."
 	case Send, Fetch:
 		return "For " + roleNames(roles[r]) + " of an account."
+	case Approve:
+		return "For admin of the account, and on the gateway's own machine."
 	case Myself:
 		return "For a person who is signed in, about himself."
 	}
@@ -70,6 +74,12 @@ var rights = map[string]Right{
 	"remove-login": Manage,
 	"invite-login": Manage,
 	"reset-login":  Manage,
+
+	"list-approvals":  Manage,
+	"ask-approval":    Operate,
+	"allow-approval":  Approve,
+	"refuse-approval": Approve,
+	"end-approval":    Manage,
 
 	"get-single-sign-on":    Manage,
 	"set-single-sign-on":    Manage,
@@ -189,6 +199,9 @@ var dangerous = map[string]bool{
 	"reset-operator":  true,
 	"remove-operator": true,
 
+	"allow-approval":  true,
+	"refuse-approval": true,
+
 	"set-single-sign-on":    true,
 	"remove-single-sign-on": true,
 
@@ -282,10 +295,12 @@ func (c Caller) May(r Right) error {
 		return nil
 	case r == Myself:
 		return fault.New(fault.Denied, op, "only a person who is signed in has this")
-	case r == OnMachine && c.Local, r != OnMachine && r != Send && r != Fetch && c.Operator:
+	case (r == OnMachine || r == Approve) && c.Local, !slices.Contains([]Right{OnMachine, Send, Fetch, Approve}, r) && c.Operator:
 		return nil
 	case r == OnMachine:
 		return fault.New(fault.Denied, op, "this can be done on the gateway's own machine only")
+	case c.Operator && r == Approve:
+		return fault.New(fault.Denied, op, "an admin of the account answers this, not who asked")
 	case c.Operator:
 		return fault.New(fault.Denied, op, "operators send and fetch no files; somebody of the account does")
 	case r == Operate || c.Account == uuid.Nil:

@@ -41,6 +41,7 @@ func Register(r *operation.Router, s Services) {
 	o.people(r)
 	o.tokens(r)
 	o.singleSignOn(r)
+	o.approvals(r)
 }
 
 // Known are the accounts that the caller is told of, by name.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sealgate/internal/account"
+	"sealgate/internal/account/approval"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/portal"
@@ -100,6 +101,18 @@ func (o *office) shownAccount(ctx context.Context, acct *account.Account) (*acco
 	shown := accountOf(acct)
 	if until, ok := o.Custody.Unlocked(acct.ID); ok {
 		shown.UnlockedUntil = portal.Moment(until)
+	}
+	if acct.OperatorAccess == catalog.OperatorAsked {
+		err := o.Catalog.View(ctx, func(tx *catalog.Tx) error {
+			running, err := approval.Running(tx, acct.ID, o.Now())
+			if running != nil {
+				shown.ApprovedUntil = portal.Moment(running.Until)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	all, err := o.Custody.AccountWarnings(ctx, acct.ID)
 	if err != nil {

@@ -41,9 +41,11 @@ func (o *office) keepsForLess(ctx context.Context, name string, c portal.Account
 }
 
 // mayChange refuses dangerous changes of an account to whom has to prove first that it
-// is he: those about who may read, how people sign in, what is kept, and keys. A
-// program of an operator, whose token anybody may have found, opens no door: neither
-// the second factor of an account's people, nor what a customer holds the keys of.
+// is he: those about who may read, how people sign in, what is kept, and keys. Operators
+// who are not let in, or have to ask, do not open that door to themselves: an admin of
+// the account does, or somebody on the machine. And a program of an operator, whose
+// token anybody may have found, opens no door: neither the second factor of an
+// account's people, nor what a customer holds the keys of.
 func (o *office) mayChange(ctx context.Context, name string, c portal.AccountChange) error {
 	acct, err := o.Accounts.Account(ctx, name)
 	if err != nil {
@@ -59,7 +61,11 @@ func (o *office) mayChange(ctx context.Context, name string, c portal.AccountCha
 	}
 	who := access.Of(ctx)
 	opens := c.OperatorAccess != nil && *c.OperatorAccess != catalog.OperatorOff && acct.Keys == catalog.KeysCustomer
+	itself := who.Operator && !who.Local && c.OperatorAccess != nil && *c.OperatorAccess == catalog.OperatorOn && acct.OperatorAccess != catalog.OperatorOn
 	switch program := who.Operator && !who.Local && who.Session == uuid.Nil; {
+	case itself:
+		return fault.New(fault.Denied, "api: account",
+			"%s does not let operators in as they please: an admin of the account changes that, or somebody on the gateway's own machine", acct.Name)
 	case program && opens:
 		return fault.New(fault.Denied, "api: account",
 			"%s holds its keys itself: operators are let in by a person who is signed in, or on the gateway's own machine, not by a token", acct.Name)

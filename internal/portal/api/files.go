@@ -212,10 +212,11 @@ func (a *API) file(ctx context.Context, text string) (*catalog.File, error) {
 type shower struct {
 	api      *API
 	accounts map[uuid.UUID]*account.Account
+	silent   map[uuid.UUID]bool // texts of findings are not for the caller
 }
 
 func (a *API) shower() *shower {
-	return &shower{a, map[uuid.UUID]*account.Account{}}
+	return &shower{a, map[uuid.UUID]*account.Account{}, map[uuid.UUID]bool{}}
 }
 
 // Object is the file object of a row, as the caller may see it.
@@ -233,14 +234,21 @@ func (s *shower) object(ctx context.Context, f *catalog.File) (fileobject.Object
 		if acct, err = s.api.Accounts.AccountByID(ctx, f.Account); err != nil {
 			return fileobject.Object{}, err
 		}
-		s.accounts[f.Account] = acct
+		err = s.api.Catalog.View(ctx, func(tx *catalog.Tx) error {
+			_, err := s.api.leave(ctx, tx, acct)
+			return err
+		})
+		if err != nil && !fault.Is(err, fault.Denied) {
+			return fileobject.Object{}, err
+		}
+		s.accounts[f.Account], s.silent[f.Account] = acct, err != nil
 	}
 	rec, err := s.api.Custody.Records(ctx, f.Account)
 	if err != nil && !fault.Is(err, fault.Locked) {
 		return fileobject.Object{}, err
 	}
 	o := fileobject.Of(rec, acct.Name, f)
-	if access.Of(ctx).Operator && acct.OperatorAccess != catalog.OperatorOn {
+	if s.silent[f.Account] {
 		for i := range o.Findings {
 			o.Findings[i].Message = ""
 		}

@@ -65,6 +65,7 @@ var contents = map[string]string{
 	"add-webhook":          `{"url":"http://127.0.0.1:1/"}`, "set-webhook": `{"enabled":false}`,
 	"add-token": `{"name":"new"}`, "add-operator-token": `{"name":"new"}`, "add-operator": `{"email":"a@b.example"}`,
 	"import-certificate": `{"certificate":"x","key":"y"}`, "export-certificate": `{}`, "export-access-key": `{}`,
+	"ask-approval":   `{"reason":"x"}`,
 	"add-access-key": `{}`, "confirm-access-key": `{"answer":"x"}`, "unlock-account": `{"access_key":"x","for":"1h"}`,
 	"back-up-keys": `{"file":"relative"}`, "back-up": `{"dir":"relative"}`, "rotate-master-key": `{}`,
 }
@@ -249,7 +250,7 @@ func TestRolesReachWhatTheyMay(t *testing.T) {
 		for _, op := range ops {
 			may := slices.Contains(access.RightTo(op.id).Roles(), role)
 			if role == "operator" {
-				may = !slices.Contains([]access.Right{access.Send, access.Fetch, access.OnMachine, access.Myself}, access.RightTo(op.id)) &&
+				may = !slices.Contains([]access.Right{access.Send, access.Fetch, access.OnMachine, access.Myself, access.Approve}, access.RightTo(op.id)) &&
 					!slices.Contains(notForOperatorTokens, op.id)
 			}
 			// Nothing of it is there, so that nothing is done.

@@ -91,11 +91,12 @@ func TestOperatorAccessTakesAPerson(t *testing.T) {
 		{token, "acme", `{"operator_access":"asked"}`, http.StatusForbidden},
 		{token, "acme", `{"operator_access":"off"}`, http.StatusOK},
 		{token, "acme", `{"content":"delete"}`, http.StatusOK},
-		{token, "beta", `{"operator_access":"on"}`, http.StatusOK},
 		{person, "beta", `{"require_second_factor":true}`, http.StatusOK},
 		{token, "beta", `{"require_second_factor":false}`, http.StatusForbidden}, // a password alone would do
 		{person, "beta", `{"require_second_factor":false}`, http.StatusOK},
-		{person, "acme", `{"operator_access":"on"}`, http.StatusOK},
+		{token, "beta", `{"operator_access":"on"}`, http.StatusOK},         // it is on already
+		{person, "acme", `{"operator_access":"on"}`, http.StatusForbidden}, // the account lets operators in, not they themselves
+		{person, "acme", `{"operator_access":"asked"}`, http.StatusOK},
 		{access.ControlSocket, "acme", `{"operator_access":"on"}`, http.StatusOK},
 	} {
 		if code := h.ask(c.who, "PATCH", "/accounts/"+c.account, c.body, nil); code != c.want {

@@ -23,6 +23,7 @@ import (
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/operation"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/approvals"
 	"sealgate/internal/store/catalog/figures"
 )
 
@@ -82,12 +83,34 @@ func (o *office) account(ctx context.Context, in *operation.ByName) (*operation.
 	if err != nil {
 		return nil, err
 	}
-	attention := attentionTo(standing)
+	attention, err := o.asked(ctx, acct.ID)
+	if err != nil {
+		return nil, err
+	}
+	attention = append(attention, attentionTo(standing)...)
 	for _, w := range warnings {
 		attention = append(attention, portal.Attention{Code: w.Code, Severity: severityOf(w.Code), Object: w.Object, At: portal.Moment(w.At), Message: w.Message})
 	}
 	urgentFirst(attention)
 	return operation.Answer(portal.Overview{Days: list, Attention: attention, Standing: standingOf(standing)}), nil
+}
+
+// asked is what operators want to be let in to and nobody has answered yet.
+func (o *office) asked(ctx context.Context, account uuid.UUID) (list []portal.Attention, err error) {
+	list = []portal.Attention{}
+	err = o.Catalog.View(ctx, func(tx *catalog.Tx) error {
+		live, err := tx.LiveApprovalsOf(account)
+		for _, a := range live {
+			if a.State == approvals.Asked && o.Now().Before(a.Until) {
+				list = append(list, portal.Attention{
+					Code: "access-asked", Severity: "error", Object: a.ID.String(), Since: portal.Moment(a.AskedAt), At: portal.Moment(a.Until),
+					Message: "an operator asks to see what the account's files hold",
+				})
+			}
+		}
+		return err
+	})
+	return list, err
 }
 
 // counts are an account's days, or those of all (uuid.Nil), and the files that stand

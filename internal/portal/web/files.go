@@ -265,7 +265,7 @@ func (v *visit) file() error {
 		if err != nil {
 			return err
 		}
-		if a.OperatorAccess != "on" {
+		if a.OperatorAccess != "on" && a.ApprovedUntil == nil {
 			f.Closed, f.Reads, f.Pays, f.Receipt = a.OperatorAccess, false, false, false
 		}
 	}

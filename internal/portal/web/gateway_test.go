@@ -32,7 +32,7 @@ func TestAccountsAreFoundAddedAndClosed(t *testing.T) {
 	h.has(plain(h.see(operator, "/accounts?q=%3Cb%3E")), "Inget konto heter så")
 
 	whole := url.Values{"name": {"beta"}, "keys": {"gateway"}, "content": {"delete"}, "keep_for": {"30"}, "operator_access": {"asked"}}
-	h.has(h.see(operator, "/accounts/new"), `value="400"`, `value="keep" checked`, "Godkännande i portalen finns inte än")
+	h.has(h.see(operator, "/accounts/new"), `value="400"`, `value="keep" checked`, "En operatör frågar, och en administratör")
 	for _, c := range []struct{ field, value, beside, sentence string }{
 		{"name", "", "name", "Fyll i det här."},
 		{"name", "Beta AB", "name", "1 till 63 små bokstäver"},

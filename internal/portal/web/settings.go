@@ -51,9 +51,18 @@ func (v *visit) settingsOf(a portal.Account, tag string) settingsPage {
 	return settingsPage{
 		Account: a, Tag: tag, Changes: v.May("admin", desk.Operator) && a.State == "open", Form: &ui.Form{Values: settingValues(a)},
 		Content: v.options("settings.content", "keep", "delete"),
-		Access:  v.options("settings.access", "on", "asked", "off"),
+		Access:  v.options("settings.access", v.accessChoices(a)...),
 		Period:  v.options("settings.period", "none", "year"),
 	}
+}
+
+// accessChoices are what the person may choose: operators do not let themselves in where
+// they are not, or have to ask.
+func (v *visit) accessChoices(a portal.Account) []string {
+	if v.Person.Operator && a.OperatorAccess != "on" {
+		return []string{"asked", "off"}
+	}
+	return []string{"on", "asked", "off"}
 }
 
 // options are choices whose texts are "KEY.VALUE" and "KEY.VALUE.help".
@@ -144,7 +153,7 @@ func (v *visit) settingChange(form *ui.Form, a portal.Account) (c portal.Account
 		from []string
 	}{
 		"content":         {a.Content, &c.Content, []string{"keep", "delete"}},
-		"operator_access": {a.OperatorAccess, &c.OperatorAccess, []string{"on", "asked", "off"}},
+		"operator_access": {a.OperatorAccess, &c.OperatorAccess, v.accessChoices(a)},
 		"key_period":      {a.KeyPeriod, &c.KeyPeriod, []string{"none", "year"}},
 	} {
 		value := typed.Get(name)

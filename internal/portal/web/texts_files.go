@@ -16,7 +16,7 @@ var overviewTexts = ui.Texts{
 var fileTexts = ui.Texts{
 	"file.closed":            {"Innehåll och betalningar är inte för operatörer", "Content and payments are not for operators"},
 	"file.closed.off":        {"Kontot har valt det. Du ser filens namn, storlek, status och tidslinje.", "The account has chosen so. You see the file's name, size, state and timeline."},
-	"file.closed.asked":      {"Kontot vill godkänna varje gång, och godkännande i portalen finns inte än. Be kontots administratör att tillåta det i inställningarna så länge det behövs.", "The account wants to approve each time, and there is no approval in the portal yet. Ask an admin of the account to allow it in the settings for as long as it is needed."},
+	"file.closed.asked":      {"Kontot vill godkänna det först. Be om insyn, så svarar en administratör för kontot.", "The account wants to approve it first. Ask for access, and an admin of the account answers."},
 	"files.title":            {"Filer", "Files"},
 	"files.lead":             {"Allt som har kommit in eller skickats ut, nyast först.", "Everything that came in or went out, newest first."},
 	"files.direction.in":     {"Inkomna", "Received"},

@@ -91,7 +91,7 @@ var settingTexts = ui.Texts{
 	"settings.access.on":            {"Får se innehåll och betalningar", "May see contents and payments"},
 	"settings.access.on.help":       {"Varje gång står i kontots händelselogg.", "Each time is in the account's audit log."},
 	"settings.access.asked":         {"Får fråga först", "Have to ask first"},
-	"settings.access.asked.help":    {"Varje gång väntar tills någon i kontot har godkänt det.", "Each use waits until somebody of the account has approved it."},
+	"settings.access.asked.help":    {"En operatör säger varför och hur länge, och en administratör för kontot godkänner eller avslår.", "An operator says why and for how long, and an admin of the account allows or refuses it."},
 	"settings.access.off":           {"Får inte se något innehåll", "May see no content"},
 	"settings.access.off.help":      {"De ser att filer finns och hur det går för dem, men inte vad som står i dem.", "They see which files there are and how they fare, but not what is in them."},
 	"settings.keys":                 {"Nycklar", "Keys"},

@@ -23,6 +23,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/portal/client"
 	"sealgate/internal/portal/web/desk"
+	"sealgate/internal/portal/web/doors"
 	"sealgate/internal/portal/web/gateway"
 	"sealgate/internal/portal/web/notices"
 	"sealgate/internal/portal/web/people"
@@ -53,7 +54,7 @@ func rooms() []desk.Room {
 	for _, r := range routes {
 		own.Routes = append(own.Routes, desk.Route{Pattern: r.pattern, Answer: func(v *desk.Visit) error { return r.answer(&visit{v}) }})
 	}
-	return []desk.Room{own, people.Room(), notices.Room(), trail.Room(), gateway.Room()}
+	return []desk.Room{own, people.Room(), notices.Room(), doors.Room(), trail.Room(), gateway.Room()}
 }
 
 // New answers for every page.

@@ -66,7 +66,7 @@ func TestAnotherAccountIsNotThere(t *testing.T) {
 			form = url.Values{"confirm": {"other"}, "content": {"keep"}, "answer": {"x"}, "certificate": {"x"}, "certificate_key": {"x"}}
 		}
 		fill := func(account, id string) string {
-			return strings.NewReplacer("{$}", "", "{account}", account, "{id}", id, "{key}", "x", "{kind}", "access", "{file}", id, "{seq}", "1", "{login}", "x", "{token}", "x", "{webhook}", "x", "{delivery}", "x").Replace(path)
+			return strings.NewReplacer("{$}", "", "{account}", account, "{id}", id, "{key}", "x", "{kind}", "access", "{file}", id, "{seq}", "1", "{login}", "x", "{token}", "x", "{look}", "x", "{webhook}", "x", "{delivery}", "x").Replace(path)
 		}
 		for _, target := range []string{fill("other", theirs.ID.String()), fill("acme", theirs.ID.String()), fill("nobody", own.ID.String())} {
 			if strings.Contains(target, "/acme/") && !strings.Contains(target, theirs.ID.String()) {

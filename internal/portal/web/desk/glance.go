@@ -46,6 +46,10 @@ func (v *Visit) Attend(a portal.Attention) ui.Banner {
 	switch {
 	case attended[a.Code] != "":
 		b.Href = at("files") + "?state=" + attended[a.Code]
+	case a.Code == "access-asked":
+		if v.May("admin", Operator) {
+			b.Href = at("access")
+		}
 	case !v.May("reader", "approver", "admin", Operator):
 	case a.Code == "outbox-waiting":
 		b.Href = at("outbox")

@@ -53,7 +53,7 @@ var texts = ui.Texts{
 	"account.access.on":           {"Ja", "Yes"},
 	"account.access.on.help":      {"Varje gång står i kontots händelselogg.", "Each time stands in the account's audit log."},
 	"account.access.asked":        {"Bara efter godkännande", "Only when approved"},
-	"account.access.asked.help":   {"Godkännande i portalen finns inte än: tills vidare ser operatörer inget.", "There is no approval in the portal yet: until there is, operators see nothing."},
+	"account.access.asked.help":   {"En operatör frågar, och en administratör för kontot godkänner eller avslår. Det slutar av sig självt.", "An operator asks, and an admin of the account allows or refuses it. It ends by itself."},
 	"account.access.off":          {"Nej", "No"},
 	"account.access.off.help":     {"Operatörer ser filnamn, storlek och status, inte innehåll eller betalningar.", "Operators see file names, sizes and states, no content and no payments."},
 	"account.keys":                {"Vem har åtkomstnyckeln?", "Who holds the access key?"},

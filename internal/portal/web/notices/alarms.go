@@ -107,6 +107,8 @@ func placeOf(a alarm.Alarm) string {
 		return files("waiting-rename")
 	case "webhook-failing", "webhook-off":
 		return below("webhooks", "of", a.Object)
+	case "access-asked":
+		return below("access")
 	case "no-access-key", "not-confirmed", "no-key-for-year":
 		return below("keys", "access")
 	}

@@ -23,6 +23,7 @@ var accountNav = []group{
 		{Name: "tokens", Icon: "ticket", Path: "tokens", Roles: "admin operator"},
 		{Name: "webhooks", Icon: "webhook", Path: "webhooks", Roles: "admin operator"},
 		{Name: "settings", Icon: "settings", Path: "settings"},
+		{Name: "access", Icon: "eye-off", Path: "access", Roles: "admin operator"},
 		{Name: "audit", Icon: "scroll-text", Path: "audit", Roles: "admin operator"},
 	}},
 }

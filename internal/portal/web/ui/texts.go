@@ -32,6 +32,7 @@ var commonTexts = Texts{
 	"nav.webhooks":  {"Webhooks", "Webhooks"},
 	"nav.settings":  {"Inställningar", "Settings"},
 	"nav.keys":      {"Certifikat och nycklar", "Certificates and keys"},
+	"nav.access":    {"Operatörers insyn", "Operators' access"},
 	"nav.audit":     {"Händelselogg", "Audit log"},
 	"nav.gateway":   {"Översikt", "Overview"},
 	"nav.accounts":  {"Kunder", "Accounts"},

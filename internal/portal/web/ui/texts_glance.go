@@ -14,6 +14,7 @@ var glanceTexts = Texts{
 	"attention.files-locked":         {"{n} {n:fil är låst|filer är låsta} tills en nyckel är upplåst.", "{n} {n:file is|files are} locked until a key is unlocked."},
 	"attention.files-not-renamed":    {"{n} {n:fil har|filer har} fortfarande ett tillfälligt namn och är inte {n:mottagen|mottagna}.", "{n} {n:file still has|files still have} a temporary name and {n:is|are} not received."},
 	"attention.outbox-waiting":       {"{n} {n:fil väntar|filer väntar} i utkorgen.", "{n} {n:file is|files are} waiting in the outbox."},
+	"attention.access-asked":         {"En operatör ber att få se innehållet i kontots filer. Svara senast {at}.", "An operator asks to see what the account's files hold. Answer by {at}."},
 	"attention.show":                 {"Visa", "Show"},
 	"attention.certificate-expires":  {"Certifikatet går ut {at}. Förnya det.", "The certificate expires on {at}. Renew it."},
 	"attention.certificate-expired":  {"Certifikatet gick ut {at}. Förnya det.", "The certificate expired on {at}. Renew it."},

@@ -497,6 +497,22 @@ CREATE TABLE remote_run (
 CREATE INDEX remote_run_remote ON remote_run (remote, seq);
 CREATE INDEX remote_run_ended ON remote_run (ended_at) WHERE ended_at > 0;
 
+-- Looks at an account's contents that who runs the gateway has asked its people for.
+CREATE TABLE approval (
+    id          BLOB PRIMARY KEY,
+    account     BLOB NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    reason      BLOB NOT NULL, -- sealed
+    lasts       INTEGER NOT NULL, -- once it is allowed
+    state       TEXT NOT NULL,
+    asked_by    TEXT NOT NULL,
+    asked_at    INTEGER NOT NULL,
+    answered_by TEXT NOT NULL,
+    answered_at INTEGER NOT NULL,
+    until       INTEGER NOT NULL -- asked: to be answered by then; allowed: its end
+);
+CREATE INDEX approval_account ON approval (account, id);
+CREATE INDEX approval_live ON approval (account, until) WHERE state IN ('asked', 'allowed');
+
 -- Requests to the API that may come again under the same key, for a day.
 CREATE TABLE request (
     hash    BLOB PRIMARY KEY,

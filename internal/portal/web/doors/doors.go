@@ -1,0 +1,72 @@
+// Package doors is the pages about who else gets to an account: operators who ask for a
+// look, people whom a provider vouches for, and the gateway itself, to which the
+// customer lends a key.
+//
+// What opens a door asks for a proof of who it is before the form; what closes one does
+// not. Keys and passphrases that are typed or picked go on to the API and into no page,
+// address or file.
+package doors
+
+import (
+	"embed"
+	"net/http"
+	"strings"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/portal/web/desk"
+	"sealgate/internal/portal/web/ui"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+// Room is these pages.
+func Room() desk.Room { return room }
+
+var room = desk.Room{
+	Views: ui.Later(templates, accessTexts),
+	Routes: []desk.Route{
+		{Pattern: "GET /a/{account}/access", Answer: looks},
+		{Pattern: "GET /a/{account}/access/new", Answer: askNew},
+		{Pattern: "POST /a/{account}/access/new", Answer: addLook},
+		{Pattern: "GET /a/{account}/access/of/{look}", Answer: askAnswer},
+		{Pattern: "POST /a/{account}/access/of/{look}/allow", Answer: answer("allow", "access-allowed")},
+		{Pattern: "POST /a/{account}/access/of/{look}/refuse", Answer: answer("refuse", "access-refused")},
+		{Pattern: "POST /a/{account}/access/of/{look}/end", Answer: answer("end", "access-ended")},
+	},
+}
+
+// formPage is a page with one form.
+type formPage struct {
+	Form    *ui.Form
+	Choices []ui.Option
+}
+
+// status is that of a page with a form: as it was asked for, or wrong.
+func status(form *ui.Form) int {
+	if form.OK() {
+		return http.StatusOK
+	}
+	return http.StatusUnprocessableEntity
+}
+
+// required reports the fields in which nothing stands.
+func required(v *desk.Visit, form *ui.Form, names ...string) {
+	for _, name := range names {
+		if strings.TrimSpace(form.Values.Get(name)) == "" {
+			form.Fail(name, v.L.T("form.required"))
+		}
+	}
+}
+
+// managed lets through who may manage the account: a form is not shown to who cannot
+// send it.
+func managed(v *desk.Visit) error {
+	if _, _, err := v.TheAccount(); err != nil {
+		return err
+	}
+	if !v.May("admin", desk.Operator) {
+		return fault.New(fault.Denied, "web: doors", "this needs the role admin")
+	}
+	return nil
+}
