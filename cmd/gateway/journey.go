@@ -116,7 +116,7 @@ func (j *journey) letters() *letter.Office {
 	if j.notices.Post == nil {
 		return nil
 	}
-	return letter.New(j.notices.Post, j.cfg.HTTPS.URL, j.cfg.Mail.Language)
+	return letter.New(j.notices.Post, j.cfg.HTTPS.URL, j.cfg.Mail.Language, j.log)
 }
 
 // settle finishes what an earlier run left half done, before anybody comes in: the

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/account/password"
+	"sealgate/internal/account/person"
 	"sealgate/internal/account/signin"
 	"sealgate/internal/audit"
 	"sealgate/internal/custody"
@@ -27,6 +28,7 @@ type Login struct {
 	Password   bool // it has one
 	Generated  bool // and the gateway made it
 	Keys       []Key
+	Factors    person.Factors
 	AllowFrom  []netip.Prefix
 	SFTP       bool
 	Portal     bool
@@ -75,7 +77,7 @@ func (s *Service) addLogin(ctx context.Context, actor, account string, n NewLogi
 	if err != nil {
 		return nil, err
 	}
-	row, keys, err := s.newRow(acc, rec, n, made)
+	row, keys, err := s.newRow(ctx, acc, rec, n, made)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +107,7 @@ func (s *Service) addLogin(ctx context.Context, actor, account string, n NewLogi
 }
 
 // newRow checks what is wanted and makes the row.
-func (s *Service) newRow(acc *catalog.Account, rec *custody.Records, n NewLogin, made string) (*logins.Login, []*logins.Key, error) {
+func (s *Service) newRow(ctx context.Context, acc *catalog.Account, rec *custody.Records, n NewLogin, made string) (*logins.Login, []*logins.Key, error) {
 	const op = "account: add login"
 	name, err := signin.CheckUsername(n.Username)
 	if err != nil {
@@ -134,14 +136,16 @@ func (s *Service) newRow(acc *catalog.Account, rec *custody.Records, n NewLogin,
 	}
 	switch {
 	case made != "":
-		row.Hash, row.Generated = s.Hash([]byte(made)), true
+		row.Generated = true
+		row.Hash, err = s.Hash(ctx, []byte(made))
 	case len(n.Password) > 0:
 		if err := password.Check(n.Password, leastLength(acc, keys), name, acc.Name); err != nil {
 			return nil, nil, err
 		}
-		row.Hash, row.Short = s.Hash(n.Password), password.Short(n.Password)
+		row.Short = password.Short(n.Password)
+		row.Hash, err = s.Hash(ctx, n.Password)
 	}
-	return row, keys, nil
+	return row, keys, err
 }
 
 // leastLength is shorter only where a password alone opens nothing.
@@ -246,6 +250,9 @@ func (s *Service) Logins(ctx context.Context, account string) ([]*Login, error) 
 			if err != nil {
 				return err
 			}
+			if l.Factors, err = person.ReadFactors(tx, row.ID); err != nil {
+				return err
+			}
 			all = append(all, l)
 		}
 		return nil
@@ -266,7 +273,10 @@ func (s *Service) Login(ctx context.Context, account, username string) (*Login, 
 		if err != nil {
 			return err
 		}
-		l, err = loginOf(row, keys, rec)
+		if l, err = loginOf(row, keys, rec); err != nil {
+			return err
+		}
+		l.Factors, err = person.ReadFactors(tx, row.ID)
 		return err
 	})
 	return l, err
@@ -319,12 +329,15 @@ func (s *Service) SetLogin(ctx context.Context, actor, account, username string,
 	switch {
 	case c.NewPassword:
 		made = password.Make()
-		hash = s.Hash([]byte(made))
+		hash, err = s.Hash(ctx, []byte(made))
 	case len(c.Password) > 0:
 		if err := s.checkNewPassword(ctx, acc, username, c, add); err != nil {
 			return nil, "", err
 		}
-		hash = s.Hash(c.Password)
+		hash, err = s.Hash(ctx, c.Password)
+	}
+	if err != nil {
+		return nil, "", err
 	}
 	var l *Login
 	err = s.catalog.Update(ctx, func(tx *catalog.Tx) error {
@@ -398,6 +411,11 @@ func (s *Service) saveLogin(tx *catalog.Tx, actor string, row *logins.Login, rec
 	if takes := c.NoPassword || len(c.RemoveKeys) > 0; takes && row.Hash == "" && len(keys) == 0 {
 		return nil, fault.New(fault.Invalid, op, "the login would have no password and no key")
 	}
+	if c.NewPassword || len(c.Password) > 0 || c.NoPassword || !row.Portal { // a link that was sent out before would undo it
+		if err := tx.DeleteLinks(row.ID); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.Excuse(tx, row); err != nil {
 		return nil, err
 	}
@@ -407,7 +425,12 @@ func (s *Service) saveLogin(tx *catalog.Tx, actor string, row *logins.Login, rec
 	if err != nil {
 		return nil, err
 	}
-	return loginOf(row, keys, rec)
+	l, err := loginOf(row, keys, rec)
+	if err != nil {
+		return nil, err
+	}
+	l.Factors, err = person.ReadFactors(tx, row.ID)
+	return l, err
 }
 
 // RemoveLogin deletes a login. Its files stay.

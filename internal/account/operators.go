@@ -2,13 +2,12 @@ package account
 
 import (
 	"context"
-	"net/mail"
-	"strings"
 
 	"sealgate/internal/account/person"
 	"sealgate/internal/account/signin"
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
+	"sealgate/internal/mailaddr"
 	"sealgate/internal/store/catalog"
 )
 
@@ -16,7 +15,7 @@ import (
 // a password, and the link that lets this person in.
 func (s *Service) AddOperator(ctx context.Context, actor, email string) (*person.Link, error) {
 	const op = "account: add operator"
-	if a, err := mail.ParseAddress(email); err != nil || a.Address != email || strings.ContainsAny(email, " \"") {
+	if !mailaddr.Valid(email) {
 		return nil, fault.New(fault.Invalid, op, "that is no e-mail address")
 	}
 	l, err := s.addLogin(ctx, actor, catalog.SystemAccount, NewLogin{Username: email, NoSFTP: true, Role: Admin, Invite: true}, "")

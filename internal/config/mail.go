@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/mail"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 	"strings"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/mailaddr"
 )
 
 // Secret names where a secret lies; the zero value names none.
@@ -83,8 +83,7 @@ func port(dst *int, v string) error {
 }
 
 func mailbox(dst *string, v string) error {
-	a, err := mail.ParseAddress(v)
-	if v != "" && (err != nil || a.Address != v || strings.ContainsAny(v, "\" ") || strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r > '~' })) {
+	if v != "" && !mailaddr.Valid(v) {
 		return fmt.Errorf("%q is not an address like sealgate@example.com", v)
 	}
 	*dst = v

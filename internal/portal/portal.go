@@ -67,6 +67,8 @@ type Login struct {
 	Username  *string    `json:"username" doc:"null: sealed under a key that was destroyed"`
 	Password  bool       `json:"has_password"`
 	Generated bool       `json:"password_generated"`
+	Codes     bool       `json:"one_time_codes" doc:"it has one-time codes as a second factor"`
+	Passkeys  int        `json:"passkeys" doc:"each signs in by itself, without a password"`
 	Keys      []SSHKey   `json:"ssh_keys"`
 	AllowFrom []string   `json:"allow_from"`
 	SFTP      bool       `json:"sftp"`
@@ -119,6 +121,8 @@ type LoginMade struct {
 type Operator struct {
 	ID        string     `json:"id"`
 	Email     string     `json:"email"`
+	Codes     bool       `json:"one_time_codes"`
+	Passkeys  int        `json:"passkeys" doc:"each signs in by itself, without a password"`
 	CreatedAt time.Time  `json:"created_at"`
 	LastSeen  *time.Time `json:"last_seen"`
 }

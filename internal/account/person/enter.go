@@ -28,13 +28,13 @@ func (s *Service) SignIn(ctx context.Context, from From, username string, passwo
 	if err != nil {
 		return nil, err
 	}
-	return s.begin(ctx, from, who.Login, byPassword, false, nil)
+	return s.begin(ctx, from, who.Login, byPassword, false, s.now(), nil)
 }
 
 // EnterBy begins a session of a login whose identity was proved in another way, which
 // method names. factorShown says that the proof had two factors in it.
 func (s *Service) EnterBy(ctx context.Context, from From, login uuid.UUID, method string, factorShown bool) (*Entry, error) {
-	return s.begin(ctx, from, login, method, factorShown, nil)
+	return s.begin(ctx, from, login, method, factorShown, s.now(), nil)
 }
 
 // Elsewhere is a proof that somebody gave to another program, which we believe.
@@ -47,8 +47,7 @@ type Elsewhere struct {
 // EnterFrom begins a session of a login by a proof that was given elsewhere, in one
 // transaction with also.
 func (s *Service) EnterFrom(ctx context.Context, from From, login uuid.UUID, proof Elsewhere, also func(*catalog.Tx) error) (*Entry, error) {
-	from.proved = &proof.At
-	return s.begin(ctx, from, login, proof.Method, proof.Factor, also)
+	return s.begin(ctx, from, login, proof.Method, proof.Factor, proof.At, also)
 }
 
 // ShowCode goes on with a sign-in by a one-time code or a recovery code.
@@ -64,8 +63,12 @@ func (s *Service) ShowCode(ctx context.Context, from From, secret, code string) 
 	return s.factorShown(ctx, from, h, row, how)
 }
 
-// factorShown goes on with a sign-in whose second factor was shown.
+// factorShown goes on with a sign-in whose second factor was shown. With a first step
+// of a while ago, as a provider's may be, that is no fresh proof of all that is asked for.
 func (s *Service) factorShown(ctx context.Context, from From, h *house, row *logins.Session, how string) (*Entry, error) {
+	if now := s.now(); now.Sub(row.ProvedAt).Abs() <= halfFor {
+		row.ProvedAt = now
+	}
 	method := row.Method + "+" + how
 	return s.advance(ctx, from, h, row, h.next(row.Method, true), method, nil)
 }
@@ -92,6 +95,7 @@ func (s *Service) Again(ctx context.Context, from From, secret string, password 
 
 // proved gives a session that is signed in a new secret and a fresh proof.
 func (s *Service) proved(ctx context.Context, from From, h *house, row *logins.Session) (*Entry, error) {
+	row.ProvedAt = s.now()
 	return s.advance(ctx, from, h, row, Full, row.Method, func(tx *catalog.Tx) error {
 		return tx.Audit(note(h.login, row.Login.String(), "session.proved", map[string]string{"session": row.ID.String()}))
 	})
@@ -121,9 +125,11 @@ func (s *Service) username(ctx context.Context, h *house) (string, error) {
 
 // Link lets a person in once. Only a hash of its secret is kept.
 type Link struct {
-	Secret string
-	Login  uuid.UUID
-	Until  time.Time
+	Secret   string
+	Kind     string
+	Login    uuid.UUID
+	Language string // that the person has chosen; empty: none
+	Until    time.Time
 }
 
 // The kinds of links, and how long they are good.
@@ -141,11 +147,21 @@ const (
 // that it had before are good no more.
 func (s *Service) AddLink(tx *catalog.Tx, actor string, l *logins.Login, kind string) (*Link, error) {
 	lasts := map[string]time.Duration{Invitation: invitationFor, Reset: resetFor, Forgotten: forgottenFor}[kind]
-	link := &Link{Secret: newSecret(), Login: l.ID, Until: s.now().Add(lasts)}
+	link := &Link{Secret: newSecret(), Kind: kind, Login: l.ID, Language: l.Language, Until: s.now().Add(lasts)}
+	earlier, err := tx.Links(l.ID)
+	if err != nil {
+		return nil, err
+	}
+	row := &logins.Link{Hash: hash("link", link.Secret), Login: l.ID, Kind: kind, Until: link.Until, Nth: 1}
+	for _, e := range earlier {
+		if e.Kind == kind {
+			row.Nth = e.Nth + 1
+		}
+	}
 	if err := tx.DeleteLinks(l.ID); err != nil {
 		return nil, err
 	}
-	if err := tx.InsertLink(&logins.Link{Hash: hash("link", link.Secret), Login: l.ID, Kind: kind, Until: link.Until}); err != nil {
+	if err := tx.InsertLink(row); err != nil {
 		return nil, err
 	}
 	return link, tx.Audit(note(l, actor, "link.made", map[string]string{"kind": kind}))
@@ -169,7 +185,7 @@ func (s *Service) Follow(ctx context.Context, from From, secret string) (*Entry,
 		return nil, fault.Wrap(fault.Internal, "person: link", err)
 	}
 	gone := false
-	e, err := s.begin(ctx, from, link.Login, byLink, false, func(tx *catalog.Tx) error {
+	e, err := s.begin(ctx, from, link.Login, byLink, false, s.now(), func(tx *catalog.Tx) error {
 		_, err := tx.TakeLink(h, s.now())
 		gone = fault.Is(err, fault.NotFound) // somebody was faster
 		if err != nil {
@@ -196,19 +212,10 @@ func (s *Service) tryCode(ctx context.Context, from From, h *house, code string)
 	err = s.signin.TryCode(ctx, from.attempt(""), h.login.ID, func(tx *catalog.Tx) (bool, error) {
 		var err error
 		how, err = s.useCode(tx, h.login, totp, code)
+		if err == nil && how == "" { // who tries it has the password
+			err = tx.Audit(note(h.login, h.login.ID.String(), "login.refused", map[string]string{"method": "code", "door": string(signin.Portal)}))
+		}
 		return how != "", err
 	})
-	if fault.Is(err, fault.Denied) {
-		s.refusedCode(ctx, h.login)
-		return "", signin.ErrCode
-	}
 	return how, err
-}
-
-// refusedCode puts a wrong code on record: who tries it has the password.
-func (s *Service) refusedCode(ctx context.Context, l *logins.Login) {
-	entry := note(l, l.ID.String(), "login.refused", map[string]string{"method": "code", "door": string(signin.Portal)})
-	if err := s.catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.Audit(entry) }); err != nil {
-		s.log.Error("a wrong code could not be put on record", "login", l.ID, "error", err)
-	}
 }

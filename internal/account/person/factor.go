@@ -13,7 +13,6 @@ import (
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/hotp"
 
-	"sealgate/internal/account/signin"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/logins"
@@ -24,8 +23,7 @@ import (
 const (
 	totpStep    = 30 * time.Second
 	totpSkew    = 1
-	totpSecrets = "totp"     // in the key store
-	totpPending = "totp-new" // shown, not confirmed yet
+	totpSecrets = "totp" // in the key store
 	totpSize    = 20
 
 	recoveryCodes = 10
@@ -49,13 +47,14 @@ type Factors = factors
 
 func (s *Service) factorsOf(ctx context.Context, login uuid.UUID) (f factors, err error) {
 	err = s.catalog.View(ctx, func(tx *catalog.Tx) error {
-		f, err = readFactors(tx, login)
+		f, err = ReadFactors(tx, login)
 		return err
 	})
 	return f, fault.Wrap(fault.Internal, "person: factors", err)
 }
 
-func readFactors(tx *catalog.Tx, login uuid.UUID) (f factors, err error) {
+// ReadFactors reads the second factors of a login.
+func ReadFactors(tx *catalog.Tx, login uuid.UUID) (f factors, err error) {
 	totp, err := tx.TOTP(login)
 	switch {
 	case err == nil:
@@ -141,22 +140,28 @@ type NewCodes struct {
 	URI    string // for those who scan it
 }
 
-// OfferCodes returns the secret of one-time codes that are to be set up. It stays the
-// same until they are confirmed.
+// offered is the secret of one-time codes that a session may set up. It is kept nowhere
+// until they are confirmed, but derived: the same on the page, in the picture and when
+// it is confirmed, another one in every other session, and another one as soon as the
+// login's codes are set up or removed. So nobody sets up what somebody else has seen.
+func (s *Service) offered(h *house, row *logins.Session) ([]byte, error) {
+	before, err := s.keys.AccountSecret(h.account.ID, totpSecrets, h.login.ID)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, fault.Wrap(fault.Internal, "person: offer codes", err)
+	}
+	return s.mac("offered codes", h.login.ID[:], row.ID[:], before)[:totpSize], nil
+}
+
+// OfferCodes returns the secret of one-time codes that this session may set up.
 func (s *Service) OfferCodes(ctx context.Context, from From, secret, issuer string) (*NewCodes, error) {
 	const op = "person: offer codes"
-	h, _, err := s.at(ctx, secret, from, Full, Factor)
+	h, row, err := s.at(ctx, secret, from, Full, Factor)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := s.keys.AccountSecret(h.account.ID, totpPending, h.login.ID)
-	if fault.Is(err, fault.NotFound) {
-		raw = make([]byte, totpSize)
-		rand.Read(raw) // never fails
-		err = s.keys.SetSecret(h.account.ID, totpPending, h.login.ID, raw)
-	}
+	raw, err := s.offered(h, row)
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, op, err)
+		return nil, err
 	}
 	name, err := s.username(ctx, h)
 	if err != nil {
@@ -176,12 +181,9 @@ func (s *Service) ConfirmCodes(ctx context.Context, from From, secret, code stri
 	if err != nil {
 		return nil, nil, err
 	}
-	raw, err := s.keys.AccountSecret(h.account.ID, totpPending, h.login.ID)
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil, fault.New(fault.Invalid, op, "begin again: there is no secret to confirm")
-	}
+	raw, err := s.offered(h, row)
 	if err != nil {
-		return nil, nil, fault.Wrap(fault.Internal, op, err)
+		return nil, nil, err
 	}
 	var step int64
 	err = s.signin.TryCode(ctx, from.attempt(""), h.login.ID, func(*catalog.Tx) (ok bool, err error) {
@@ -189,9 +191,6 @@ func (s *Service) ConfirmCodes(ctx context.Context, from From, secret, code stri
 		return ok, nil
 	})
 	if err != nil {
-		if fault.Is(err, fault.Denied) {
-			err = signin.ErrCode
-		}
 		return nil, nil, err
 	}
 	if err := s.keys.SetSecret(h.account.ID, totpSecrets, h.login.ID, raw); err != nil {
@@ -207,14 +206,11 @@ func (s *Service) ConfirmCodes(ctx context.Context, from From, secret, code stri
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := s.keys.RemoveSecret(h.account.ID, totpPending, h.login.ID); err != nil {
-		s.log.Error("a secret that is used up could not be removed", "login", h.login.ID, "error", err)
-	}
 	return e, fresh, nil
 }
 
 // gained saves a new second factor and goes on: whoever has set one up has shown it.
-// With it come fresh recovery codes, or none.
+// It is no fresh proof. With it come fresh recovery codes, or none.
 func (s *Service) gained(ctx context.Context, from From, h *house, row *logins.Session, what string, fresh []string, save func(*catalog.Tx) error) (*Entry, error) {
 	return s.advance(ctx, from, h, row, Full, row.Method, func(tx *catalog.Tx) error {
 		if err := save(tx); err != nil {
@@ -235,18 +231,28 @@ func (s *Service) RemoveCodes(ctx context.Context, from From, secret string) err
 	if err != nil {
 		return err
 	}
-	return s.loses(ctx, h, "codes", func(tx *catalog.Tx) error { return tx.DeleteTOTP(h.login.ID) }, totpSecrets)
+	if err := s.loses(ctx, h, "codes", func(tx *catalog.Tx) error { return tx.DeleteTOTP(h.login.ID) }); err != nil {
+		return err
+	}
+	// Not removed but overwritten: what this session is offered from now on is another
+	// secret than the one that it may have set up before.
+	random := make([]byte, totpSize)
+	rand.Read(random) // never fails
+	if err := s.keys.SetSecret(h.account.ID, totpSecrets, h.login.ID, random); err != nil {
+		s.log.Error("a secret that is used no more could not be removed", "login", h.login.ID, "error", err)
+	}
+	return nil
 }
 
 // loses takes a second factor away. The last one stays where one is demanded, and
 // where the password is too short to stand alone.
-func (s *Service) loses(ctx context.Context, h *house, what string, remove func(*catalog.Tx) error, secrets ...string) error {
+func (s *Service) loses(ctx context.Context, h *house, what string, remove func(*catalog.Tx) error) error {
 	const op = "person: remove factor"
 	err := s.catalog.Update(ctx, func(tx *catalog.Tx) error {
 		if err := remove(tx); err != nil {
 			return err
 		}
-		left, err := readFactors(tx, h.login.ID)
+		left, err := ReadFactors(tx, h.login.ID)
 		if err != nil {
 			return err
 		}
@@ -266,15 +272,7 @@ func (s *Service) loses(ctx context.Context, h *house, what string, remove func(
 	if fault.Is(err, fault.NotFound) {
 		return fault.New(fault.NotFound, op, "there is no such factor")
 	}
-	if err != nil {
-		return fault.Wrap(fault.Internal, op, err)
-	}
-	for _, kind := range secrets {
-		if err := s.keys.RemoveSecret(h.account.ID, kind, h.login.ID); err != nil {
-			s.log.Error("a secret that is used no more could not be removed", "login", h.login.ID, "error", err)
-		}
-	}
-	return nil
+	return fault.Wrap(fault.Internal, op, err)
 }
 
 // newRecoveryCodes makes codes of 80 bits, in groups that people can copy.

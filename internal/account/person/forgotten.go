@@ -9,14 +9,27 @@ import (
 	"sealgate/internal/store/catalog/logins"
 )
 
-// forgottenEvery is how soon a login is sent another link.
-const forgottenEvery = 10 * time.Minute
+// How soon a login is sent another link: twice as late each time that nobody has
+// followed the one before.
+const (
+	forgottenEvery = 10 * time.Minute
+	forgottenMost  = 24 * time.Hour
+)
 
-// Forgot makes a link for who says that the password is forgotten. Anybody may say so
-// of anybody: the password stays as it is until the link is followed, and a login gets
-// one link in ten minutes. Nil: there is no such login, or nothing to forget; whoever
-// asked is told the same.
-func (s *Service) Forgot(ctx context.Context, username string) (link *Link, to, language string, err error) {
+// again is when the login of a forgotten link may be sent another one.
+func again(l *logins.Link) time.Time {
+	wait := forgottenEvery
+	for n := l.Nth; n > 1 && wait < forgottenMost; n-- {
+		wait *= 2
+	}
+	return l.Until.Add(min(wait, forgottenMost) - forgottenFor)
+}
+
+// Forgot makes a link for who says that the password is forgotten, and tells for whom it
+// is. Anybody may say so of anybody: the password stays as it is until the link is
+// followed, and a login gets few links. Nil: there is no such login, or nothing to
+// forget; whoever asked is told the same.
+func (s *Service) Forgot(ctx context.Context, username string) (link *Link, to string, err error) {
 	const op = "person: forgot"
 	var l *logins.Login
 	err = s.catalog.Update(ctx, func(tx *catalog.Tx) error {
@@ -38,7 +51,7 @@ func (s *Service) Forgot(ctx context.Context, username string) (link *Link, to, 
 		}
 		now := s.now()
 		for _, e := range earlier {
-			if e.Kind != Forgotten && now.Before(e.Until) || e.Kind == Forgotten && e.Until.Sub(now) > forgottenFor-forgottenEvery {
+			if e.Kind != Forgotten && now.Before(e.Until) || e.Kind == Forgotten && now.Before(again(e)) {
 				return nil
 			}
 		}
@@ -46,15 +59,15 @@ func (s *Service) Forgot(ctx context.Context, username string) (link *Link, to, 
 		return err
 	})
 	if fault.Is(err, fault.NotFound) {
-		return nil, "", "", nil
+		return nil, "", nil
 	}
 	if err != nil || link == nil {
-		return nil, "", "", fault.Wrap(fault.Internal, op, err)
+		return nil, "", fault.Wrap(fault.Internal, op, err)
 	}
 	rec, err := s.records.Records(ctx, l.Account)
 	if err != nil {
-		return nil, "", "", fault.Wrap(fault.Internal, op, err)
+		return nil, "", fault.Wrap(fault.Internal, op, err)
 	}
 	name, err := rec.Open("login", "name", l.ID, l.Name)
-	return link, string(name), l.Language, fault.Wrap(fault.Internal, op, err)
+	return link, string(name), fault.Wrap(fault.Internal, op, err)
 }

@@ -47,7 +47,7 @@ func (s *Service) OfferPasskey(ctx context.Context, from From, secret, host stri
 		return nil, err
 	}
 	if h.factors.Passkeys >= maxPasskeys {
-		return nil, fault.New(fault.Invalid, "person: passkey", "a login has at most %d passkeys; remove one first", maxPasskeys)
+		return nil, errManyPasskeys
 	}
 	site, err := passkey.On(host)
 	if err != nil {
@@ -67,6 +67,8 @@ func (s *Service) OfferPasskey(ctx context.Context, from From, secret, host stri
 	}
 	return s.ceremony(passkeyOffered, options, data), nil
 }
+
+var errManyPasskeys = fault.New(fault.Invalid, "person: passkey", "a login has at most %d passkeys; remove one first", maxPasskeys)
 
 var errPasskey = fault.New(fault.Denied, "person: passkey", "the passkey could not be verified; try again")
 
@@ -111,6 +113,13 @@ func (s *Service) AddPasskey(ctx context.Context, from From, secret, host, cerem
 	e, err := s.gained(ctx, from, h, row, "passkey", nil, func(tx *catalog.Tx) error {
 		if err := s.useUp(tx, ceremony); err != nil {
 			return err
+		}
+		all, err := tx.Passkeys(h.login.ID)
+		if err != nil {
+			return err
+		}
+		if len(all) >= maxPasskeys { // others were offered at the same time
+			return errManyPasskeys
 		}
 		return tx.InsertPasskey(&logins.Passkey{
 			ID: id, Login: h.login.ID, Credential: key.Credential, Record: key.Record, CreatedAt: s.now(),
@@ -186,7 +195,7 @@ func (s *Service) ShowPasskey(ctx context.Context, from From, secret, host, cere
 		return passkey.Person{ID: who, Records: [][]byte{row.Record}}, nil
 	})
 	if err != nil {
-		if row != nil && fault.Is(err, fault.Denied) {
+		if row != nil && fault.Is(err, fault.Denied) && s.refused.Take(row.Login.String()) == 0 {
 			s.refusedPasskey(ctx, row.Login)
 		}
 		return nil, err

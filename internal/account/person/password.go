@@ -63,13 +63,20 @@ func (s *Service) setPassword(ctx context.Context, from From, h *house, row *log
 	if err := password.Check(fresh, h.least(), name, h.account.Name); err != nil {
 		return nil, err
 	}
-	hashed := s.signin.Hash(fresh)
+	was := h.login.Hash
+	hashed, err := s.signin.Hash(ctx, fresh)
+	if err != nil {
+		return nil, err
+	}
 	h.login.Hash = hashed
 	row.Stands = s.standing(h.login)
 	e, err := s.advance(ctx, from, h, row, to, row.Method, func(tx *catalog.Tx) error {
 		l, err := tx.Login(h.login.ID)
 		if err != nil {
 			return err
+		}
+		if l.Hash != was { // somebody was faster: an admin's new password stays
+			return errNobody
 		}
 		l.Hash, l.Generated, l.Short = hashed, false, password.Short(fresh)
 		if err := tx.SaveLogin(l); err != nil {

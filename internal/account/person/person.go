@@ -34,6 +34,7 @@ import (
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
+	"sealgate/internal/limit"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/logins"
 )
@@ -50,11 +51,18 @@ type Service struct {
 	now     func() time.Time
 	log     *slog.Logger
 	macKey  []byte
+	refused *limit.Limiter // passkeys that did not hold, of a login: what is put on record
 }
+
+// refusedRate is how often it is put on record that a passkey did not hold.
+var refusedRate = limit.Rate{Burst: 5, Every: time.Minute}
 
 // New returns the service of these stores.
 func New(in *signin.Service, cat *catalog.Catalog, cus *custody.Custodian, ks *keys.Store, now func() time.Time, log *slog.Logger) *Service {
-	return &Service{signin: in, catalog: cat, records: cus, keys: ks, now: now, log: log, macKey: ks.Secret("people")}
+	return &Service{
+		signin: in, catalog: cat, records: cus, keys: ks, now: now, log: log, macKey: ks.Secret("people"),
+		refused: limit.New(refusedRate, now),
+	}
 }
 
 // Run removes what is over until ctx ends.
@@ -84,7 +92,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 	})
 }
 
-// Nobody is the answer to a session that is not there, or not any more.
+// errNobody is the answer to a session that is not there, or not any more.
 var errNobody = fault.New(fault.Denied, "person: session", "nobody is signed in")
 
 // newSecret makes what a browser shows again: 260 random bits.

@@ -104,10 +104,5 @@ func dropFactors(tx *catalog.Tx, actor string, l *logins.Login) error {
 func (s *Service) Forget(account, login uuid.UUID) error { return s.dropSecrets(account, login) }
 
 func (s *Service) dropSecrets(account, login uuid.UUID) error {
-	for _, kind := range []string{totpSecrets, totpPending} {
-		if err := s.keys.RemoveSecret(account, kind, login); err != nil {
-			return fault.Wrap(fault.Internal, "person: secrets", err)
-		}
-	}
-	return nil
+	return fault.Wrap(fault.Internal, "person: secrets", s.keys.RemoveSecret(account, totpSecrets, login))
 }

@@ -24,7 +24,8 @@ const (
 	touchEvery = time.Minute
 
 	maxAgent    = 200 // bytes of a browser's name that are kept
-	maxSessions = 50  // of a login
+	maxSessions = 50  // of a login, that are signed in
+	maxHalves   = 10  // of a login, that are on the way
 )
 
 // Stage is how far a sign-in has come.
@@ -57,8 +58,6 @@ type From struct {
 	// Background: nobody did anything, a page that is open asks by itself. It keeps no
 	// session alive.
 	Background bool
-
-	proved *time.Time // when the proof was given, if that is not now
 }
 
 func (f From) attempt(username string) signin.Attempt {
@@ -135,14 +134,14 @@ func (h *house) next(method string, codeShown bool) Stage {
 		return Code
 	case isLink(method):
 		return Password
-	case !h.factors.Any() && h.demands():
+	case !h.factors.Any() && h.demands() && !codeShown:
 		return Factor
 	}
 	return Full
 }
 
-// begin makes a session of somebody who has shown something.
-func (s *Service) begin(ctx context.Context, from From, login uuid.UUID, method string, codeShown bool, also func(*catalog.Tx) error) (*Entry, error) {
+// begin makes a session of somebody who has shown something, at the time of proved.
+func (s *Service) begin(ctx context.Context, from From, login uuid.UUID, method string, codeShown bool, proved time.Time, also func(*catalog.Tx) error) (*Entry, error) {
 	const op = "person: sign in"
 	h, err := s.visit(ctx, login, from.Source)
 	if err != nil {
@@ -160,11 +159,15 @@ func (s *Service) begin(ctx context.Context, from From, login uuid.UUID, method 
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	now := s.now()
 	row := &logins.Session{
-		ID: id, Login: login, Stands: s.standing(h.login), About: rec.Seal("session", "about", id, place), CreatedAt: now,
+		ID: id, Login: login, Stands: s.standing(h.login), About: rec.Seal("session", "about", id, place), CreatedAt: s.now(), ProvedAt: proved,
 	}
-	return s.advance(ctx, from, h, row, h.next(method, codeShown), method, also)
+	to := h.next(method, codeShown)
+	e, err := s.advance(ctx, from, h, row, to, method, also)
+	if err == nil && to == Code && !isLink(method) { // following a link is on record as such
+		s.signin.HalfWay(ctx, from.attempt(""), h.login, method)
+	}
+	return e, err
 }
 
 // advance brings a session to a stage, under a new secret, in one transaction with
@@ -173,15 +176,15 @@ func (s *Service) begin(ctx context.Context, from From, login uuid.UUID, method 
 func (s *Service) advance(ctx context.Context, from From, h *house, row *logins.Session, to Stage, method string, also func(*catalog.Tx) error) (*Entry, error) {
 	secret, now, was := newSecret(), s.now(), row.Hash
 	arrives := to == Full && row.Stage != string(Full)
+	factor := h.factors.Any() || row.Stage == string(Factor) // shown, or set up just now
+	device := ""
+	if arrives && from.Device == "" {
+		device = newSecret()
+		from.Device = device
+	}
 	row.Hash, row.Stage, row.Method, row.SeenAt = hash("session", secret), string(to), method, now
 	if to != Full || arrives {
 		row.Until = now.Add(to.lasts())
-	}
-	if to == Full {
-		row.ProvedAt = now
-		if from.proved != nil {
-			row.ProvedAt = *from.proved
-		}
 	}
 	err := s.catalog.Update(ctx, func(tx *catalog.Tx) error {
 		if also != nil {
@@ -189,8 +192,18 @@ func (s *Service) advance(ctx context.Context, from From, h *house, row *logins.
 				return err
 			}
 		}
+		if arrives {
+			if err := s.signin.SignedIn(tx, from.attempt(""), h.login, method, factor); err != nil {
+				return err
+			}
+		}
+		if was == nil || arrives {
+			if err := makeRoom(tx, row, now); err != nil {
+				return err
+			}
+		}
 		if was == nil {
-			return insertSession(tx, row)
+			return tx.InsertSession(row)
 		}
 		return tx.SaveSession(row, was)
 	})
@@ -201,29 +214,44 @@ func (s *Service) advance(ctx context.Context, from From, h *house, row *logins.
 	if err != nil {
 		return nil, err
 	}
-	e := &Entry{Session: v, Secret: secret}
 	if arrives {
-		if from.Device == "" {
-			e.Device = newSecret()
-			from.Device = e.Device
-		}
-		s.signin.SignedIn(ctx, from.attempt(""), h.login, method)
+		s.signin.Count(signin.Portal, method, "ok")
 	}
-	return e, nil
+	return &Entry{Session: v, Secret: secret, Device: device}, nil
 }
 
-// insertSession adds a session; of very many the oldest goes.
-func insertSession(tx *catalog.Tx, row *logins.Session) error {
+// makeRoom sees to it that a login's sessions do not grow without end: those that are
+// over go, then the oldest. Those that are on the way and those that are signed in are
+// counted apart: who has only the password signs nobody out with it.
+func makeRoom(tx *catalog.Tx, row *logins.Session, now time.Time) error {
 	all, err := tx.Sessions(row.Login)
 	if err != nil {
 		return err
 	}
-	for i := 0; i <= len(all)-maxSessions; i++ {
-		if err := tx.DeleteSession(row.Login, all[i].ID); err != nil {
+	full, most := row.Stage == string(Full), maxHalves
+	if full {
+		most = maxSessions
+	}
+	left := 0
+	for i := len(all) - 1; i >= 0; i-- { // newest first
+		v := all[i]
+		if v.ID == row.ID || (v.Stage == string(Full)) != full {
+			continue
+		}
+		if left++; !over(v, now) && left < most {
+			continue
+		}
+		if err := tx.DeleteSession(v.Login, v.ID); err != nil {
 			return err
 		}
+		left--
 	}
-	return tx.InsertSession(row)
+	return nil
+}
+
+// over tells whether a session has come to its end.
+func over(row *logins.Session, now time.Time) bool {
+	return !now.Before(row.Until) || now.Sub(row.SeenAt) >= idleFor
 }
 
 // refused makes of a session that has gone meanwhile one that was never there.
@@ -275,8 +303,7 @@ func (s *Service) find(ctx context.Context, secret string, from From) (*house, *
 	if err != nil {
 		return nil, nil, refused(err)
 	}
-	now := s.now()
-	if !now.Before(row.Until) || now.Sub(row.SeenAt) >= idleFor {
+	if over(row, s.now()) {
 		return nil, nil, errNobody
 	}
 	h, err := s.visit(ctx, row.Login, from.Source)
@@ -347,7 +374,7 @@ func (s *Service) Sessions(ctx context.Context, login uuid.UUID) ([]*Session, er
 	now := s.now()
 	for i := len(rows) - 1; i >= 0; i-- {
 		row := rows[i]
-		if row.Stage != string(Full) || !now.Before(row.Until) || now.Sub(row.SeenAt) >= idleFor || !hmac.Equal(row.Stands, s.standing(h.login)) {
+		if row.Stage != string(Full) || over(row, now) || !hmac.Equal(row.Stands, s.standing(h.login)) {
 			continue
 		}
 		v, err := s.open(ctx, h, row)

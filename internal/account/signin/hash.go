@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -27,14 +28,19 @@ const (
 
 // Hash returns the Argon2id hash of a password with its parameters, in PHC
 // string format. The pepper goes in first: without the key store a hash cannot
-// be tried against anything.
-func (s *Service) Hash(password []byte) string {
+// be tried against anything. It waits its turn as sign-ins do: whoever may choose a
+// password does not take the memory of the whole gateway.
+func (s *Service) Hash(ctx context.Context, password []byte) (string, error) {
+	if err := s.hashing.enter(ctx, true); err != nil {
+		return "", err
+	}
+	defer s.hashing.leave()
 	salt := make([]byte, saltSize)
 	_, _ = rand.Read(salt) // never fails
 	sum := s.derive(s.peppered(password), salt, hashTime, hashMemory, hashThreads, hashSize)
 	enc := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads,
-		enc.EncodeToString(salt), enc.EncodeToString(sum))
+		enc.EncodeToString(salt), enc.EncodeToString(sum)), nil
 }
 
 func (s *Service) peppered(password []byte) []byte {

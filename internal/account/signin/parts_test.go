@@ -35,8 +35,11 @@ func FuzzUsername(f *testing.F) {
 }
 
 func TestStoredHashes(t *testing.T) {
-	o := &Service{pepper: []byte("pepper"), derive: argon2.IDKey}
-	h := o.Hash([]byte("x"))
+	o := &Service{pepper: []byte("pepper"), derive: argon2.IDKey, hashing: newRoom(1)}
+	h, err := o.Hash(t.Context(), []byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	if !strings.HasPrefix(h, "$argon2id$v=19$m=19456,t=2,p=1$") {
 		t.Errorf("hash %q", h)
 	}

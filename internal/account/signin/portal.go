@@ -18,13 +18,14 @@ import (
 var ErrCode = fault.New(fault.Denied, "sign-in: code", "the code is not right, or was used already")
 
 // TryCode tries a code of a login, in one transaction: right looks, and uses it up.
-// Codes have budgets of their own, a known source its own one; what is spent makes
-// right and wrong codes look the same.
+// Codes have budgets of their own, a browser that has shown a second factor before its
+// own one. right is asked only as long as there is something to pay with; what is
+// spent makes right and wrong codes look the same.
 func (s *Service) TryCode(ctx context.Context, a Attempt, login uuid.UUID, right func(*catalog.Tx) (bool, error)) error {
 	ok := false
 	err := s.catalog.Update(ctx, func(tx *catalog.Tx) error {
 		ok = false
-		from, err := s.knownAs(tx, a, login)
+		from, err := s.shownBefore(tx, a, login)
 		if err != nil {
 			return err
 		}
@@ -44,45 +45,84 @@ func (s *Service) TryCode(ctx context.Context, a Attempt, login uuid.UUID, right
 	case !ok:
 		outcome, err = "refused", ErrCode
 	}
-	s.metrics.SignIn(string(a.Door), "code", outcome)
+	s.Count(a.Door, "code", outcome)
 	return err
 }
 
-// codeBudget is what a known source, or all others together (nil), have for the
-// codes of a login.
+// Count counts an attempt to sign in that is decided elsewhere.
+func (s *Service) Count(door Door, method, outcome string) {
+	s.metrics.SignIn(string(door), method, outcome)
+}
+
+// shownBefore returns the MAC by which the login knows a browser that has shown its
+// second factor, nil when it does not. An address counts for nothing here, and neither
+// does a browser that came in by the password alone: by SFTP, or before there was a
+// second factor, whoever has the password makes as many of them known as he likes.
+func (s *Service) shownBefore(tx *catalog.Tx, a Attempt, login uuid.UUID) ([]byte, error) {
+	if a.Device == "" {
+		return nil, nil
+	}
+	m := s.factorMAC(a.Device)
+	at, err := lastSuccess(tx, login, m)
+	if err != nil || s.now().Sub(at) >= knownFor {
+		return nil, err
+	}
+	return m, nil
+}
+
+// codeBudget is what such a browser, or all others together (nil), have for the codes
+// of a login.
 func (s *Service) codeBudget(login uuid.UUID, from []byte) budget {
 	return budget{mac(s.throttle, "code", login[:], from), perCode, from == nil}
 }
 
-// knownAs returns the MAC by which the login knows the source, nil when it does not.
-func (s *Service) knownAs(tx *catalog.Tx, a Attempt, login uuid.UUID) ([]byte, error) {
-	macs := [][]byte{s.sourceMAC(a.Source)}
-	if a.Device != "" {
-		macs = [][]byte{s.deviceMAC(a.Device), macs[0]}
+// knows reports whether the login has signed in from this network or browser before.
+func (s *Service) knows(tx *catalog.Tx, a Attempt, login uuid.UUID) (bool, error) {
+	at, err := lastSuccess(tx, login, s.sourceMAC(a.Source))
+	if err == nil && a.Device != "" && s.now().Sub(at) >= knownFor {
+		at, err = lastSuccess(tx, login, s.deviceMAC(a.Device))
 	}
-	for _, m := range macs {
-		at, err := lastSuccess(tx, login, m)
-		if err != nil {
-			return nil, err
-		}
-		if s.now().Sub(at) < knownFor {
-			return m, nil
-		}
-	}
-	return nil, nil
+	return s.now().Sub(at) < knownFor, err
 }
 
-// SignedIn puts on record that somebody has signed in, having shown all that was
-// asked for, and remembers the source and the device.
-func (s *Service) SignedIn(ctx context.Context, a Attempt, l *logins.Login, method string) {
-	r := record{
-		login: l.ID, account: l.Account, action: "login.signed-in", method: method, door: a.Door, at: s.now(),
-		sources: [][]byte{s.sourceMAC(a.Source)},
+// SignedIn puts on record, in the transaction that lets somebody in, that he has shown
+// all that was asked for, and remembers the network and the browser. factor says that a
+// second factor was among it.
+func (s *Service) SignedIn(tx *catalog.Tx, a Attempt, l *logins.Login, method string, factor bool) error {
+	known, err := s.knows(tx, a, l.ID)
+	if err != nil {
+		return err
 	}
+	now, macs := s.now(), [][]byte{s.sourceMAC(a.Source)}
 	if a.Device != "" {
-		r.sources = append(r.sources, s.deviceMAC(a.Device))
+		macs = append(macs, s.deviceMAC(a.Device))
+		if factor {
+			macs = append(macs, s.factorMAC(a.Device))
+		}
 	}
-	s.metrics.SignIn(string(a.Door), method, "ok")
+	for _, m := range macs {
+		if err := tx.PutSource(&logins.Source{Login: l.ID, PrefixMAC: m, LastSuccess: now}); err != nil {
+			return err
+		}
+	}
+	if err := tx.TouchLogin(l.ID, now); err != nil {
+		return err
+	}
+	r := record{login: l.ID, account: l.Account, action: signedIn, method: method, door: a.Door, known: known, at: now}
+	return tx.Audit(r.entry())
+}
+
+// HalfWay notes, at most once a minute, that somebody has shown a login's password and
+// is asked for a second factor: who never shows one was there all the same.
+func (s *Service) HalfWay(ctx context.Context, a Attempt, l *logins.Login, method string) {
+	r := record{login: l.ID, account: l.Account, action: halfWay, method: method, door: a.Door, at: s.now()}
+	err := s.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+		r.known, err = s.knows(tx, a, l.ID)
+		return err
+	})
+	if err != nil {
+		s.log.Error("whether a source is known could not be read", "login", l.ID, "error", err)
+	}
 	s.note(ctx, r)
 }
 

@@ -25,10 +25,17 @@ const (
 	sweepEvery  = time.Hour
 )
 
+// The actions of records.
+const (
+	signedIn = "login.signed-in"
+	halfWay  = "login.half-way" // a second factor is asked for next
+	refused  = "login.refused"
+)
+
 // record is a decision about a login that is to be written down.
 type record struct {
 	login, account uuid.UUID
-	action         string // "login.signed-in" or "login.refused"
+	action         string // empty: there is only something to give back
 	method         string
 	door           Door
 	known          bool
@@ -37,9 +44,19 @@ type record struct {
 	back           []budget // to give back
 }
 
+// entry is the record as the audit log has it.
+func (r *record) entry() audit.Entry {
+	detail := map[string]string{"method": r.method, "door": string(r.door), "source": "unknown"}
+	if r.known {
+		detail["source"] = "known"
+	}
+	return audit.Entry{Time: r.at, Account: r.account, Actor: r.login.String(), Action: r.action, Object: r.login.String(), Detail: detail}
+}
+
 // often is what signInEvery counts by.
 type often struct {
 	login  uuid.UUID
+	action string
 	method string
 	door   Door
 }
@@ -53,7 +70,7 @@ type scribe struct {
 
 func (s *Service) succeeded(ctx context.Context, a Attempt, f *found, method string, back []budget) {
 	r := record{
-		login: f.login.ID, account: f.account.ID, action: "login.signed-in", method: method,
+		login: f.login.ID, account: f.account.ID, action: signedIn, method: method,
 		door: a.Door, known: f.known, at: s.now(), back: back,
 	}
 	if a.Door == Portal {
@@ -70,7 +87,7 @@ func (s *Service) failed(ctx context.Context, a Attempt, f *found) {
 		return
 	}
 	s.note(ctx, record{
-		login: f.login.ID, account: f.account.ID, action: "login.refused", method: "password",
+		login: f.login.ID, account: f.account.ID, action: refused, method: "password",
 		door: a.Door, known: f.known, at: s.now(),
 	})
 }
@@ -163,31 +180,28 @@ func (w *scribe) one(tx *catalog.Tx, r *record) error {
 	if err := giveBack(tx, r.back, r.at); err != nil || r.action == "" {
 		return err
 	}
-	detail := map[string]string{"method": r.method, "door": string(r.door), "source": "unknown"}
-	if r.known {
-		detail["source"] = "known"
-	}
-	if r.action == "login.signed-in" {
+	entry := r.entry()
+	if r.action != refused {
 		times, due := w.due(r)
 		if !due {
 			return nil
 		}
-		detail["times"] = strconv.Itoa(times)
+		entry.Detail["times"] = strconv.Itoa(times)
+	}
+	if r.action == signedIn {
 		if err := tx.TouchLogin(r.login, r.at); err != nil {
 			return err
 		}
 	}
-	return tx.Audit(audit.Entry{
-		Time: r.at, Account: r.account, Actor: r.login.String(), Action: r.action, Object: r.login.String(), Detail: detail,
-	})
+	return tx.Audit(entry)
 }
 
-// due reports whether a sign-in is to be put on record now, and for how many.
+// due reports whether a record is to be written now, and for how many.
 func (w *scribe) due(r *record) (times int, due bool) {
 	if w.last == nil {
 		return 1, true
 	}
-	k := often{r.login, r.method, r.door}
+	k := often{r.login, r.action, r.method, r.door}
 	w.left[k]++
 	if last, ok := w.last[k]; ok && r.at.Sub(last) < signInEvery {
 		return 0, false

@@ -83,3 +83,35 @@ func TestRoomGivesUpWithItsContext(t *testing.T) {
 		t.Error("somebody who left is still in the queue")
 	}
 }
+
+// A password that is set takes its place in the room as one that is tried: however many
+// are set at once, the memory is that of a few.
+func TestHashesWaitTheirTurn(t *testing.T) {
+	var running, most, busy atomic.Int32
+	release := make(chan struct{})
+	o := &Service{hashing: newRoom(1), derive: func([]byte, []byte, uint32, uint32, uint8, uint32) []byte {
+		most.Store(max(most.Load(), running.Add(1)))
+		defer running.Add(-1)
+		<-release
+		return make([]byte, hashSize)
+	}}
+	var wg sync.WaitGroup
+	for range 1 + roomSize + 10 {
+		wg.Go(func() {
+			if _, err := o.Hash(t.Context(), []byte("x")); err != nil {
+				if !fault.Is(err, fault.TryLater) {
+					t.Error(err)
+				}
+				busy.Add(1)
+			}
+		})
+	}
+	for busy.Load() < 10 && running.Load() < 2 {
+		runtime.Gosched()
+	}
+	close(release)
+	wg.Wait()
+	if busy.Load() != 10 || most.Load() != 1 {
+		t.Errorf("%d at once, %d were sent away", most.Load(), busy.Load())
+	}
+}

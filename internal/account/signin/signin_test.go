@@ -120,12 +120,16 @@ func TestCacheIsDroppedOnChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Changed by another process: the entry does not match the new hash.
+	another, err := o.Hash(ctx, []byte("another"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	err = o.cat.Update(ctx, func(tx *catalog.Tx) error {
 		l, err := tx.LoginByName(o.NameMAC("robot"))
 		if err != nil {
 			return err
 		}
-		l.Hash = o.Hash([]byte("another"))
+		l.Hash = another
 		return tx.SaveLogin(l)
 	})
 	if err != nil {

@@ -24,7 +24,8 @@ import (
 //   - Who has shown the login's key has another budget: no stranger gets there.
 //
 //   - Codes have budgets of their own: who guesses one has the password already.
-//     Three of a million are right at a time.
+//     Three of a million are right at a time. What has one for itself is a browser
+//     that has shown the second factor before, never an address.
 //
 // A budget is spent before the password is looked at and given back when it was
 // right. What is spent makes right and wrong passwords look the same.
@@ -69,6 +70,11 @@ func (s *Service) sourceMAC(a netip.Addr) []byte {
 
 func (s *Service) deviceMAC(device string) []byte {
 	return mac(s.throttle, "device", []byte(device))
+}
+
+// factorMAC is for a browser in which the second factor was shown.
+func (s *Service) factorMAC(device string) []byte {
+	return mac(s.throttle, "device with factor", []byte(device))
 }
 
 // strangersBudget is what all unknown sources have for a login.

@@ -11,6 +11,7 @@ import (
 	"sealgate/internal/audit"
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
+	"sealgate/internal/mailaddr"
 	"sealgate/internal/notify/mail"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/notices"
@@ -273,8 +274,8 @@ func (m *Mailer) SetRecipients(ctx context.Context, actor, account string, list 
 		if r.Language != English && r.Language != Swedish {
 			return fault.New(fault.Invalid, op, "the language is sv or en, not %q", r.Language)
 		}
-		if err := (mail.Message{To: r.Address, Subject: "x", Text: "x"}).Check(); err != nil {
-			return err
+		if !mailaddr.Valid(r.Address) {
+			return fault.New(fault.Invalid, op, "that is no e-mail address")
 		}
 		id, err := uuid.NewV7()
 		if err != nil {

@@ -8,10 +8,11 @@ package letter
 
 import (
 	"context"
-	netmail "net/mail"
+	"log/slog"
 	"strings"
 
 	"sealgate/internal/account/person"
+	"sealgate/internal/mailaddr"
 	"sealgate/internal/notify/mail"
 )
 
@@ -20,15 +21,16 @@ type Office struct {
 	post     mail.Sender
 	url      string
 	language string
+	log      *slog.Logger
 }
 
 // New returns an office, nil when it could not write: post is nil, or url empty.
 // Letters are in language where the reader has chosen none.
-func New(post mail.Sender, url, language string) *Office {
+func New(post mail.Sender, url, language string, log *slog.Logger) *Office {
 	if post == nil || url == "" {
 		return nil
 	}
-	return &Office{post: post, url: strings.TrimSuffix(url, "/"), language: language}
+	return &Office{post: post, url: strings.TrimSuffix(url, "/"), language: language, log: log}
 }
 
 // words are what a letter says; the order is subject, then what comes before the link.
@@ -53,26 +55,25 @@ var ends = map[string]string{
 }
 
 // Send hands a link to the post when the login's name is an address, and reports
-// whether it did.
-func (o *Office) Send(ctx context.Context, kind string, link *person.Link, to, language string) (sent bool, err error) {
-	if o == nil || !IsAddress(to) {
-		return false, nil
+// whether the post has it now. Else it is for whoever asked for it to pass it on.
+func (o *Office) Send(ctx context.Context, link *person.Link, to string) bool {
+	if o == nil || !mailaddr.Valid(to) {
+		return false
 	}
+	language := link.Language
 	if language == "" {
 		language = o.language
 	}
 	if _, ok := ends[language]; !ok {
 		language = "en"
 	}
-	w := words[kind][language]
+	w := words[link.Kind][language]
 	until := strings.Replace(ends[language], "%s", link.Until.UTC().Format("2006-01-02 15:04"), 1)
-	return true, o.post.Send(ctx, mail.Message{
+	err := o.post.Send(ctx, mail.Message{
 		To: to, Subject: w[0], Text: w[1] + "\n\n" + o.url + "/welcome#" + link.Secret + "\n\n" + until + "\n",
 	})
-}
-
-// IsAddress tells whether a username is an address that letters reach.
-func IsAddress(username string) bool {
-	a, err := netmail.ParseAddress(username)
-	return err == nil && a.Address == username && !strings.ContainsAny(username, " \"\r\n") && len(username) < 255
+	if err != nil {
+		o.log.ErrorContext(ctx, "a letter with a link could not be handed to the post", "login", link.Login, "error", err)
+	}
+	return err == nil
 }

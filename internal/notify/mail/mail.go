@@ -17,7 +17,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"log/slog"
-	netmail "net/mail"
 	"strings"
 	"time"
 	"unicode"
@@ -26,6 +25,7 @@ import (
 
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
+	"sealgate/internal/mailaddr"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/notices"
 )
@@ -68,7 +68,6 @@ const (
 	longPause  = time.Hour
 	batch      = 50 // letters in one session
 	maxText    = 64 << 10
-	maxAddress = 254 // RFC 5321, 4.5.3.1.3
 )
 
 // LostSetting is the setting of the catalog that holds when a letter was last given up.
@@ -93,8 +92,8 @@ func New(server Server, cat *catalog.Catalog, keys *custody.Custodian, now func(
 // head of one.
 func (m Message) Check() error {
 	const op = "mail: message"
-	switch a, err := netmail.ParseAddress(m.To); {
-	case err != nil || a.Address != m.To || len(m.To) > maxAddress || strings.ContainsFunc(m.To, notInAddress):
+	switch {
+	case !mailaddr.Valid(m.To):
 		return fault.New(fault.Invalid, op, "that is no e-mail address")
 	case m.Subject == "" || len(m.Subject) > 200 || strings.ContainsFunc(m.Subject, unicode.IsControl):
 		return fault.New(fault.Invalid, op, "a subject is one line of at most 200 bytes")
@@ -102,11 +101,6 @@ func (m Message) Check() error {
 		return fault.New(fault.Invalid, op, "a letter has 1 to %d bytes", maxText)
 	}
 	return nil
-}
-
-// notInAddress leaves addresses that need neither quotes nor SMTPUTF8.
-func notInAddress(r rune) bool {
-	return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"<>()[],;:\`, r)
 }
 
 // Seal makes the row of a letter, for a transaction of the caller's. Wake is to be

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 
 	"sealgate/internal/account"
-	"sealgate/internal/account/person"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/operation"
@@ -57,9 +56,7 @@ func (o *office) addLogin(ctx context.Context, in *struct {
 		if err != nil {
 			return nil, err
 		}
-		if made.Link, err = o.hand(ctx, person.Invitation, l.Username, link); err != nil {
-			return nil, err
-		}
+		made.Link = o.hand(ctx, l.Username, link)
 		made.Link.Username = l.Username
 	}
 	return operation.Answer(made), nil
@@ -95,7 +92,7 @@ func (o *office) removeLogin(ctx context.Context, in *ByLogin) (*operation.None,
 
 func loginOf(l *account.Login) portal.Login {
 	o := portal.Login{
-		ID: l.ID.String(), Password: l.Password, Generated: l.Generated, Keys: []portal.SSHKey{},
+		ID: l.ID.String(), Password: l.Password, Generated: l.Generated, Codes: l.Factors.Codes, Passkeys: l.Factors.Passkeys, Keys: []portal.SSHKey{},
 		AllowFrom: texts(l.AllowFrom), SFTP: l.SFTP, Portal: l.Portal, Role: string(l.Role), CreatedAt: l.CreatedAt.UTC(), LastSeen: portal.Moment(l.LastSeen),
 	}
 	if !l.Unreadable {

@@ -20,7 +20,7 @@ func (o *office) people(r *operation.Router) {
 	operation.Register(r, http.MethodPost, "/accounts/{name}/logins/{username}/invite", "invite-login",
 		"A one-time link for a login that has nothing to sign in with yet", o.inviteLogin)
 	operation.Register(r, http.MethodPost, "/accounts/{name}/logins/{username}/reset", "reset-login",
-		"A one-time link to choose a new password; the old one is void, sessions end, the second factor stays unless it is to go, too", o.resetLogin)
+		"A one-time link to choose a new password; the old one is void, sessions end; passkeys and codes stay, and a passkey signs in by itself, unless they are to go, too", o.resetLogin)
 	operation.Register(r, http.MethodGet, "/me", "get-me", "Who is signed in", o.getMe)
 	operation.Register(r, http.MethodGet, "/me/sessions", "list-my-sessions", "Where this person is signed in", o.listMySessions)
 	operation.Register(r, http.MethodDelete, "/me/sessions", "end-my-other-sessions", "Sign out everywhere else", o.endMyOtherSessions)
@@ -29,43 +29,37 @@ func (o *office) people(r *operation.Router) {
 
 func (o *office) inviteLogin(ctx context.Context, in *ByLogin) (*operation.Out[portal.Link], error) {
 	link, err := o.Accounts.Invite(ctx, access.Of(ctx).Actor, in.Name, in.Username)
-	return o.linkFor(ctx, person.Invitation, in.Username, link, err)
+	return o.linkFor(ctx, in.Username, link, err)
 }
 
 func (o *office) resetLogin(ctx context.Context, in *struct {
 	ByLogin
-	SecondFactor bool `query:"second_factor" doc:"take the second factor away, too: for who has lost it"`
+	SecondFactor bool `query:"second_factor" doc:"take passkeys, codes and recovery codes away, too: for who has lost them, or has somebody else in"`
 },
 ) (*operation.Out[portal.Link], error) {
 	link, err := o.Accounts.ResetLogin(ctx, access.Of(ctx).Actor, in.Name, in.Username, in.SecondFactor)
-	return o.linkFor(ctx, person.Reset, in.Username, link, err)
+	return o.linkFor(ctx, in.Username, link, err)
 }
 
-func (o *office) linkFor(ctx context.Context, kind, username string, link *person.Link, err error) (*operation.Out[portal.Link], error) {
+func (o *office) linkFor(ctx context.Context, username string, link *person.Link, err error) (*operation.Out[portal.Link], error) {
 	if err != nil {
 		return nil, err
 	}
-	hand, err := o.hand(ctx, kind, username, link)
-	if err != nil {
-		return nil, err
-	}
+	hand := o.hand(ctx, username, link)
 	hand.Username = username
 	return operation.Answer(*hand), nil
 }
 
 // hand gives a link to whom it is for: by mail where there is mail and the username is
-// an address, else through who asked. The secret stands behind the #: no browser sends
+// an address and the post takes it, else through who asked: what it stands for is done
+// already, and nobody else will ever see it. The secret stands behind the #: no browser sends
 // that, so that it is in no log.
-func (o *office) hand(ctx context.Context, kind, username string, link *person.Link) (*portal.Link, error) {
-	hand := &portal.Link{Until: link.Until.UTC()}
-	var err error
-	if hand.Mailed, err = o.Letters.Send(ctx, kind, link, username, ""); err != nil {
-		return nil, err
-	}
+func (o *office) hand(ctx context.Context, username string, link *person.Link) *portal.Link {
+	hand := &portal.Link{Until: link.Until.UTC(), Mailed: o.Letters.Send(ctx, link, username)}
 	if !hand.Mailed {
 		hand.Path = "/welcome#" + link.Secret
 	}
-	return hand, nil
+	return hand
 }
 
 func (o *office) getMe(ctx context.Context, _ *operation.None) (*operation.Out[portal.Me], error) {

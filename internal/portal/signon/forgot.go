@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"sealgate/internal/account/person"
 	"sealgate/internal/limit"
 )
 
@@ -32,12 +31,12 @@ func (h *Handler) Run(ctx context.Context) error {
 }
 
 func (h *Handler) remind(ctx context.Context, username string) error {
-	link, to, language, err := h.people.Forgot(ctx, username)
+	link, to, err := h.people.Forgot(ctx, username)
 	if err != nil || link == nil {
 		return err
 	}
-	_, err = h.letters.Send(ctx, person.Forgotten, link, to, language)
-	return err
+	h.letters.Send(ctx, link, to)
+	return nil
 }
 
 func (v *visit) forgot() error {

@@ -82,7 +82,7 @@ func newHouse(t *testing.T) *house {
 	})
 	h.pages = pages
 	h.handler = signon.New(signon.Options{
-		Letters: letter.New(h, "https://gateway.example", "en"), People: h.accounts.People, Pages: pages, Issuer: "Sealgate", Now: h.clock.Now, Log: slog.New(slog.DiscardHandler),
+		Letters: letter.New(h, "https://gateway.example", "en", slog.New(slog.DiscardHandler)), People: h.accounts.People, Pages: pages, Issuer: "Sealgate", Now: h.clock.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	var run sync.WaitGroup

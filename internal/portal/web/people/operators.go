@@ -1,12 +1,12 @@
 package people
 
 import (
-	"net/mail"
 	"net/url"
 	"slices"
 	"strings"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/mailaddr"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/portal/web/ui"
@@ -67,7 +67,7 @@ func addOperator(v *desk.Visit) error {
 	v.Next = desk.Address("/operators/new", form.Values)
 	email := strings.TrimSpace(form.Values.Get("email"))
 	required(v, form, "email")
-	if _, err := mail.ParseAddress(email); email != "" && err != nil {
+	if email != "" && !mailaddr.Valid(email) {
 		form.Fail("email", v.L.T("operator.email.bad"))
 	}
 	if !form.OK() {

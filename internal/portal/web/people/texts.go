@@ -63,6 +63,8 @@ var loginTexts = ui.Texts{
 	"login.password.new":      {"Nytt lösenord", "New password"},
 	"login.password.text":     {"Det lösenord som {name} har slutar gälla på en gång, och portalen loggas ut.", "The password that {name} has is void at once, and the portal signs out."},
 	"login.password.none":     {"Det finns inget lösenord.", "There is no password."},
+	"login.factors.passkeys":  {"{n} {n:passkey|passkeys}, och var och en loggar in utan lösenord.", "{n} {n:passkey|passkeys}; each signs in without a password."},
+	"login.factors.codes":     {"Engångskoder är påslagna.", "One-time codes are on."},
 	"login.password.was-made": {"Gatewayen har gjort lösenordet.", "The gateway made the password."},
 
 	"login.password.was-chosen": {"Lösenordet är eget.", "The password was chosen."},
@@ -90,7 +92,7 @@ var loginTexts = ui.Texts{
 
 	"login.link":              {"Länk", "Link"},
 	"login.link.reset":        {"Återställ med länk", "Reset by link"},
-	"login.link.reset.text":   {"Det lösenord som {name} har slutar gälla på en gång. Du får en länk att lämna över, med vilken ett nytt väljs.", "The password that {name} has is void at once. You are given a link to hand over, with which a new one is chosen."},
+	"login.link.reset.text":   {"Det lösenord som {name} har slutar gälla på en gång, och {name} loggas ut. Passkeys och engångskoder finns kvar, och en passkey räcker för att logga in. Du får en länk att lämna över, med vilken ett nytt väljs.", "The password that {name} has is void at once, and {name} is signed out. Passkeys and one-time codes stay, and a passkey is enough to sign in. You are given a link to hand over, with which a new one is chosen."},
 	"login.link.invite":       {"Inbjudningslänk", "Invitation link"},
 	"login.link.invite.text":  {"Du får en länk att lämna över till {name}, som väljer ett lösenord med den.", "You are given a link to hand over to {name}, who chooses a password with it."},
 	"login.link.factor":       {"Ta bort andra steget också", "Take the second step away, too"},
@@ -157,7 +159,7 @@ var operatorTexts = ui.Texts{
 	"operator.added":         {"{name} är tillagd", "{name} is added"},
 	"operator.you":           {"Du", "You"},
 	"operator.reset":         {"Återställ", "Reset"},
-	"operator.reset.text":    {"Det som {name} loggar in med slutar gälla på en gång. Du får en länk att lämna över, med vilken ett nytt lösenord väljs.", "What {name} signs in with is void at once. You are given a link to hand over, with which a new password is chosen."},
+	"operator.reset.text":    {"Det lösenord som {name} har slutar gälla på en gång, och {name} loggas ut. Passkeys och engångskoder finns kvar, och en passkey räcker för att logga in. Du får en länk att lämna över, med vilken ett nytt lösenord väljs.", "The password that {name} has is void at once, and {name} is signed out. Passkeys and one-time codes stay, and a passkey is enough to sign in. You are given a link to hand over, with which a new password is chosen."},
 	"operator.was-reset":     {"{name} är återställd", "{name} is reset"},
 	"operator.remove":        {"Ta bort operatören", "Remove the operator"},
 	"operator.remove.text":   {"{name} kommer inte in igen och loggas ut på en gång.", "{name} gets in no more, and is signed out at once."},

@@ -68,6 +68,7 @@ var actionTexts = ui.Texts{
 	"action.payments.exported":   {"Betalningar exporterade", "Payments exported"},
 
 	"action.login.signed-in":       {"Inloggad", "Signed in"},
+	"action.login.half-way":        {"Lösenord visat, kod återstår", "Password shown, code to come"},
 	"action.login.refused":         {"Inloggning nekad", "Sign-in refused"},
 	"action.login.added":           {"Inloggning tillagd", "Login added"},
 	"action.login.changed":         {"Inloggning ändrad", "Login changed"},

@@ -50,7 +50,7 @@ const (
 
 // kinds are the choices of the filter, and how the actions begin that belong to them.
 var kinds = map[string][]string{
-	"sign-in":  {"login.signed-in", "login.refused", "session.", "link.", "factor", "recovery-code", "password."},
+	"sign-in":  {"login.signed-in", "login.half-way", "login.refused", "session.", "link.", "factor", "recovery-code", "password."},
 	"files":    {"file.", "arrival.", "content.", "receipt.", "payments.", "grant."},
 	"people":   {"login.added", "login.changed", "login.removed", "login.reset", "token.", "link.", "factors.reset"},
 	"keys":     {"access-key.", "certificate.", "key.", "keys.", "ingest-key.", "master-key.", "statement.", "account.reseal"},

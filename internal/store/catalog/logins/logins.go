@@ -51,6 +51,7 @@ type Link struct {
 	Hash  []byte
 	Login uuid.UUID
 	Kind  string
+	Nth   int64 // of this kind, one after the other, that nobody has followed
 	Until time.Time
 }
 
@@ -132,18 +133,18 @@ func (in Tables) DeleteLoginKey(login uuid.UUID, fingerprint string) error {
 		column.ID(login), fingerprint)
 }
 
-const selectLink = `SELECT hash, login, kind, until FROM login_link `
+const selectLink = `SELECT hash, login, kind, nth, until FROM login_link `
 
 func readLink(s engine.Scan) (*Link, error) {
 	l := new(Link)
-	err := s(&l.Hash, (*column.ID)(&l.Login), &l.Kind, (*column.Time)(&l.Until))
+	err := s(&l.Hash, (*column.ID)(&l.Login), &l.Kind, &l.Nth, (*column.Time)(&l.Until))
 	return l, err
 }
 
 // InsertLink adds a one-time link.
 func (in Tables) InsertLink(l *Link) error {
-	_, err := in.tx.Exec("catalog: insert link", `INSERT INTO login_link (hash, login, kind, until) VALUES (?, ?, ?, ?)`,
-		l.Hash, column.ID(l.Login), l.Kind, column.Time(l.Until))
+	_, err := in.tx.Exec("catalog: insert link", `INSERT INTO login_link (hash, login, kind, nth, until) VALUES (?, ?, ?, ?, ?)`,
+		l.Hash, column.ID(l.Login), l.Kind, l.Nth, column.Time(l.Until))
 	return err
 }
 

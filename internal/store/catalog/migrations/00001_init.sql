@@ -140,6 +140,7 @@ CREATE TABLE login_link (
     hash  BLOB PRIMARY KEY,
     login BLOB NOT NULL REFERENCES login (id) ON DELETE CASCADE,
     kind  TEXT NOT NULL,
+    nth   INTEGER NOT NULL,
     until INTEGER NOT NULL
 );
 CREATE INDEX login_link_login ON login_link (login);
