@@ -22,6 +22,7 @@ const (
 	ActorOperator ActorKind = "operator"
 	ActorLogin    ActorKind = "login"
 	ActorToken    ActorKind = "token"
+	ActorRemote   ActorKind = "remote" // a visit at a server of the account's, by the remote's name
 )
 
 // Actor is who did something. The audit log names him by id; his name is found as
@@ -38,6 +39,8 @@ func (s *Service) Actor(ctx context.Context, text string) (Actor, error) {
 	switch before, after, cut := strings.Cut(text, ":"); {
 	case text == audit.Gateway:
 		return Actor{Kind: ActorGateway}, nil
+	case cut && before == "remote":
+		return Actor{Kind: ActorRemote, Name: after}, nil
 	case cut && before == "token":
 		kind, id = ActorToken, after
 	case cut && before == "operator":

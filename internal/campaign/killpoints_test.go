@@ -108,7 +108,9 @@ func killPointsInTree(t *testing.T) []string {
 			}
 			text, err := os.ReadFile(path)
 			for _, m := range call.FindAllSubmatch(text, -1) {
-				found[string(m[1])] = true
+				if name := string(m[1]); !strings.HasPrefix(name, "poll.") && !strings.HasPrefix(name, "push.") {
+					found[name] = true // those two are tried by their own tests, at real servers
+				}
 			}
 			return err
 		})

@@ -68,6 +68,7 @@ var arrows = []struct {
 
 	// Steps: how bytes move.
 	{"internal/transfer/vpath", "fault"},
+	{"internal/transfer/glob", "fault"},
 	{"internal/transfer/remote/schedule", "fault"},
 	{"internal/transfer/remote/...", "transfer/remote dialguard fault"},
 	{"internal/transfer/bodies", "custody seal audit store/catalog store/vault durable fault"},
@@ -78,6 +79,8 @@ var arrows = []struct {
 	{"internal/transfer/intake/ledger/...", "transfer/vpath transfer/inbox custody store/catalog audit fault"},
 	{"internal/transfer/intake/...", "transfer/intake/ledger transfer/intake/slots transfer/intake/objects transfer/intake/live transfer/vpath transfer/inbox transfer/bodies custody seal store/catalog store/vault durable audit payment fault logging metrics"},
 	{"internal/transfer/outbox", "killpoint transfer/vpath transfer/inbox transfer/bodies transfer/intake fileobject custody seal store/catalog audit payment fault"},
+	{"internal/transfer/poll", "transfer/glob transfer/remote transfer/vpath transfer/intake custody store/catalog store/catalog/remotes killpoint fault"},
+	{"internal/transfer/push", "transfer/glob transfer/remote transfer/outbox custody store/catalog store/catalog/remotes killpoint fault"},
 	{"internal/indexer/...", "index transfer/bodies fileobject killpoint work custody seal store/catalog store/accountdb audit payment fault metrics"},
 	{"internal/notify/webhook", "dialguard fileobject custody keys store/catalog store/catalog/notices audit fault"},
 	{"internal/notify/mail", "mailaddr custody store/catalog store/catalog/notices fault"},

@@ -71,7 +71,7 @@ type Happening struct {
 	Action    string            `json:"action" doc:"as in the audit log"`
 	Text      string            `json:"text" doc:"in words"`
 	Actor     string            `json:"actor" doc:"as in the audit log"`
-	ActorKind string            `json:"actor_kind" enum:"gateway,machine,operator,login,token"`
+	ActorKind string            `json:"actor_kind" enum:"gateway,machine,operator,login,token,remote"`
 	ActorName *string           `json:"actor_name" doc:"null: gone, or not for you to know"`
 	Detail    map[string]string `json:"detail,omitempty"`
 }

@@ -166,7 +166,7 @@ type AuditEntry struct {
 	Object  string            `json:"object"`
 	Detail  map[string]string `json:"detail,omitempty"`
 
-	ActorKind  string  `json:"actor_kind" enum:"gateway,machine,operator,login,token"`
+	ActorKind  string  `json:"actor_kind" enum:"gateway,machine,operator,login,token,remote"`
 	ActorName  *string `json:"actor_name" doc:"null: gone, or not for you to know"`
 	ObjectName *string `json:"object_name,omitempty" doc:"of a login or a token that is still there"`
 }

@@ -182,7 +182,7 @@ func (a *API) whoIs(ctx context.Context) func(actor string) (account.ActorKind, 
 			}
 			known[actor] = who
 		}
-		if who.Name == "" || !access.Own(ctx, who.Account) {
+		if who.Name == "" || who.Kind != account.ActorRemote && !access.Own(ctx, who.Account) {
 			return who.Kind, nil, nil
 		}
 		return who.Kind, &who.Name, nil

@@ -53,7 +53,7 @@ func (a *API) timeline(ctx context.Context, in *operation.ByID) (*operation.Out[
 // its customers.
 func happening(ctx context.Context, f *catalog.File, e *audit.Entry, who account.Actor) portal.Happening {
 	h := portal.Happening{At: e.Time.UTC(), Action: e.Action, Text: inWords(f, e), Actor: e.Actor, ActorKind: string(who.Kind), Detail: e.Detail}
-	if who.Name != "" && access.Own(ctx, who.Account) {
+	if who.Kind == account.ActorRemote || who.Name != "" && access.Own(ctx, who.Account) {
 		h.ActorName = &who.Name
 	}
 	return h
@@ -75,7 +75,7 @@ var sentences = map[string]string{
 	"file.held":           "Held until a person decides",
 	"file.locked":         "Waiting: a key that opens it is missing",
 	"file.refused":        "Refused: it could not be read",
-	"file.delivered":      "Fetched; delivered",
+	"file.delivered":      "Delivered",
 	"file.body-removed":   "Content removed some time after delivery",
 	"arrival.abandoned":   "The upload was never finished and was given up",
 	"grant.damaged":       "Could not be opened; the key that it came with is damaged",
@@ -93,6 +93,12 @@ var doors = map[string]string{
 // outcomes are what indexing came to.
 var outcomes = map[string]string{
 	"indexed": "; nothing wrong with it", "held": "; held until a person decides", "refused": "; refused, it could not be read to its end",
+}
+
+// proofs are what shows that a file lies on the account's own server.
+var proofs = map[string]string{
+	"size":  " to the account's own server, which confirmed its size",
+	"taken": " to the account's own server; it was taken from there before the gateway could look again",
 }
 
 // reasons are why content was erased.
@@ -116,6 +122,12 @@ func inWords(f *catalog.File, e *audit.Entry) string {
 	}
 	if e.Action == "file.indexed" {
 		text += outcomes[e.Detail["outcome"]]
+	}
+	if e.Action == "file.delivered" {
+		text += proofs[e.Detail["check"]]
+		if hash := e.Detail["hash"]; hash != "" {
+			text += " and " + hash
+		}
 	}
 	if e.Action == "file.erased" {
 		text += reasons[e.Detail["reason"]]

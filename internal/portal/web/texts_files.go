@@ -115,7 +115,7 @@ var happeningTexts = ui.Texts{
 	"happening.file.held":           {"Stoppad i väntan på beslut", "Held until somebody decides"},
 	"happening.file.locked":         {"Väntar på en nyckel", "Waits for a key"},
 	"happening.file.refused":        {"Avvisad", "Refused"},
-	"happening.file.delivered":      {"Hämtad", "Delivered"},
+	"happening.file.delivered":      {"Levererad", "Delivered"},
 	"happening.file.body-removed":   {"Innehållet borttaget ur utkorgen", "Content removed from the outbox"},
 	"happening.arrival.abandoned":   {"Uppladdningen blev aldrig klar", "The upload was never finished"},
 	"happening.grant.damaged":       {"Kunde inte öppnas", "Could not be opened"},
@@ -129,4 +129,5 @@ var happeningTexts = ui.Texts{
 	"actor.operator": {"en operatör", "an operator"},
 	"actor.login":    {"en inloggning", "a login"},
 	"actor.token":    {"en API-nyckel", "an API token"},
+	"actor.remote":   {"gatewayen, hos kontots egen server", "the gateway, at the account's own server"},
 }

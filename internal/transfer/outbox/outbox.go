@@ -72,30 +72,46 @@ func (o *Outbox) Send(ctx context.Context, account uuid.UUID, name string, conte
 // Delivered records that the account has the file: by is the login, or what
 // else fetched it. Doing it again changes nothing.
 func (o *Outbox) Delivered(ctx context.Context, id uuid.UUID, by string) error {
+	return o.DeliveredTo(ctx, id, by, nil, nil)
+}
+
+// DeliveredTo is Delivered with what proves it, which is shown in the file's timeline
+// and so holds no name; and with something that is written in the same transaction,
+// which may be nil.
+func (o *Outbox) DeliveredTo(ctx context.Context, id uuid.UUID, by string, proof map[string]string, with func(*catalog.Tx) error) error {
 	return o.catalog.Update(ctx, func(tx *catalog.Tx) error {
-		f, err := tx.File(id)
-		if err != nil {
-			return err
+		if with != nil {
+			if err := with(tx); err != nil {
+				return err
+			}
 		}
-		if f.State == catalog.Delivered {
-			return nil
-		}
-		if f.State != catalog.Waiting {
-			return fault.New(fault.Invalid, "outbox: delivered", "the file does not wait to be fetched")
-		}
-		account, err := tx.Account(f.Account)
-		if err != nil {
-			return err
-		}
-		f.State, f.EndedAt, f.Grant = catalog.Delivered, o.now(), catalog.Grant{}
-		if err := tx.SaveFile(f); err != nil {
-			return err
-		}
-		if err := tx.Audit(audit.Entry{Account: f.Account, Actor: by, Action: "file.delivered", Object: f.ID.String()}); err != nil {
-			return err
-		}
-		return tx.AddJob(&catalog.Job{Kind: ExpireJob, Account: f.Account, File: f.ID, RunAt: o.now().Add(account.OutboxKeepFor)})
+		return o.delivered(tx, id, by, proof)
 	})
+}
+
+func (o *Outbox) delivered(tx *catalog.Tx, id uuid.UUID, by string, proof map[string]string) error {
+	f, err := tx.File(id)
+	if err != nil {
+		return err
+	}
+	if f.State == catalog.Delivered {
+		return nil
+	}
+	if f.State != catalog.Waiting {
+		return fault.New(fault.Invalid, "outbox: delivered", "the file does not wait to be fetched")
+	}
+	account, err := tx.Account(f.Account)
+	if err != nil {
+		return err
+	}
+	f.State, f.EndedAt, f.Grant = catalog.Delivered, o.now(), catalog.Grant{}
+	if err := tx.SaveFile(f); err != nil {
+		return err
+	}
+	if err := tx.Audit(audit.Entry{Account: f.Account, Actor: by, Action: "file.delivered", Object: f.ID.String(), Detail: proof}); err != nil {
+		return err
+	}
+	return tx.AddJob(&catalog.Job{Kind: ExpireJob, Account: f.Account, File: f.ID, RunAt: o.now().Add(account.OutboxKeepFor)})
 }
 
 // Expire is the work.Handler of ExpireJob: the body goes, the record stays. When

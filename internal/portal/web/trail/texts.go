@@ -31,6 +31,7 @@ var texts = ui.Texts{
 	"audit.actor.operator": {"En operatör", "An operator"},
 	"audit.actor.login":    {"En borttagen inloggning", "A login that is gone"},
 	"audit.actor.token":    {"En borttagen API-nyckel", "A token that is gone"},
+	"audit.actor.remote":   {"Gatewayen, hos kontots egen server", "The gateway, at the account's own server"},
 
 	"audit.verify":     {"Kontrollera loggen", "Check the log"},
 	"audit.whole":      {"Loggen är hel", "The log is whole"},

@@ -1,0 +1,163 @@
+package poll
+
+import (
+	"context"
+	"encoding/binary"
+	"path"
+	"strings"
+	"time"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog/remotes"
+	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/vpath"
+)
+
+// far is a file there.
+type far struct {
+	path  string // for the server
+	name  vpath.Path
+	entry remote.Entry  // the newest look at it
+	look  *remotes.Look // what is known of it
+}
+
+// listing is what lies there.
+type listing struct {
+	files []*far
+	whole bool // every folder was listed to its end
+
+	ready []*far // to be taken
+	due   []*far // were taken, and are to be deleted or moved
+}
+
+// folder is one to be listed: its path for the server, and below Dir.
+type folder struct {
+	path, below string
+	depth       int
+}
+
+// list looks into the folder and those below it, as deep as it may.
+func (v *visit) list(ctx context.Context) (*listing, error) {
+	l := &listing{whole: true}
+	root := v.Dir
+	if root == "" {
+		root = "."
+	}
+	entries := 0
+	for next := []folder{{path: root}}; len(next) > 0; next = next[1:] {
+		at := next[0]
+		found, err := v.session.List(ctx, at.path)
+		if err != nil {
+			if at.below == "" {
+				return nil, err
+			}
+			l.whole = false
+			if err := v.problem(ctx, at.path, err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if entries += len(found); entries > v.Limits.Entries {
+			l.whole = false
+			found = found[:max(0, len(found)-(entries-v.Limits.Entries))]
+			_ = v.problem(ctx, at.path, fault.New(fault.TooLarge, "poll: list",
+				"there are more than %d names in the folder; only those are looked at: move files that are done to another folder", v.Limits.Entries))
+		}
+		next = append(next, v.sort(ctx, l, at, found)...)
+		if entries > v.Limits.Entries {
+			break
+		}
+	}
+	v.result.Seen = len(l.files)
+	return l, nil
+}
+
+// sort takes what is meant out of a folder, and returns the folders to be looked into.
+func (v *visit) sort(ctx context.Context, l *listing, at folder, found []remote.Entry) (folders []folder) {
+	markers := map[string]bool{}
+	if v.Marker != "" {
+		for _, e := range found {
+			if e.Kind == remote.Regular && strings.HasSuffix(e.Name, v.Marker) {
+				markers[e.Name] = true
+			}
+		}
+	}
+	for _, e := range found {
+		there, below := path.Join(at.path, e.Name), path.Join(at.below, e.Name)
+		switch {
+		case e.Kind == remote.Unusable:
+			_ = v.problem(ctx, at.path, fault.New(fault.Invalid, "poll: list",
+				"the name %s cannot be that of a file; it is not taken, rename it there", e.Name))
+		case strings.HasPrefix(e.Name, "."): // hidden, or on its way
+		case e.Kind == remote.Folder && at.depth < v.Depth && there != v.moved():
+			folders = append(folders, folder{there, below, at.depth + 1})
+		case e.Kind != remote.Regular, markers[e.Name], !v.Names.Has(below):
+		case v.Marker != "" && !markers[e.Name+v.Marker] && !v.took(there, e): // not said to be done
+		default:
+			f := &far{path: there, entry: e}
+			if v.fit(ctx, f) {
+				l.files = append(l.files, f)
+			}
+		}
+	}
+	return folders
+}
+
+// took reports whether a file is one that was taken, and is still to be deleted or
+// moved: its marker may have gone before it.
+func (v *visit) took(there string, e remote.Entry) bool {
+	look := v.looks[string(v.pathMAC(there))]
+	return look != nil && look.Result == taken && same(look, e)
+}
+
+// fit reports whether a file can be taken by its name and size, and tells when it can
+// not though it is meant.
+func (v *visit) fit(ctx context.Context, f *far) bool {
+	name, err := vpath.Parse(f.entry.Name)
+	switch {
+	case err != nil:
+		_ = v.problem(ctx, f.path, fault.New(fault.Invalid, "poll: list", "%s: it is not taken, rename it there", fault.Message(err)))
+	case name.Temporary(v.temporary):
+	case f.entry.Size > v.Limits.Bytes:
+		_ = v.problem(ctx, f.path, fault.New(fault.TooLarge, "poll: list", "the file is larger than %d MiB; it is not taken", v.Limits.Bytes>>20))
+	default:
+		f.name = name
+		return true
+	}
+	return false
+}
+
+// moved is the folder that files are moved to.
+func (v *visit) moved() string {
+	if v.After.Move == "" || path.IsAbs(v.After.Move) {
+		return v.After.Move
+	}
+	return path.Join(v.Dir, v.After.Move)
+}
+
+// pathMAC is what a path there is known by.
+func (v *visit) pathMAC(there string) []byte {
+	mac := v.rec.MAC("duplicates", v.Remote[:], []byte(there))
+	return mac[:]
+}
+
+// delivery is what makes a delivery the same one, but for its content (R2).
+func (v *visit) delivery(f *far) [][]byte {
+	return [][]byte{v.Remote[:], []byte(f.path), number(f.entry.Size), number(micros(f.entry.ModTime))}
+}
+
+// seenMAC is what a file that was taken is found by in the ledger: path, size and time.
+func (v *visit) seenMAC(look *remotes.Look) []byte {
+	mac := v.rec.MAC("duplicates", look.PathMAC, number(look.Size), number(micros(look.ModTime)))
+	return mac[:]
+}
+
+func number(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
+
+// micros is a time as the catalog keeps it.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}

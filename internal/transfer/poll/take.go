@@ -1,0 +1,315 @@
+package poll
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/killpoint"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/remotes"
+	"sealgate/internal/transfer/intake"
+	"sealgate/internal/transfer/remote"
+)
+
+const (
+	// big is the size from which on a cut file is gone on with: below it, fetching it
+	// again costs less than remembering it.
+	big = 8 << 20
+
+	// overlap is how much before the cut is read again and compared.
+	overlap = 1 << 20
+
+	piece = 256 << 10
+)
+
+// errChanged is for a file that is not any more what was seen a moment ago.
+var errChanged = fault.New(fault.TryLater, "poll: take", "the file was changed while it was fetched; it is fetched when it stays as it is")
+
+// ours is an error of the gateway, not of the server: it ends the visit.
+type ours struct{ error }
+
+func (o ours) Unwrap() error { return o.error }
+
+// take fetches one file. What goes wrong with this file alone is a problem; an error
+// ends the visit.
+func (v *visit) take(ctx context.Context, f *far) error {
+	file, err := v.fetch(ctx, f)
+	switch {
+	case err == nil:
+	case fault.Is(err, fault.NotFound): // somebody took it away: the next listing shows it no more
+		return nil
+	case err == errChanged:
+		return v.changed(ctx, f)
+	default:
+		return v.failed(ctx, f, err)
+	}
+	if file.repeated {
+		v.result.Repeated++
+	} else {
+		v.result.Files++
+		v.result.Bytes += f.entry.Size
+	}
+	killpoint.At("poll.taken")
+	if v.After.leaves() {
+		return nil
+	}
+	return v.after(ctx, f)
+}
+
+// failed notes that a file could not be fetched.
+func (v *visit) failed(ctx context.Context, f *far, err error) error {
+	f.look.Tries++
+	f.look.Result = fault.KindOf(err).String()
+	f.look.LastSeen = v.now()
+	werr := v.update(context.WithoutCancel(ctx), v.put(f.look))
+	if o, ok := err.(ours); ok {
+		v.result.Failed++
+		return o.error
+	}
+	if err := v.problem(ctx, f.path, err); err != nil {
+		v.result.Failed++
+		return err
+	}
+	return werr
+}
+
+// changed begins to look at a file anew.
+func (v *visit) changed(ctx context.Context, f *far) error {
+	now := v.now()
+	changes, err := v.renew(ctx, f, now)
+	if err != nil {
+		return err
+	}
+	v.again(now.Add(v.wait(f.entry)))
+	return v.write(ctx, changes)
+}
+
+// received is a file that was fetched.
+type received struct {
+	id       uuid.UUID
+	repeated bool // it is on record from before
+}
+
+// fetch reads a file to its end and puts it on record.
+func (v *visit) fetch(ctx context.Context, f *far) (got received, err error) {
+	arrival, src, offset, err := v.open(ctx, f)
+	if err != nil {
+		return got, err
+	}
+	err = copyAll(arrival, src, offset)
+	if cerr := src.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = v.unchanged(ctx, f, src.Entry)
+	}
+	switch {
+	case err != nil && f.entry.Size >= big && ends(ctx, err):
+		arrival.Abort(err) // kept, to be gone on with
+		return got, err
+	case err != nil:
+		arrival.Drop(err)
+		f.look.Arrival = uuid.Nil
+		return got, err
+	}
+	killpoint.At("poll.fetched")
+	// It is here: whether there is time left or not does not matter any more.
+	row, err := arrival.Commit(context.WithoutCancel(ctx))
+	f.look.Arrival = uuid.Nil
+	if err != nil {
+		return got, ours{err}
+	}
+	f.look.Result = taken
+	return received{row.ID, row.ID != arrival.ID()}, nil
+}
+
+// unchanged looks whether a file is still what was opened.
+func (v *visit) unchanged(ctx context.Context, f *far, opened remote.Entry) error {
+	now, err := v.session.Stat(ctx, f.path)
+	if err != nil {
+		return err
+	}
+	if !now.Same(opened) {
+		f.entry = now
+		return errChanged
+	}
+	return nil
+}
+
+// open opens the file and an arrival for it, both at the same offset. What the server
+// says when it opens the file is what counts from then on.
+func (v *visit) open(ctx context.Context, f *far) (*intake.Arrival, *remote.File, int64, error) {
+	if f.look.Arrival != uuid.Nil {
+		a, src, offset, err := v.resume(ctx, f)
+		if a != nil || err != nil {
+			return a, src, offset, err
+		}
+	}
+	src, err := v.session.Open(ctx, f.path, 0)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	if err := v.agree(f, src.Entry); err != nil {
+		_ = src.Close()
+		return nil, nil, 0, err
+	}
+	a, err := v.begin(ctx, f)
+	if err != nil {
+		_ = src.Close()
+		return nil, nil, 0, ours{err}
+	}
+	return a, src, 0, nil
+}
+
+// agree compares what the server says of a file now with the look that found it ready.
+func (v *visit) agree(f *far, e remote.Entry) error {
+	same := f.entry.Same(e)
+	f.entry = e
+	switch {
+	case !same:
+		return errChanged
+	case e.Size < 0:
+		return fault.New(fault.Invalid, "poll: take", "the server does not tell the size of the file; it cannot be known whether it is whole, so it is not taken")
+	case e.Size > v.Limits.Bytes:
+		return fault.New(fault.TooLarge, "poll: take", "the file is larger than %d MiB; it is not taken", v.Limits.Bytes>>20)
+	}
+	f.look.Size, f.look.ModTime = e.Size, e.ModTime
+	return nil
+}
+
+// begin starts an arrival. That of a big file is remembered first, so that it is found
+// after a crash, too.
+func (v *visit) begin(ctx context.Context, f *far) (*intake.Arrival, error) {
+	a, err := v.intake.Begin(ctx, v.with(f))
+	if err != nil || f.entry.Size < big {
+		return a, err
+	}
+	f.look.Arrival = a.ID()
+	if err := v.update(ctx, v.put(f.look)); err != nil {
+		a.Drop(err)
+		return nil, err
+	}
+	killpoint.At("poll.begun")
+	return a, nil
+}
+
+// with is the spec of a file's arrival, with what is written down in its commit.
+func (v *visit) with(f *far) intake.Spec {
+	s := v.spec(f)
+	s.With = func(tx *catalog.Tx, row *catalog.File) error {
+		if err := tx.HoldsRemote(v.Remote, v.Fence); err != nil {
+			return err
+		}
+		return v.enter(tx, f, row, v.now())
+	}
+	return s
+}
+
+// enter writes a file into the ledger that is on record from now on, or was before.
+func (v *visit) enter(tx *catalog.Tx, f *far, row *catalog.File, now time.Time) error {
+	look := *f.look
+	look.Arrival, look.Tries, look.Result, look.LastSeen = uuid.Nil, 0, taken, now
+	after := remotes.AfterDue
+	if v.After.leaves() {
+		after = remotes.AfterDone
+	}
+	t := &remotes.Taken{
+		Remote: v.Remote, SeenMAC: v.seenMAC(&look), TakenMAC: row.Delivery.MAC,
+		File: row.ID, TakenAt: now, LastSeen: now, After: after,
+	}
+	before, err := tx.Taken(v.Remote, t.SeenMAC, t.TakenMAC)
+	switch {
+	case err == nil:
+		before.LastSeen, before.After, before.Error = now, after, ""
+		err = tx.SaveTaken(before)
+	case fault.Is(err, fault.NotFound):
+		err = tx.InsertTaken(t)
+	}
+	if err != nil {
+		return err
+	}
+	return tx.PutRemoteLook(&look)
+}
+
+// resume goes on with an arrival that was cut, if the file is what it was then. Else
+// the arrival is given up, and it returns none.
+func (v *visit) resume(ctx context.Context, f *far) (*intake.Arrival, *remote.File, int64, error) {
+	now, err := v.session.Stat(ctx, f.path)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	if now.Size != f.look.Size || micros(now.ModTime) != micros(f.look.ModTime) || now.ModTime.IsZero() {
+		if err := v.giveUp(ctx, f.look); err != nil {
+			return nil, nil, 0, ours{err}
+		}
+		return nil, nil, 0, nil
+	}
+	if err := v.agree(f, now); err != nil {
+		return nil, nil, 0, err
+	}
+	a, err := v.intake.ResumeUpload(ctx, v.with(f), f.look.Arrival)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Exists) {
+		f.look.Arrival = uuid.Nil // nothing of it is left
+		return nil, nil, 0, nil
+	}
+	if err != nil {
+		return nil, nil, 0, ours{err}
+	}
+	offset := a.Durable()
+	src, err := v.session.Open(ctx, f.path, max(0, offset-overlap))
+	if err != nil {
+		a.Abort(err)
+		return nil, nil, 0, err
+	}
+	switch equal, err := sameEnd(a, src, offset); {
+	case err != nil:
+		_ = src.Close()
+		a.Abort(err)
+		return nil, nil, 0, err
+	case !equal || !src.Entry.Same(now):
+		_ = src.Close()
+		a.Drop(errChanged)
+		f.look.Arrival = uuid.Nil
+		return nil, nil, 0, nil
+	}
+	return a, src, offset, nil
+}
+
+// sameEnd reads the last of what is durable again and leaves src at offset.
+func sameEnd(a *intake.Arrival, src io.Reader, offset int64) (bool, error) {
+	theirs := make([]byte, min(offset, overlap))
+	if _, err := io.ReadFull(src, theirs); err != nil {
+		return false, err
+	}
+	own := make([]byte, len(theirs))
+	if _, err := a.ReadAt(own, offset-int64(len(own))); err != nil {
+		return false, nil // what cannot be read back is no beginning of anything
+	}
+	return bytes.Equal(own, theirs), nil
+}
+
+// copyAll copies from src to its end.
+func copyAll(a *intake.Arrival, src io.Reader, offset int64) error {
+	buf := make([]byte, piece)
+	for {
+		n, err := io.ReadFull(src, buf)
+		if n > 0 {
+			if _, werr := a.WriteAt(buf[:n], offset); werr != nil {
+				return ours{werr}
+			}
+			offset += int64(n)
+		}
+		switch err {
+		case nil:
+		case io.EOF, io.ErrUnexpectedEOF:
+			return nil
+		default:
+			return err
+		}
+	}
+}

@@ -1,0 +1,369 @@
+package push_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/remotes"
+	"sealgate/internal/transfer/glob"
+	"sealgate/internal/transfer/intake/intaketest"
+	"sealgate/internal/transfer/outbox"
+	"sealgate/internal/transfer/push"
+	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/remotetest"
+	"sealgate/internal/transfer/remote/sftp"
+)
+
+// world is a gateway's inside, a customer's server, and a remote between them.
+type world struct {
+	*intaketest.World
+	t       *testing.T
+	account *catalog.Account
+	disk    string // of the server
+	connect func() (remote.Session, error)
+	job     push.Job
+	wrap    func(remote.Session) remote.Session // what stands between; nil = nothing
+}
+
+// bySSH returns a world with a real sshd.
+func bySSH(t *testing.T, extra ...string) *world {
+	t.Helper()
+	s := remotetest.OpenSSH(t, extra...)
+	return newWorld(t, s.Disk, func() (remote.Session, error) {
+		return sftp.Connect(t.Context(), sftp.Config{
+			Server: remote.Server{Host: "127.0.0.1", Port: s.Port, Guard: remotetest.Loopback()}, User: s.User, Key: s.Key, HostKeys: s.HostKeys[:1],
+		})
+	})
+}
+
+func newWorld(t *testing.T, disk string, connect func() (remote.Session, error)) *world {
+	t.Helper()
+	w := &world{World: intaketest.New(t, nil), t: t, disk: disk, connect: connect}
+	w.account = w.Account("acme", catalog.ContentKeep)
+	w.job = push.Job{Account: w.account.ID, Remote: uuid.Must(uuid.NewV7()), Name: "bank", Dir: disk}
+	w.Update(func(tx *catalog.Tx) error {
+		err := tx.InsertRemote(&remotes.Remote{
+			ID: w.job.Remote, Account: w.account.ID, Name: "bank", Direction: remotes.Push, Settings: []byte("sealed"), State: remotes.On,
+		})
+		if err != nil {
+			return err
+		}
+		r, err := tx.LeaseRemote(w.job.Remote, "node-1", w.Clock.Now(), w.Clock.Now().Add(time.Minute))
+		if err == nil {
+			w.job.Fence = r.Lease.Fence
+		}
+		return err
+	})
+	return w
+}
+
+func (w *world) box() *outbox.Outbox {
+	return outbox.New(w.Catalog, w.Bodies, w.Keys, w.Intake, w.Clock.Now)
+}
+
+// send puts a file into the outbox.
+func (w *world) send(name, content string) *catalog.File {
+	w.t.Helper()
+	f, err := w.box().Send(w.t.Context(), w.account.ID, name, strings.NewReader(content), "operator", "operator")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return f
+}
+
+// visit pays one visit.
+func (w *world) visit() (push.Result, error) {
+	w.t.Helper()
+	s, err := w.connect()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if w.wrap != nil {
+		s = w.wrap(s)
+	}
+	return push.New(w.Catalog, w.box(), w.Keys, w.Clock.Now).Run(w.t.Context(), s, w.job)
+}
+
+// visits pays one visit that goes well, after the time given.
+func (w *world) visits(after time.Duration) push.Result {
+	w.t.Helper()
+	w.Clock.Add(after)
+	r, err := w.visit()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
+// there are the files on the server, with their content.
+func (w *world) there() (names []string) {
+	w.t.Helper()
+	list, err := os.ReadDir(w.disk)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, e := range list {
+		content, err := os.ReadFile(filepath.Join(w.disk, e.Name()))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if len(content) > 20 {
+			content = fmt.Append(nil, len(content))
+		}
+		names = append(names, fmt.Sprintf("%s=%s", e.Name(), content))
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (w *world) expect(what string, want ...string) {
+	w.t.Helper()
+	if got := w.there(); !slices.Equal(got, want) {
+		w.t.Errorf("%s: there are %q, want %q", what, got, want)
+	}
+}
+
+// waits are the files that were not delivered.
+func (w *world) waits() (n int) {
+	for _, f := range w.Files() {
+		if f.State == catalog.Waiting {
+			n++
+		}
+	}
+	return n
+}
+
+// proofs are what the log says of deliveries of a file.
+func (w *world) proofs(id uuid.UUID) (all []map[string]string) {
+	w.t.Helper()
+	err := w.Catalog.View(w.t.Context(), func(tx *catalog.Tx) error {
+		entries, err := tx.AuditOf(id.String(), 100)
+		for _, e := range entries {
+			if e.Action == "file.delivered" && e.Actor == "remote:bank" {
+				all = append(all, e.Detail)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
+func TestWhatWaitsIsDelivered(t *testing.T) {
+	w := bySSH(t)
+	w.job.Names = glob.Set{Include: []string{"*.xml"}}
+	large := strings.Repeat("answer ", 100_000)
+	files := []*catalog.File{w.send("a.xml", "one"), w.send("a.xml", "two"), w.send("empty.xml", ""), w.send("large.xml", large), w.send("other.pdf", "x")}
+	r := w.visits(0)
+	if r.Seen != 4 || r.Files != 4 || r.Failed != 0 || r.Bytes != int64(6+len(large)) {
+		t.Errorf("%+v", r)
+	}
+	w.expect("delivered", "a.2.xml=two", "a.xml=one", "empty.xml=", "large.xml=700000")
+	for _, f := range files[:4] {
+		row := w.File(f.ID)
+		if p := w.proofs(f.ID); row.State != catalog.Delivered || row.Grant.Key != "" || len(p) != 1 || p[0]["check"] != "size" || p[0]["size"] != fmt.Sprint(row.Content.Size) {
+			t.Errorf("%s, with %v", row.State, p)
+		}
+	}
+	if r := w.visits(time.Hour); r.Seen != 0 || w.waits() != 1 {
+		t.Errorf("once more: %+v", r)
+	}
+}
+
+// A name that is taken there is not overwritten, whoever has it.
+func TestNothingThereIsOverwritten(t *testing.T) {
+	w := bySSH(t)
+	for _, name := range []string{"a.xml", "a.2.xml"} {
+		if err := os.WriteFile(filepath.Join(w.disk, name), []byte("theirs"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.send("a.xml", "ours")
+	w.visits(0)
+	w.expect("beside them", "a.2.xml=theirs", "a.3.xml=ours", "a.xml=theirs")
+}
+
+func TestAServerThatIsReadOnly(t *testing.T) {
+	w := bySSH(t, "ForceCommand internal-sftp -R")
+	w.send("a.xml", "one")
+	w.send("b.xml", "two")
+	r := w.visits(0)
+	if r.Files != 0 || r.Failed != 2 || len(r.Problems) != 2 || !fault.Is(r.Problems[0].Err, fault.Denied) || r.Problems[0].Name != "a.xml" {
+		t.Errorf("%+v", r)
+	}
+	if !r.Again.After(w.Clock.Now()) {
+		t.Errorf("tried again at %v", r.Again)
+	}
+	if r := w.visits(time.Second); r.Failed != 0 || r.Seen != 2 { // not before
+		t.Errorf("at once: %+v", r)
+	}
+	if r := w.visits(time.Hour); r.Failed != 2 {
+		t.Errorf("an hour later: %+v", r)
+	}
+	if w.waits() != 2 {
+		t.Error("something does not wait any more")
+	}
+}
+
+// A rename that is refused: whole under its temporary name, it is renamed when it may be.
+func TestARenameThatIsRefused(t *testing.T) {
+	w := bySSH(t)
+	w.send("a.xml", "one")
+	refused := fault.New(fault.Denied, "test", "no")
+	w.wrap = func(s remote.Session) remote.Session {
+		return somewhere{s, func(step, path string) error {
+			if step == "rename" {
+				return refused
+			}
+			return nil
+		}}
+	}
+	if r := w.visits(0); r.Failed != 1 || !errors.Is(r.Problems[0].Err, refused) {
+		t.Errorf("%+v", r)
+	}
+	if got := w.there(); len(got) != 1 || !strings.HasSuffix(got[0], ".part=one") {
+		t.Errorf("there are %q", got)
+	}
+	w.wrap = nil
+	w.visits(time.Hour)
+	w.expect("at last", "a.xml=one")
+}
+
+// Somebody tidies temporary files away just before the rename: the file is sent again,
+// and not said to be delivered.
+func TestATemporaryFileThatIsTakenAway(t *testing.T) {
+	w := bySSH(t)
+	w.send("a.xml", "one")
+	w.wrap = func(s remote.Session) remote.Session {
+		return somewhere{s, func(step, path string) error {
+			if step == "rename" {
+				return os.Remove(path)
+			}
+			return nil
+		}}
+	}
+	if r := w.visits(0); r.Failed != 1 {
+		t.Errorf("%+v", r)
+	}
+	if w.waits() != 1 {
+		t.Error("it does not wait any more")
+	}
+	w.wrap = nil
+	w.visits(time.Hour)
+	w.expect("sent again", "a.xml=one")
+}
+
+// What was fetched by another way meanwhile leaves nothing there.
+func TestAFileThatIsNotToBeDeliveredAnyMore(t *testing.T) {
+	w := bySSH(t)
+	f := w.send("a.xml", "one")
+	cut := true
+	w.wrap = func(s remote.Session) remote.Session {
+		return somewhere{s, func(step, path string) error {
+			if step == "rename" && cut {
+				return fmt.Errorf("test: %w", remote.ErrCut)
+			}
+			return nil
+		}}
+	}
+	if _, err := w.visit(); !errors.Is(err, remote.ErrCut) {
+		t.Errorf("%v", err)
+	}
+	if err := w.box().Delivered(t.Context(), f.ID, "somebody"); err != nil {
+		t.Fatal(err)
+	}
+	w.wrap = nil
+	w.visits(time.Hour)
+	w.expect("nothing is left there")
+}
+
+// Every step of the way is cut, before it was done and after, at each place where it
+// comes; the customer takes his files away as soon as they have their names, or leaves
+// them. Each arrives once.
+func TestCutAnywhere(t *testing.T) {
+	w := bySSH(t)
+	for _, fetches := range []bool{false, true} {
+		for nth := 1; ; nth++ {
+			for _, done := range []bool{false, true} {
+				got := map[string]int{}
+				fetch := func() {
+					for _, name := range w.there() {
+						if !strings.HasPrefix(name, ".") {
+							got[name]++
+							base, _, _ := strings.Cut(name, "=")
+							if err := os.Remove(filepath.Join(w.disk, base)); err != nil {
+								t.Fatal(err)
+							}
+						}
+					}
+				}
+				w.send("a.xml", "one")
+				w.send("b.xml", strings.Repeat("x", 100_000))
+				c := &cutting{nth: nth, done: done}
+				w.wrap = c.wrap
+				for range 5 {
+					_, _ = w.visit()
+					w.Clock.Add(time.Hour)
+					w.Restart()
+					w.wrap = nil
+					if fetches {
+						fetch()
+					}
+				}
+				fetch()
+				if w.waits() != 0 || len(got) != 2 || got["a.xml=one"] != 1 || got["b.xml=100000"] != 1 {
+					t.Fatalf("cut at step %d (%s, done: %v): %d wait, the customer got %v", nth, c.met, done, w.waits(), got)
+				}
+				if rest := w.there(); len(rest) != 0 {
+					t.Fatalf("cut at step %d (%s, done: %v): left there: %q", nth, c.met, done, rest)
+				}
+				if c.met == "" {
+					if nth < 6 {
+						t.Errorf("there are %d steps only", nth-1)
+					}
+					goto next
+				}
+			}
+		}
+	next:
+	}
+}
+
+// The disk there is full: said so, nothing lies there under its name, and what waits is
+// delivered when there is room.
+func TestAFullDiskThere(t *testing.T) {
+	w := bySSH(t)
+	w.send("a.xml", "one")
+	w.send("b.xml", "two")
+	full := fault.New(fault.Full, "test", "the disk of the server is full")
+	w.wrap = func(s remote.Session) remote.Session {
+		return somewhere{s, func(step, path string) error {
+			if step == "create" {
+				_ = os.WriteFile(path, []byte("on"), 0o644)
+				return full
+			}
+			return nil
+		}}
+	}
+	r, err := w.visit()
+	if !errors.Is(err, full) || r.Failed != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	w.expect("nothing lies there")
+	w.wrap = nil
+	w.visits(time.Hour)
+	w.expect("when there is room", "a.xml=one", "b.xml=two")
+}
