@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long screenshots bench lint vuln build build-pkcs11 deps clean
+.PHONY: help demo test test-race test-programs test-long screenshots bench lint vuln build build-pkcs11 deps clean
 
 # Whatever stands in the caller's GOFLAGS or go.work does not change what is built here.
 export GOFLAGS := -buildvcs=false
@@ -15,7 +15,8 @@ export CGO_ENABLED := 0
 # The race detector watches our code and the Go around SQLite. SQLite itself is C in Go's clothes,
 # one goroutine to a connection at a time: watched, it makes tests of stores ten times as slow.
 unwatched := -race=false -d=checkptr=0
-race := CGO_ENABLED=1 go test -race -vet=off -tags pkcs11 -gcflags='modernc.org/sqlite/lib=$(unwatched)' -gcflags='modernc.org/libc/...=$(unwatched)'
+watched := -race -tags pkcs11 -gcflags='modernc.org/sqlite/lib=$(unwatched)' -gcflags='modernc.org/libc/...=$(unwatched)'
+race := CGO_ENABLED=1 go test -vet=off $(watched)
 
 ARGS ?=
 tools := $(CURDIR)/bin/tools
@@ -27,10 +28,17 @@ help: ## print this list
 demo: build deps ## real payment files through a real SFTP client, start to end (ARGS=--exit stops after)
 	@demo/run $(ARGS)
 
+# Those that drive programs wait more than they compute: they run beside the others.
 test: deps lint ## every test, nearly all with the race detector, as CI runs them
+	@$(MAKE) --no-print-directory --output-sync=target -j2 test-race test-programs
+
+test-race:
 	$(race) -timeout 14m $$(go list ./... | grep -Ev '/(campaign|cmd/gateway|policy)$$') # lint has vetted, and run policy
 	$(race) -run PKCS11 ./cmd/gateway
-	go test -vet=off -timeout 14m ./internal/keys/token ./internal/campaign ./cmd/gateway # without tokens; the last two drive programs, with -race in test-long
+
+test-programs:
+	go test -vet=off -timeout 14m ./internal/campaign ./cmd/gateway # with -race in test-long
+	go test -vet=off ./internal/keys/token # without tokens
 
 test-long: deps ## the campaigns in full length: crashes, cuts, disk full (hours)
 	$(race) -count=1 -timeout 1h ./cmd/gateway
@@ -45,7 +53,7 @@ bench: build deps ## figures beside OpenSSH, rclone, SFTPGo, xmllint and openssl
 
 lint: $(tools)/staticcheck $(tools)/gofumpt ## vet, format, staticcheck, import policy and house bounds
 	go vet ./...
-	CGO_ENABLED=1 go vet -tags pkcs11 ./internal/keys/...
+	CGO_ENABLED=1 go vet $(watched) ./internal/keys/... # the flags of the tests, so that nothing is compiled for this alone
 	@out=$$($(tools)/gofumpt -l $$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null)); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 	$(tools)/staticcheck ./...
 	go test -count=1 ./internal/policy

@@ -395,23 +395,28 @@ func TestAnAccountWithTooManyKeysIsRefusedAndStaysReadable(t *testing.T) {
 	if err := s.CreateAccount(id, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	padding := pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Value: make([]byte, 400<<10)}
 	var err error
 	added := 0
 	for ; err == nil; added++ {
 		if added > 10 {
 			t.Fatal("there is no end")
 		}
-		key := ec(t, elliptic.P256())
-		tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: t0, NotAfter: t0, ExtraExtensions: []pkix.Extension{padding}}
-		der := must(x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key))(t)
-		c := must(keys.ImportCertificate(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pkcs8(t, key), t0))(t)
-		err = s.AddCertificate(id, c)
+		err = s.AddCertificate(id, bigCertificate(t, 700<<10))
 	}
 	wantKind(t, err, fault.TooLarge)
 	if a := must(keystest.Reopen(t, s).Account(id))(t); len(a.Certificates()) != added-1 {
 		t.Errorf("%d certificates of %d", len(a.Certificates()), added-1)
 	}
+}
+
+// bigCertificate is one of so many bytes: it fills a key file at once.
+func bigCertificate(t *testing.T, size int) *keys.Certificate {
+	t.Helper()
+	key := ec(t, elliptic.P256())
+	padding := pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Value: make([]byte, size)}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: t0, NotAfter: t0, ExtraExtensions: []pkix.Extension{padding}}
+	der := must(x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key))(t)
+	return must(keys.ImportCertificate(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pkcs8(t, key), t0))(t)
 }
 
 func remove(t *testing.T, file string) {

@@ -102,8 +102,14 @@ func TestSecretsLeaveRoomForKeys(t *testing.T) {
 	if err := s.CreateAccount(id, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	big := make([]byte, 64<<10)
+	// Full of secrets alone, it would be written fifty times.
+	for range 2 {
+		if err := s.AddCertificate(id, bigCertificate(t, 700<<10)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var err error
+	big := make([]byte, 64<<10)
 	for n := 0; err == nil; n++ {
 		if n > 100 {
 			t.Fatal("there is no end")
