@@ -92,10 +92,11 @@ func (j *journey) tell(counts *metrics.Set) (*notify.Notices, error) {
 	if err != nil {
 		return nil, err
 	}
+	trusted := func() bool { ok, _ := j.clock.Trusted(); return ok }
 	checks := []alarm.Check{
 		alarm.Disk(j.room),
 		alarm.DataBackup(j.catalog, portal.LastBackupSetting, j.app.Now),
-		alarm.Clock(func() bool { ok, _ := j.clock.Trusted(); return ok }),
+		alarm.Clock(trusted),
 		alarm.Audit(func(ctx context.Context) error { _, err := health.VerifyAudit(ctx, j.catalog, j.keys); return err }),
 	}
 	if j.cfg.HTTPS.Listen != "" && j.cfg.HTTPS.Certificate != "" { // the gateway's own it renews itself
@@ -107,7 +108,7 @@ func (j *journey) tell(counts *metrics.Set) (*notify.Notices, error) {
 		Catalog: j.catalog, Custody: j.custody, Keys: j.keys, Accounts: j.accounts,
 		Mail:     mail.Server{Host: m.Host, Port: m.Port, Security: m.Security, User: m.User, Password: password, From: m.From},
 		Language: m.Language, URL: j.cfg.HTTPS.URL, Allow: j.cfg.Remotes.Allow,
-		Checks: checks, Observe: counts.Webhook, Now: j.app.Now, Log: j.log, Version: version,
+		Checks: checks, Observe: counts.Webhook, Now: j.app.Now, Trusted: trusted, Log: j.log, Version: version,
 	}), nil
 }
 

@@ -5,7 +5,8 @@
 // any more: in the dialer's Control, with the address that the socket is about to
 // connect to. So a name that resolves to something else the second time (DNS
 // rebinding), a redirect, or the address that a server tells its clients to connect
-// to is judged like the first one. Only public unicast addresses are reached. A
+// to is judged like the first one. Only public unicast addresses are reached, and none
+// of this machine. A
 // mapped IPv4 address, or one behind NAT64, is as good as the IPv4 address inside; other
 // forms that carry one (6to4, Teredo, ISATAP) are not reached at all.
 //
@@ -35,11 +36,12 @@ import (
 type Guard struct {
 	allow []netip.Prefix
 	inner bool // public addresses are refused
+	own   func() ([]net.Addr, error)
 }
 
 // New returns a guard that lets through public addresses and those in allow.
 func New(allow []netip.Prefix) *Guard {
-	g := &Guard{}
+	g := &Guard{own: net.InterfaceAddrs}
 	for _, p := range allow {
 		// An IPv4 network written as IPv6 means the IPv4 network: addresses are
 		// compared in their IPv4 form.
@@ -53,7 +55,7 @@ func New(allow []netip.Prefix) *Guard {
 
 // Inner returns a guard that lets through the allowed networks only: for what may not
 // cross the public internet, such as plain HTTP.
-func (g *Guard) Inner() *Guard { return &Guard{allow: g.allow, inner: true} }
+func (g *Guard) Inner() *Guard { return &Guard{allow: g.allow, inner: true, own: g.own} }
 
 // Dialer returns a dialer whose connections the guard looks at.
 func (g *Guard) Dialer(timeout time.Duration) *net.Dialer {
@@ -106,6 +108,9 @@ func (g *Guard) Check(addr netip.Addr) error {
 		return refused("an address at which a cloud hands out credentials", addr.String())
 	}
 	what := special(addr)
+	if what == "" && g.ours(addr) {
+		what = "the gateway's own machine" // where doors stand open that a firewall shuts for others
+	}
 	switch {
 	case g.allowed(addr), what == "" && !g.inner:
 		return nil
@@ -132,6 +137,22 @@ func (g *Guard) Resolve(ctx context.Context, host string) error {
 		}
 	}
 	return nil
+}
+
+// ours reports whether an address is one of this machine.
+func (g *Guard) ours(addr netip.Addr) bool {
+	all, err := g.own()
+	if err != nil {
+		return false
+	}
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok {
+			if at, ok := netip.AddrFromSlice(n.IP); ok && at.Unmap() == addr {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (g *Guard) allowed(addr netip.Addr) bool {

@@ -41,6 +41,7 @@ type Options struct {
 	Checks  []alarm.Check // besides those that need nothing but the stores
 	Observe func(outcome string)
 	Now     func() time.Time
+	Trusted func() bool // tells whether Now is to be believed
 	Log     *slog.Logger
 	Version string
 }
@@ -74,7 +75,7 @@ func New(opt Options) *Notices {
 	n.Alarms = alarm.New(alarm.Options{Catalog: opt.Catalog, Checks: checks, Tell: n.Mailer.Tell, Now: opt.Now, Log: opt.Log})
 	n.Webhooks = webhook.New(webhook.Options{
 		Catalog: opt.Catalog, Custody: opt.Custody, Keys: opt.Keys, Guard: dialguard.New(opt.Allow),
-		Alarm: n.Alarms.Describe, Observe: opt.Observe, Now: opt.Now, Log: opt.Log, Version: opt.Version,
+		Alarm: n.Alarms.Describe, Observe: opt.Observe, Now: opt.Now, Trusted: opt.Trusted, Log: opt.Log, Version: opt.Version,
 	})
 	return n
 }

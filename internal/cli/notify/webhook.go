@@ -147,10 +147,17 @@ func (a *app) webhookSet(state string) *cobra.Command {
 }
 
 func (a *app) webhookSecret() *cobra.Command {
-	return a.command("secret WEBHOOK", "A new secret, shown this once; the one before signs, too, for 24 hours", "", []string{"webhook secret acme 0196b2f1-…"}, 1,
+	var now bool
+	cmd := a.command("secret WEBHOOK", "A new secret, shown this once; the one before signs, too, for 24 hours", "", []string{"webhook secret acme 0196b2f1-…"}, 1,
 		func(cmd *cobra.Command, path string, rest []string) error {
-			return ask.Post(cmd.Context(), a.App, path+"/"+url.PathEscape(rest[0])+"/secret", struct{}{}, writeMade)
+			path += "/" + url.PathEscape(rest[0]) + "/secret"
+			if now {
+				path += "?now=true"
+			}
+			return ask.Post(cmd.Context(), a.App, path, struct{}{}, writeMade)
 		})
+	cmd.Flags().BoolVar(&now, "now", false, "the one before signs no longer: somebody else may know it")
+	return cmd
 }
 
 func (a *app) webhookRemove() *cobra.Command {

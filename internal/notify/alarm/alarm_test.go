@@ -354,6 +354,8 @@ func TestChecks(t *testing.T) {
 	want(alarm.Webhooks(o.Catalog, now))
 	o.Clock.Add(2 * time.Hour)
 	want(alarm.Webhooks(o.Catalog, now), "webhook-failing")
+	set(func() { hook.Failing = notices.FailingNoSecret })
+	want(alarm.Webhooks(o.Catalog, now), "webhook-no-secret")
 	set(func() { hook.State = notices.WebhookFailed })
 	want(alarm.Webhooks(o.Catalog, now), "webhook-off")
 

@@ -163,6 +163,8 @@ func Webhooks(cat *catalog.Catalog, now func() time.Time) Check {
 				switch {
 				case w.State == notices.WebhookFailed:
 					c.Kind = "webhook-off"
+				case w.State == notices.WebhookOn && w.Failing == notices.FailingNoSecret:
+					c.Kind = "webhook-no-secret"
 				case w.State == notices.WebhookOn && !w.FailingSince.IsZero() && now().Sub(w.FailingSince) > time.Hour:
 					c.Kind, c.Detail = "webhook-failing", map[string]string{"since": stamp(w.FailingSince)}
 				default:

@@ -78,6 +78,10 @@ var texts = map[string]map[string]words{
 		English: {"a webhook has taken nothing since {since}", "see that its receiver answers; test it"},
 		Swedish: {"en webhook har inte tagit emot något sedan {since}", "se till att mottagaren svarar; testa den"},
 	},
+	"webhook-no-secret": {
+		English: {"the secret of a webhook is not in the key store: nothing is sent to it", "make a new secret and give it to the receiver"},
+		Swedish: {"hemligheten till en webhook finns inte i nyckelförrådet: inget skickas till den", "skapa en ny hemlighet och ge den till mottagaren"},
+	},
 	"webhook-off": {
 		English: {"the gateway has switched a webhook off, for it took nothing for days", "see that its receiver answers, then switch it on"},
 		Swedish: {"en webhook har stängts av eftersom den inte tagit emot något på flera dagar", "se till att mottagaren svarar, och slå på den"},

@@ -22,6 +22,8 @@ import (
 const (
 	firstPause = 5 * time.Second
 	longPause  = 4 * time.Hour
+
+	noSecretPause = 5 * time.Minute
 )
 
 // refusals in a row after which nothing more is sent for a while: what one event is
@@ -40,24 +42,33 @@ func pause(tries int64) time.Duration {
 }
 
 // apply says what comes of an attempt for the delivery and for the webhook, and
-// whether it switched the webhook off.
-func apply(w *notices.Webhook, d *notices.Delivery, a attempt, now time.Time) (off bool) {
+// whether it switched the webhook off, which it does not by a clock in doubt.
+func apply(w *notices.Webhook, d *notices.Delivery, a attempt, now time.Time, trusted bool) (off bool) {
 	d.Attempts++
 	d.Status, d.Error = int64(a.status), a.code
 	if a.code == "" {
 		d.State, d.EndedAt = notices.DeliveryDelivered, now
-		w.FailingSince, w.RetryAt, w.Tries = time.Time{}, time.Time{}, 0
+		w.FailingSince, w.Failing, w.RetryAt, w.Tries = time.Time{}, "", time.Time{}, 0
+		return false
+	}
+	if a.never {
+		d.State, d.EndedAt = notices.DeliveryFailed, now
 		return false
 	}
 	d.RunAt = now.Add(max(pause(d.Attempts), a.after))
+	// What was our own fault is not the receiver's: his time begins now.
+	if w.FailingSince.IsZero() || w.FailingSince.After(now) || ours(w.Failing) && !a.ours {
+		w.FailingSince = now
+	}
+	w.Failing = a.code
+	if a.code == notices.FailingNoSecret { // which holds for all events: they wait, in order
+		d.RunAt, w.RetryAt = now, now.Add(noSecretPause)
+	}
 	if a.ours {
 		return false
 	}
 	w.Tries++
-	if w.FailingSince.IsZero() {
-		w.FailingSince = now
-	}
-	if a.code == "gone" || now.Sub(w.FailingSince) > failFor {
+	if a.code == "gone" || trusted && now.Sub(w.FailingSince) > failFor {
 		w.State, w.RetryAt = notices.WebhookFailed, time.Time{}
 		d.State, d.EndedAt = notices.DeliveryFailed, now
 		return true
@@ -69,6 +80,9 @@ func apply(w *notices.Webhook, d *notices.Delivery, a attempt, now time.Time) (o
 	}
 	return false
 }
+
+// ours tells whether a code is about the gateway and not about the receiver.
+func ours(code string) bool { return code == "internal" || code == notices.FailingNoSecret }
 
 // overloaded tells whether an answer, or that there was none, is about the receiver
 // and not about the event.

@@ -47,69 +47,111 @@ func (s *Service) all(ctx context.Context) (all []*notices.Webhook, err error) {
 	return all, fault.Wrap(fault.Internal, "webhook: list", err)
 }
 
+// made is a delivery that an entry makes.
+type made struct {
+	*notices.Delivery
+	number int64 // of the entry
+}
+
 // follow turns the entries since the cursor into deliveries.
-func (s *Service) follow(ctx context.Context, all []*notices.Webhook) error {
-	first := all[0].Since
-	for _, w := range all {
-		first = min(first, w.Since)
-	}
-	var system uuid.UUID
+func (s *Service) follow(ctx context.Context) error {
 	for {
-		var entries []audit.Numbered
-		var due []*notices.Delivery
-		var at int64
+		var last int64
+		var found int
+		var due []made
 		err := s.opt.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
-			if at, err = tx.WebhookCursor(); err != nil {
-				return err
-			}
-			if sys, err := tx.AccountByName(catalog.SystemAccount); err == nil {
-				system = sys.ID
-			} else if !fault.Is(err, fault.NotFound) {
-				return err
-			}
-			// Before the first webhook was made nobody asked.
-			if entries, err = tx.AuditNumbered(max(at, s.at, first), followGroup); err != nil {
-				return err
-			}
-			for _, e := range entries {
-				more, err := s.deliveries(tx, e, all, system)
-				if err != nil {
-					return err
-				}
-				due = append(due, more...)
-			}
-			return nil
+			last, found, due, err = s.look(tx)
+			return err
 		})
-		if err != nil || len(entries) == 0 {
+		if err != nil || found == 0 {
 			return fault.Wrap(fault.Internal, "webhook: follow", err)
 		}
 		// A cursor that passes nothing but what concerns nobody is not worth a commit
 		// each second. After a crash a few entries are read again, and concern nobody.
-		if len(due) > 0 || len(entries) == followGroup {
+		if len(due) > 0 || found == followGroup {
 			err = s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
-				for _, d := range due {
-					if err := tx.InsertDelivery(d); err != nil && !fault.Is(err, fault.NotFound) { // removed meanwhile
-						return err
-					}
+				if err := insert(tx, due); err != nil {
+					return err
 				}
-				return tx.SetWebhookCursor(entries[len(entries)-1].Number + 1)
+				return tx.SetWebhookCursor(last + 1)
 			})
 		}
 		if err == nil {
-			s.at = entries[len(entries)-1].Number + 1
+			s.at = last + 1
 		}
-		if err != nil || len(entries) < followGroup {
+		if err != nil || found < followGroup {
 			return fault.Wrap(fault.Internal, "webhook: follow", err)
 		}
 	}
 }
 
-// deliveries are those that an entry makes.
-func (s *Service) deliveries(tx *catalog.Tx, e audit.Numbered, all []*notices.Webhook, system uuid.UUID) (due []*notices.Delivery, err error) {
-	kind := ""
+// look reads the next entries, and what they make for the webhooks that there are
+// beside them: one that is added later asks for later entries only.
+func (s *Service) look(tx *catalog.Tx) (last int64, found int, due []made, err error) {
+	at, err := tx.WebhookCursor()
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	all, err := tx.AllWebhooks()
+	if err != nil || len(all) == 0 {
+		return 0, 0, nil, err
+	}
+	var system uuid.UUID
+	if sys, err := tx.AccountByName(catalog.SystemAccount); err == nil {
+		system = sys.ID
+	} else if !fault.Is(err, fault.NotFound) {
+		return 0, 0, nil, err
+	}
+	first := all[0].Since
+	of := map[uuid.UUID][]*notices.Webhook{}
 	for _, w := range all {
-		mine := w.Account == e.Entry.Account || w.Account == system && slices.Contains(alarmEvents, e.Entry.Action)
-		if !mine || w.State != notices.WebhookOn || e.Number < w.Since {
+		first = min(first, w.Since)
+		of[w.Account] = append(of[w.Account], w)
+	}
+	// Before the first webhook was made nobody asked.
+	entries, err := tx.AuditNumbered(max(at, s.at, first), followGroup)
+	for _, e := range entries {
+		mine := of[e.Entry.Account]
+		if e.Entry.Account != system && slices.Contains(alarmEvents, e.Entry.Action) {
+			mine = slices.Concat(mine, of[system])
+		}
+		more, err := s.deliveries(tx, e, mine)
+		if err != nil {
+			return 0, 0, nil, err
+		}
+		due = append(due, more...)
+		last = e.Number
+	}
+	return last, len(entries), due, err
+}
+
+// insert puts deliveries on record, but for webhooks that were removed or switched off
+// meanwhile.
+func insert(tx *catalog.Tx, due []made) error {
+	all, err := tx.AllWebhooks()
+	if err != nil {
+		return err
+	}
+	now := map[uuid.UUID]*notices.Webhook{}
+	for _, w := range all {
+		now[w.ID] = w
+	}
+	for _, d := range due {
+		if w := now[d.Webhook]; w == nil || w.State != notices.WebhookOn || d.number < w.Since {
+			continue
+		}
+		if err := tx.InsertDelivery(d.Delivery); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deliveries are those that an entry makes for webhooks whose business it is.
+func (s *Service) deliveries(tx *catalog.Tx, e audit.Numbered, mine []*notices.Webhook) (due []made, err error) {
+	kind := ""
+	for _, w := range mine {
+		if w.State != notices.WebhookOn || e.Number < w.Since {
 			continue
 		}
 		if kind == "" {
@@ -125,10 +167,10 @@ func (s *Service) deliveries(tx *catalog.Tx, e audit.Numbered, all []*notices.We
 			return nil, err
 		}
 		now := s.opt.Now()
-		due = append(due, &notices.Delivery{
+		due = append(due, made{&notices.Delivery{
 			ID: id, Webhook: w.ID, Event: e.Entry.ID, Type: kind, Object: e.Entry.Object, EventAt: e.Entry.Time,
 			CreatedAt: now, RunAt: now, State: notices.DeliveryWaiting,
-		})
+		}, e.Number})
 	}
 	return due, nil
 }

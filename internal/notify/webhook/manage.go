@@ -33,6 +33,13 @@ type Webhook struct {
 	Waiting int64  // deliveries
 }
 
+// Target is a webhook to be.
+type Target struct {
+	URL        string
+	Events     []string // types; none = all
+	ByOperator bool     // who runs the gateway adds it to an account that is not his
+}
+
 // Change says what to change of a webhook; nil = it stays.
 type Change struct {
 	Events *[]string
@@ -53,16 +60,17 @@ func (s *Service) account(ctx context.Context, name string) (acct *catalog.Accou
 
 // Add makes a webhook of an account. The second result is its secret: it is in the key
 // store, and nobody is shown it again.
-func (s *Service) Add(ctx context.Context, actor, account, address string, events []string) (*Webhook, string, error) {
+func (s *Service) Add(ctx context.Context, actor, account string, n Target) (*Webhook, string, error) {
 	const op = "webhook: add"
 	acct, err := s.account(ctx, account)
 	if err != nil {
 		return nil, "", err
 	}
-	if err := s.check(ctx, address); err != nil {
+	if err := s.check(ctx, n.URL); err != nil {
 		return nil, "", err
 	}
-	if events, err = checkEvents(events, acct.Name == catalog.SystemAccount); err != nil {
+	events, err := checkEvents(n.Events, acct.Name == catalog.SystemAccount)
+	if err != nil {
 		return nil, "", err
 	}
 	rec, err := s.opt.Custody.Records(ctx, acct.ID)
@@ -79,8 +87,8 @@ func (s *Service) Add(ctx context.Context, actor, account, address string, event
 		return nil, "", err
 	}
 	w := &notices.Webhook{
-		ID: id, Account: acct.ID, URL: rec.Seal("webhook", "url", id, []byte(address)), Events: events,
-		State: notices.WebhookOn, CreatedAt: s.opt.Now(),
+		ID: id, Account: acct.ID, URL: rec.Seal("webhook", "url", id, []byte(n.URL)), Events: events,
+		State: notices.WebhookOn, ByOperator: n.ByOperator, CreatedAt: s.opt.Now(),
 	}
 	err = s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
 		if now, err := tx.Account(acct.ID); err != nil || now.State != catalog.AccountOpen {
@@ -97,7 +105,7 @@ func (s *Service) Add(ctx context.Context, actor, account, address string, event
 			return fault.New(fault.Invalid, op, "an account has at most %d webhooks; remove one that is not used", maxWebhooks)
 		}
 		for _, other := range all {
-			if at, err := rec.Open("webhook", "url", other.ID, other.URL); err == nil && string(at) == address {
+			if at, err := rec.Open("webhook", "url", other.ID, other.URL); err == nil && string(at) == n.URL {
 				return fault.New(fault.Exists, op, "there is a webhook to that address")
 			}
 		}
@@ -115,7 +123,7 @@ func (s *Service) Add(ctx context.Context, actor, account, address string, event
 		}
 		return nil, "", fault.Wrap(fault.Internal, op, err)
 	}
-	return &Webhook{Webhook: *w, Address: address}, secret, nil
+	return &Webhook{Webhook: *w, Address: n.URL}, secret, nil
 }
 
 // check refuses an address that can never be sent to.
@@ -228,7 +236,7 @@ func (s *Service) Set(ctx context.Context, actor, account, webhook string, c Cha
 		switch {
 		case c.On == nil:
 		case *c.On && row.State != notices.WebhookOn: // what happened meanwhile it is not told of
-			row.State, row.FailingSince, row.RetryAt, row.Tries = notices.WebhookOn, time.Time{}, time.Time{}, 0
+			row.State, row.FailingSince, row.Failing, row.RetryAt, row.Tries = notices.WebhookOn, time.Time{}, "", time.Time{}, 0
 			if row.Since, err = tx.AuditSize(); err != nil {
 				return err
 			}
@@ -272,20 +280,24 @@ func (s *Service) Remove(ctx context.Context, actor, account, webhook string) er
 }
 
 // Rotate gives a webhook a new secret. The one before signs beside it for 24 hours, so
-// that the receiver can be changed in between.
-func (s *Service) Rotate(ctx context.Context, actor, account, webhook string) (*Webhook, string, error) {
+// that the receiver can be changed in between; at once, it ends now: somebody else may
+// know it. Receivers know two secrets at most: a second one within the 24 hours is
+// refused, unless it is at once.
+func (s *Service) Rotate(ctx context.Context, actor, account, webhook string, atOnce bool) (*Webhook, string, error) {
 	const op = "webhook: new secret"
+	s.rotating.Lock()
+	defer s.rotating.Unlock()
 	w, err := s.find(ctx, account, webhook)
 	if err != nil {
 		return nil, "", err
 	}
-	old, err := s.opt.Keys.AccountSecret(w.Account, secretKind, w.ID)
-	if err != nil && !fault.Is(err, fault.NotFound) { // restored without it: the new one is the way out
-		return nil, "", fault.Wrap(fault.Internal, op, err)
+	if !atOnce && w.OldUntil.After(s.opt.Now()) {
+		return nil, "", fault.New(fault.Invalid, op, "the webhook got a new secret less than 24 hours ago, and its receiver may still know the one before; end both at once, or wait")
 	}
-	if err == nil {
-		if err := s.opt.Keys.SetSecret(w.Account, oldSecretKind, w.ID, old); err != nil {
-			return nil, "", err
+	var until time.Time
+	if !atOnce {
+		if until, err = s.keepOld(w); err != nil {
+			return nil, "", fault.Wrap(fault.Internal, op, err)
 		}
 	}
 	// In this order a crash leaves the old secret alone, or twice, but never the new
@@ -295,7 +307,10 @@ func (s *Service) Rotate(ctx context.Context, actor, account, webhook string) (*
 		if err != nil {
 			return err
 		}
-		row.OldUntil = s.opt.Now().Add(oldSecretFor)
+		row.OldUntil = until
+		if row.Failing == notices.FailingNoSecret { // this is the way out
+			row.Failing, row.FailingSince, row.RetryAt = "", time.Time{}, time.Time{}
+		}
 		if err := tx.SaveWebhook(row); err != nil {
 			return err
 		}
@@ -306,14 +321,34 @@ func (s *Service) Rotate(ctx context.Context, actor, account, webhook string) (*
 		return nil, "", fault.Wrap(fault.Internal, op, err)
 	}
 	secret := newSecret()
-	if err := s.opt.Keys.SetSecret(w.Account, secretKind, w.ID, []byte(secret)); err != nil {
+	err = s.opt.Keys.SetSecret(w.Account, secretKind, w.ID, []byte(secret))
+	if err == nil && atOnce {
+		err = s.opt.Keys.RemoveSecret(w.Account, oldSecretKind, w.ID)
+	}
+	if err != nil {
 		return nil, "", fault.Wrap(fault.Internal, op, err)
 	}
+	s.Wake()
 	return w, secret, nil
 }
 
-// Test sends a test event at once and says how it went. It is not tried again.
-func (s *Service) Test(ctx context.Context, account, webhook string) (*notices.Delivery, error) {
+// keepOld keeps the present secret as the old one, and returns until when it signs: not
+// at all when there is none, for the key store was restored from before it was made.
+func (s *Service) keepOld(w *Webhook) (until time.Time, err error) {
+	old, err := s.opt.Keys.AccountSecret(w.Account, secretKind, w.ID)
+	if fault.Is(err, fault.NotFound) {
+		return time.Time{}, nil
+	}
+	if err == nil {
+		err = s.opt.Keys.SetSecret(w.Account, oldSecretKind, w.ID, old)
+	}
+	return s.opt.Now().Add(oldSecretFor), err
+}
+
+// Test sends a test event at once and says how it went. It is not tried again. A webhook
+// is tested now and then, one test after the other, and the last one is on record: who
+// may test makes the gateway connect to any address.
+func (s *Service) Test(ctx context.Context, actor, account, webhook string) (*notices.Delivery, error) {
 	const op = "webhook: test"
 	w, err := s.find(ctx, account, webhook)
 	if err != nil {
@@ -323,20 +358,51 @@ func (s *Service) Test(ctx context.Context, account, webhook string) (*notices.D
 	if err != nil {
 		return nil, err
 	}
+	if !s.take(s.tested, w.ID) {
+		return nil, errTested
+	}
+	defer s.release(s.tested, w.ID)
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	now := s.opt.Now()
-	d := &notices.Delivery{ID: id, Webhook: w.ID, Event: id, Type: TestEvent, EventAt: now, CreatedAt: now, Attempts: 1, State: notices.DeliveryDelivered}
-	a := s.send(ctx, &job{webhook: &w.Webhook, delivery: d, account: acct})
-	d.Status, d.Error, d.EndedAt = int64(a.status), a.code, s.opt.Now()
-	if a.code != "" {
-		d.State = notices.DeliveryFailed
+	d := &notices.Delivery{ID: id, Webhook: w.ID, Event: id, Type: TestEvent, EventAt: now, CreatedAt: now, Attempts: 1, State: notices.DeliveryFailed, Error: "internal", EndedAt: now}
+	err = s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
+		last, err := tx.LastOfType(w.ID, TestEvent)
+		if err != nil {
+			return err
+		}
+		if since := now.Sub(last); since >= 0 && since < testEvery {
+			return errTested
+		}
+		if err := tx.DeleteEnded(w.ID, TestEvent); err != nil {
+			return err
+		}
+		if err := tx.InsertDelivery(d); err != nil {
+			return err
+		}
+		return tx.Audit(audit.Entry{Account: w.Account, Actor: actor, Action: "webhook.tested", Object: w.ID.String()})
+	})
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	err = s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.InsertDelivery(d) })
+	select {
+	case s.places <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fault.Wrap(fault.TryLater, op, ctx.Err())
+	}
+	a := s.send(ctx, &job{webhook: &w.Webhook, delivery: d, account: acct})
+	<-s.places
+	d.Status, d.Error, d.EndedAt = int64(a.status), a.code, s.opt.Now()
+	if a.code == "" {
+		d.State = notices.DeliveryDelivered
+	}
+	err = s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.SaveDelivery(d) })
 	return d, fault.Wrap(fault.Internal, op, err)
 }
+
+var errTested = fault.New(fault.TryLater, "webhook: test", "the webhook was sent a test event a moment ago; try again in a few seconds")
 
 // Deliveries returns up to limit deliveries of a webhook, the newest first, from the
 // one that follows before.
@@ -376,9 +442,8 @@ func (s *Service) Replay(ctx context.Context, actor, account, webhook string, de
 		if err != nil {
 			return err
 		}
-		if d.State == notices.DeliveryWaiting {
-			again = d
-			return nil // it is sent anyway
+		if again, err = tx.WaitingDelivery(w.ID, d.Event); err != nil || again != nil {
+			return err // it is sent anyway
 		}
 		now := s.opt.Now()
 		again = &notices.Delivery{

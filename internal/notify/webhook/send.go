@@ -39,19 +39,19 @@ type Data struct {
 // sent to. Each has a goroutine of its own, so that none waits for another.
 func (s *Service) dispatch(ctx context.Context, all []*notices.Webhook) error {
 	for _, w := range all {
-		if w.State != notices.WebhookOn || w.RetryAt.After(s.opt.Now()) || !s.take(w.ID) {
+		if w.State != notices.WebhookOn || s.paused(w) || !s.take(s.busy, w.ID) {
 			continue
 		}
 		some, err := s.next(ctx, w.ID)
 		if err != nil || some == nil {
-			s.release(w.ID)
+			s.release(s.busy, w.ID)
 			if err != nil {
 				return err
 			}
 			continue
 		}
 		s.sending.Go(func() {
-			defer s.release(w.ID)
+			defer s.release(s.busy, w.ID)
 			if err := s.drain(ctx, w.ID); err != nil && ctx.Err() == nil {
 				s.opt.Log.Warn("webhook", "webhook", w.ID, "err", err)
 			}
@@ -60,20 +60,29 @@ func (s *Service) dispatch(ctx context.Context, all []*notices.Webhook) error {
 	return nil
 }
 
-func (s *Service) take(webhook uuid.UUID) bool {
+// paused tells whether a webhook is left alone for now. A pause that is longer than any
+// was written by a clock that was ahead.
+func (s *Service) paused(w *notices.Webhook) bool {
+	return w.RetryAt.After(s.opt.Now()) && !w.RetryAt.After(s.latest())
+}
+
+// latest is when what waits is tried again at the latest.
+func (s *Service) latest() time.Time { return s.opt.Now().Add(longPause * 5 / 4) }
+
+func (s *Service) take(set map[uuid.UUID]bool, webhook uuid.UUID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.busy[webhook] {
+	if set[webhook] {
 		return false
 	}
-	s.busy[webhook] = true
+	set[webhook] = true
 	return true
 }
 
-func (s *Service) release(webhook uuid.UUID) {
+func (s *Service) release(set map[uuid.UUID]bool, webhook uuid.UUID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.busy, webhook)
+	delete(set, webhook)
 }
 
 // job is a delivery with all that is needed to send it.
@@ -88,13 +97,13 @@ type job struct {
 func (s *Service) next(ctx context.Context, id uuid.UUID) (j *job, err error) {
 	err = s.opt.Catalog.View(ctx, func(tx *catalog.Tx) error {
 		w, err := tx.Webhook(id)
-		if fault.Is(err, fault.NotFound) || err == nil && (w.State != notices.WebhookOn || w.RetryAt.After(s.opt.Now())) {
+		if fault.Is(err, fault.NotFound) || err == nil && (w.State != notices.WebhookOn || s.paused(w)) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		d, err := tx.NextDelivery(id, s.opt.Now())
+		d, err := tx.NextDelivery(id, s.opt.Now(), s.latest())
 		if err != nil || d == nil {
 			return err
 		}
@@ -153,10 +162,13 @@ func (s *Service) one(ctx context.Context, id uuid.UUID) (more bool, err error) 
 
 // expire ends what was tried for long enough.
 func (s *Service) expire(ctx context.Context, id uuid.UUID) error {
+	if !s.opt.Trusted() {
+		return nil
+	}
 	over := false
 	before := s.opt.Now().Add(-tryFor)
 	err := s.opt.Catalog.View(ctx, func(tx *catalog.Tx) error {
-		d, err := tx.NextDelivery(id, s.opt.Now())
+		d, err := tx.NextDelivery(id, s.opt.Now(), s.latest())
 		over = d != nil && d.CreatedAt.Before(before)
 		return err
 	})
@@ -175,15 +187,25 @@ type attempt struct {
 	code   string        // "" = it went well
 	after  time.Duration // the receiver asked not to be bothered for so long
 	ours   bool          // it is not the receiver's fault
+	never  bool          // this event is not to be sent at all
 }
 
 // send makes one attempt.
 func (s *Service) send(ctx context.Context, j *job) attempt {
+	if j.webhook.ByOperator && j.account.OperatorAccess != catalog.OperatorOn {
+		return attempt{code: "not-allowed", ours: true, never: true}
+	}
 	a, err := s.post(ctx, j)
-	if err != nil {
+	if err != nil && a.code == "" {
 		a.code = codeOf(err)
-		a.ours = a.code == "internal"
-		s.opt.Log.InfoContext(ctx, "webhook: not delivered", "webhook", j.webhook.ID, "delivery", j.delivery.ID, "err", withoutURL(err))
+	}
+	a.ours = ours(a.code)
+	if a.code != "" {
+		more := []any{"webhook", j.webhook.ID, "delivery", j.delivery.ID, "code", a.code, "status", a.status}
+		if a.ours { // other errors name the receiver
+			more = append(more, "err", err)
+		}
+		s.opt.Log.InfoContext(ctx, "webhook: not delivered", more...)
 	}
 	s.opt.Observe(map[bool]string{true: "ok", false: a.code}[a.code == ""])
 	return a
@@ -203,6 +225,9 @@ func (s *Service) post(ctx context.Context, j *job) (a attempt, err error) {
 		return a, err
 	}
 	secrets, err := s.secrets(j.webhook)
+	if fault.Is(err, fault.NotFound) { // the key store was restored from before it was made
+		return attempt{code: notices.FailingNoSecret}, err
+	}
 	if err != nil {
 		return a, err
 	}
@@ -295,7 +320,7 @@ func (s *Service) record(ctx context.Context, j *job, a attempt) error {
 			return err
 		}
 		now := s.opt.Now()
-		off := apply(w, d, a, now)
+		off := apply(w, d, a, now, s.opt.Trusted())
 		if err := tx.SaveDelivery(d); err != nil {
 			return err
 		}

@@ -17,7 +17,11 @@
 // taken nothing for 5 days is sent nothing more until somebody switches it on again.
 //
 // Addresses are reached through the dial guard: by HTTPS, or by plain HTTP in networks
-// that who runs the gateway has allowed. Redirects are not followed.
+// that who runs the gateway has allowed. Redirects are not followed. No address is
+// logged.
+//
+// A webhook that an operator has added to an account is told nothing while the account
+// does not let operators see its contents.
 package webhook
 
 import (
@@ -46,6 +50,7 @@ const (
 	failFor      = 5 * 24 * time.Hour  // after which a webhook is switched off
 	rememberFor  = 30 * 24 * time.Hour // deliveries that have ended
 	oldSecretFor = 24 * time.Hour
+	testEvery    = 5 * time.Second // of one webhook
 )
 
 // Options of a Service.
@@ -59,6 +64,9 @@ type Options struct {
 	// Observe is told how each attempt ended: "ok" or a code word. It may be nil.
 	Observe func(outcome string)
 	Now     func() time.Time
+	// Trusted tells whether Now is to be believed: what ends for good waits until it
+	// is. nil = always.
+	Trusted func() bool
 	Log     *slog.Logger
 	Version string
 	Roots   *x509.CertPool // nil = those of the machine
@@ -75,14 +83,20 @@ type Service struct {
 
 	at int64 // the cursor, where it is not worth a commit; Round's alone
 
-	mu   sync.Mutex
-	busy map[uuid.UUID]bool // webhooks that a goroutine sends to
+	rotating sync.Mutex // held while a webhook gets a new secret
+
+	mu     sync.Mutex
+	busy   map[uuid.UUID]bool // webhooks that a goroutine sends to
+	tested map[uuid.UUID]bool // webhooks that are sent a test event
 }
 
 // New returns a service of these stores; Run makes it work.
 func New(opt Options) *Service {
 	if opt.Observe == nil {
 		opt.Observe = func(string) {}
+	}
+	if opt.Trusted == nil {
+		opt.Trusted = func() bool { return true }
 	}
 	client := func(g *dialguard.Guard) *http.Client {
 		t := g.Transport(answerWithin)
@@ -92,7 +106,7 @@ func New(opt Options) *Service {
 	}
 	return &Service{
 		opt: opt, secure: client(opt.Guard), plain: client(opt.Guard.Inner()),
-		woken: make(chan struct{}, 1), places: make(chan struct{}, maxUnderWay), busy: map[uuid.UUID]bool{},
+		woken: make(chan struct{}, 1), places: make(chan struct{}, maxUnderWay), busy: map[uuid.UUID]bool{}, tested: map[uuid.UUID]bool{},
 	}
 }
 
@@ -131,11 +145,11 @@ func (s *Service) Run(ctx context.Context) error {
 
 // Round takes up what has happened, and begins to send what is due. One runs at a time.
 func (s *Service) Round(ctx context.Context) error {
-	all, err := s.all(ctx)
-	if err != nil || len(all) == 0 {
+	if err := s.follow(ctx); err != nil {
 		return err
 	}
-	if err := s.follow(ctx, all); err != nil {
+	all, err := s.all(ctx)
+	if err != nil {
 		return err
 	}
 	return s.dispatch(ctx, all)

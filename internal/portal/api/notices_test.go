@@ -102,6 +102,41 @@ func TestAWebhookIsToldNothingThatItsMakerMayNotSee(t *testing.T) {
 	}
 }
 
+// When operators may not see what an account has, they see no address of its webhooks,
+// and get no secret of one.
+func TestAWebhookOfACustomersIsNotTheOperators(t *testing.T) {
+	h := newHouse(t)
+	h.want(http.StatusOK, "POST", "/accounts", portal.NewAccount{Name: "acme"}, nil)
+	var theirs portal.WebhookMade
+	h.want(http.StatusOK, "POST", "/accounts/acme/webhooks", portal.NewWebhook{URL: "http://127.0.0.1:1/op"}, &theirs)
+	admin := h.token("acme", "a", account.Admin)
+	if w := h.by(admin, "POST", "/accounts/acme/webhooks", `{"url":"http://127.0.0.1:1/capability"}`); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "by_operator") {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	off := catalog.OperatorOff
+	h.want(http.StatusOK, "PATCH", "/accounts/acme", portal.AccountChange{OperatorAccess: &off}, nil)
+	var list []portal.Webhook
+	h.want(http.StatusOK, "GET", "/accounts/acme/webhooks", nil, &list)
+	if len(list) != 2 || list[0].URL != nil || list[1].URL != nil || !list[0].ByOperator || list[1].ByOperator {
+		t.Errorf("%+v", list)
+	}
+	for _, w := range list {
+		h.want(http.StatusForbidden, "POST", "/accounts/acme/webhooks/"+w.ID+"/secret", struct{}{}, nil)
+		on := true
+		var changed portal.Webhook
+		h.want(http.StatusOK, "PATCH", "/accounts/acme/webhooks/"+w.ID, portal.WebhookChange{Enabled: &on}, &changed)
+		if changed.URL != nil {
+			t.Errorf("%+v", changed)
+		}
+	}
+	if w := h.by(admin, "GET", "/accounts/acme/webhooks", ""); !strings.Contains(w.Body.String(), "/capability") {
+		t.Errorf("its admin: %s", w.Body)
+	}
+	if w := h.by(admin, "POST", "/accounts/acme/webhooks/"+list[1].ID+"/secret?now=true", "{}"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "sgw_") {
+		t.Errorf("its admin: %d %s", w.Code, w.Body)
+	}
+}
+
 func TestAWebhookIsTestedAndReplayed(t *testing.T) {
 	h := newHouse(t)
 	var got []string

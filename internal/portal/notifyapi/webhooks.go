@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/account"
 	"sealgate/internal/fault"
 	"sealgate/internal/notify/webhook"
 	"sealgate/internal/portal"
@@ -19,9 +20,13 @@ func (d *desk) listWebhooks(ctx context.Context, in *operation.ByName) (*operati
 	if err != nil {
 		return nil, err
 	}
+	acct, err := d.Accounts.Account(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
 	list := make([]portal.Webhook, 0, len(all))
 	for _, w := range all {
-		list = append(list, webhookOf(w))
+		list = append(list, d.shown(ctx, w, acct))
 	}
 	return operation.Answer(list), nil
 }
@@ -34,7 +39,9 @@ func (d *desk) addWebhook(ctx context.Context, in *struct {
 	if err := d.mayTell(ctx, in.Name); err != nil {
 		return nil, err
 	}
-	w, secret, err := d.Webhooks.Add(ctx, access.Of(ctx).Actor, in.Name, in.Body.URL, in.Body.Events)
+	w, secret, err := d.Webhooks.Add(ctx, access.Of(ctx).Actor, in.Name, webhook.Target{
+		URL: in.Body.URL, Events: in.Body.Events, ByOperator: access.Of(ctx).Operator && in.Name != catalog.SystemAccount,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +49,7 @@ func (d *desk) addWebhook(ctx context.Context, in *struct {
 }
 
 // mayTell refuses operators a webhook of an account that does not let them see its
-// contents: names and findings are what it would be told.
+// contents, and the secret of one: names and findings are what it is told.
 func (d *desk) mayTell(ctx context.Context, name string) error {
 	if !access.Of(ctx).Operator || name == catalog.SystemAccount {
 		return nil
@@ -51,10 +58,25 @@ func (d *desk) mayTell(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if acct.OperatorAccess != catalog.OperatorOn {
-		return fault.New(fault.Denied, "api: webhook", "the account does not let operators see its contents, and a webhook is told of them; an admin of the account may add one")
+	if closedTo(ctx, acct) {
+		return fault.New(fault.Denied, "api: webhook", "the account does not let operators see its contents, and a webhook is told of them; an admin of the account may do it")
 	}
 	return nil
+}
+
+// closedTo tells whether the caller is an operator who may not see what an account has.
+func closedTo(ctx context.Context, acct *account.Account) bool {
+	return access.Of(ctx).Operator && acct.Name != catalog.SystemAccount && acct.OperatorAccess != catalog.OperatorOn
+}
+
+// shown is a webhook as the caller may see it: its address may be all that a receiver
+// asks for.
+func (d *desk) shown(ctx context.Context, w *webhook.Webhook, acct *account.Account) portal.Webhook {
+	o := webhookOf(w)
+	if closedTo(ctx, acct) {
+		o.URL = nil
+	}
+	return o
 }
 
 func (d *desk) setWebhook(ctx context.Context, in *struct {
@@ -67,7 +89,11 @@ func (d *desk) setWebhook(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return operation.Answer(webhookOf(w)), nil
+	acct, err := d.Accounts.Account(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	return operation.Answer(d.shown(ctx, w, acct)), nil
 }
 
 func (d *desk) removeWebhook(ctx context.Context, in *struct {
@@ -81,9 +107,13 @@ func (d *desk) removeWebhook(ctx context.Context, in *struct {
 func (d *desk) newSecret(ctx context.Context, in *struct {
 	operation.ByName
 	ByWebhook
+	Now bool `query:"now" doc:"the one before is good no longer, at once: somebody else may know it"`
 },
 ) (*operation.Out[portal.WebhookMade], error) {
-	w, secret, err := d.Webhooks.Rotate(ctx, access.Of(ctx).Actor, in.Name, in.Webhook)
+	if err := d.mayTell(ctx, in.Name); err != nil {
+		return nil, err
+	}
+	w, secret, err := d.Webhooks.Rotate(ctx, access.Of(ctx).Actor, in.Name, in.Webhook, in.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +125,7 @@ func (d *desk) testWebhook(ctx context.Context, in *struct {
 	ByWebhook
 },
 ) (*operation.Out[portal.WebhookDelivery], error) {
-	sent, err := d.Webhooks.Test(ctx, in.Name, in.Webhook)
+	sent, err := d.Webhooks.Test(ctx, access.Of(ctx).Actor, in.Name, in.Webhook)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +181,7 @@ func (d *desk) replay(ctx context.Context, in *struct {
 func webhookOf(w *webhook.Webhook) portal.Webhook {
 	o := portal.Webhook{
 		ID: w.ID.String(), Events: w.Events, State: w.State, CreatedAt: w.CreatedAt.UTC(), FailingSince: portal.Moment(w.FailingSince),
-		RetryAt: portal.Moment(w.RetryAt), Waiting: w.Waiting, OldSecret: portal.Moment(w.OldUntil),
+		RetryAt: portal.Moment(w.RetryAt), Waiting: w.Waiting, OldSecret: portal.Moment(w.OldUntil), Error: w.Failing, ByOperator: w.ByOperator,
 	}
 	if o.Events == nil {
 		o.Events = []string{}

@@ -96,6 +96,8 @@ var webhookTexts = ui.Texts{
 	"delivery.error.no-connection":   {"ingen förbindelse", "no connection"},
 	"delivery.error.address-refused": {"adressen får inte nås härifrån", "the address may not be reached from here"},
 	"delivery.error.expired":         {"gavs upp efter 24 timmar", "given up after 24 hours"},
+	"delivery.error.no-secret":       {"hemligheten saknas i nyckelförrådet; skapa en ny", "its secret is not in the key store; make a new one"},
+	"delivery.error.not-allowed":     {"en operatör har lagt till den, och får inte se kontots innehåll", "an operator has added it, and may not see the account's contents"},
 	"delivery.error.switched-off":    {"avstängd", "switched off"},
 	"delivery.error.internal":        {"fel i gatewayen", "an error in the gateway"},
 	"delivery.error.refused":         {"togs inte emot", "was not taken"},

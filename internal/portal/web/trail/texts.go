@@ -125,6 +125,7 @@ var actionTexts = ui.Texts{
 	"action.webhook.changed":      {"Webhook ändrad", "Webhook changed"},
 	"action.webhook.removed":      {"Webhook borttagen", "Webhook removed"},
 	"action.webhook.new-secret":   {"Webhook fick ny hemlighet", "Webhook got a new secret"},
+	"action.webhook.tested":       {"Webhook testad", "Webhook tested"},
 	"action.webhook.replayed":     {"Webhook skickades om", "Webhook sent again"},
 	"action.webhook.failed":       {"Webhook avstängd: inget togs emot", "Webhook switched off: nothing was taken"},
 	"action.webhook.test":         {"Webhook provad", "Webhook tested"},

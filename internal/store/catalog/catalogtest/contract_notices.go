@@ -55,13 +55,23 @@ func testWebhookDeliveries(t *testing.T, c *catalog.Catalog) {
 	}
 	next := func() *notices.Delivery {
 		t.Helper()
-		return get(t, c, func(tx *catalog.Tx) (*notices.Delivery, error) { return tx.NextDelivery(w.ID, noon) })
+		return get(t, c, func(tx *catalog.Tx) (*notices.Delivery, error) {
+			return tx.NextDelivery(w.ID, noon, noon.Add(time.Hour))
+		})
 	}
 	notYet, one, two := add(noon.Add(time.Second)), add(noon), add(noon)
 	wantSame(t, next(), one)
 	one.State, one.Attempts, one.Status, one.EndedAt = notices.DeliveryDelivered, 1, 200, noon
 	Update(t, c, func(tx *catalog.Tx) error { return tx.SaveDelivery(one) })
 	wantSame(t, next(), two)
+	waiting := func(event uuid.UUID) *notices.Delivery {
+		return get(t, c, func(tx *catalog.Tx) (*notices.Delivery, error) { return tx.WaitingDelivery(w.ID, event) })
+	}
+	wantSame(t, waiting(two.Event), two)
+	wantSame(t, waiting(one.Event), (*notices.Delivery)(nil))
+	wantSame(t, get(t, c, func(tx *catalog.Tx) (*notices.Delivery, error) { // notYet is due by a clock that was set back
+		return tx.NextDelivery(w.ID, noon.Add(-3*time.Hour), noon)
+	}), notYet)
 	wantSame(t, get(t, c, func(tx *catalog.Tx) (int64, error) { return tx.WaitingDeliveries(w.ID) }), int64(2))
 	all := func(before uuid.UUID, limit int) []*notices.Delivery {
 		t.Helper()

@@ -341,10 +341,12 @@ CREATE TABLE webhook (
     url           BLOB NOT NULL, -- sealed
     events        TEXT NOT NULL, -- JSON list of types; empty = all
     state         TEXT NOT NULL,
+    by_operator   INTEGER NOT NULL, -- 1 = who runs the gateway has added it
     since         INTEGER NOT NULL, -- audit number
     created_at    INTEGER NOT NULL,
     old_until     INTEGER NOT NULL,
     failing_since INTEGER NOT NULL,
+    failing       TEXT NOT NULL, -- a code word
     retry_at      INTEGER NOT NULL,
     tries         INTEGER NOT NULL
 );

@@ -77,14 +77,45 @@ func (n Notices) Deliveries(webhook, before uuid.UUID, limit int) ([]*Delivery, 
 }
 
 // NextDelivery returns the oldest delivery of a webhook that waits and is due,
-// nil when none is.
-func (n Notices) NextDelivery(webhook uuid.UUID, now time.Time) (*Delivery, error) {
+// nil when none is. One that would be due after latest is due: the clock was ahead when
+// that was written.
+func (n Notices) NextDelivery(webhook uuid.UUID, now, latest time.Time) (*Delivery, error) {
 	due, err := engine.List(n.tx, "catalog: next delivery", readDelivery,
-		selectDelivery+`WHERE webhook = ? AND state = 'waiting' AND run_at <= ? ORDER BY seq LIMIT 1`, column.ID(webhook), column.Time(now))
+		selectDelivery+`WHERE webhook = ? AND state = 'waiting' AND (run_at <= ? OR run_at > ?) ORDER BY seq LIMIT 1`,
+		column.ID(webhook), column.Time(now), column.Time(latest))
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
 	return due[0], nil
+}
+
+// WaitingDelivery returns the delivery of an event to a webhook that waits, nil when
+// none does.
+func (n Notices) WaitingDelivery(webhook, event uuid.UUID) (*Delivery, error) {
+	list, err := engine.List(n.tx, "catalog: waiting delivery", readDelivery,
+		selectDelivery+`WHERE webhook = ? AND state = 'waiting' AND event = ? LIMIT 1`, column.ID(webhook), column.ID(event))
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return list[0], nil
+}
+
+// LastOfType returns when the last delivery of a type was made for a webhook, zero when
+// none is on record.
+func (n Notices) LastOfType(webhook uuid.UUID, kind string) (last time.Time, err error) {
+	list, err := engine.List(n.tx, "catalog: last delivery", readDelivery,
+		selectDelivery+`WHERE webhook = ? AND type = ? ORDER BY seq DESC LIMIT 1`, column.ID(webhook), kind)
+	if err != nil || len(list) == 0 {
+		return time.Time{}, err
+	}
+	return list[0].CreatedAt, nil
+}
+
+// DeleteEnded removes the deliveries of a type to a webhook that do not wait.
+func (n Notices) DeleteEnded(webhook uuid.UUID, kind string) error {
+	_, err := n.tx.Exec("catalog: delete deliveries", `DELETE FROM webhook_delivery WHERE webhook = ? AND type = ? AND state <> 'waiting'`,
+		column.ID(webhook), kind)
+	return err
 }
 
 // WaitingDeliveries counts the deliveries of a webhook that wait.

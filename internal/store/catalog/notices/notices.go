@@ -21,6 +21,10 @@ type Notices struct{ tx *engine.Tx }
 // In returns the tables as tx sees and changes them.
 func In(tx *engine.Tx) Notices { return Notices{tx} }
 
+// FailingNoSecret is the Failing of a webhook whose secret is not in the key store: it
+// is sent nothing.
+const FailingNoSecret = "no-secret"
+
 // Endpoint states of webhooks.
 const (
 	WebhookOn     = "on"
@@ -31,44 +35,47 @@ const (
 // Webhook is an address that an account's events are sent to. Its secret is in the
 // key store.
 type Webhook struct {
-	ID        uuid.UUID
-	Account   uuid.UUID
-	URL       []byte   // sealed
-	Events    []string // types; none = all
-	State     string
-	Since     int64 // audit number of the first entry that it may be told of
-	CreatedAt time.Time
-	OldUntil  time.Time // the secret before the present one signs, too, until then
+	ID      uuid.UUID
+	Account uuid.UUID
+	URL     []byte   // sealed
+	Events  []string // types; none = all
+	State   string
+	// ByOperator: who runs the gateway has added it, and it is told what he may see.
+	ByOperator bool
+	Since      int64 // audit number of the first entry that it may be told of
+	CreatedAt  time.Time
+	OldUntil   time.Time // the secret before the present one signs, too, until then
 
 	FailingSince time.Time // no delivery went well since; zero = the last one did
+	Failing      string    // a code word about the last attempt that did not go well
 	RetryAt      time.Time // nothing is sent before
 	Tries        int64     // in a row that got no answer
 }
 
-const selectWebhook = `SELECT id, account, url, events, state, since, created_at, old_until, failing_since, retry_at, tries FROM webhook `
+const selectWebhook = `SELECT id, account, url, events, state, by_operator, since, created_at, old_until, failing_since, failing, retry_at, tries FROM webhook `
 
 func readWebhook(s engine.Scan) (*Webhook, error) {
 	w := new(Webhook)
-	err := s((*column.ID)(&w.ID), (*column.ID)(&w.Account), &w.URL, (*column.Texts)(&w.Events), &w.State, &w.Since,
-		(*column.Time)(&w.CreatedAt), (*column.Time)(&w.OldUntil), (*column.Time)(&w.FailingSince), (*column.Time)(&w.RetryAt), &w.Tries)
+	err := s((*column.ID)(&w.ID), (*column.ID)(&w.Account), &w.URL, (*column.Texts)(&w.Events), &w.State, (*column.Bool)(&w.ByOperator), &w.Since,
+		(*column.Time)(&w.CreatedAt), (*column.Time)(&w.OldUntil), (*column.Time)(&w.FailingSince), &w.Failing, (*column.Time)(&w.RetryAt), &w.Tries)
 	return w, err
 }
 
 // InsertWebhook adds a webhook.
 func (n Notices) InsertWebhook(w *Webhook) error {
 	_, err := n.tx.Exec("catalog: insert webhook",
-		`INSERT INTO webhook (id, account, url, events, state, since, created_at, old_until, failing_since, retry_at, tries)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		column.ID(w.ID), column.ID(w.Account), w.URL, column.Texts(w.Events), w.State, w.Since,
-		column.Time(w.CreatedAt), column.Time(w.OldUntil), column.Time(w.FailingSince), column.Time(w.RetryAt), w.Tries)
+		`INSERT INTO webhook (id, account, url, events, state, by_operator, since, created_at, old_until, failing_since, failing, retry_at, tries)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		column.ID(w.ID), column.ID(w.Account), w.URL, column.Texts(w.Events), w.State, column.Bool(w.ByOperator), w.Since,
+		column.Time(w.CreatedAt), column.Time(w.OldUntil), column.Time(w.FailingSince), w.Failing, column.Time(w.RetryAt), w.Tries)
 	return err
 }
 
-// SaveWebhook writes all of w but its ID, Account, URL and CreatedAt.
+// SaveWebhook writes all of w but its ID, Account, URL, ByOperator and CreatedAt.
 func (n Notices) SaveWebhook(w *Webhook) error {
 	return n.tx.ExecOne("catalog: save webhook",
-		`UPDATE webhook SET events = ?, state = ?, since = ?, old_until = ?, failing_since = ?, retry_at = ?, tries = ? WHERE id = ?`,
-		column.Texts(w.Events), w.State, w.Since, column.Time(w.OldUntil), column.Time(w.FailingSince), column.Time(w.RetryAt), w.Tries, column.ID(w.ID))
+		`UPDATE webhook SET events = ?, state = ?, since = ?, old_until = ?, failing_since = ?, failing = ?, retry_at = ?, tries = ? WHERE id = ?`,
+		column.Texts(w.Events), w.State, w.Since, column.Time(w.OldUntil), column.Time(w.FailingSince), w.Failing, column.Time(w.RetryAt), w.Tries, column.ID(w.ID))
 }
 
 // Webhook returns a webhook.
