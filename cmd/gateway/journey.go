@@ -7,6 +7,7 @@ import (
 
 	"sealgate/internal/account/oidc"
 	"sealgate/internal/dialguard"
+	"sealgate/internal/fault"
 	"sealgate/internal/indexer"
 	"sealgate/internal/metrics"
 	"sealgate/internal/notify"
@@ -123,9 +124,13 @@ func (j *journey) letters() *letter.Office {
 // settle finishes what an earlier run left half done, before anybody comes in: the
 // day's key, removals of keys, files that can be opened again.
 func (j *journey) settle(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{
-		j.custody.ChangeDay, j.custody.Converge, j.clock.Open, j.reader.Requeue,
-	} {
+	// On a full disk nothing is taken in, but what is here can be fetched.
+	if err := j.custody.ChangeDay(ctx); err != nil && !fault.Is(err, fault.Full) {
+		return err
+	} else if err != nil {
+		j.log.Error("the ingest key was not changed; trying again", "err", err)
+	}
+	for _, step := range []func(context.Context) error{j.custody.Converge, j.clock.Open, j.reader.Requeue} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -261,10 +261,12 @@ func (a *app) announce(ctx context.Context, s *stores, ls *listeners, web *web) 
 	if web != nil {
 		lines = append(lines, "certificate "+web.fingerprint)
 		link, err := s.accounts.FirstLink(ctx)
-		if err != nil {
+		switch {
+		case fault.Is(err, fault.Full): // what is here can be fetched all the same
+			slog.WarnContext(ctx, "the disk is full: the first operator's link is shown at the next start")
+		case err != nil:
 			return err
-		}
-		if link != nil {
+		case link != nil:
 			lines = append(lines, "sign-in "+web.address(ls.https.Addr())+"/welcome#"+link.Secret)
 		}
 	}
