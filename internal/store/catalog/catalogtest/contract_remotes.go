@@ -230,4 +230,6 @@ func testRemoteRuns(t *testing.T, c *catalog.Catalog) {
 		return err
 	})
 	wantSame(t, runs(9), []*remotes.Run{second})
+	Update(t, c, func(tx *catalog.Tx) error { return tx.DeleteRemoteRun(second.ID) })
+	wantSame(t, runs(9), []*remotes.Run(nil))
 }

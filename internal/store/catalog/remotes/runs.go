@@ -60,6 +60,11 @@ func (in Servers) SaveRemoteRun(r *Run) error {
 		column.Time(r.EndedAt), r.Outcome, r.Seen, r.Files, r.Bytes, r.Failed, r.Error, r.Message, column.ID(r.ID))
 }
 
+// DeleteRemoteRun forgets a run: there was nothing to do.
+func (in Servers) DeleteRemoteRun(id uuid.UUID) error {
+	return in.tx.ExecOne("catalog: delete remote run", `DELETE FROM remote_run WHERE id = ?`, column.ID(id))
+}
+
 // RemoteRun returns a run.
 func (in Servers) RemoteRun(id uuid.UUID) (*Run, error) {
 	return engine.One(in.tx, "catalog: remote run", readRun, selectRun+`WHERE id = ?`, column.ID(id))

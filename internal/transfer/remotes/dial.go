@@ -1,0 +1,30 @@
+package remotes
+
+import (
+	"context"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/sftp"
+)
+
+// Dial is Connect over the network.
+func Dial(ctx context.Context, t Target) (remote.Session, error) {
+	server := remote.Server{Host: t.Host, Port: t.Port, Guard: t.Guard, Report: t.Report}
+	switch t.Scheme {
+	case SFTP:
+		return connected(sftp.Connect(ctx, sftp.Config{
+			Server: server, User: t.User, Password: t.Secret.Password, Key: []byte(t.Secret.Key), Passphrase: t.Secret.Passphrase,
+			HostKeys: t.Settings.HostKeys, Legacy: sftp.Legacy{Options: t.Settings.Legacy, Until: t.Settings.LegacyUntil}, Now: t.Now,
+		}))
+	}
+	return nil, fault.New(fault.Invalid, "remotes: connect", "this gateway does not speak %s", t.Scheme)
+}
+
+// connected keeps a nil session of some type from looking like a session.
+func connected[S remote.Session](s S, err error) (remote.Session, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}

@@ -1,0 +1,135 @@
+package remotes
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"sealgate/internal/fault"
+	table "sealgate/internal/store/catalog/remotes"
+)
+
+func TestAddresses(t *testing.T) {
+	for text, want := range map[string]Address{
+		"sftp://payments@bank.example.com":                {SFTP, "bank.example.com", 22, "payments", ""},
+		"sftp://payments@bank.example.com/":               {SFTP, "bank.example.com", 22, "payments", "/"},
+		"sftp://payments@bank.example.com/out/daily":      {SFTP, "bank.example.com", 22, "payments", "/out/daily"},
+		"sftp://payments@bank.example.com/~/out":          {SFTP, "bank.example.com", 22, "payments", "out"},
+		"sftp://payments@bank.example.com/~":              {SFTP, "bank.example.com", 22, "payments", ""},
+		"sftp://payments@bank.example.com/~old":           {SFTP, "bank.example.com", 22, "payments", "/~old"},
+		"sftp://a%40b.example@127.0.0.1:2022/f%C3%B6r%3F": {SFTP, "127.0.0.1", 2022, "a@b.example", "/för?"},
+		"ftps://u@[2001:db8::1]/":                         {FTPS, "2001:db8::1", 990, "u", "/"},
+		"ftpes://u@ftp.example.com:2121":                  {FTPES, "ftp.example.com", 2121, "u", ""},
+	} {
+		got, err := ParseAddress(text)
+		if err != nil || got != want {
+			t.Errorf("%s: %+v %v", text, got, err)
+		}
+	}
+	for _, text := range []string{
+		"", "bank.example.com", "sftp:u@h", "sftp://u@", "http://u@h/", "ftp://u@h/", "SCP://u@h", "sftp://u:secret@h/", "sftp://u:@h/", "sftp://h/",
+		"sftp://u@h:0/", "sftp://u@h:70000/", "sftp://u@h:x/", "sftp://u@h/?a=b", "sftp://u@h/#x", "sftp://u@h/a/../b", "sftp://u@h/~/../b",
+		"sftp://u@h/a%0ab", "sftp://u%0a@h/", "sftp://u@-h/", "sftp://u@h..x/", "sftp://u@räksmörgås.se/", "sftp://u@h/" + strings.Repeat("a", 2000),
+		"sftp://u@h%20x/", "sftp://u@[fe80::1%25eth0]x/",
+	} {
+		if got, err := ParseAddress(text); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%q: %+v %v", text, got, err)
+		}
+	}
+	if _, err := ParseAddress("sftp://u:hunter2@h/"); strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("the sentence repeats the password: %v", err)
+	}
+}
+
+func FuzzAddress(f *testing.F) {
+	f.Add("sftp://payments@bank.example.com:22/~/out")
+	f.Add("ftps://u@[::1]/%2e%2e/")
+	f.Fuzz(func(t *testing.T, text string) {
+		a, err := ParseAddress(text)
+		if err != nil {
+			return
+		}
+		if a.Host == "" || a.User == "" || a.Port == 0 || strings.Contains("/"+a.Dir+"/", "/../") || strings.ContainsFunc(a.Dir+a.User+a.Host, control) {
+			t.Fatalf("%q: %+v", text, a)
+		}
+	})
+}
+
+// pulled is what a pull remote may be set to.
+func pulled() Settings {
+	s := Defaults(table.Pull)
+	s.URL = "sftp://payments@bank.example.com/out"
+	s.HostKeys = []string{"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"}
+	return s
+}
+
+func TestSettings(t *testing.T) {
+	good := pulled()
+	good.Cron, good.Zone, good.Expect = "0 17 * * mon-fri", "Europe/London", "bankdays by 17:30"
+	good.Include, good.Exclude, good.Depth, good.Marker, good.After = []string{"*.xml"}, []string{"test-*"}, 2, ".done", "move:/archive/done/"
+	good.Legacy, good.LegacyUntil = []string{"ssh-rsa"}, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	if err := good.check(table.Pull); err != nil || good.After != "move:/archive/done" {
+		t.Errorf("%q %v", good.After, err)
+	}
+	pins := Defaults(table.Push)
+	pins.URL, pins.Certificates = "ftpes://u@h/in", []string{strings.Repeat("AB:", 31) + "AB"}
+	if err := pins.check(table.Push); err != nil || pins.Certificates[0] != strings.Repeat("ab", 32) {
+		t.Errorf("%q %v", pins.Certificates, err)
+	}
+	for name, change := range map[string]func(*Settings){
+		"two schedules":           func(s *Settings) { s.Every, s.Cron = time.Hour, "0 * * * *" },
+		"too often":               func(s *Settings) { s.Every = time.Second },
+		"no cron":                 func(s *Settings) { s.Cron = "hourly" },
+		"no zone":                 func(s *Settings) { s.Cron, s.Zone = "0 * * * *", "Stockholm" },
+		"no time":                 func(s *Settings) { s.Expect = "soon" },
+		"an alarm at once":        func(s *Settings) { s.AlarmAfter = 0 },
+		"too deep":                func(s *Settings) { s.Depth = 9 },
+		"before it is":            func(s *Settings) { s.Still = -1 },
+		"no pattern":              func(s *Settings) { s.Include = []string{"[a"} },
+		"burnt":                   func(s *Settings) { s.After = "burn" },
+		"moved nowhere":           func(s *Settings) { s.After = "move:" },
+		"moved out":               func(s *Settings) { s.After = "move:../x" },
+		"a marker elsewhere":      func(s *Settings) { s.Marker = "/done" },
+		"no fingerprint":          func(s *Settings) { s.HostKeys = []string{"MD5:00"} },
+		"too many":                func(s *Settings) { s.HostKeys = make([]string, 11) },
+		"a certificate for SSH":   func(s *Settings) { s.Certificates = []string{strings.Repeat("ab", 32)} },
+		"a host key for TLS":      func(s *Settings) { s.URL = "ftps://u@h/" },
+		"unknown algorithms":      func(s *Settings) { s.Legacy, s.LegacyUntil = []string{"md5"}, time.Now() },
+		"old algorithms for ever": func(s *Settings) { s.Legacy = []string{"ssh-rsa"} },
+		"a day for nothing":       func(s *Settings) { s.LegacyUntil = time.Now() },
+		"no end of entries":       func(s *Settings) { s.Limits.Entries = 2_000_000 },
+		"a negative size":         func(s *Settings) { s.Limits.Bytes = -1 },
+	} {
+		s := pulled()
+		change(&s)
+		if err := s.check(table.Pull); !fault.Is(err, fault.Invalid) || fault.Message(err) == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, change := range map[string]func(*Settings){
+		"patterns": func(s *Settings) { s.Include = []string{"*"} }, "deleted": func(s *Settings) { s.After = Delete },
+		"expected": func(s *Settings) { s.Expect = "daily by 10:00" }, "still": func(s *Settings) { s.Still = time.Second },
+	} {
+		s := Defaults(table.Push)
+		s.URL = "sftp://u@h/in"
+		change(&s)
+		if err := s.check(table.Push); !fault.Is(err, fault.Invalid) {
+			t.Errorf("pushed with %s: %v", name, err)
+		}
+	}
+}
+
+func TestPausesGrowAndDiffer(t *testing.T) {
+	seen := map[time.Duration]bool{}
+	for n := int64(1); n < 70; n++ {
+		p := pause(n)
+		seen[p] = true
+		low := min(longPause, firstPause<<min(n-1, 20)) * 8 / 10
+		if p < low || p > longPause*12/10 {
+			t.Errorf("after %d failures %s", n, p)
+		}
+	}
+	if len(seen) < 20 {
+		t.Errorf("%d different pauses", len(seen))
+	}
+}
