@@ -77,8 +77,9 @@ var ErrSilent = errors.New("the server did not answer in time")
 // Broken explains an error of the connection itself; nil when it is none.
 func Broken(ctx context.Context, op string, err error) error {
 	var message string
+	var network net.Error
 	switch cause := context.Cause(ctx); {
-	case cause != nil && errors.Is(cause, ErrSilent):
+	case errors.Is(cause, ErrSilent), cause == nil && errors.As(err, &network) && network.Timeout():
 		message, err = "the server did not answer in time; it may be busy, or a firewall between drops what it does not know", ErrSilent
 	case cause != nil:
 		message, err = "the connection was given up", cause

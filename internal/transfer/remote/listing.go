@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"fmt"
 	"strconv"
 
 	"sealgate/internal/fault"
@@ -39,6 +40,13 @@ func (l *Listing) Add(e Entry) error {
 	}
 	l.entries = append(l.entries, e)
 	return nil
+}
+
+// Unread notes that a listing has lines that are no entries.
+func (l *Listing) Unread(lines int) {
+	if lines > 0 {
+		l.entries = append(l.entries, Entry{Name: fmt.Sprintf("(lines that cannot be read: %d)", lines), Kind: Unusable, Size: -1})
+	}
 }
 
 // Entries returns what was taken.

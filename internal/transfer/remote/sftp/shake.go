@@ -99,11 +99,11 @@ func (h *handshake) run(ctx context.Context, auth []ssh.AuthMethod) (*Session, e
 	if err != nil {
 		return nil, err
 	}
-	s.wire = newWire(conn)
+	s.wire = remote.NewWire(conn)
 	var client ssh.Conn
 	var channels <-chan ssh.NewChannel
 	var requests <-chan *ssh.Request
-	over, err := s.wire.bounded(maxHandshake, func() error {
+	over, err := s.wire.Bounded(maxHandshake, func() error {
 		return s.within(ctx, 2*s.patience, func() (err error) {
 			client, channels, requests, err = ssh.NewClientConn(s.wire, s.seen.Address.String(), h.client(auth))
 			return err

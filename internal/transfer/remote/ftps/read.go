@@ -1,0 +1,95 @@
+package ftps
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/jlaffaye/ftp"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/transfer/remote"
+)
+
+// Open implements remote.Session. A file that is closed before its end ends the
+// session: FTP has no way to stop a transfer that all servers agree on.
+func (s *Session) Open(ctx context.Context, name string, offset int64) (*remote.File, error) {
+	const op = "ftps: open"
+	name, err := s.path(op, name)
+	if err != nil {
+		return nil, err
+	}
+	entry, err := s.Stat(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if entry.Kind != remote.Regular {
+		return nil, fault.New(fault.Invalid, op, "this is no file on the server")
+	}
+	if offset < 0 || offset > entry.Size {
+		return nil, remote.Short(op, entry.Size, offset)
+	}
+	r := &reader{session: s, ctx: ctx, at: offset, size: entry.Size}
+	err = s.do(ctx, op, func() (err error) {
+		r.response, err = s.ftp.RetrFrom(name, uint64(offset))
+		return err
+	})
+	if err != nil {
+		return nil, s.explain(ctx, op, err)
+	}
+	s.reading = true
+	return &remote.File{ReadCloser: r, Entry: entry}, nil
+}
+
+// reader reads a file from its data connection.
+type reader struct {
+	session  *Session
+	ctx      context.Context
+	response *ftp.Response
+	at, size int64
+	err      error // for ever
+}
+
+// Read implements io.Reader. The end is one when TLS said so, the server said so on
+// the control connection (226), and as many bytes came as it had named.
+func (r *reader) Read(b []byte) (int, error) {
+	const op = "ftps: read"
+	if r.err != nil || len(b) == 0 {
+		return 0, r.err
+	}
+	var n int
+	err := r.session.do(r.ctx, op, func() (err error) {
+		n, err = r.response.Read(b)
+		if errors.Is(err, io.EOF) {
+			err = r.response.Close()
+			r.err = io.EOF
+		}
+		return err
+	})
+	if r.at+int64(n) > r.size {
+		n, err = int(r.size-r.at), remote.Short(op, r.at+int64(n), r.size)
+	}
+	r.at += int64(n)
+	switch {
+	case err != nil:
+		r.err = r.session.explain(r.ctx, op, err)
+	case r.err != nil && r.at != r.size:
+		r.err = remote.Short(op, r.at, r.size)
+	}
+	if n > 0 {
+		return n, nil
+	}
+	return 0, r.err
+}
+
+// Close implements io.Closer.
+func (r *reader) Close() error {
+	r.session.reading = false
+	if !errors.Is(r.err, io.EOF) {
+		r.session.cut()
+	}
+	if r.err == nil || errors.Is(r.err, io.EOF) {
+		r.err = errors.New("the file is closed")
+	}
+	return nil
+}
