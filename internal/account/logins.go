@@ -433,7 +433,7 @@ func (s *Service) saveLogin(tx *catalog.Tx, actor string, row *logins.Login, rec
 	return l, err
 }
 
-// RemoveLogin deletes a login. Its files stay.
+// RemoveLogin deletes a login. Its files stay, and so does the last operator.
 func (s *Service) RemoveLogin(ctx context.Context, actor, account, username string) error {
 	acc, err := s.row(ctx, account)
 	if err != nil {
@@ -446,6 +446,13 @@ func (s *Service) RemoveLogin(ctx context.Context, actor, account, username stri
 			return err
 		}
 		id = row.ID
+		all, err := tx.Logins(acc.ID)
+		if err != nil {
+			return err
+		}
+		if acc.Name == catalog.SystemAccount && len(all) == 1 {
+			return fault.New(fault.Invalid, "account: remove operator", "this is the last operator; add another one first")
+		}
 		if err := s.Excuse(tx, row); err != nil {
 			return err
 		}

@@ -104,7 +104,7 @@ var arrows = []struct {
 	{"internal/portal/web/send", "portal/web/ui portal fileobject payment fault"},
 	{"internal/portal/client/...", "portal fault"},
 	{"internal/portal/control", "portal/client durable fault"},
-	{"internal/portal/access", "portal account fault"},
+	{"internal/portal/access", "portal account account/person fault"},
 	{"internal/portal/signon", "limit notify/letter portal/access portal/web/ui account/oidc account/person account/passkey account/password fault"},
 	{"internal/portal/operation", "limit portal/access portal account custody store/catalog store/catalog/requests audit fault logging"},
 	{"internal/portal/health", "portal account custody custody/inventory custody/keyring keys statement store/catalog audit fault"},

@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/singleflight"
 
 	"sealgate/internal/account/person"
 	"sealgate/internal/account/signin"
@@ -44,6 +45,7 @@ import (
 	"sealgate/internal/dialguard"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
+	"sealgate/internal/limit"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/logins"
 )
@@ -77,18 +79,31 @@ type Service struct {
 	opt    Options
 	client *http.Client
 
+	visits   *limit.Limiter // by network: each asks a provider
+	refusals *limit.Limiter // by account: each is put on record
+	asking   singleflight.Group
+
 	mu    sync.Mutex // guards what follows
 	known map[string]known
 }
+
+// A sign-in is two visits. Many people may sit behind one address.
+var (
+	visitRate   = limit.Rate{Burst: 120, Every: time.Second}
+	refusalRate = limit.Rate{Burst: 10, Every: time.Minute}
+)
 
 // New returns the service of these stores.
 func New(opt Options) *Service {
 	transport := opt.Guard.Transport(answerWithin)
 	transport.TLSClientConfig.RootCAs = opt.Roots
-	return &Service{opt: opt, known: map[string]known{}, client: &http.Client{
+	client := &http.Client{
 		Transport: httpsOnly{transport}, Timeout: answerWithin,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
+	return &Service{
+		opt: opt, known: map[string]known{}, client: client, visits: limit.New(visitRate, opt.Now), refusals: limit.New(refusalRate, opt.Now),
+	}
 }
 
 // httpsOnly refuses addresses without encryption, wherever they were read, and reads
@@ -158,7 +173,7 @@ func (s *Service) house(ctx context.Context, name string) (*house, error) {
 		return nil, fault.Wrap(fault.Damaged, op, err)
 	}
 	h.ChangedAt = row.ChangedAt
-	_, err = s.opt.Keys.AccountSecret(h.ID, secretKind, h.ID)
+	_, err = s.opt.Keys.AccountSecret(h.ID, secretKind, h.secretID())
 	h.Secret = err == nil
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, fault.Wrap(fault.Internal, op, err)
@@ -219,8 +234,9 @@ func (s *Service) Set(ctx context.Context, actor, account string, c Change) (*Se
 	if err := h.check(); err != nil {
 		return nil, err
 	}
-	if before.Issuer != h.Issuer && h.Secret && c.Secret == nil {
-		return nil, fault.New(fault.Invalid, op, "another issuer needs its own client secret: what the one before gave is not shown to it")
+	another := before.Issuer != h.Issuer || before.ClientID != h.ClientID
+	if another && h.Secret && c.Secret == nil {
+		return nil, fault.New(fault.Invalid, op, "another issuer or client needs its own client secret: what the one before gave is not shown to it")
 	}
 	if _, err := s.provider(ctx, h.Issuer, true); err != nil {
 		return nil, err
@@ -238,14 +254,27 @@ func (s *Service) Set(ctx context.Context, actor, account string, c Change) (*Se
 		if err := tx.PutSingleSignOn(v); err != nil {
 			return err
 		}
-		if before.Issuer != h.Issuer || before.ClientID != h.ClientID {
+		if another {
 			if err := tx.UnbindSubjects(h.ID); err != nil {
 				return err
 			}
 		}
 		return s.ended(tx, h.ID, actor, "sign-on.set")
 	})
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	if another && row != nil {
+		err = s.opt.Keys.RemoveSecret(h.ID, secretKind, (&house{Account: h.Account, Settings: before}).secretID())
+	}
 	return &h.Settings, fault.Wrap(fault.Internal, op, err)
+}
+
+// secretID is what the client's secret has in the key store. It belongs to this client
+// of this issuer: whatever happens between the two stores, no provider is ever shown
+// the secret that another one gave.
+func (h *house) secretID() uuid.UUID {
+	return uuid.NewSHA1(h.ID, []byte(h.Issuer+"\n"+h.ClientID))
 }
 
 // keepSecret brings the client's secret to the key store. It comes before the
@@ -255,9 +284,9 @@ func (s *Service) keepSecret(h *house, secret *string) (err error) {
 	case secret == nil:
 		return nil
 	case *secret == "":
-		err = s.opt.Keys.RemoveSecret(h.ID, secretKind, h.ID)
+		err = s.opt.Keys.RemoveSecret(h.ID, secretKind, h.secretID())
 	default:
-		err = s.opt.Keys.SetSecret(h.ID, secretKind, h.ID, []byte(*secret))
+		err = s.opt.Keys.SetSecret(h.ID, secretKind, h.secretID(), []byte(*secret))
 	}
 	h.Secret = *secret != ""
 	return fault.Wrap(fault.Internal, "oidc: client secret", err)
@@ -274,12 +303,9 @@ func (s *Service) ended(tx *catalog.Tx, account uuid.UUID, actor, action string)
 // Remove takes an account's provider away.
 func (s *Service) Remove(ctx context.Context, actor, account string) error {
 	const op = "oidc: remove"
-	h, row, err := s.account(ctx, account)
+	h, err := s.house(ctx, account)
 	if err != nil {
 		return err
-	}
-	if row == nil {
-		return errNone
 	}
 	err = s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
 		if err := tx.DeleteSingleSignOn(h.ID); err != nil {
@@ -291,7 +317,7 @@ func (s *Service) Remove(ctx context.Context, actor, account string) error {
 		return s.ended(tx, h.ID, actor, "sign-on.removed")
 	})
 	if err == nil {
-		err = s.opt.Keys.RemoveSecret(h.ID, secretKind, h.ID)
+		err = s.opt.Keys.RemoveSecret(h.ID, secretKind, h.secretID())
 	}
 	return fault.Wrap(fault.Internal, op, err)
 }

@@ -39,24 +39,28 @@ func errDown(err error) error {
 }
 
 // provider returns what a provider says of itself, asked at most once an hour unless
-// afresh.
+// afresh, and once by all who wait for it.
 func (s *Service) provider(ctx context.Context, issuer string, afresh bool) (known, error) {
 	now := s.opt.Now()
 	s.mu.Lock()
 	p, ok := s.known[issuer]
 	s.mu.Unlock()
 	if !ok || afresh || !now.Before(p.until) || p.until.Sub(now) > believedFor {
-		p = s.discover(ctx, issuer)
-		p.until = now.Add(believedFor)
-		if p.err != nil {
-			p.until = now.Add(retryAfter)
-		}
-		s.mu.Lock()
-		if len(s.known) >= maxKnown {
-			clear(s.known)
-		}
-		s.known[issuer] = p
-		s.mu.Unlock()
+		all, _, _ := s.asking.Do(issuer, func() (any, error) {
+			p := s.discover(context.WithoutCancel(ctx), issuer) // who hangs up does not speak for the others
+			p.until = now.Add(believedFor)
+			if p.err != nil {
+				p.until = now.Add(retryAfter)
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if len(s.known) >= maxKnown {
+				clear(s.known)
+			}
+			s.known[issuer] = p
+			return p, nil
+		})
+		p, _ = all.(known)
 	}
 	return p, p.err
 }
@@ -99,7 +103,7 @@ func (s *Service) at(h *house, p known) (*oauth2.Config, error) {
 		c.Endpoint.AuthStyle = oauth2.AuthStyleInParams
 		return c, nil
 	}
-	secret, err := s.opt.Keys.AccountSecret(h.ID, secretKind, h.ID)
+	secret, err := s.opt.Keys.AccountSecret(h.ID, secretKind, h.secretID())
 	c.ClientSecret = string(secret)
 	return c, fault.Wrap(fault.Internal, "oidc: client secret", err)
 }

@@ -67,6 +67,7 @@ func length(password []byte) int { return utf8.RuneCount(norm.NFC.Bytes(password
 var (
 	ErrShort     = errors.New("short")
 	ErrLong      = errors.New("long")
+	ErrText      = errors.New("no text")
 	ErrNames     = errors.New("names")
 	ErrGuessable = errors.New("guessable")
 )
@@ -82,7 +83,7 @@ func Check(password []byte, least int, names ...string) error {
 	case len(password) > 4*Most || n > Most:
 		return refuse(ErrLong, "the password is longer than %d characters", Most)
 	case !utf8.Valid(password):
-		return fault.New(fault.Invalid, "password: check", "the password is not valid UTF-8")
+		return refuse(ErrText, "the password is not valid UTF-8")
 	case n < least:
 		return refuse(ErrShort, "the password has fewer than %d characters", least)
 	}

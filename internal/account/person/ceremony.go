@@ -62,7 +62,7 @@ func (s *Service) useUp(tx *catalog.Tx, secret string) error {
 	if err != nil {
 		return errPasskey
 	}
-	err = tx.InsertCeremony(&logins.Ceremony{Hash: hash("ceremony", string(sealed)), Kind: "used", Data: []byte{}, Until: s.now().Add(ceremonyFor)})
+	err = tx.InsertCeremony(&logins.Ceremony{Hash: hash("ceremony", string(sealed)), Until: s.now().Add(ceremonyFor)})
 	if fault.Is(err, fault.Exists) {
 		return errPasskey
 	}

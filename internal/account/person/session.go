@@ -23,6 +23,9 @@ const (
 	setUpFor   = time.Hour        // to set up how to sign in
 	touchEvery = time.Minute
 
+	// ProofFor is how long a proof of who somebody is counts for dangerous acts.
+	ProofFor = 5 * time.Minute
+
 	maxAgent    = 200 // bytes of a browser's name that are kept
 	maxSessions = 50  // of a login, that are signed in
 	maxHalves   = 10  // of a login, that are on the way

@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/account"
+	"sealgate/internal/account/person"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
 )
@@ -103,9 +104,6 @@ func Still(ctx context.Context) error {
 	return look(ctx)
 }
 
-// ProofFor is how long a proof of who somebody is lasts for dangerous operations.
-const ProofFor = 5 * time.Minute
-
 // Allowed refuses dangerous operations to whom they are not for: the program of an
 // operator, whose token would else make itself a person or an admin of any account,
 // and a person who has not proved lately who he is.
@@ -125,7 +123,7 @@ func Allowed(ctx context.Context, operation string, now time.Time) error {
 // the machine has everything.
 func Proved(ctx context.Context, now time.Time) error {
 	c := Of(ctx)
-	if c.Session == uuid.Nil || now.Sub(c.ProvedAt).Abs() <= ProofFor {
+	if c.Session == uuid.Nil || now.Sub(c.ProvedAt).Abs() <= person.ProofFor {
 		return nil
 	}
 	return portal.StepUpProblem()

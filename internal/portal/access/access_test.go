@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/account/person"
 	"sealgate/internal/portal"
 )
 
@@ -37,7 +38,7 @@ func TestATokenIsNotMendedByACookie(t *testing.T) {
 func TestProofs(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for proved, want := range map[time.Time]bool{
-		now: true, now.Add(-ProofFor): true, now.Add(-ProofFor - 1): false, {}: false,
+		now: true, now.Add(-person.ProofFor): true, now.Add(-person.ProofFor - 1): false, {}: false,
 		now.Add(time.Hour): false, // the clock was set back: nobody knows how old it is
 	} {
 		err := Proved(With(t.Context(), Caller{Session: uuid.New(), ProvedAt: proved}), now)

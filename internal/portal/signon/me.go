@@ -22,7 +22,6 @@ type meData struct {
 	Here     bool // passkeys can be made here
 	Form     *ui.Form
 	Language []ui.Option
-	Problem  string
 }
 
 func (v *visit) me() error {

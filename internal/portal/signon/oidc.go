@@ -1,16 +1,20 @@
 package signon
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"sealgate/internal/account/oidc"
+	"sealgate/internal/account/person"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal/web/ui"
 )
 
 // oidcData is what the page before single sign-on shows. It shows the same for any
-// name: which accounts there are is nobody's business.
+// name: only whose name leads to a provider can be found out, by going there.
 type oidcData struct {
 	Form      *ui.Form
 	Next      string
@@ -49,12 +53,18 @@ func providerOf(account, next string, again bool) string {
 	return to
 }
 
-// toProvider sends the browser to an account's provider.
+// toProvider sends the browser to an account's provider. Whom another site sends here
+// is asked first: the provider may be one that signs in whoever comes as its own man.
 func (v *visit) toProvider() error {
 	if v.sso == nil {
 		return v.noProvider("oidc.none")
 	}
-	to, cookie, err := v.sso.Begin(v.r.Context(), v.r.PathValue("account"), v.next(), v.r.URL.Query().Get("again") == "1")
+	switch v.r.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin": // a browser of old, the address bar, a page of ours
+	default:
+		return v.showProviders(v.r.PathValue("account"))
+	}
+	to, cookie, err := v.sso.Begin(v.r.Context(), v.from, v.r.PathValue("account"), v.next(), v.r.URL.Query().Get("again") == "1")
 	if err != nil {
 		return v.unsigned(err)
 	}
@@ -68,19 +78,16 @@ func (v *visit) fromProvider() error {
 	if v.sso == nil {
 		return v.noProvider("oidc.none")
 	}
-	q := v.r.URL.Query()
+	q, here := v.r.URL.Query(), uuid.Nil
+	if v.session != nil && v.session.Stage == person.Full {
+		here = v.session.Login
+	}
 	e, next, err := v.sso.Finish(v.r.Context(), v.from, v.r.PathValue("account"), oidc.Answer{
-		Cookie: cookie(v.r, oidcCookie), State: q.Get("state"), Code: q.Get("code"), Issuer: q.Get("iss"),
+		Cookie: cookie(v.r, oidcCookie), State: q.Get("state"), Code: q.Get("code"), Issuer: q.Get("iss"), Here: here,
 	})
 	setCookie(v.w, oidcCookie, "", -1e9)
 	if err != nil {
 		return v.unsigned(err)
-	}
-	if v.session != nil { // the browser goes on as somebody else, or by another proof
-		err := v.people.End(v.r.Context(), v.session.Login.String(), v.session.Login, v.session.ID)
-		if err != nil && !fault.Is(err, fault.NotFound) {
-			return err
-		}
 	}
 	return v.enter(e, safeNext(next))
 }
@@ -90,6 +97,10 @@ func (v *visit) unsigned(err error) error {
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return v.noProvider("oidc.none")
+	case errors.Is(err, oidc.ErrBusy):
+		return v.noProvider("signon.busy")
+	case errors.Is(err, oidc.ErrElse):
+		return v.noProvider("oidc.else")
 	case fault.Is(err, fault.TryLater):
 		return v.noProvider("oidc.down")
 	case fault.Is(err, fault.Denied):

@@ -30,6 +30,7 @@ import (
 type org struct {
 	*house
 	sso    *oidc.Service
+	opt    oidc.Options // of which it is made
 	issuer string
 	stop   func() // the provider
 }
@@ -72,10 +73,11 @@ func newOrg(t *testing.T, change func(*oidc.Change)) *org {
 	cmd := exec.Command(servertest.Program(t, "./provider"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "users.json"), //nolint:gosec // what we built
 		h.server.URL+callback, h.server.URL+"/sign-in/oidc/zeta/callback")
 	o.issuer, o.stop = servertest.Start(t, "https://", cmd)
-	o.sso = oidc.New(oidc.Options{
+	o.opt = oidc.Options{
 		Catalog: h.cat, Custody: h.custody, Keys: h.store, SignIn: h.accounts.Service, People: h.accounts.People, Roots: roots,
 		Guard: dialguard.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}), URL: h.server.URL, Now: h.clock.Now, Log: slog.New(slog.DiscardHandler),
-	})
+	}
+	o.sso = oidc.New(o.opt)
 	client, secret := "web", "secret"
 	c := oidc.Change{Issuer: &o.issuer, ClientID: &client, Secret: &secret}
 	if change != nil {

@@ -135,7 +135,6 @@ type passwordData struct {
 	Username string
 	Least    int
 	Old      bool
-	Forced   bool
 }
 
 func (v *visit) choose() error { return v.passwordPage("password", false) }

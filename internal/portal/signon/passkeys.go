@@ -10,7 +10,6 @@ import (
 	"sealgate/internal/account/passkey"
 	"sealgate/internal/account/person"
 	"sealgate/internal/fault"
-	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/web/ui"
 )
 
@@ -44,7 +43,7 @@ func scripted(stages []person.Stage, fresh bool, answer func(*visit, answered) (
 		if stages != nil && (v.session == nil || !hasStage(stages, v.session.Stage)) {
 			return v.tell(http.StatusForbidden, map[string]string{"to": "/sign-in"})
 		}
-		if fresh && v.session.Stage == person.Full && v.now().Sub(v.session.ProvedAt).Abs() > access.ProofFor {
+		if fresh && v.session.Stage == person.Full && v.now().Sub(v.session.ProvedAt).Abs() > person.ProofFor {
 			return v.tell(http.StatusForbidden, map[string]string{"to": "/sign-in/again?next=%2Fme"})
 		}
 		out, err := answer(v, in)

@@ -13,6 +13,7 @@ var texts = ui.Texts{
 	"sign-in.language":    {"In English", "På svenska"},
 	"sign-in.language.to": {"en", "sv"},
 	"signon.busy":         {"Det är många som loggar in just nu. Försök igen om en stund.", "Many people are signing in right now. Try again in a moment."},
+	"signon.invalid":      {"Det går inte. Kontrollera det du skrev.", "That does not work. Check what you typed."},
 	"flash.signed-out":    {"Du är utloggad.", "You are signed out."},
 
 	"sign-in.forgot":  {"Glömt lösenordet?", "Forgotten your password?"},
@@ -31,6 +32,7 @@ var texts = ui.Texts{
 	"oidc.password": {"Logga in med lösenord", "Sign in with a password"},
 	"oidc.none":     {"Det går inte att logga in så för den kunden.", "That account cannot be signed in to like this."},
 	"oidc.refused":  {"Inloggningen gick inte igenom. Försök igen, eller fråga din administratör.", "The sign-in did not work out. Try again, or ask your administrator."},
+	"oidc.else":     {"Någon annan är inloggad i den här webbläsaren. Logga ut först och försök igen.", "Somebody else is signed in in this browser. Sign out first and try again."},
 	"oidc.down":     {"Organisationens inloggning svarar inte just nu. Försök igen om en stund.", "Your organisation's sign-in does not answer right now. Try again in a moment."},
 	"oidc.button":   {"Logga in med er organisation", "Sign in with your organisation"},
 	"oidc.again":    {"Visa det hos er organisation", "Prove it with your organisation"},
@@ -66,6 +68,7 @@ var texts = ui.Texts{
 	"password.differs":       {"De två stämmer inte överens.", "The two are not the same."},
 	"password.short":         {"För kort: minst {n} tecken.", "Too short: at least {n} characters."},
 	"password.long":          {"För långt: högst 256 tecken.", "Too long: at most 256 characters."},
+	"password.text":          {"Det är ingen läsbar text.", "That is no readable text."},
 	"password.names":         {"Det består av vanliga ord, följder eller namn som hör till er. Välj ett annat.", "It is made of common words, sequences or names that belong to you. Choose another."},
 	"password.guessable":     {"Det skulle gissas snart. Några ord som inte hör ihop är bra.", "It would be guessed soon. A few words that have nothing to do with each other are good."},
 	"password.wrong":         {"Lösenordet stämmer inte.", "That password is not right."},

@@ -9,7 +9,6 @@ import (
 	"sealgate/internal/account/password"
 	"sealgate/internal/account/person"
 	"sealgate/internal/fault"
-	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/web/ui"
 )
 
@@ -129,7 +128,7 @@ func (v *visit) at(to route) bool {
 		if v.session == nil || v.session.Stage != g {
 			continue
 		}
-		if to.fresh && v.now().Sub(v.session.ProvedAt).Abs() > access.ProofFor {
+		if to.fresh && v.now().Sub(v.session.ProvedAt).Abs() > person.ProofFor {
 			v.redirect("/sign-in/again?next=" + url.QueryEscape(v.back()))
 			return false
 		}
@@ -179,11 +178,22 @@ func (v *visit) enter(e *person.Entry, next string) error {
 	return nil
 }
 
-// keep gives the browser a session's new secret.
+// keep gives the browser a session's new secret. The one that it had, if that is another
+// session, ends: nobody can see it any more.
 func (v *visit) keep(e *person.Entry) {
+	if was := v.session; was != nil && was.ID != e.ID && was.Stage == person.Full {
+		err := v.people.End(v.r.Context(), was.Login.String(), was.Login, was.ID)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			v.log.ErrorContext(v.r.Context(), "sign-on: an earlier session could not be ended", "session", was.ID, "error", err)
+		}
+	}
 	setCookie(v.w, sessionCookie, e.Secret, 0)
-	if e.Device != "" {
-		setCookie(v.w, deviceCookie, e.Device, deviceFor)
+	device := e.Device
+	if device == "" && e.Stage == person.Full { // as long as it is used, a browser is known
+		device = v.from.Device
+	}
+	if device != "" {
+		setCookie(v.w, deviceCookie, device, deviceFor)
 	}
 }
 
@@ -238,7 +248,7 @@ func (v *visit) wrong(field, refused string, err error) error {
 	case fault.Is(err, fault.TryLater):
 		v.form.Fail("", v.l.T("signon.busy"))
 	case fault.Is(err, fault.Invalid):
-		v.form.Fail(field, fault.Message(err))
+		v.form.Fail(field, v.l.T("signon.invalid"))
 	default:
 		return err
 	}
@@ -248,7 +258,7 @@ func (v *visit) wrong(field, refused string, err error) error {
 // wrongPassword says why a password that was chosen is refused.
 func (v *visit) wrongPassword(err error, least int) error {
 	for why, key := range map[error]string{
-		password.ErrShort: "password.short", password.ErrLong: "password.long", password.ErrNames: "password.names", password.ErrGuessable: "password.guessable",
+		password.ErrShort: "password.short", password.ErrLong: "password.long", password.ErrText: "password.text", password.ErrNames: "password.names", password.ErrGuessable: "password.guessable",
 	} {
 		if errors.Is(err, why) {
 			v.form.Fail("password", v.l.T(key, "n", least))

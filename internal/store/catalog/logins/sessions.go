@@ -83,34 +83,16 @@ func (in Tables) SweepSessions(now, unusedSince time.Time) error {
 	return err
 }
 
-// Ceremony is what was asked of a browser and is answered once.
+// Ceremony is something that a browser was asked and has answered.
 type Ceremony struct {
-	Hash  []byte // of the secret that the browser was given
-	Kind  string
-	Data  []byte
+	Hash  []byte // of the state that the browser was given
 	Until time.Time
 }
 
-// InsertCeremony adds a ceremony.
+// InsertCeremony notes that a ceremony is used up. One that is already is fault.Exists.
 func (in Tables) InsertCeremony(c *Ceremony) error {
-	_, err := in.tx.Exec("catalog: insert ceremony", `INSERT INTO ceremony (hash, kind, data, until) VALUES (?, ?, ?, ?)`,
-		c.Hash, c.Kind, c.Data, column.Time(c.Until))
+	_, err := in.tx.Exec("catalog: insert ceremony", `INSERT INTO ceremony (hash, until) VALUES (?, ?)`, c.Hash, column.Time(c.Until))
 	return err
-}
-
-// TakeCeremony uses a ceremony up. One that is unknown, used, over, or of another
-// kind is fault.NotFound.
-func (in Tables) TakeCeremony(kind string, hash []byte, now time.Time) (*Ceremony, error) {
-	const op = "catalog: take ceremony"
-	read := func(s engine.Scan) (*Ceremony, error) {
-		c := &Ceremony{Kind: kind, Hash: hash}
-		return c, s(&c.Data, (*column.Time)(&c.Until))
-	}
-	c, err := engine.One(in.tx, op, read, `SELECT data, until FROM ceremony WHERE hash = ? AND kind = ? AND until > ?`, hash, kind, column.Time(now))
-	if err != nil {
-		return nil, err
-	}
-	return c, in.tx.ExecOne(op, `DELETE FROM ceremony WHERE hash = ?`, hash)
 }
 
 // SweepCeremonies removes the ceremonies that are over.

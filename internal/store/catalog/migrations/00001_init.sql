@@ -200,14 +200,12 @@ CREATE TABLE single_sign_on (
 );
 CREATE TABLE login_subject (
     login BLOB PRIMARY KEY REFERENCES login (id) ON DELETE CASCADE,
-    mac   BLOB NOT NULL UNIQUE -- of issuer and subject, under a key of the key store
+    mac   BLOB NOT NULL UNIQUE -- of issuer and subject, under the record key
 );
 
--- What was asked of a browser and is to be answered once.
+-- What was asked of a browser and has been answered: once.
 CREATE TABLE ceremony (
     hash  BLOB PRIMARY KEY,
-    kind  TEXT NOT NULL,
-    data  BLOB NOT NULL,
     until INTEGER NOT NULL
 );
 
