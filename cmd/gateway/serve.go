@@ -107,7 +107,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 	levels(counts, s.catalog, j.notices)
 	people := a.portal(s, log, control, j.letters())
 	web, err := a.webDoor(s, log, counts, behindHTTPS{
-		api: control.Authenticated(access.Chain(access.Bearer(s.accounts), people)), pages: people, streams: append([]string{send.Pattern}, upload.Patterns...),
+		api: control.Authenticated(access.Chain(access.Bearer(s.accounts), people)), pages: people, streams: append([]string{send.Pattern, api.SendPattern}, upload.Patterns...),
 	})
 	if err != nil {
 		return err

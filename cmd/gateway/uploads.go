@@ -19,6 +19,7 @@ func (j *journey) uploads(control *api.API) *upload.Uploads {
 			c := access.Of(ctx)
 			return upload.Who{Account: c.Account, Login: c.Login, Role: c.Role, Source: c.Source, Actor: c.Actor}, nil
 		},
+		Still:  access.Still,
 		Object: func(ctx context.Context, f *catalog.File) (any, error) { return control.Object(ctx, f) },
 		Denied: func(ctx context.Context, id uuid.UUID) { control.Denied(ctx, "upload", id.String()) },
 	})

@@ -48,6 +48,15 @@ type Caller struct {
 // who runs the machine.
 var ControlSocket = Caller{Actor: "operator:control-socket", Operator: true, Local: true}
 
+// Share is who has what is shared out together with others: an account as a whole,
+// and each operator.
+func (c Caller) Share() string {
+	if c.Account != uuid.Nil {
+		return c.Account.String()
+	}
+	return c.Name
+}
+
 type callerKey struct{}
 
 // With is a context in which c asks.
@@ -95,13 +104,18 @@ func WithStill(ctx context.Context, look func(context.Context) error) context.Co
 }
 
 // Still looks whether who asked may still ask: a session ends, a token is removed. It
-// is for answers that go on for hours.
+// is for what goes on for hours. Who may not is told what somebody is told who is not
+// signed in.
 func Still(ctx context.Context) error {
 	look, ok := ctx.Value(stillKey{}).(func(context.Context) error)
 	if !ok {
 		return nil
 	}
-	return look(ctx)
+	err := look(ctx)
+	if fault.Is(err, fault.Denied) {
+		return portal.SignInProblem(fault.Message(err), "").Err()
+	}
+	return err
 }
 
 // Allowed refuses dangerous operations to whom they are not for: the program of an

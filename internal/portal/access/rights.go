@@ -275,6 +275,26 @@ var takesKeysOut = map[string]bool{
 // TakesKeysOut tells whether an operation's answer holds a private key.
 func TakesKeysOut(operation string) bool { return takesKeysOut[operation] }
 
+// Kind is how long an operation takes by its nature.
+type Kind int
+
+// The kinds. What is none of the others is as short as its answer.
+const (
+	Short   Kind = iota
+	Waits        // until something happens
+	Sends        // as long as a body comes
+	Streams      // until its reader ends it
+)
+
+var lasts = map[string]Kind{
+	"wait-for-file": Waits,
+	"create-upload": Sends, "send-upload": Sends, "override-upload": Sends, "put-file": Sends, "post-files": Sends, "send-to-outbox": Sends,
+	"follow-account": Streams, "follow-all": Streams,
+}
+
+// Lasts is how long an operation takes by its nature.
+func Lasts(operation string) Kind { return lasts[operation] }
+
 // RightTo is the right that an operation needs; 0 for one that there is not.
 func RightTo(operation string) Right { return rights[operation] }
 

@@ -80,11 +80,14 @@ type API struct {
 	Events *events.Hub // to be run as long as streams are to be answered
 	Opens  int         // how many names are opened for one page of a search
 	copier copier
+
+	patience time.Duration // waitStill
+	looks    looks
 }
 
 // New registers all operations.
 func New(s Services) *API {
-	a := &API{Services: s, Opens: maxOpened, Router: operation.New(operation.Options{Catalog: s.Catalog, Records: s.Custody, Now: s.Now, Log: s.Log, Version: s.Version})}
+	a := &API{Services: s, Opens: maxOpened, patience: waitStill, Router: operation.New(operation.Options{Catalog: s.Catalog, Records: s.Custody, Now: s.Now, Log: s.Log, Version: s.Version})}
 	a.files()
 	a.contents()
 	a.payments()

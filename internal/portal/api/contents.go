@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"strconv"
 
+	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/fair"
 	"sealgate/internal/portal/operation"
 	"sealgate/internal/store/catalog"
 )
@@ -59,10 +61,18 @@ func (a *API) content(w http.ResponseWriter, r *http.Request) error {
 }
 
 // sealed gives a file's sealed object as it lies in the vault. It opens nothing,
-// so it needs no access to the account's contents.
+// so it needs no access to the account's contents. But it is on record: who has it, and
+// comes by the keys one day, opens it where nobody sees.
 func (a *API) sealed(w http.ResponseWriter, r *http.Request) error {
 	f, err := a.file(r.Context(), r.PathValue("id"))
 	if err != nil {
+		return err
+	}
+	acct, err := a.Accounts.AccountByID(r.Context(), f.Account)
+	if err != nil {
+		return err
+	}
+	if err := a.used(r.Context(), acct, "sealed.read", f.ID, everybody); err != nil {
 		return err
 	}
 	obj, err := a.Bodies.OpenSealed(r.Context(), f)
@@ -95,6 +105,29 @@ func (a *API) finish(ctx context.Context, w http.ResponseWriter, err error) {
 	w.Header().Set(portal.ProblemTrailer, string(text))
 }
 
+// SendPattern is the route of the API, but for uploads, whose bodies may have any size.
+const SendPattern = "POST " + operation.Prefix + "/accounts/{name}/outbox"
+
+// authorised is a body that has a proper end only when its sender may still send: it
+// takes hours, and a token is dead at once.
+type authorised struct {
+	io.Reader
+	ctx context.Context //nolint:containedctx // of the one request whose body it is
+}
+
+func (b *authorised) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	switch {
+	case errors.Is(err, io.EOF):
+		if gone := access.Still(b.ctx); gone != nil {
+			return n, gone
+		}
+	case err != nil && !errors.Is(err, fair.ErrSlow):
+		return n, fault.New(fault.Invalid, "api: send", "the body was cut before its end")
+	}
+	return n, err
+}
+
 // send takes a file for the account.
 func (a *API) send(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
@@ -102,7 +135,8 @@ func (a *API) send(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f, err := a.Outbox.Send(ctx, acct.ID, r.URL.Query().Get("name"), r.Body, access.Of(ctx).Actor, "operator")
+	body := &authorised{fair.NewBody(w, r.Body), ctx}
+	f, err := a.Outbox.Send(ctx, acct.ID, r.URL.Query().Get("name"), body, access.Of(ctx).Actor, "operator")
 	if err != nil {
 		return err
 	}

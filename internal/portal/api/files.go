@@ -13,6 +13,7 @@ import (
 	"sealgate/internal/account"
 	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
+	"sealgate/internal/payment"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/accountapi"
 	"sealgate/internal/portal/operation"
@@ -184,10 +185,23 @@ func (a *API) getFile(ctx context.Context, in *operation.ByID) (*operation.Out[f
 	return a.shown(ctx, f)
 }
 
+// shown is one file with the texts of its findings. That an operator is given those,
+// which may quote the file, is on record before.
 func (a *API) shown(ctx context.Context, f *catalog.File) (*operation.Out[fileobject.Object], error) {
-	o, err := a.shower().object(ctx, f)
+	show := a.shower()
+	show.texts = true
+	o, err := show.object(ctx, f)
 	if err != nil {
 		return nil, err
+	}
+	quotes := slices.ContainsFunc(o.Findings, func(found payment.Finding) bool { return found.Message != "" })
+	if access.Of(ctx).Operator && quotes {
+		err := a.allow(ctx, show.accounts[f.Account], "findings.read", f.ID)
+		if fault.Is(err, fault.Denied) {
+			silence(&o)
+		} else if err != nil {
+			return nil, err
+		}
 	}
 	return operation.Answer(o), nil
 }
@@ -212,11 +226,11 @@ func (a *API) file(ctx context.Context, text string) (*catalog.File, error) {
 type shower struct {
 	api      *API
 	accounts map[uuid.UUID]*account.Account
-	silent   map[uuid.UUID]bool // texts of findings are not for the caller
+	texts    bool // of findings, for operators, too: shown decides whether they get them
 }
 
 func (a *API) shower() *shower {
-	return &shower{a, map[uuid.UUID]*account.Account{}, map[uuid.UUID]bool{}}
+	return &shower{api: a, accounts: map[uuid.UUID]*account.Account{}}
 }
 
 // Object is the file object of a row, as the caller may see it.
@@ -225,8 +239,7 @@ func (a *API) Object(ctx context.Context, f *catalog.File) (fileobject.Object, e
 }
 
 // object makes the file object of a row. Texts of findings may quote the file, so
-// operators get none when the account does not let them see its contents. A
-// file whose account's keys are gone shows what is not sealed.
+// operators get none in lists (shown). A file whose account's keys are gone shows what is not sealed.
 func (s *shower) object(ctx context.Context, f *catalog.File) (fileobject.Object, error) {
 	acct := s.accounts[f.Account]
 	if acct == nil {
@@ -234,24 +247,22 @@ func (s *shower) object(ctx context.Context, f *catalog.File) (fileobject.Object
 		if acct, err = s.api.Accounts.AccountByID(ctx, f.Account); err != nil {
 			return fileobject.Object{}, err
 		}
-		err = s.api.Catalog.View(ctx, func(tx *catalog.Tx) error {
-			_, err := s.api.leave(ctx, tx, acct)
-			return err
-		})
-		if err != nil && !fault.Is(err, fault.Denied) {
-			return fileobject.Object{}, err
-		}
-		s.accounts[f.Account], s.silent[f.Account] = acct, err != nil
+		s.accounts[f.Account] = acct
 	}
 	rec, err := s.api.Custody.Records(ctx, f.Account)
 	if err != nil && !fault.Is(err, fault.Locked) {
 		return fileobject.Object{}, err
 	}
 	o := fileobject.Of(rec, acct.Name, f)
-	if s.silent[f.Account] {
-		for i := range o.Findings {
-			o.Findings[i].Message = ""
-		}
+	if access.Of(ctx).Operator && !s.texts {
+		silence(&o)
 	}
 	return o, nil
+}
+
+// silence takes the texts of findings out.
+func silence(o *fileobject.Object) {
+	for i := range o.Findings {
+		o.Findings[i].Message = ""
+	}
 }

@@ -80,6 +80,8 @@ var sentences = map[string]string{
 	"arrival.abandoned":   "The upload was never finished and was given up",
 	"grant.damaged":       "Could not be opened; the key that it came with is damaged",
 	"content.read":        "Content read",
+	"sealed.read":         "Fetched sealed, as it lies here",
+	"findings.read":       "What its findings say read by an operator",
 	"receipt.read":        "Receipt fetched",
 	"payments.exported":   "Payments of the file fetched as a sheet",
 	"payments.searched":   "Payments of the file looked at",

@@ -6,12 +6,24 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
+	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/operation"
 	"sealgate/internal/store/catalog"
 )
 
-// waitStep is how often a file that is waited for is looked at: one indexed read.
-const waitStep = 50 * time.Millisecond
+// A file that is waited for is looked at (one indexed read) the less often the longer
+// that takes: who waits for a moment learns at once, and who waits for an hour is in
+// nobody's way.
+const (
+	waitFirst = 50 * time.Millisecond
+	waitMost  = time.Second
+	waitStill = 15 * time.Second // whether who asks may still do so is looked at, too
+)
+
+// waitStep is how long to wait on after having waited so long.
+func waitStep(waited time.Duration) time.Duration {
+	return min(max(waitFirst, waited/20), waitMost)
+}
 
 // rest are the states in which nothing more happens by itself.
 var rest = map[catalog.State]bool{
@@ -39,8 +51,8 @@ func (a *API) waitForFile(ctx context.Context, in *struct {
 ) (*operation.Out[fileobject.Object], error) {
 	ctx, stop := context.WithTimeout(ctx, time.Duration(in.Timeout)*time.Second)
 	defer stop()
-	tick := time.NewTicker(waitStep)
-	defer tick.Stop()
+	begun := time.Now()
+	still := begun
 	for {
 		f, err := a.file(context.WithoutCancel(ctx), in.ID)
 		if err != nil {
@@ -52,7 +64,14 @@ func (a *API) waitForFile(ctx context.Context, in *struct {
 		select {
 		case <-ctx.Done():
 			return nil, fault.New(fault.TryLater, "api: wait", "the file is still %s after %d s", f.State, in.Timeout)
-		case <-tick.C:
+		case <-time.After(waitStep(time.Since(begun))):
+		}
+		if time.Since(still) < a.patience {
+			continue
+		}
+		still = time.Now()
+		if err := access.Still(context.WithoutCancel(ctx)); err != nil {
+			return nil, err
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"sealgate/internal/account"
 	"sealgate/internal/audit"
+	"sealgate/internal/fault"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/operation"
 	"sealgate/internal/store/catalog"
@@ -279,7 +280,7 @@ func TestStreamsAreBounded(t *testing.T) {
 // Who does not read is let go of, and keeps nobody waiting.
 func TestSlowFollowersAreDropped(t *testing.T) {
 	h := New(catalogtest.Open(t), slog.New(slog.DiscardHandler))
-	f, _, err := h.follow(t.Context(), "slow", uuid.Nil)
+	f, _, err := h.follow(t.Context(), access.Caller{Name: "slow"}, uuid.Nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,4 +314,25 @@ func TestSlowFollowersAreDropped(t *testing.T) {
 		t.Errorf("%d events before the end", got)
 	}
 	h.leave(f) // it has been left
+}
+
+// All streams of an account together are bounded, whatever tokens it makes: others have
+// theirs.
+func TestOneAccountDoesNotTakeAllStreams(t *testing.T) {
+	g := newGateway(t, time.Hour)
+	who := g.who
+	for i := range shared {
+		who.Name = uuid.NewString()
+		if _, _, err := g.hub.follow(t.Context(), who, g.acme.ID); err != nil {
+			t.Fatalf("stream %d: %v", i, err)
+		}
+	}
+	who.Name = "one more token"
+	if _, _, err := g.hub.follow(t.Context(), who, g.acme.ID); !fault.Is(err, fault.TryLater) {
+		t.Errorf("one more: %v", err)
+	}
+	beta := access.Caller{Name: "b", Account: g.beta.ID, Role: account.Uploader}
+	if _, _, err := g.hub.follow(t.Context(), beta, g.beta.ID); err != nil {
+		t.Errorf("another account: %v", err)
+	}
 }

@@ -23,6 +23,7 @@ import (
 
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
+	"sealgate/internal/portal/access"
 	"sealgate/internal/store/catalog"
 )
 
@@ -31,6 +32,7 @@ const (
 	group   = 500                   // entries that are read at a time
 	backlog = 1000                  // entries that wait for a follower before he is too slow
 	each    = 10                    // streams of one caller
+	shared  = 100                   // of all callers of an account together
 	all     = 1000                  // streams in all
 )
 
@@ -50,6 +52,7 @@ type Hub struct {
 // follower is one stream. Its channel is closed when it ends.
 type follower struct {
 	name    string    // of the caller
+	share   string    // with whom he shares
 	account uuid.UUID // Nil = of all
 	events  chan audit.Numbered
 }
@@ -146,7 +149,7 @@ func (h *Hub) read(ctx context.Context, from int64) (entries []audit.Numbered, e
 
 // follow begins a stream. Every entry with a number below before is to be read by the
 // caller, all from there on come by the channel.
-func (h *Hub) follow(ctx context.Context, name string, account uuid.UUID) (f *follower, before int64, err error) {
+func (h *Hub) follow(ctx context.Context, c access.Caller, account uuid.UUID) (f *follower, before int64, err error) {
 	const op = "events: follow"
 	var size int64
 	err = h.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
@@ -161,19 +164,22 @@ func (h *Hub) follow(ctx context.Context, name string, account uuid.UUID) (f *fo
 	if h.closed {
 		return nil, 0, fault.New(fault.TryLater, op, "the gateway is about to stop")
 	}
-	mine := 0
+	mine, ours := 0, 0
 	for other := range h.followers {
-		if other.name == name {
+		if other.name == c.Name {
 			mine++
 		}
+		if other.share == c.Share() {
+			ours++
+		}
 	}
-	if mine >= each || len(h.followers) >= all {
+	if mine >= each || ours >= shared || len(h.followers) >= all {
 		return nil, 0, fault.New(fault.TryLater, op, "there are too many streams already; end one first")
 	}
 	if h.next < 0 {
 		h.next = size
 	}
-	f = &follower{name: name, account: account, events: make(chan audit.Numbered, backlog)}
+	f = &follower{name: c.Name, share: c.Share(), account: account, events: make(chan audit.Numbered, backlog)}
 	h.followers[f] = struct{}{}
 	select {
 	case h.woken <- struct{}{}:

@@ -70,8 +70,7 @@ func (o *office) stream(w http.ResponseWriter, r *http.Request, account uuid.UUI
 	if err != nil {
 		return err
 	}
-	c := access.Of(ctx)
-	f, before, err := o.hub.follow(ctx, c.Name, account)
+	f, before, err := o.hub.follow(ctx, access.Of(ctx), account)
 	if err != nil {
 		return err
 	}

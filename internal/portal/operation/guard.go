@@ -30,11 +30,13 @@ type askedKey struct{}
 func (r *Router) guard(operation, path string, req *http.Request) (context.Context, error) {
 	ctx := req.Context()
 	c := access.Of(ctx)
-	if t, ok := ctx.Value(tallyKey{}).(*tally); ok {
-		t.operation = operation
-	}
+	t := ctx.Value(tallyKey{}).(*tally) // serve has put it there
+	t.operation = operation
 	if err := c.May(access.RightTo(operation)); err != nil {
 		return ctx, err
+	}
+	if t.leave = r.underWay.begin(c, operation); t.leave == nil {
+		return ctx, tooMany("too many requests of this account are under way; end one first")
 	}
 	what := asked{operation: operation}
 	names := req.URL.Query()["account"]

@@ -68,6 +68,7 @@ type Router struct {
 	requests *limit.Limiter // of each caller
 	misses   *limit.Limiter
 	keys     *limit.Limiter // of each account
+	underWay underWay
 	observe  func(operation string, status int, took time.Duration)
 	run      string // tells this life of the gateway from others
 }
@@ -96,7 +97,7 @@ func New(opt Options) *Router {
 	cfg.Security = []map[string][]string{{"token": {}}}
 	r := &Router{
 		opt: opt, mux: http.NewServeMux(),
-		requests: limit.New(RequestRate, opt.Now), misses: limit.New(missRate, opt.Now), keys: limit.New(KeyRate, opt.Now), run: uuid.NewString(),
+		requests: limit.New(RequestRate, opt.Now), misses: limit.New(missRate, opt.Now), keys: limit.New(KeyRate, opt.Now), underWay: newUnderWay(), run: uuid.NewString(),
 	}
 	r.huma = humago.NewWithPrefix(r.mux, Prefix, cfg)
 	r.mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
@@ -162,6 +163,9 @@ func (r *Router) Refuse(ctx context.Context, w http.ResponseWriter, err error) {
 
 func write(w http.ResponseWriter, p *portal.Problem) {
 	w.Header().Set("Content-Type", p.ContentType(""))
+	if p.Status == http.StatusTooManyRequests && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", "5")
+	}
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the caller is gone when this fails
 }

@@ -30,8 +30,7 @@ func (r *Router) Authenticated(auth access.Authenticator) http.Handler {
 		c, err := auth.Caller(ctx, req)
 		switch {
 		case fault.Is(err, fault.Denied):
-			w.Header().Set("WWW-Authenticate", `Bearer realm="sealgate"`)
-			write(w, portal.SignInProblem(fault.Message(err), logging.Request(ctx)))
+			nobody(w, req, fault.Message(err))
 		case fault.Is(err, fault.TryLater):
 			slowDown(w, req, fault.Message(err), signInWait)
 		case err != nil:
@@ -46,19 +45,23 @@ func (r *Router) Authenticated(auth access.Authenticator) http.Handler {
 	})
 }
 
-// Inside answers for who stands in the request's context already (access.With): the
-// portal, which has found out who asks, speaks for him.
-func (r *Router) Inside() http.Handler { return r.Authenticated(known{}) }
+// Inside answers for who stands in the request's context already (access.With and
+// access.WithStill): the portal, which has found out who asks, speaks for him.
+func (r *Router) Inside() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		req = begin(w, req)
+		c := access.Of(req.Context())
+		if c == (access.Caller{}) {
+			nobody(w, req, "nobody is signed in")
+			return
+		}
+		r.serve(w, req, c)
+	})
+}
 
-// known is an Authenticator of who is known already.
-type known struct{}
-
-func (known) Caller(ctx context.Context, _ *http.Request) (access.Caller, error) {
-	c := access.Of(ctx)
-	if c == (access.Caller{}) {
-		return c, fault.New(fault.Denied, "api: sign in", "nobody is signed in")
-	}
-	return c, nil
+func nobody(w http.ResponseWriter, req *http.Request, sentence string) {
+	w.Header().Set("WWW-Authenticate", `Bearer realm="sealgate"`)
+	write(w, portal.SignInProblem(sentence, logging.Request(req.Context())))
 }
 
 // signInWait is what who tried too often is told to wait.
@@ -89,6 +92,7 @@ func (r *Router) serve(w http.ResponseWriter, req *http.Request, c access.Caller
 	t := &tally{ResponseWriter: w, operation: "none"}
 	req = req.WithContext(context.WithValue(access.With(req.Context(), c), tallyKey{}, t))
 	begun := r.opt.Now()
+	defer t.end()
 	r.mux.ServeHTTP(t, req)
 	took := r.opt.Now().Sub(begun)
 	r.opt.Log.DebugContext(req.Context(), "api", "operation", t.operation, "status", t.status, "took", took)
@@ -102,6 +106,13 @@ type tally struct {
 	http.ResponseWriter
 	operation string
 	status    int
+	leave     func() // gives back the places that the request took; nil = it has none
+}
+
+func (t *tally) end() {
+	if t.leave != nil {
+		t.leave()
+	}
 }
 
 type tallyKey struct{}
@@ -119,7 +130,14 @@ func (t *tally) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 // slowDown tells somebody when to come again.
 func slowDown(w http.ResponseWriter, r *http.Request, sentence string, wait time.Duration) {
 	w.Header().Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
-	p := portal.ProblemOf(fault.New(fault.TryLater, "api", "%s", sentence))
-	p.Status, p.Request = http.StatusTooManyRequests, logging.Request(r.Context())
+	p := tooMany(sentence)
+	p.Request = logging.Request(r.Context())
 	write(w, p)
+}
+
+// tooMany is the problem of who asks for more than he may at a time.
+func tooMany(sentence string) *portal.Problem {
+	p := portal.ProblemOf(fault.New(fault.TryLater, "api", "%s", sentence))
+	p.Status = http.StatusTooManyRequests
+	return p
 }

@@ -89,7 +89,10 @@ func (h *Handler) others(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s != nil && s.Stage == person.Full {
-		r = r.WithContext(with(r.Context(), s))
+		r = r.WithContext(access.WithStill(with(r.Context(), s), func(ctx context.Context) error {
+			_, err := h.Caller(ctx, r.WithContext(ctx))
+			return err
+		}))
 	}
 	h.pages.ServeHTTP(w, r)
 }

@@ -120,6 +120,8 @@ var happeningTexts = ui.Texts{
 	"happening.arrival.abandoned":   {"Uppladdningen blev aldrig klar", "The upload was never finished"},
 	"happening.grant.damaged":       {"Kunde inte öppnas", "Could not be opened"},
 	"happening.content.read":        {"Innehållet läst eller nedladdat", "Content read or downloaded"},
+	"happening.sealed.read":         {"Hämtad förseglad", "Fetched sealed"},
+	"happening.findings.read":       {"Anmärkningarnas texter lästa", "Texts of findings read"},
 	"happening.receipt.read":        {"Kvittot hämtat", "Receipt fetched"},
 	"happening.payments.exported":   {"Betalningarna exporterade", "Payments exported"},
 	"happening.payments.searched":   {"Betalningarna visade", "Payments looked at"},

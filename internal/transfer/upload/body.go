@@ -5,40 +5,47 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/portal/fair"
 	"sealgate/internal/seal"
 	"sealgate/internal/transfer/intake"
 )
 
-// silence is how long a body may stay away before it counts as cut.
-const silence = time.Minute
-
 // stream is the body of a request.
 type stream struct {
-	body  io.Reader
-	rc    *http.ResponseController
+	body  *fair.Body
 	heard func()       // called when bytes have come; may be nil
 	stop  *atomic.Bool // another request takes over; may be nil
 }
 
 func newStream(w http.ResponseWriter, r *http.Request) *stream {
-	return &stream{body: r.Body, rc: http.NewResponseController(w)}
+	s := &stream{}
+	s.body = fair.NewBody(w, &heeded{r.Body, s})
+	return s
 }
+
+// heeded is the body as it comes. That another request takes over is looked at after
+// the deadline was set: see transfer.interrupt.
+type heeded struct {
+	io.Reader
+	stream *stream
+}
+
+func (h *heeded) Read(p []byte) (int, error) {
+	if h.stream.takenOver() {
+		return 0, errTakenOver
+	}
+	return h.Reader.Read(p)
+}
+
+func (s *stream) takenOver() bool { return s.stop != nil && s.stop.Load() }
 
 // Read implements io.Reader. Its errors, but for io.EOF at the proper end, say
 // why the body is cut.
 func (s *stream) Read(p []byte) (int, error) {
-	// The socket's clock is the machine's. Where there is no socket there is no
-	// deadline either.
-	_ = s.rc.SetReadDeadline(time.Now().Add(silence))
-	if s.stop != nil && s.stop.Load() { // looked at after the deadline was set: see transfer.interrupt
-		return 0, errTakenOver
-	}
 	n, err := s.body.Read(p)
 	if n > 0 && s.heard != nil {
 		s.heard()
@@ -47,12 +54,11 @@ func (s *stream) Read(p []byte) (int, error) {
 	case err == nil:
 		return n, nil
 	case errors.Is(err, io.EOF):
-		_ = s.rc.SetReadDeadline(time.Time{}) // what comes now takes the time it takes
 		return n, io.EOF
-	case s.stop != nil && s.stop.Load():
+	case s.takenOver():
 		return n, errTakenOver
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return n, refuse(http.StatusRequestTimeout, fault.TryLater, "nothing came for %v", silence)
+	case errors.Is(err, fair.ErrSlow):
+		return n, &refusal{err, http.StatusRequestTimeout}
 	}
 	return n, refuse(http.StatusBadRequest, fault.Invalid, "the body was cut before its end")
 }
@@ -116,19 +122,19 @@ func ended(r io.Reader) error {
 
 // Bounds of pieces with a checksum, which are held in memory.
 const (
-	maxPiece  = 8 << 20
-	maxPieces = 32 // at the same time
+	maxPiece      = 8 << 20
+	piecesOfOne   = 8 // account, at the same time
+	piecesInAll   = 64
+	arrivalsOfOne = 128 // that requests of an account hold open at the same time
 )
 
-// pieces counts those that are held.
-type pieces struct{ held atomic.Int64 }
-
-// hold reads the rest of r and gives it to take when its checksum holds.
-func (p *pieces) hold(r io.Reader, limit int64, sum *checksum, take func(io.Reader) error) error {
-	defer p.held.Add(-1)
-	if p.held.Add(1) > maxPieces {
+// holdPiece reads the rest of r and gives it to take when its checksum holds.
+func (u *Uploads) holdPiece(who Who, r io.Reader, limit int64, sum *checksum, take func(io.Reader) error) error {
+	leave := u.pieces.Take(who.Account.String())
+	if leave == nil {
 		return refuse(http.StatusServiceUnavailable, fault.TryLater, "too many pieces with a checksum are under way")
 	}
+	defer leave()
 	var buf bytes.Buffer
 	n, err := buf.ReadFrom(io.LimitReader(r, min(limit, maxPiece)+1))
 	switch {

@@ -38,8 +38,9 @@ type house struct {
 	server  *httptest.Server
 	client  *http.Client
 
-	mu     sync.Mutex // guards denied
+	mu     sync.Mutex // guards what follows
 	denied []uuid.UUID
+	gone   bool // nobody may send any more
 }
 
 type whoKey struct{}
@@ -83,6 +84,14 @@ func (h *house) open() {
 		},
 		Object: func(_ context.Context, f *catalog.File) (any, error) {
 			return map[string]any{"id": f.ID, "state": f.State, "size": f.Content.Size}, nil
+		},
+		Still: func(ctx context.Context) error {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			if h.gone {
+				return fault.New(fault.Denied, "test", "the token was removed")
+			}
+			return ctx.Err()
 		},
 		Denied: func(_ context.Context, id uuid.UUID) {
 			h.mu.Lock()

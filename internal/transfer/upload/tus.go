@@ -100,12 +100,13 @@ func (u *Uploads) create(w http.ResponseWriter, r *http.Request, who Who) error 
 	} else if many {
 		return fault.New(fault.TryLater, "upload", "%d uploads are unfinished; end some of them first", maxUnfinished)
 	}
-	a, err := u.Intake.Begin(ctx, who.spec(path, max(0, length)))
+	a, leave, err := u.begin(ctx, who.spec(path, max(0, length)))
 	if err != nil {
 		return err
 	}
+	defer leave()
 	x := &transfer{id: a.ID(), arrival: a, length: length}
-	f, err := u.receive(w, r, x, sum)
+	f, err := u.receive(w, r, who, x, sum)
 	if err != nil { // nobody knows its id
 		if x.arrival != nil {
 			a.Drop(err)
@@ -129,7 +130,7 @@ func (u *Uploads) create(w http.ResponseWriter, r *http.Request, who Who) error 
 // receive writes the body of a request to a transfer that it holds, and makes
 // durable what has come. It returns the file when that was the last of it. On an
 // error of the sender's doing the transfer stays, with what is good of the body.
-func (u *Uploads) receive(w http.ResponseWriter, r *http.Request, x *transfer, sum *checksum) (*catalog.File, error) {
+func (u *Uploads) receive(w http.ResponseWriter, r *http.Request, who Who, x *transfer, sum *checksum) (*catalog.File, error) {
 	begin, limit := x.offset.Load(), int64(intake.MaxSize)
 	if x.length != unknown {
 		limit = x.length
@@ -150,7 +151,7 @@ func (u *Uploads) receive(w http.ResponseWriter, r *http.Request, x *transfer, s
 			}
 		}
 	} else {
-		err = u.pieces.hold(body, limit, sum, take)
+		err = u.holdPiece(who, body, limit, sum, take)
 	}
 	var sender *refusal
 	if err != nil && !errors.As(err, &sender) {
@@ -158,7 +159,10 @@ func (u *Uploads) receive(w http.ResponseWriter, r *http.Request, x *transfer, s
 		return nil, err
 	}
 	if x.offset.Load() == x.length && (err == nil || x.offset.Load() > begin) { // however the body ended after its last byte
-		return u.commit(r.Context(), x)
+		if err = u.still(r.Context()); err == nil {
+			return u.commit(r.Context(), x)
+		}
+		// It stays unfinished: who signs in again ends it, and what nobody ends is swept.
 	}
 	if serr := x.arrival.Sync(); serr != nil {
 		u.end(x, serr)
@@ -287,7 +291,7 @@ func (u *Uploads) patch(w http.ResponseWriter, r *http.Request, who Who, id uuid
 		return errTooMuch
 	}
 	until := x.arrival.Expires()
-	f, err := u.receive(w, r, x, sum)
+	f, err := u.receive(w, r, who, x, sum)
 	if err != nil {
 		return err
 	}

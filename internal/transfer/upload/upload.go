@@ -37,6 +37,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/logging"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/fair"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/intake"
 	"sealgate/internal/transfer/vpath"
@@ -74,6 +75,9 @@ type Options struct {
 	Intake *intake.Intake
 	// Who reads from the context who sends; its error is answered as it is.
 	Who func(ctx context.Context) (Who, error)
+	// Still reads from the context whether who sends may still do so; it is asked right
+	// before a file is made of what came. May be nil.
+	Still func(ctx context.Context) error
 	// Object is the file object that PUT and POST answer with.
 	Object func(ctx context.Context, f *catalog.File) (any, error)
 	// Denied puts on record that somebody named an upload that is not there for him.
@@ -86,15 +90,19 @@ type Options struct {
 // Uploads answers the requests of Patterns.
 type Uploads struct {
 	Options
-	mux    *http.ServeMux
-	table  *table
-	pieces pieces
-	alone  chan struct{} // held while a conditional PUT looks and commits
+	mux      *http.ServeMux
+	table    *table
+	pieces   *fair.Places  // with a checksum, of each account
+	arrivals *fair.Places  // that requests hold open, of each account
+	alone    chan struct{} // held while a conditional PUT looks and commits
 }
 
 // New returns the handler.
 func New(opt Options) *Uploads {
-	u := &Uploads{Options: opt, mux: http.NewServeMux(), table: newTable(opt.Now), alone: make(chan struct{}, 1)}
+	u := &Uploads{
+		Options: opt, mux: http.NewServeMux(), table: newTable(opt.Now), alone: make(chan struct{}, 1),
+		pieces: fair.NewPlaces(piecesOfOne, piecesInAll), arrivals: fair.NewPlaces(arrivalsOfOne, 0),
+	}
 	u.mux.Handle(uploadsPath, u.handler(u.collection))
 	u.mux.Handle(uploadsPath+"/{id}", u.handler(u.one))
 	u.mux.Handle(filesPath, u.handler(u.form))
@@ -152,6 +160,33 @@ func (u *Uploads) handler(do func(http.ResponseWriter, *http.Request, Who) error
 	})
 }
 
+// still refuses whoever was let in when his request began and would not be any more: a
+// body takes hours, and a token is dead at once. The answer is that of one who is not
+// signed in.
+func (u *Uploads) still(ctx context.Context) error {
+	if u.Still == nil {
+		return nil
+	}
+	err := u.Still(context.WithoutCancel(ctx)) // what has come is decided about with its sender or without
+	if fault.Is(err, fault.Denied) {
+		return &refusal{err, http.StatusUnauthorized}
+	}
+	return err
+}
+
+// begin begins an arrival for as long as a request holds it open; leave follows.
+func (u *Uploads) begin(ctx context.Context, spec intake.Spec) (a *intake.Arrival, leave func(), err error) {
+	leave = u.arrivals.Take(spec.Account.String())
+	if leave == nil {
+		return nil, nil, refuse(http.StatusTooManyRequests, fault.TryLater, "too many files of this account are under way; wait until some have come")
+	}
+	if a, err = u.Intake.Begin(ctx, spec); err != nil {
+		leave()
+		return nil, nil, err
+	}
+	return a, leave, nil
+}
+
 // refusal is an error for which HTTP or tus has a status of its own. It is
 // always the sender's doing: what the arrival has so far stays.
 type refusal struct {
@@ -174,6 +209,10 @@ type refused struct {
 
 func problem(err error) *refused {
 	p := portal.ProblemOf(err)
+	var known *portal.Problem
+	if errors.As(err, &known) {
+		p = known
+	}
 	var own *refusal
 	if errors.As(err, &own) {
 		p.Status = own.status

@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -45,10 +46,11 @@ func (u *Uploads) put(w http.ResponseWriter, r *http.Request, who Who) error {
 			return err
 		}
 	}
-	a, err := u.Intake.Begin(ctx, spec)
+	a, leave, err := u.begin(ctx, spec)
 	if err != nil {
 		return err
 	}
+	defer leave()
 	if err := whole(a, newStream(w, r)); err != nil {
 		a.Drop(err)
 		return err
@@ -66,7 +68,7 @@ func (u *Uploads) put(w http.ResponseWriter, r *http.Request, who Who) error {
 			return err
 		}
 	}
-	f, err := a.Commit(ctx)
+	f, err := u.commitWhole(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -74,6 +76,15 @@ func (u *Uploads) put(w http.ResponseWriter, r *http.Request, who Who) error {
 	w.Header().Set(HeaderFileID, f.ID.String())
 	u.made(w, u.object(r, f))
 	return nil
+}
+
+// commitWhole makes a file of what came in one request, or leaves nothing of it.
+func (u *Uploads) commitWhole(ctx context.Context, a *intake.Arrival) (*catalog.File, error) {
+	if err := u.still(ctx); err != nil {
+		a.Drop(err)
+		return nil, err
+	}
+	return a.Commit(ctx)
 }
 
 // conditions reads what a PUT depends on. once: If-None-Match: *, no file of that
@@ -143,7 +154,9 @@ func (u *Uploads) form(w http.ResponseWriter, r *http.Request, who Who) error {
 	if err != nil {
 		return refuse(http.StatusUnsupportedMediaType, fault.Invalid, "files are sent as multipart/form-data, or with PUT to %s/NAME", filesPath)
 	}
-	arrivals, err := u.parts(r, who, parts)
+	var open places
+	defer func() { open.leave() }()
+	arrivals, err := u.parts(r, who, parts, &open)
 	if err != nil {
 		for _, a := range arrivals {
 			a.Drop(err)
@@ -153,7 +166,7 @@ func (u *Uploads) form(w http.ResponseWriter, r *http.Request, who Who) error {
 	var taken []string
 	var objects []any
 	for i, a := range arrivals {
-		f, err := a.Commit(r.Context())
+		f, err := u.commitWhole(r.Context(), a)
 		if err != nil {
 			for _, rest := range arrivals[i+1:] {
 				rest.Drop(err)
@@ -170,9 +183,18 @@ func (u *Uploads) form(w http.ResponseWriter, r *http.Request, who Who) error {
 	return nil
 }
 
+// places are those that a form's arrivals hold.
+type places []func()
+
+func (p places) leave() {
+	for _, leave := range p {
+		leave()
+	}
+}
+
 // parts reads the form to its end. It returns the arrivals that it began, also
 // with an error.
-func (u *Uploads) parts(r *http.Request, who Who, parts *multipart.Reader) (arrivals []*intake.Arrival, err error) {
+func (u *Uploads) parts(r *http.Request, who Who, parts *multipart.Reader, open *places) (arrivals []*intake.Arrival, err error) {
 	for fields := 0; ; {
 		part, err := parts.NextRawPart()
 		switch {
@@ -199,7 +221,7 @@ func (u *Uploads) parts(r *http.Request, who Who, parts *multipart.Reader) (arri
 		if len(arrivals) == maxFiles {
 			return arrivals, invalid("a form has at most %d files; send the others in another one", maxFiles)
 		}
-		a, err := u.part(r, who, part)
+		a, err := u.part(r, who, part, open)
 		if a != nil {
 			arrivals = append(arrivals, a)
 		}
@@ -210,7 +232,7 @@ func (u *Uploads) parts(r *http.Request, who Who, parts *multipart.Reader) (arri
 }
 
 // part begins the file of one part and writes it.
-func (u *Uploads) part(r *http.Request, who Who, part *multipart.Part) (*intake.Arrival, error) {
+func (u *Uploads) part(r *http.Request, who Who, part *multipart.Part, open *places) (*intake.Arrival, error) {
 	switch e := strings.ToLower(part.Header.Get("Content-Transfer-Encoding")); e {
 	case "", "binary", "8bit", "7bit":
 	default:
@@ -220,10 +242,11 @@ func (u *Uploads) part(r *http.Request, who Who, part *multipart.Part) (*intake.
 	if err != nil {
 		return nil, err
 	}
-	a, err := u.Intake.Begin(r.Context(), who.spec(path, 0))
+	a, leave, err := u.begin(r.Context(), who.spec(path, 0))
 	if err != nil {
 		return nil, err
 	}
+	*open = append(*open, leave)
 	return a, whole(a, part)
 }
 

@@ -17,12 +17,12 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
 	"sealgate/internal/payment"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/fair"
 	"sealgate/internal/portal/web/ui"
 )
 
@@ -30,9 +30,8 @@ import (
 const Pattern = "POST /a/{account}/upload"
 
 const (
-	maxShown    = 100         // results on one page
-	maxFindings = 3           // of a result; the file's own page has all
-	silence     = time.Minute // how long a form may stay away
+	maxShown    = 100 // results on one page
+	maxFindings = 3   // of a result; the file's own page has all
 	readerRole  = "reader"
 )
 
@@ -177,7 +176,7 @@ func (p *Pages) Take(w http.ResponseWriter, r *http.Request) {
 			ID string `json:"id"`
 		} `json:"files"`
 	}
-	body := &patient{r.Body, http.NewResponseController(w)}
+	body := fair.NewBody(w, r.Body)
 	if err := p.api.Send(r.Context(), "/files", r.Header.Get("Content-Type"), body, &taken); err != nil {
 		// A browser reads no answer before it has sent all. So it may, within bounds.
 		_, _ = io.Copy(io.Discard, io.LimitReader(body, maxDiscarded)) // cut: nobody reads the answer
@@ -196,14 +195,3 @@ func (p *Pages) Take(w http.ResponseWriter, r *http.Request) {
 
 // maxDiscarded bounds what is read of a form that was refused.
 const maxDiscarded = 256 << 20
-
-// patient reads a body for as long as something comes.
-type patient struct {
-	io.Reader
-	rc *http.ResponseController
-}
-
-func (b *patient) Read(p []byte) (int, error) {
-	_ = b.rc.SetReadDeadline(time.Now().Add(silence)) // fails where there is no socket
-	return b.Reader.Read(p)
-}

@@ -64,6 +64,8 @@ var actionTexts = ui.Texts{
 	"action.arrival.abandoned":   {"Uppladdning gavs upp", "Upload given up"},
 	"action.grant.damaged":       {"En fils nyckel är skadad", "The key of a file is damaged"},
 	"action.content.read":        {"Innehåll öppnat", "Content read"},
+	"action.sealed.read":         {"Förseglat innehåll hämtat", "Sealed content fetched"},
+	"action.findings.read":       {"Anmärkningars texter lästa", "Texts of findings read"},
 	"action.receipt.read":        {"Kvitto hämtat", "Receipt fetched"},
 	"action.payments.searched":   {"Betalningar sökta", "Payments searched"},
 	"action.payments.exported":   {"Betalningar exporterade", "Payments exported"},
