@@ -62,8 +62,9 @@ type Answer struct {
 
 // Unlock lends the gateway an access key.
 type Unlock struct {
-	AccessKey string   `json:"access_key" doc:"PEM; it is kept in memory only"`
-	For       Duration `json:"for,omitempty" doc:"none = 8h; 24h at most"`
+	AccessKey  string   `json:"access_key,omitempty" doc:"PEM; it is kept in memory only"`
+	Passphrase string   `json:"passphrase,omitempty" doc:"instead: of access keys that the gateway keeps under it"`
+	For        Duration `json:"for,omitempty" doc:"none = 8h; 24h at most"`
 }
 
 // Unlocked says how long a lent access key is kept.

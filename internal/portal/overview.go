@@ -65,6 +65,21 @@ type Queue struct {
 	Oldest  *time.Time `json:"oldest" doc:"when the oldest was added"`
 }
 
+// Job is work that failed and waits for its next attempt.
+type Job struct {
+	ID      string    `json:"id"`
+	Account string    `json:"account,omitempty"`
+	File    string    `json:"file,omitempty" doc:"its id"`
+	Tries   int64     `json:"tries"`
+	Error   string    `json:"error" doc:"a word: full, locked, try-later, damaged, internal, lease-ran-out, ..."`
+	Next    time.Time `json:"next" doc:"when it is tried again by itself"`
+}
+
+// Retried says how many jobs are tried again now.
+type Retried struct {
+	Jobs int64 `json:"jobs"`
+}
+
 // Happening is one thing that happened to a file.
 type Happening struct {
 	At        time.Time         `json:"at"`

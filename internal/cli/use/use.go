@@ -11,11 +11,11 @@ import (
 // app is one run of the program; the commands of this package are its methods.
 type app struct{ *cli.App }
 
-// Commands are account, login, token, operator, file, outbox and payment.
+// Commands are account, login, token, operator, file, outbox, payment and queue.
 func Commands(c *cli.App) []*cobra.Command {
 	a := &app{c}
 	return []*cobra.Command{
-		a.accountCommand(), a.loginCommand(), a.tokenCommand(), a.operatorCommand(), a.fileCommand(), a.outboxCommand(), a.paymentCommand(),
+		a.accountCommand(), a.loginCommand(), a.tokenCommand(), a.operatorCommand(), a.fileCommand(), a.outboxCommand(), a.paymentCommand(), a.queueCommand(),
 	}
 }
 

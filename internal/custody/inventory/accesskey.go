@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"crypto/hpke"
 	"slices"
 	"strings"
 	"time"
@@ -119,6 +120,47 @@ func (v *Inventory) EncryptedAccessKey(ctx context.Context, actor string, accoun
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	return k.Encrypted.Marshal(), nil
+}
+
+// OpenWithPassphrase opens those of an account's living access keys that are kept under
+// the customer's passphrase and open with this one. Locked: none does. It takes a tenth
+// of a second and much memory for each, so that one at a time is tried.
+func (v *Inventory) OpenWithPassphrase(ctx context.Context, account uuid.UUID, passphrase []byte) (open []hpke.PrivateKey, err error) {
+	const op = "custody: passphrase"
+	if !v.opening.TryLock() {
+		return nil, fault.New(fault.TryLater, op, "a passphrase is being tried just now; try again in a moment")
+	}
+	defer v.opening.Unlock()
+	all, err := v.AccessKeys(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	refused := fault.New(fault.NotFound, op, "the account has no access key under a passphrase")
+	for _, row := range all {
+		if row.Held != catalog.HeldPassphrase || !row.RemovedAt.IsZero() {
+			continue
+		}
+		k, err := v.stored(account, row.Fingerprint)
+		if err != nil {
+			return nil, err
+		}
+		if k.Encrypted == nil {
+			continue
+		}
+		private, err := k.Encrypted.Open(passphrase)
+		switch {
+		case fault.Is(err, fault.Locked):
+			refused = err
+		case err != nil:
+			return nil, err
+		default:
+			open = append(open, private)
+		}
+	}
+	if open == nil {
+		return nil, refused
+	}
+	return open, nil
 }
 
 // stored returns an access key out of the key store.

@@ -12,6 +12,7 @@ package inventory
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -27,6 +28,8 @@ type Inventory struct {
 	ks    *keys.Store
 	cat   *catalog.Catalog
 	loans *loan.Book
+
+	opening sync.Mutex // held while a passphrase is tried
 }
 
 // New returns the inventory of a key store and a catalog.

@@ -99,7 +99,7 @@ var rights = map[string]Right{
 	"add-token":             Manage,
 	"remove-token":          Manage,
 	"list-operator-tokens":  Operate,
-	"add-operator-token":    OnMachine, // a token cannot make itself a longer life
+	"add-operator-token":    Operate, // dangerous: a token cannot make itself a longer life
 	"remove-operator-token": Operate,
 
 	"list-files":     See,
@@ -179,6 +179,8 @@ var rights = map[string]Right{
 	"doctor":            Operate,
 	"gateway-overview":  Operate,
 	"list-queues":       Operate,
+	"list-jobs":         Operate,
+	"retry-queue":       Operate,
 }
 
 // dangerous are the operations that give somebody a way in, take keys out, destroy

@@ -194,7 +194,7 @@ func TestWithoutATokenTheAnswerIs401(t *testing.T) {
 // notForOperatorTokens would make a program of an operator a person, or an admin of
 // any account: an operator does these as a person, or on the machine.
 var notForOperatorTokens = []string{
-	"add-login", "set-login", "invite-login", "reset-login",
+	"add-operator-token", "add-login", "set-login", "invite-login", "reset-login",
 	"add-operator", "reset-operator", "remove-operator", "add-token",
 	"set-single-sign-on", "remove-single-sign-on", "add-webhook", "new-webhook-secret", "set-alarm-recipients",
 	"import-certificate", "export-certificate", "add-access-key", "export-access-key", "unlock-account",

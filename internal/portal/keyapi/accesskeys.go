@@ -2,10 +2,13 @@ package keyapi
 
 import (
 	"context"
+	"crypto/hpke"
 	"time"
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/account"
+	"sealgate/internal/audit"
 	"sealgate/internal/custody"
 	"sealgate/internal/custody/inventory"
 	"sealgate/internal/fault"
@@ -13,6 +16,7 @@ import (
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/operation"
+	"sealgate/internal/store/catalog"
 )
 
 // ByKey names a certificate or an access key of an account.
@@ -175,19 +179,46 @@ func (o *office) unlock(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	private, err := keyfile.ParseAccessKey([]byte(in.Body.AccessKey))
+	lent, err := o.lent(ctx, acct, in.Body)
 	if err != nil {
 		return nil, err
 	}
-	until, err := o.Custody.Unlock(ctx, access.Of(ctx).Actor, acct.ID, private, time.Duration(in.Body.For))
-	if err != nil {
-		return nil, err
+	var until time.Time
+	for _, private := range lent {
+		if until, err = o.Custody.Unlock(ctx, access.Of(ctx).Actor, acct.ID, private, time.Duration(in.Body.For)); err != nil {
+			return nil, err
+		}
 	}
 	queued, err := o.Indexer.Unlocked(ctx, acct.ID)
 	if err != nil {
 		return nil, err
 	}
 	return operation.Answer(portal.Unlocked{Until: until.UTC(), Queued: queued}), nil
+}
+
+// lent are the keys that somebody lends: the one that he brings, or those that his
+// passphrase opens here. Wrong passphrases are on record, and bounded: an account's
+// admin is not who may know it.
+func (o *office) lent(ctx context.Context, acct *account.Account, in portal.Unlock) ([]hpke.PrivateKey, error) {
+	const op = "api: unlock"
+	if (in.AccessKey == "") == (in.Passphrase == "") {
+		return nil, fault.New(fault.Invalid, op, "an access key or a passphrase is needed, one of the two")
+	}
+	if in.AccessKey != "" {
+		private, err := keyfile.ParseAccessKey([]byte(in.AccessKey))
+		return []hpke.PrivateKey{private}, err
+	}
+	if wait := o.guesses.Take(acct.ID.String()); wait > 0 {
+		return nil, fault.New(fault.TryLater, op, "too many passphrases were tried; try again in a few minutes")
+	}
+	open, err := o.Custody.OpenWithPassphrase(ctx, acct.ID, []byte(in.Passphrase))
+	if fault.Is(err, fault.Locked) {
+		entry := audit.Entry{Account: acct.ID, Actor: access.Of(ctx).Actor, Action: "access-key.refused", Object: acct.ID.String()}
+		if err := o.Catalog.Update(context.WithoutCancel(ctx), func(tx *catalog.Tx) error { return tx.Audit(entry) }); err != nil {
+			return nil, err
+		}
+	}
+	return open, err
 }
 
 func (o *office) lock(ctx context.Context, in *operation.ByName) (*operation.None, error) {

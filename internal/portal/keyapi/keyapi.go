@@ -11,6 +11,7 @@ import (
 	"sealgate/internal/account"
 	"sealgate/internal/custody"
 	"sealgate/internal/indexer"
+	"sealgate/internal/limit"
 	"sealgate/internal/portal/operation"
 	"sealgate/internal/reseal"
 	"sealgate/internal/store/catalog"
@@ -29,11 +30,14 @@ type Services struct {
 }
 
 // office is the handlers over the services.
-type office struct{ Services }
+type office struct {
+	Services
+	guesses *limit.Limiter // at the passphrase of an account
+}
 
 // Register adds the operations.
 func Register(r *operation.Router, s Services) {
-	o := &office{s}
+	o := &office{s, limit.New(limit.Rate{Burst: 5, Every: 5 * time.Minute}, s.Now)}
 	const certs, accessKeys = "/accounts/{name}/certificates", "/accounts/{name}/access-keys"
 	operation.Register(r, http.MethodGet, certs, "list-certificates", "The certificates of an account, newest first, with how many files need each", o.listCertificates)
 	operation.Register(r, http.MethodPost, certs, "import-certificate", "Bring a certificate with its key: new files are sealed under it", o.importCertificate)

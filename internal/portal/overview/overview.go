@@ -68,6 +68,8 @@ func Register(r *operation.Router, s Services) {
 	operation.Register(r, http.MethodGet, "/accounts/{name}/overview", "account-overview", "An account at a glance", o.account)
 	operation.Register(r, http.MethodGet, "/overview", "gateway-overview", "The gateway at a glance", o.gateway)
 	operation.Register(r, http.MethodGet, "/queues", "list-queues", "The work that waits or is being done, by kind", o.queues)
+	operation.Register(r, http.MethodGet, "/queues/{kind}/jobs", "list-jobs", "The work of a kind that failed and waits for its next attempt, oldest first; 200 at most", o.jobs)
+	operation.Register(r, http.MethodPost, "/queues/{kind}/retry", "retry-queue", "Try that again now", o.retry)
 }
 
 func (o *office) account(ctx context.Context, in *operation.ByName) (*operation.Out[portal.Overview], error) {

@@ -2,6 +2,8 @@ package web
 
 import (
 	"context"
+	"crypto/x509"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -18,6 +20,8 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/account"
+	"sealgate/internal/account/oidc"
+	"sealgate/internal/dialguard"
 	"sealgate/internal/indexer"
 	"sealgate/internal/notify"
 	"sealgate/internal/portal"
@@ -46,6 +50,8 @@ type house struct {
 	out   *outbox.Outbox
 	pool  *accountdb.Pool
 
+	provider *httptest.Server // of single sign-on
+
 	account *catalog.Account
 	login   uuid.UUID
 	proved  time.Time // when whoever visits has last proved who he is
@@ -59,6 +65,18 @@ func (*house) Examine() []portal.Finding {
 }
 
 func (*house) RotateMaster(context.Context, []byte) error { return nil }
+
+// describeProvider is as much of a provider as its settings are asked of.
+func describeProvider(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/.well-known/openid-configuration" {
+		http.NotFound(w, r)
+		return
+	}
+	at := "https://" + r.Host
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(w, `{"issuer":%q,"authorization_endpoint":%q,"token_endpoint":%q,"jwks_uri":%q,"id_token_signing_alg_values_supported":["RS256"]}`,
+		at, at+"/auth", at+"/token", at+"/keys")
+}
 
 // newHouse has one account, acme, that keeps its files.
 func newHouse(t testing.TB) *house {
@@ -76,9 +94,17 @@ func newHouse(t testing.TB) *house {
 	}
 	h := &house{TB: t, world: w, pool: pool}
 	h.index = indexer.New(w.Catalog, pool, w.Bodies, w.Keys, indexer.Options{Now: w.Clock.Now, Log: log})
+	h.provider = httptest.NewTLSServer(http.HandlerFunc(describeProvider))
+	t.Cleanup(h.provider.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(h.provider.Certificate())
+	sso := oidc.New(oidc.Options{
+		Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, URL: "https://pay.example", Roots: roots,
+		Guard: dialguard.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}), Now: w.Clock.Now, Log: log,
+	})
 	h.out = outbox.New(w.Catalog, w.Bodies, w.Keys, w.Intake, w.Clock.Now)
 	h.api = api.New(api.Services{
-		Accounts: people, Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Databases: pool, Bodies: w.Bodies, Indexer: h.index, Outbox: h.out, Intake: w.Intake,
+		Accounts: people, SSO: sso, Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Databases: pool, Bodies: w.Bodies, Indexer: h.index, Outbox: h.out, Intake: w.Intake,
 		Receipts: receipt.New(w.Catalog, w.Keys, w.Store.Identity(), w.Clock.Now),
 		Resealer: reseal.New(reseal.Stores{Catalog: w.Catalog, Intake: w.Intake, Bodies: w.Bodies, Custody: w.Keys}, reseal.Options{Worker: "test", Now: w.Clock.Now, Log: log}),
 		Notices: notify.New(notify.Options{

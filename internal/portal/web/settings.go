@@ -29,7 +29,7 @@ type settingsPage struct {
 }
 
 // settingNames are the fields of the form.
-var settingNames = []string{"content", "keep_for", "operator_access", "receipts", "key_period", "in_show_for", "outbox_keep_for"}
+var settingNames = []string{"content", "keep_for", "operator_access", "require_second_factor", "receipts", "key_period", "in_show_for", "outbox_keep_for"}
 
 func (v *visit) settings() error {
 	a, tag, err := v.TheAccount()
@@ -76,7 +76,10 @@ func (v *visit) options(key string, values ...string) (list []ui.Option) {
 func settingValues(a portal.Account) url.Values {
 	values := url.Values{
 		"content": {a.Content}, "operator_access": {a.OperatorAccess}, "key_period": {a.KeyPeriod},
-		"keep_for": {days(a.KeepFor)}, "in_show_for": {days(a.InShowFor)}, "outbox_keep_for": {days(a.OutboxKeepFor)}, "receipts": {""},
+		"keep_for": {days(a.KeepFor)}, "in_show_for": {days(a.InShowFor)}, "outbox_keep_for": {days(a.OutboxKeepFor)}, "receipts": {""}, "require_second_factor": {""},
+	}
+	if a.RequireFactor {
+		values.Set("require_second_factor", "yes")
 	}
 	if a.Receipts {
 		values.Set("receipts", "yes")
@@ -182,6 +185,9 @@ func (v *visit) settingChange(form *ui.Form, a portal.Account) (c portal.Account
 	}
 	if receipts := typed.Get("receipts") != ""; receipts != a.Receipts {
 		c.Receipts = &receipts
+	}
+	if factor := typed.Get("require_second_factor") != ""; factor != a.RequireFactor {
+		c.RequireFactor = &factor
 	}
 	c.Confirm = strings.TrimSpace(typed.Get("confirm"))
 	if c.Confirm != "" && c.Confirm != a.Name {

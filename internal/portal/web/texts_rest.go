@@ -90,6 +90,9 @@ var settingTexts = ui.Texts{
 	"settings.access":               {"De som sköter gatewayen", "Those who run the gateway"},
 	"settings.access.on":            {"Får se innehåll och betalningar", "May see contents and payments"},
 	"settings.access.on.help":       {"Varje gång står i kontots händelselogg.", "Each time is in the account's audit log."},
+	"settings.factor":               {"Kräv ett andra steg vid inloggning i portalen", "Demand a second step at sign-in to the portal"},
+	"settings.factor.short":         {"Andra steg krävs i portalen", "Second step demanded in the portal"},
+	"settings.factor.help":          {"Den som inte har något får lägga till ett vid nästa inloggning. Gäller inte SFTP och API-nycklar.", "Whoever has none adds one at the next sign-in. It is not asked for by SFTP, nor of API tokens."},
 	"settings.access.asked":         {"Får fråga först", "Have to ask first"},
 	"settings.access.asked.help":    {"En operatör säger varför och hur länge, och en administratör för kontot godkänner eller avslår.", "An operator says why and for how long, and an admin of the account allows or refuses it."},
 	"settings.access.off":           {"Får inte se något innehåll", "May see no content"},
@@ -146,6 +149,8 @@ var keyTexts = ui.Texts{
 	"keys.period":           {"År", "Year"},
 	"keys.period.all":       {"Alla", "All"},
 	"keys.made":             {"Skapad", "Made"},
+	"keys.lend":             {"Lås upp", "Unlock"},
+	"keys.reseal":           {"Försegla om", "Seal anew"},
 	"keys.none":             {"Det finns ingen nyckel än", "There is no key yet"},
 	"keys.none.text":        {"Utan en bekräftad åtkomstnyckel tas inga filer emot.", "Without a confirmed access key no file is taken."},
 

@@ -175,6 +175,22 @@ func (tx *Tx) HurryJob(j *Job, runAt time.Time) error {
 	return err
 }
 
+// troubledJob is a job that failed and waits for its next attempt.
+const troubledJob = ` WHERE kind = ? AND state = 0 AND last_error <> ''`
+
+// TroubledJobs returns up to limit jobs of a kind that failed and wait, in the order in
+// which they were added.
+func (tx *Tx) TroubledJobs(kind string, limit int) ([]*Job, error) {
+	return list(tx, "catalog: troubled jobs", readJob, selectJob+troubledJob+` ORDER BY id LIMIT ?`, kind, int64(limit))
+}
+
+// HurryJobs makes all jobs of a kind due that failed and wait, and returns how many.
+func (tx *Tx) HurryJobs(kind string, runAt time.Time) (int64, error) {
+	n, err := tx.exec("catalog: hurry jobs", `UPDATE job SET run_at = MIN(run_at, ?)`+troubledJob, column.Time(runAt), kind)
+	tx.newJobs += int(n)
+	return n, err
+}
+
 // ReapJobs makes jobs ready whose lease has run out, and returns how many.
 func (tx *Tx) ReapJobs(now time.Time) (int, error) {
 	n, err := tx.exec("catalog: reap jobs",

@@ -8,6 +8,7 @@
 package desk
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -56,7 +57,8 @@ func (d *Desk) visit(w http.ResponseWriter, r *http.Request, views *ui.UI, answe
 	v := &Visit{Desk: d, W: w, R: r, Person: who, L: views.Locale(r), Account: r.PathValue("account"), views: views}
 	if r.Method == http.MethodPost {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
+		// What is picked as a file stays in memory, too: all of a form is smaller than that.
+		if err := r.ParseMultipartForm(maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
 			views.Refuse(w, r, fault.New(fault.Invalid, "web: form", "the form could not be read"))
 			return
 		}

@@ -24,7 +24,7 @@ var templates embed.FS
 func Room() desk.Room { return room }
 
 var room = desk.Room{
-	Views: ui.Later(templates, accessTexts),
+	Views: ui.Later(templates, accessTexts, providerTexts, lendTexts),
 	Routes: []desk.Route{
 		{Pattern: "GET /a/{account}/access", Answer: looks},
 		{Pattern: "GET /a/{account}/access/new", Answer: askNew},
@@ -33,6 +33,18 @@ var room = desk.Room{
 		{Pattern: "POST /a/{account}/access/of/{look}/allow", Answer: answer("allow", "access-allowed")},
 		{Pattern: "POST /a/{account}/access/of/{look}/refuse", Answer: answer("refuse", "access-refused")},
 		{Pattern: "POST /a/{account}/access/of/{look}/end", Answer: answer("end", "access-ended")},
+
+		{Pattern: "GET /a/{account}/single-sign-on", Answer: provider},
+		{Pattern: "GET /a/{account}/single-sign-on/edit", Answer: askProvider},
+		{Pattern: "POST /a/{account}/single-sign-on/edit", Answer: setProvider},
+		{Pattern: "GET /a/{account}/single-sign-on/remove", Answer: askRemoveProvider},
+		{Pattern: "POST /a/{account}/single-sign-on/remove", Answer: removeProvider},
+
+		{Pattern: "GET /a/{account}/keys/lend", Answer: askLend},
+		{Pattern: "POST /a/{account}/keys/lend", Answer: lend},
+		{Pattern: "POST /a/{account}/keys/lock", Answer: takeBack},
+		{Pattern: "GET /a/{account}/keys/reseal", Answer: reseal},
+		{Pattern: "POST /a/{account}/keys/reseal", Answer: startReseal},
 	},
 }
 

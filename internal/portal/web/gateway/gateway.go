@@ -38,6 +38,8 @@ var room = desk.Room{
 		{Pattern: "POST /accounts/of/{name}/close", Answer: operators(closeAccount)},
 		{Pattern: "GET /health", Answer: operators(health)},
 		{Pattern: "GET /queues", Answer: operators(queues)},
+		{Pattern: "GET /queues/of/{kind}", Answer: operators(jobs)},
+		{Pattern: "POST /queues/of/{kind}/retry", Answer: operators(retry)},
 	},
 }
 
@@ -273,26 +275,4 @@ func health(v *desk.Visit) error {
 		}
 	}
 	return v.Show("health", "health", v.L.T("nav.health"), page)
-}
-
-// queue is work of one kind, in words.
-type queue struct {
-	portal.Queue
-	Title string
-}
-
-func queues(v *desk.Visit) error {
-	var list []portal.Queue
-	if err := v.Get("/queues", nil, &list); err != nil {
-		return err
-	}
-	all := make([]queue, 0, len(list))
-	for _, q := range list {
-		one := queue{q, q.Kind}
-		if key := "queue." + q.Kind; v.L.Has(key) {
-			one.Title = v.L.T(key)
-		}
-		all = append(all, one)
-	}
-	return v.Show("queues", "queues", v.L.T("nav.queues"), all)
 }

@@ -51,6 +51,11 @@ var room = desk.Room{
 		{Pattern: "POST /a/{account}/tokens/of/{token}/remove", Answer: removeToken},
 
 		{Pattern: "GET /operators", Answer: operators},
+		{Pattern: "GET /operators/tokens", Answer: tokens},
+		{Pattern: "GET /operators/tokens/new", Answer: askToken},
+		{Pattern: "POST /operators/tokens/new", Answer: addToken},
+		{Pattern: "GET /operators/tokens/of/{token}/remove", Answer: askRemoveToken},
+		{Pattern: "POST /operators/tokens/of/{token}/remove", Answer: removeToken},
 		{Pattern: "GET /operators/new", Answer: askOperator},
 		{Pattern: "POST /operators/new", Answer: addOperator},
 		{Pattern: "GET /operators/of/{email}/reset", Answer: askReset},
@@ -91,6 +96,9 @@ func address(v *desk.Visit, link *portal.Link) string { return "https://" + v.R.
 // managed lets through who may manage the account: what a form about an account says
 // of what was typed must not be said to who cannot send it, either.
 func managed(v *desk.Visit) error {
+	if v.Account == "" {
+		return runs(v)
+	}
 	if _, _, err := v.TheAccount(); err != nil {
 		return err
 	}

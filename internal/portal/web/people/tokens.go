@@ -18,12 +18,51 @@ type tokenRow struct {
 	Over bool // its time is over
 }
 
+// Tokens are those of an account; below /operators, of who runs the gateway.
+
+// tokensOf is where the API has them.
+func tokensOf(v *desk.Visit, parts ...string) string {
+	below := []string{"tokens"}
+	if v.Account != "" {
+		below = []string{"accounts", v.Account, "tokens"}
+	}
+	return desk.Join(append(below, parts...)...)
+}
+
+// tokensAt is where the pages are.
+func tokensAt(v *desk.Visit, parts ...string) string {
+	if v.Account == "" {
+		return desk.Join(append([]string{"operators", "tokens"}, parts...)...)
+	}
+	return v.At(append([]string{"tokens"}, parts...)...)
+}
+
+// tokenSection is what the navigation marks.
+func tokenSection(v *desk.Visit) string {
+	if v.Account == "" {
+		return "operators"
+	}
+	return "tokens"
+}
+
 func readTokens(v *desk.Visit) (list []portal.Token, err error) {
-	err = v.Get(desk.Join("accounts", v.Account, "tokens"), nil, &list)
+	err = v.Get(tokensOf(v), nil, &list)
 	return list, err
 }
 
+// tokensPage is the list.
+type tokensPage struct {
+	Base string
+	Own  bool // of who runs the gateway
+	Rows []tokenRow
+}
+
 func tokens(v *desk.Visit) error {
+	if v.Account == "" {
+		if err := runs(v); err != nil {
+			return err
+		}
+	}
 	all, err := readTokens(v)
 	if err != nil {
 		return err
@@ -32,11 +71,20 @@ func tokens(v *desk.Visit) error {
 	for _, t := range all {
 		rows = append(rows, tokenRow{t, !t.Until.After(v.Now())})
 	}
-	return v.Show("tokens", "tokens", v.L.T("nav.tokens"), rows)
+	return v.Show("tokens", tokenSection(v), v.L.T("nav.tokens"), tokensPage{tokensAt(v), v.Account == "", rows}, operatorTokenCrumbs(v)...)
 }
 
 func tokenCrumbs(v *desk.Visit) []ui.Crumb {
-	return []ui.Crumb{{Label: v.L.T("nav.tokens"), Href: v.At("tokens")}}
+	return append(operatorTokenCrumbs(v), ui.Crumb{Label: v.L.T("nav.tokens"), Href: tokensAt(v)})
+}
+
+// operatorTokenCrumbs lead to the operators, whose tokens have no place of their own in
+// the navigation.
+func operatorTokenCrumbs(v *desk.Visit) []ui.Crumb {
+	if v.Account != "" {
+		return nil
+	}
+	return operatorCrumbs(v)
 }
 
 var (
@@ -56,8 +104,12 @@ func askToken(v *desk.Visit) error {
 }
 
 func showNewToken(v *desk.Visit, form *ui.Form) error {
-	return v.ShowAs(status(form), "token-new", "tokens", v.L.T("token.new"), formPage{
-		Form: form, Action: v.At("tokens", "new"), Cancel: v.At("tokens"), Roles: v.Options("role", desk.Roles...), Terms: v.Options("token.for", terms...),
+	var roles []ui.Option
+	if v.Account != "" {
+		roles = v.Options("role", desk.Roles...)
+	}
+	return v.ShowAs(status(form), "token-new", tokenSection(v), v.L.T("token.new"), formPage{
+		Form: form, Action: tokensAt(v, "new"), Cancel: tokensAt(v), Roles: roles, Terms: v.Options("token.for", terms...),
 	}, tokenCrumbs(v)...)
 }
 
@@ -66,9 +118,11 @@ func addToken(v *desk.Visit) error {
 		return err
 	}
 	form := public(v.R.PostForm, tokenFields)
-	v.Next = desk.Address(v.At("tokens", "new"), form.Values)
+	v.Next = desk.Address(tokensAt(v, "new"), form.Values)
 	required(v, form, "name")
-	if !slices.Contains(desk.Roles, form.Values.Get("role")) {
+	if v.Account == "" {
+		form.Values.Del("role") // there is one
+	} else if !slices.Contains(desk.Roles, form.Values.Get("role")) {
 		form.Fail("role", v.L.T("form.required"))
 	}
 	if !slices.Contains(terms, form.Values.Get("for")) {
@@ -83,15 +137,15 @@ func addToken(v *desk.Visit) error {
 	}
 	in := portal.NewToken{Name: strings.TrimSpace(form.Values.Get("name")), Role: form.Values.Get("role"), For: term}
 	var out portal.TokenMade
-	if err := v.Post(desk.Join("accounts", v.Account, "tokens"), in, &out); err != nil {
+	if err := v.Post(tokensOf(v), in, &out); err != nil {
 		if err := v.Explain(form, err, tokenRefusals); err != nil {
 			return err
 		}
 		return showNewToken(v, form)
 	}
 	title := v.L.T("token.made", "name", in.Name)
-	return v.Show("once", "tokens", title, shownOnce{
-		Title: title, Text: v.L.T("token.made.text", "day", v.L.Day(out.Until)), Back: v.At("tokens"),
+	return v.Show("once", tokenSection(v), title, shownOnce{
+		Title: title, Text: v.L.T("token.made.text", "day", v.L.Day(out.Until)), Back: tokensAt(v),
 		Secret: ui.Secret{Label: v.L.T("token.label"), Value: out.Secret, Help: v.L.T("once.help")},
 	}, tokenCrumbs(v)...)
 }
@@ -128,8 +182,8 @@ func askRemoveToken(v *desk.Visit) error {
 		return err
 	}
 	title := v.L.T("token.remove")
-	return v.Show("sure", "tokens", title, removalPage{
-		Title: title, Text: v.L.T("token.remove.text", "name", name), Action: v.At("tokens", "of", t.ID, "remove"), Button: title, Cancel: v.At("tokens"), LastUsed: t.LastUsed,
+	return v.Show("sure", tokenSection(v), title, removalPage{
+		Title: title, Text: v.L.T("token.remove.text", "name", name), Action: tokensAt(v, "of", t.ID, "remove"), Button: title, Cancel: tokensAt(v), LastUsed: t.LastUsed,
 	}, tokenCrumbs(v)...)
 }
 
@@ -138,9 +192,9 @@ func removeToken(v *desk.Visit) error {
 	if err != nil {
 		return err
 	}
-	v.Next = v.At("tokens", "of", t.ID, "remove")
-	if err := v.Delete(desk.Join("accounts", v.Account, "tokens", t.ID), nil, nil); err != nil {
+	v.Next = tokensAt(v, "of", t.ID, "remove")
+	if err := v.Delete(tokensOf(v, t.ID), nil, nil); err != nil {
 		return err
 	}
-	return v.Done(v.At("tokens"), "token-removed")
+	return v.Done(tokensAt(v), "token-removed")
 }

@@ -94,6 +94,8 @@ var actionTexts = ui.Texts{
 	"action.approval.refused":      {"Insyn avslagen", "Access refused"},
 	"action.approval.ended":        {"Insyn avslutad", "Access ended"},
 	"action.approval.over":         {"Insynens tid är slut", "Access is over"},
+	"action.queue.retried":         {"Arbete som misslyckats försöktes om", "Work that had failed was tried again"},
+	"action.access-key.refused":    {"Fel lösenfras till åtkomstnyckeln", "Wrong passphrase of the access key"},
 	"action.token.added":           {"API-nyckel gjord", "Token made"},
 	"action.token.removed":         {"API-nyckel borttagen", "Token removed"},
 	"action.account.added":         {"Konto tillagt", "Account added"},

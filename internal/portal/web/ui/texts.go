@@ -33,6 +33,7 @@ var commonTexts = Texts{
 	"nav.settings":  {"Inställningar", "Settings"},
 	"nav.keys":      {"Certifikat och nycklar", "Certificates and keys"},
 	"nav.access":    {"Operatörers insyn", "Operators' access"},
+	"nav.sign-on":   {"Enkel inloggning", "Single sign-on"},
 	"nav.audit":     {"Händelselogg", "Audit log"},
 	"nav.gateway":   {"Översikt", "Overview"},
 	"nav.accounts":  {"Kunder", "Accounts"},
