@@ -5,6 +5,8 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -22,6 +24,26 @@ func New(t testing.TB) *keys.Store {
 		t.Fatal(err)
 	}
 	s, err := keys.Create(t.Context(), filepath.Join(dir, "keys"), master.File(file), Options(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// At returns the store in a directory that outlives the process; it is made when
+// there is none.
+func At(t testing.TB, dir string) *keys.Store {
+	t.Helper()
+	file := filepath.Join(dir, "master.key")
+	open := func() (*keys.Store, error) { return keys.Open(t.Context(), filepath.Join(dir, "keys"), master.File(file), keys.Options{}) }
+	if _, err := os.Stat(file); err != nil {
+		if err := errors.Join(os.MkdirAll(dir, 0o700), master.CreateFile(file)); err != nil {
+			t.Fatal(err)
+		}
+		open = func() (*keys.Store, error) { return keys.Create(t.Context(), filepath.Join(dir, "keys"), master.File(file), Options(t)) }
+	}
+	s, err := open()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,16 +39,20 @@ type world struct {
 func bySSH(t *testing.T, extra ...string) *world {
 	t.Helper()
 	s := remotetest.OpenSSH(t, extra...)
-	return newWorld(t, s.Disk, func() (remote.Session, error) {
+	return newWorld(t, intaketest.New(t, nil), s.Disk, sshSession(t, s))
+}
+
+func sshSession(t *testing.T, s remotetest.SSH) func() (remote.Session, error) {
+	return func() (remote.Session, error) {
 		return sftp.Connect(t.Context(), sftp.Config{
 			Server: remote.Server{Host: "127.0.0.1", Port: s.Port, Guard: remotetest.Loopback()}, User: s.User, Key: s.Key, HostKeys: s.HostKeys[:1],
 		})
-	})
+	}
 }
 
-func newWorld(t *testing.T, disk string, connect func() (remote.Session, error)) *world {
+func newWorld(t *testing.T, in *intaketest.World, disk string, connect func() (remote.Session, error)) *world {
 	t.Helper()
-	w := &world{World: intaketest.New(t, nil), t: t, disk: disk, connect: connect}
+	w := &world{World: in, t: t, disk: disk, connect: connect}
 	w.account = w.Account("acme", catalog.ContentKeep)
 	w.job = poll.Job{Account: w.account.ID, Remote: uuid.Must(uuid.NewV7()), Name: "bank", Dir: disk, Still: poll.DefaultStill}
 	w.Update(func(tx *catalog.Tx) error {
@@ -63,7 +67,7 @@ func newWorld(t *testing.T, disk string, connect func() (remote.Session, error))
 // lease takes the remote over.
 func (w *world) lease() {
 	w.t.Helper()
-	w.Clock.Add(time.Hour)
+	w.Clock.Add(time.Hour) // so that the lease before is over
 	w.Update(func(tx *catalog.Tx) error {
 		r, err := tx.LeaseRemote(w.job.Remote, "node-1", w.Clock.Now(), w.Clock.Now().Add(time.Minute))
 		if err == nil {

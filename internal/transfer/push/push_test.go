@@ -39,16 +39,20 @@ type world struct {
 func bySSH(t *testing.T, extra ...string) *world {
 	t.Helper()
 	s := remotetest.OpenSSH(t, extra...)
-	return newWorld(t, s.Disk, func() (remote.Session, error) {
+	return newWorld(t, intaketest.New(t, nil), s.Disk, sshSession(t, s))
+}
+
+func sshSession(t *testing.T, s remotetest.SSH) func() (remote.Session, error) {
+	return func() (remote.Session, error) {
 		return sftp.Connect(t.Context(), sftp.Config{
 			Server: remote.Server{Host: "127.0.0.1", Port: s.Port, Guard: remotetest.Loopback()}, User: s.User, Key: s.Key, HostKeys: s.HostKeys[:1],
 		})
-	})
+	}
 }
 
-func newWorld(t *testing.T, disk string, connect func() (remote.Session, error)) *world {
+func newWorld(t *testing.T, in *intaketest.World, disk string, connect func() (remote.Session, error)) *world {
 	t.Helper()
-	w := &world{World: intaketest.New(t, nil), t: t, disk: disk, connect: connect}
+	w := &world{World: in, t: t, disk: disk, connect: connect}
 	w.account = w.Account("acme", catalog.ContentKeep)
 	w.job = push.Job{Account: w.account.ID, Remote: uuid.Must(uuid.NewV7()), Name: "bank", Dir: disk}
 	w.Update(func(tx *catalog.Tx) error {
@@ -124,6 +128,22 @@ func (w *world) there() (names []string) {
 		names = append(names, fmt.Sprintf("%s=%s", e.Name(), content))
 	}
 	slices.Sort(names)
+	return names
+}
+
+// fetch is the customer, who takes away what has its name.
+func (w *world) fetch() (names []string) {
+	w.t.Helper()
+	for _, name := range w.there() {
+		if strings.HasPrefix(name, ".") {
+			continue
+		}
+		names = append(names, name)
+		base, _, _ := strings.Cut(name, "=")
+		if err := os.Remove(filepath.Join(w.disk, base)); err != nil {
+			w.t.Fatal(err)
+		}
+	}
 	return names
 }
 
@@ -300,14 +320,8 @@ func TestCutAnywhere(t *testing.T) {
 			for _, done := range []bool{false, true} {
 				got := map[string]int{}
 				fetch := func() {
-					for _, name := range w.there() {
-						if !strings.HasPrefix(name, ".") {
-							got[name]++
-							base, _, _ := strings.Cut(name, "=")
-							if err := os.Remove(filepath.Join(w.disk, base)); err != nil {
-								t.Fatal(err)
-							}
-						}
+					for _, name := range w.fetch() {
+						got[name]++
 					}
 				}
 				w.send("a.xml", "one")

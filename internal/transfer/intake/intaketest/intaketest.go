@@ -82,6 +82,18 @@ func New(t testing.TB, fs durable.FS) *World {
 	return w
 }
 
+// At returns a world in a directory that outlives the process: what one process made
+// there, the next one opens.
+func At(t testing.TB, dir string) *World {
+	t.Helper()
+	w := &World{t: t, Dir: dir, Clock: &Clock{now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}, fs: durable.OS, vaultDir: filepath.Join(dir, "vault")}
+	w.Faults = new(catalogtest.Faults)
+	w.Store = keystest.At(t, filepath.Join(dir, "store"))
+	w.Catalog = catalogtest.OpenAt(t, filepath.Join(dir, "catalog.db"), catalog.Options{Now: w.Clock.Now, OnCommit: w.Faults.OnCommit})
+	w.Restart()
+	return w
+}
+
 // Restart forgets everything that a process knows, as a crash does.
 func (w *World) Restart() {
 	w.t.Helper()

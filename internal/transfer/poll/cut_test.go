@@ -1,0 +1,306 @@
+package poll_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/poll"
+	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/remotetest"
+)
+
+// cutting cuts the connection at the nth step, before it was done or after.
+type cutting struct {
+	remote.Session
+	nth  int
+	done bool
+	met  string // the step that it was
+}
+
+func (c *cutting) wrap(s remote.Session) remote.Session {
+	c.Session = s
+	return c
+}
+
+func (c *cutting) step(name string, act func() error) error {
+	c.nth--
+	switch {
+	case c.nth > 0:
+		return act()
+	case c.nth == 0:
+		c.met = name
+		if c.done {
+			_ = act()
+		}
+		_ = c.Close()
+	}
+	return fmt.Errorf("test: cut at %s: %w", name, remote.ErrCut)
+}
+
+func (c *cutting) List(ctx context.Context, dir string) (l []remote.Entry, err error) {
+	err = c.step("list", func() (err error) { l, err = c.Session.List(ctx, dir); return err })
+	return l, err
+}
+
+func (c *cutting) Stat(ctx context.Context, path string) (e remote.Entry, err error) {
+	err = c.step("stat", func() (err error) { e, err = c.Session.Stat(ctx, path); return err })
+	return e, err
+}
+
+func (c *cutting) Open(ctx context.Context, path string, offset int64) (f *remote.File, err error) {
+	err = c.step("open", func() (err error) { f, err = c.Session.Open(ctx, path, offset); return err })
+	if err != nil {
+		return nil, err
+	}
+	inner := f.ReadCloser
+	f.ReadCloser = reading{inner.Close, func(p []byte) (n int, err error) {
+		err = c.step("read", func() (err error) { n, err = inner.Read(p); return err })
+		if err != nil && c.nth <= 0 {
+			n = 0
+		}
+		return n, err
+	}}
+	return f, nil
+}
+
+type reading struct {
+	close func() error
+	read  func([]byte) (int, error)
+}
+
+func (r reading) Read(p []byte) (int, error) { return r.read(p) }
+func (r reading) Close() error               { return r.close() }
+
+func (c *cutting) Rename(ctx context.Context, from, to string, replace bool) error {
+	return c.step("rename", func() error { return c.Session.Rename(ctx, from, to, replace) })
+}
+
+func (c *cutting) Remove(ctx context.Context, path string) error {
+	return c.step("remove", func() error { return c.Session.Remove(ctx, path) })
+}
+
+func (c *cutting) Mkdir(ctx context.Context, path string) error {
+	return c.step("mkdir", func() error { return c.Session.Mkdir(ctx, path) })
+}
+
+// Every step of a visit is cut, before it was done and after, at each place where it
+// comes, and the gateway begins anew. Every file is taken once, and all that lies there
+// in the end is what should.
+func TestCutAnywhere(t *testing.T) {
+	w := bySSH(t)
+	w.job.Depth = 1
+	for _, after := range []poll.After{{}, {Delete: true}, {Move: "done"}} {
+		w.job.After = after
+		for nth, more := 1, true; more; nth++ {
+			for _, done := range []bool{false, true} {
+				more = w.cutOnce(t, nth, done)
+			}
+			if !more && nth < 7 {
+				t.Errorf("%+v: there are %d steps only", after, nth-1)
+			}
+		}
+	}
+}
+
+// cutOnce reports whether there is a step so far on.
+func (w *world) cutOnce(t *testing.T, nth int, done bool) bool {
+	t.Helper()
+	names := []string{"a.xml", "in/b.xml"}
+	for _, name := range names {
+		w.put(name, fmt.Append(nil, name, len(w.Files()))) // others than those before
+		w.dated(name, len(w.Files()))
+	}
+	before := len(w.Files())
+	w.visits(0)
+	w.Clock.Add(time.Minute)
+	c := &cutting{nth: nth, done: done}
+	w.wrap = c.wrap
+	_, err := w.visit()
+	if (err != nil) != (c.met != "") {
+		t.Errorf("cut at %s: %v", c.met, err)
+	}
+	w.wrap = nil
+	w.Restart()
+	for range 2 {
+		w.visits(time.Hour)
+	}
+	what := fmt.Sprintf("%+v, cut at step %d (%s, done: %v)", w.job.After, nth, c.met, done)
+	if n := len(w.Files()) - before; n != len(names) {
+		t.Fatalf("%s: %d files came", what, n)
+	}
+	for _, name := range w.there() {
+		switch {
+		case w.job.After.Move != "" && strings.HasPrefix(name, "done/"), w.job.After == poll.After{} && slices.Contains(names, name):
+		default:
+			t.Fatalf("%s: %s is left there", what, name)
+		}
+	}
+	for _, name := range w.there() {
+		if err := os.Remove(filepath.Join(w.disk, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c.met != ""
+}
+
+// A big file is cut at many places, the gateway begins anew or not; it is gone on with,
+// and is whole in the end.
+func TestABigFileIsGoneOnWith(t *testing.T) {
+	w := bySSH(t)
+	want := remotetest.Bytes(12<<20+77, 9)
+	w.put("big.bin", want)
+	w.visits(0)
+	var offsets []int64
+	for i := range 4 {
+		w.Clock.Add(time.Minute)
+		c := &cutting{nth: 90} // pieces, of 32 KiB mostly
+		w.wrap = c.wrap
+		if _, err := w.visit(); err == nil {
+			t.Fatal("the cut was not met")
+		}
+		if i%2 == 0 {
+			w.Restart()
+		}
+		if files := w.Files(); len(files) != 1 || files[0].State != catalog.Arriving {
+			t.Fatalf("after cut %d there are %d rows", i, len(files))
+		}
+	}
+	w.wrap = func(s remote.Session) remote.Session { return opening{s, &offsets} }
+	if r := w.visits(time.Minute); r.Files != 1 {
+		t.Errorf("%+v", r)
+	}
+	f := w.Files()[0]
+	if len(offsets) != 1 || offsets[0] == 0 {
+		t.Errorf("it was read from %v", offsets)
+	}
+	if !bytes.Equal(w.Read(f), want) || !f.Delivery.Resumed {
+		t.Error("other bytes were taken")
+	}
+}
+
+// opening notes from where files are read.
+type opening struct {
+	remote.Session
+	offsets *[]int64
+}
+
+func (o opening) Open(ctx context.Context, path string, offset int64) (*remote.File, error) {
+	*o.offsets = append(*o.offsets, offset)
+	return o.Session.Open(ctx, path, offset)
+}
+
+// What was cut and has changed meanwhile begins anew: by its time, its size, or, when
+// the server lies about both, by its last MiB.
+func TestABigFileThatChangedMeanwhile(t *testing.T) {
+	for name, change := range map[string]func(w *world, content []byte){
+		"another time": func(w *world, content []byte) { w.put("big.bin", content); w.dated("big.bin", 9) },
+		"another size": func(w *world, content []byte) { w.put("big.bin", content[:11<<20]) },
+		"only content": func(w *world, content []byte) { w.put("big.bin", content) },
+	} {
+		w := bySSH(t)
+		w.put("big.bin", remotetest.Bytes(12<<20, 1))
+		w.visits(0)
+		w.Clock.Add(time.Minute)
+		c := &cutting{nth: 100}
+		w.wrap = c.wrap
+		if _, err := w.visit(); err == nil {
+			t.Fatal("the cut was not met")
+		}
+		w.wrap = nil
+		change(w, remotetest.Bytes(12<<20, 2))
+		w.settled()
+		w.visits(time.Minute)
+		files := w.Files()
+		if len(files) != 1 || files[0].State == catalog.Arriving {
+			t.Fatalf("%s: %d rows", name, len(files))
+		}
+		onDisk, err := os.ReadFile(filepath.Join(w.disk, "big.bin"))
+		if err != nil || !bytes.Equal(w.Read(files[0]), onDisk) {
+			t.Errorf("%s: what was taken is not what lies there", name)
+		}
+		if err := w.SweepObjects(t.Context()); err != nil || w.Objects() != 1 {
+			t.Errorf("%s: %d objects, %v", name, w.Objects(), err)
+		}
+	}
+}
+
+// A server that is dead, or so slow that the visit takes too long, ends it in time; what
+// has come of a big file is kept.
+func TestAVisitEndsInTime(t *testing.T) {
+	w := bySSH(t)
+	w.put("big.bin", remotetest.Bytes(12<<20, 1))
+	w.visits(0)
+	w.wrap = func(s remote.Session) remote.Session { return stuck{s} }
+	w.job.Limits.Time = 2 * time.Second
+	w.Clock.Add(time.Minute)
+	began := time.Now()
+	_, err := w.visit()
+	if !fault.Is(err, fault.TryLater) || !strings.Contains(fault.Message(err), "longer than it may") {
+		t.Errorf("%v", err)
+	}
+	if d := time.Since(began); d > 20*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	w.wrap, w.job.Limits.Time = nil, 0
+	w.visits(time.Minute)
+	w.expect("later", "big.bin=12582912")
+	if !w.Files()[0].Delivery.Resumed {
+		t.Error("it began anew")
+	}
+}
+
+// stuck gives half of each file, and then nothing until the visit is given up.
+type stuck struct{ remote.Session }
+
+func (s stuck) Open(ctx context.Context, path string, offset int64) (*remote.File, error) {
+	f, err := s.Session.Open(ctx, path, offset)
+	if err != nil {
+		return nil, err
+	}
+	inner, came := f.ReadCloser, int64(0)
+	f.ReadCloser = reading{inner.Close, func(p []byte) (int, error) {
+		if came > f.Entry.Size/2 {
+			<-ctx.Done()
+			return 0, context.Cause(ctx)
+		}
+		n, err := inner.Read(p)
+		came += int64(n)
+		return n, err
+	}}
+	return f, nil
+}
+
+// A commit of the catalog fails, stored or not: the gateway ends and begins anew, and
+// everything is taken once.
+func TestCommitsFailBothWays(t *testing.T) {
+	w := bySSH(t)
+	w.job.After.Delete = true
+	for nth := 0; nth < 3; nth++ {
+		for _, stored := range []bool{false, true} {
+			w.put("a.xml", fmt.Append(nil, nth, stored))
+			before := len(w.Files())
+			w.visits(0)
+			w.Clock.Add(time.Minute)
+			w.Faults.Skip(nth)
+			w.Faults.FailNext(stored)
+			_, err := w.visit()
+			w.World = w.Reopened()
+			for range 2 {
+				w.visits(time.Hour)
+			}
+			if n := len(w.Files()) - before; n != 1 {
+				t.Errorf("commit %d (stored: %v, %v): %d files came", nth, stored, err, n)
+			}
+			w.expectThere("taken")
+		}
+	}
+}
