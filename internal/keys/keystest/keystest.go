@@ -36,12 +36,16 @@ func New(t testing.TB) *keys.Store {
 func At(t testing.TB, dir string) *keys.Store {
 	t.Helper()
 	file := filepath.Join(dir, "master.key")
-	open := func() (*keys.Store, error) { return keys.Open(t.Context(), filepath.Join(dir, "keys"), master.File(file), keys.Options{}) }
+	open := func() (*keys.Store, error) {
+		return keys.Open(t.Context(), filepath.Join(dir, "keys"), master.File(file), keys.Options{})
+	}
 	if _, err := os.Stat(file); err != nil {
 		if err := errors.Join(os.MkdirAll(dir, 0o700), master.CreateFile(file)); err != nil {
 			t.Fatal(err)
 		}
-		open = func() (*keys.Store, error) { return keys.Create(t.Context(), filepath.Join(dir, "keys"), master.File(file), Options(t)) }
+		open = func() (*keys.Store, error) {
+			return keys.Create(t.Context(), filepath.Join(dir, "keys"), master.File(file), Options(t))
+		}
 	}
 	s, err := open()
 	if err != nil {
