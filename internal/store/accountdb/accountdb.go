@@ -26,7 +26,7 @@
 // (sqlite.Connect).
 //
 // Below: sqlite (files, connections, errors), term (what a payment is looked up
-// by) and detail (what is shown of it besides).
+// by), detail (what is shown of it besides) and row (how payments lie in the tables).
 package accountdb
 
 import (

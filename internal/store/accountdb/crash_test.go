@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+
+	"sealgate/internal/store/accountdb/row"
 )
 
 const (
@@ -139,7 +141,7 @@ func checkAfterCrash(t *testing.T, dir string, acknowledged, begun map[uuid.UUID
 			t.Fatal(err)
 		}
 		files++
-		first, last := span(rank)
+		first, last := row.Span(rank)
 		if n := count(t, db, "SELECT count(*) FROM payment WHERE id BETWEEN ? AND ?", first, last); n != crashPayment {
 			t.Errorf("a published file has %d payments", n)
 		}

@@ -22,7 +22,7 @@ func TestForgetTakesEverythingAway(t *testing.T) {
 	_, err := db.Result(t.Context(), file, 0)
 	wantKind(t, "result of a forgotten file", err, fault.NotFound)
 	sweepAll(t, db)
-	for _, table := range []string{"file", "load", "message", "payment", "term", "young"} {
+	for _, table := range []string{"file", "load", "message", "payment", "block", "term", "young"} {
 		if n := count(t, db, "SELECT count(*) FROM "+table); n != 0 {
 			t.Errorf("%d rows left in %s", n, table)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb/row"
 	"sealgate/internal/store/accountdb/sqlite"
 	"sealgate/internal/store/accountdb/term"
 )
@@ -22,6 +23,12 @@ const (
 	maxTerms  = 8   // of a payment, about
 )
 
+// maxRank bounds the number of loads: see row.Span.
+const maxRank = 1<<31 - 1
+
+// rankOf turns a load's id into its rank: the younger, the smaller.
+func rankOf(load int64) int64 { return maxRank - load }
+
 // Load is one reading of a file on its way into the index: invisible until
 // Publish. It is for one goroutine.
 type Load struct {
@@ -31,7 +38,7 @@ type Load struct {
 	fence int64
 	id    int64 // 0 until something of it is stored; while a batch is being stored, the storer's
 
-	rows  rows
+	rows  row.Rows
 	terms []term.Term // since the last sorted run
 	last  int64       // seq of the payment before
 	count int64
@@ -41,7 +48,7 @@ type Load struct {
 
 	stored     chan error // when a batch is being stored: how it went
 	broken     error      // how it went, when it went wrong
-	spareRows  rows       // what is being stored, or can be filled
+	spareRows  row.Rows   // what is being stored, or can be filled
 	spareTerms []term.Term
 }
 
@@ -60,7 +67,7 @@ func (db *DB) Begin(ctx context.Context, file uuid.UUID, fence int64) (*Load, er
 
 // close ends the load in memory.
 func (l *Load) close() {
-	l.done, l.rows, l.terms, l.spareRows, l.spareTerms = true, rows{}, nil, rows{}, nil
+	l.done, l.rows, l.terms, l.spareRows, l.spareTerms = true, row.Rows{}, nil, row.Rows{}, nil
 	l.db.mu.Lock()
 	defer l.db.mu.Unlock()
 	delete(l.db.loads, l)
@@ -81,7 +88,7 @@ func (db *DB) forget(file uuid.UUID) {
 // keeps nothing of p but its strings.
 func (l *Load) Add(p *payment.Payment) error {
 	const op = "accountdb: add"
-	if l.done || p.Seq <= l.last || p.Seq > maxSeq {
+	if l.done || p.Seq <= l.last || p.Seq > row.MaxSeq {
 		return fault.New(fault.Internal, op, "payment %d after %d", p.Seq, l.last)
 	}
 	l.last = p.Seq
@@ -92,9 +99,9 @@ func (l *Load) Add(p *payment.Payment) error {
 		}
 		l.dates.Last = max(l.dates.Last, *d)
 	}
-	l.rows.add(p)
+	l.rows.Add(p)
 	l.terms = term.Append(l.terms, p)
-	if l.rows.len() < l.db.batch {
+	if l.rows.Len() < l.db.batch {
 		return nil
 	}
 	return l.handOn(op)
@@ -134,14 +141,14 @@ func (l *Load) wait() error {
 }
 
 // storeRows writes a batch in one transaction.
-func (l *Load) storeRows(ctx context.Context, op string, r *rows) error {
-	if r.len() == 0 {
+func (l *Load) storeRows(ctx context.Context, op string, r *row.Rows) error {
+	if r.Len() == 0 {
 		return nil
 	}
-	if err := l.update(ctx, op, relaxed, func(s *sqlite.Session, id int64) error { return r.insert(s, rankOf(id)) }); err != nil {
+	if err := l.update(ctx, op, relaxed, func(s *sqlite.Session, id int64) error { return r.Insert(s, rankOf(id)) }); err != nil {
 		return err
 	}
-	r.clear()
+	r.Clear()
 	return nil
 }
 
@@ -166,7 +173,7 @@ func (l *Load) storeTerms(ctx context.Context, op string, terms *[]term.Term) er
 // small reports whether what is left to store is so little that it may go with
 // Publish, in its transaction: for a small file, all of it.
 func (l *Load) small() bool {
-	return l.rows.len() <= smallRows && len(l.terms) <= smallRows*maxTerms
+	return l.rows.Len() <= smallRows && len(l.terms) <= smallRows*maxTerms
 }
 
 // update is DB.update for a load that has not been taken over. The first time,

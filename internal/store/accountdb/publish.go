@@ -79,7 +79,7 @@ func (l *Load) Publish(ctx context.Context, m FileMeta) (payment.Summary, error)
 }
 
 func (l *Load) storeRest(s *sqlite.Session, rank int64) error {
-	if err := l.rows.insert(s, rank); err != nil {
+	if err := l.rows.Insert(s, rank); err != nil {
 		return err
 	}
 	stored, err := insertTerms(s, insertYoung, rank, l.terms)

@@ -3,8 +3,10 @@ package accountdb
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -13,6 +15,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb/row"
 	"sealgate/internal/store/accountdb/sqlite"
 	"sealgate/internal/store/accountdb/term"
 )
@@ -95,19 +98,30 @@ func (db *DB) Search(ctx context.Context, q Query) (Page, error) {
 	return page, nil
 }
 
-// walk is a compiled Query. It goes in one of two ways, both in the order
+// walk is a compiled Query. It goes in one of three ways, all in the order
 // of the answer, so that a page ends the walk: along one term, in each of the
-// tables of terms, or over the files and the payments of each.
+// tables of terms; over the files and the blocks of each; or over the files and
+// the payments of each.
 type walk struct {
-	files  conditions // on file f
-	rows   conditions // on payment p
-	byTerm bool
-	term   int64
+	files   conditions // on file f
+	rows    conditions // on payment p
+	byTerm  bool
+	term    int64
+	byBlock bool
+	filter  row.Filter // what rows says
 }
 
 type conditions struct {
 	text []string
 	args []any
+}
+
+func (c *conditions) and() string {
+	var b strings.Builder
+	for _, text := range c.text {
+		b.WriteString(" AND " + text)
+	}
+	return b.String()
 }
 
 func (c *conditions) add(text string, args ...any) {
@@ -133,8 +147,12 @@ func (q *Query) compile() *walk {
 	}
 	w.lookUp(term.Number(q.Number))
 	w.lookUp(term.Reference(q.Reference))
-	if text := term.Fold(strings.TrimSpace(q.Payee)); text != "" {
-		w.rows.add("instr(p.payee_folded, ?) > 0", text)
+	w.filter = row.Filter{
+		Payee: term.Fold(strings.TrimSpace(q.Payee)), From: q.From, To: q.To, Min: q.Min, Max: q.Max, Currency: strings.ToUpper(q.Currency),
+	}
+	w.byBlock = !w.byTerm && q.Seq == 0 && w.filter != row.Filter{}
+	if w.filter.Payee != "" {
+		w.rows.add("instr(p.payee_folded, ?) > 0", w.filter.Payee)
 	}
 	if q.From != "" {
 		w.rows.add("p.execution_date >= ?", q.From)
@@ -151,7 +169,7 @@ func (q *Query) compile() *walk {
 		w.rows.add("p.amount <= ?", *q.Max)
 	}
 	if q.Currency != "" {
-		w.rows.add("p.currency = ?", strings.ToUpper(q.Currency))
+		w.rows.add("p.currency = ?", w.filter.Currency)
 	}
 	return w
 }
@@ -191,12 +209,8 @@ func (w *walk) sql(table, columns string, after int64) (string, []any) {
 			" WHERE f.rank >= ?")
 		args = append(args, after, after>>32)
 	}
-	for _, c := range []conditions{w.files, w.rows} {
-		for _, text := range c.text {
-			b.WriteString(" AND " + text)
-		}
-		args = append(args, c.args...)
-	}
+	b.WriteString(w.files.and() + w.rows.and())
+	args = append(append(args, w.files.args...), w.rows.args...)
 	if w.byTerm {
 		b.WriteString(" ORDER BY t.payment LIMIT ?")
 	} else {
@@ -208,13 +222,9 @@ func (w *walk) sql(table, columns string, after int64) (string, []any) {
 // page reads one payment more than limit, to know whether there is a next page.
 func (w *walk) page(ctx context.Context, s *sqlite.Session, after int64, limit int) (Page, error) {
 	page := Page{Payments: []Found{}}
-	var hits []hit
-	for _, table := range w.tables() {
-		more, err := w.hits(ctx, s, table, after, limit+1)
-		if err != nil {
-			return Page{}, err
-		}
-		hits = append(hits, more...)
+	hits, err := w.hits(ctx, s, after, limit+1)
+	if err != nil {
+		return Page{}, err
 	}
 	slices.SortFunc(hits, func(a, b hit) int { return cmp.Compare(a.id, b.id) })
 	if len(hits) > limit {
@@ -234,22 +244,77 @@ type hit struct {
 	Found
 }
 
-// hits reads the first payments of the walk along a table.
-func (w *walk) hits(ctx context.Context, s *sqlite.Session, table string, after int64, limit int) (all []hit, err error) {
-	query, args := w.sql(table, paymentColumns+", f.id", after)
-	rows, err := s.Query(ctx, query, append(args, limit)...)
+// hits reads the first payments of the walk, of those of each table.
+func (w *walk) hits(ctx context.Context, s *sqlite.Session, after int64, limit int) (all []hit, err error) {
+	if w.byBlock {
+		ids, err := w.blocks(ctx, s, after, limit)
+		if err != nil || len(ids) == 0 {
+			return nil, err
+		}
+		list, err := json.Marshal(ids)
+		if err != nil {
+			return nil, err
+		}
+		return read(ctx, s, nil, "SELECT "+row.Columns+", f.id FROM json_each(?) i CROSS JOIN payment p ON p.id = i.value CROSS JOIN file f ON f.rank = p.id >> 32", string(list))
+	}
+	for _, table := range w.tables() {
+		query, args := w.sql(table, row.Columns+", f.id", after)
+		if all, err = read(ctx, s, all, query, append(args, limit)...); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// read appends what a query finds.
+func read(ctx context.Context, s *sqlite.Session, all []hit, query string, args ...any) ([]hit, error) {
+	rows, err := s.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var h hit
-		if h.id, err = scanPayment(rows.Scan, &h.Payment, &h.FileID); err != nil {
+		if h.id, err = row.Scan(rows.Scan, &h.Payment, &h.FileID); err != nil {
 			return nil, err
 		}
 		all = append(all, h)
 	}
 	return all, rows.Err()
+}
+
+// blocksSQL renders the walk over the blocks that hold payments after an id.
+func (w *walk) blocksSQL(after int64) (string, []any) {
+	return "SELECT f.rank, b.packed FROM file f CROSS JOIN block b ON b.last > max(f.rank << 32, ?) AND b.last <= (f.rank << 32) + 4294967295" +
+		" WHERE f.rank >= ?" + w.files.and() + " ORDER BY f.rank, b.last", append([]any{after, after >> 32}, w.files.args...)
+}
+
+// blocks returns the ids of the first payments after an id.
+func (w *walk) blocks(ctx context.Context, s *sqlite.Session, after int64, limit int) (ids []int64, err error) {
+	query, args := w.blocksSQL(after)
+	rows, err := s.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for len(ids) < limit && rows.Next() {
+		var rank int64
+		var packed sql.RawBytes
+		if err := rows.Scan(&rank, &packed); err != nil {
+			return nil, err
+		}
+		first, _ := row.Span(rank)
+		err := w.filter.Match(packed, func(seq int64) bool {
+			if id := first | seq; id > after {
+				ids = append(ids, id)
+			}
+			return len(ids) < limit
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return ids, rows.Err()
 }
 
 // count tells how many payments there are in all pages together; page is the one that
@@ -266,6 +331,13 @@ func (w *walk) count(ctx context.Context, s *sqlite.Session, after int64, page P
 			return 0, false, err
 		}
 		total = int64(len(page.Payments))
+	}
+	if w.byBlock {
+		ids, err := w.blocks(ctx, s, from, countLimit+1)
+		if err != nil {
+			return 0, false, err
+		}
+		return min(total+int64(len(ids)), countLimit), total+int64(len(ids)) <= countLimit, nil
 	}
 	for _, table := range w.tables() {
 		var n int64
@@ -341,8 +413,8 @@ func (db *DB) Payments(ctx context.Context, id uuid.UUID, emit func(*payment.Pay
 
 // payments reads a batch of a rank's payments, and returns the id of the last.
 func payments(ctx context.Context, s *sqlite.Session, rank, after int64) ([]payment.Payment, int64, error) {
-	first, last := span(rank)
-	rows, err := s.Query(ctx, "SELECT "+paymentColumns+" FROM payment p WHERE p.id > ? AND p.id <= ? ORDER BY p.id LIMIT ?",
+	first, last := row.Span(rank)
+	rows, err := s.Query(ctx, "SELECT "+row.Columns+" FROM payment p WHERE p.id > ? AND p.id <= ? ORDER BY p.id LIMIT ?",
 		max(first, after), last, defaultLimit)
 	if err != nil {
 		return nil, 0, err
@@ -351,7 +423,7 @@ func payments(ctx context.Context, s *sqlite.Session, rank, after int64) ([]paym
 	var batch []payment.Payment
 	for rows.Next() {
 		var p payment.Payment
-		if after, err = scanPayment(rows.Scan, &p); err != nil {
+		if after, err = row.Scan(rows.Scan, &p); err != nil {
 			return nil, 0, err
 		}
 		batch = append(batch, p)

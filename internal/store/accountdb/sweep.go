@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"sealgate/internal/payment"
+	"sealgate/internal/store/accountdb/row"
 	"sealgate/internal/store/accountdb/sqlite"
 	"sealgate/internal/store/accountdb/term"
 )
@@ -45,7 +46,7 @@ func (db *DB) sweep(ctx context.Context) (more bool, err error) {
 }
 
 func (db *DB) sweepLoad(ctx context.Context, s *sqlite.Session, load int64) error {
-	first, last := span(rankOf(load))
+	first, last := row.Span(rankOf(load))
 	limit := db.batch / 2
 	n, run, err := sweepable(ctx, s, first, last, limit)
 	if err != nil {
@@ -67,6 +68,9 @@ func (db *DB) sweepLoad(ctx context.Context, s *sqlite.Session, load int64) erro
 			return err
 		}
 	}
+	if err := s.Do("DELETE FROM block WHERE last BETWEEN ? AND ?", first, last); err != nil {
+		return err
+	}
 	return s.Do("DELETE FROM payment WHERE id BETWEEN ? AND ?", first, last)
 }
 
@@ -78,14 +82,14 @@ type swept struct {
 
 // sweepable reads the first payments between two ids.
 func sweepable(ctx context.Context, s *sqlite.Session, first, last int64, limit int) (n int, run swept, err error) {
-	rows, err := s.Query(ctx, "SELECT "+paymentColumns+" FROM payment p WHERE p.id BETWEEN ? AND ? ORDER BY p.id LIMIT ?", first, last, limit)
+	rows, err := s.Query(ctx, "SELECT "+row.Columns+" FROM payment p WHERE p.id BETWEEN ? AND ? ORDER BY p.id LIMIT ?", first, last, limit)
 	if err != nil {
 		return 0, run, err
 	}
 	defer rows.Close()
 	var p payment.Payment
 	for rows.Next() {
-		if run.last, err = scanPayment(rows.Scan, &p); err != nil {
+		if run.last, err = row.Scan(rows.Scan, &p); err != nil {
 			return 0, run, err
 		}
 		run.terms = term.Append(run.terms, &p)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"sealgate/internal/store/accountdb/row"
 	"sealgate/internal/store/accountdb/sqlite"
 	"sealgate/internal/store/accountdb/term"
 )
@@ -27,7 +28,7 @@ var (
 // many it stored. The last round is filled up with its last term: one that is
 // there already is ignored.
 func insertTerms(s *sqlite.Session, statement string, rank int64, ts []term.Term) (stored int64, err error) {
-	first, _ := span(rank)
+	first, _ := row.Span(rank)
 	args := make([]any, 0, 2*termsAtOnce)
 	for round := range slices.Chunk(ts, termsAtOnce) {
 		args = args[:0]

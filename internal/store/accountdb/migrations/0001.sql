@@ -49,6 +49,13 @@ CREATE TABLE payment (
 	detail         BLOB    NOT NULL
 ) STRICT;
 
+-- What searches without a term walk over, of up to 1,000 payments at once (see
+-- package row); last is the id of the last of them.
+CREATE TABLE block (
+	last   INTEGER PRIMARY KEY,
+	packed BLOB NOT NULL
+) STRICT;
+
 -- What payments are looked up by: hashes of account numbers and references
 -- (see term.go). One index for all of them, filled in sorted runs: an index
 -- for each column would touch a page for each row.
