@@ -1,6 +1,7 @@
 // Package retention ends what the gateway was told to end in time: kept files whose
 // keep-for is over, certificates and access keys whose removal was scheduled, and the
-// bodies that no key opens any more. The record of a file stays for ever.
+// bodies that no key opens any more; and what is remembered of requests that might come
+// again. The record of a file stays for ever.
 //
 // A file is erased in one catalog transaction, which says so, and its body is removed
 // after that is durable. What a crash leaves between the two no row refers to; the
@@ -75,6 +76,7 @@ func (r *Retention) Round(ctx context.Context) {
 		{"scheduled removals of keys", r.removals},
 		{"bodies that no key opens", r.unopenable},
 		{"files whose time is over", r.expired},
+		{"requests that do not come again", r.requests},
 	} {
 		if err := step.do(ctx); err != nil && ctx.Err() == nil {
 			r.log.Warn("retention", "what", step.what, "err", err)
@@ -91,6 +93,16 @@ func (r *Retention) removals(ctx context.Context) error {
 		r.log.Info("scheduled removals of keys were done", "keys", n)
 	}
 	return err
+}
+
+// requests forgets what was remembered of requests that might have come again
+// (Idempotency-Key), so that it is in no backup of later days.
+func (r *Retention) requests(ctx context.Context) error {
+	now, err := r.clock.Now()
+	if err != nil {
+		return nil
+	}
+	return r.catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.SweepRequests(now) })
 }
 
 func (r *Retention) accounts(ctx context.Context) (accounts []*catalog.Account, err error) {

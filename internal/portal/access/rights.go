@@ -277,6 +277,23 @@ var takesKeysOut = map[string]bool{
 // TakesKeysOut tells whether an operation's answer holds a private key.
 func TakesKeysOut(operation string) bool { return takesKeysOut[operation] }
 
+// showsOnce are the operations whose answers hold a password, a token, a link or a
+// secret, which is shown once and kept nowhere in the clear or sealed.
+var showsOnce = map[string]bool{
+	"add-login":          true,
+	"invite-login":       true,
+	"reset-login":        true,
+	"add-operator":       true,
+	"reset-operator":     true,
+	"add-token":          true,
+	"add-operator-token": true,
+	"add-webhook":        true,
+	"new-webhook-secret": true,
+}
+
+// ShowsOnce tells whether an operation's answer holds a secret that is shown once.
+func ShowsOnce(operation string) bool { return showsOnce[operation] }
+
 // Kind is how long an operation takes by its nature.
 type Kind int
 

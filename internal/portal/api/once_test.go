@@ -1,19 +1,24 @@
 package api
 
 import (
-	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"sealgate/internal/account"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/operation"
+	"sealgate/internal/retention"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/requests"
 )
 
 // keyed sends a POST under a key.
@@ -32,17 +37,17 @@ const someKey = "0197c2f0-0000-7000-8000-000000000001"
 func TestTheSameKeyIsDoneOnce(t *testing.T) {
 	h := newHouse(t)
 	h.want(http.StatusOK, "POST", "/accounts", portal.NewAccount{Name: "acme"}, nil)
-	const path, body = "/accounts/acme/logins", `{"username":"robot"}`
+	const path, body = "/accounts", `{"name":"beta"}`
 	first := h.keyed(access.ControlSocket, someKey, path, body)
 	again := h.keyed(access.ControlSocket, `"`+someKey+`"`, path, body)
-	if first.Code != http.StatusOK || again.Code != http.StatusOK || first.Body.String() != again.Body.String() || !strings.Contains(first.Body.String(), `"password":"`) ||
+	if first.Code != http.StatusOK || again.Code != http.StatusOK || first.Body.String() != again.Body.String() || !strings.Contains(first.Body.String(), `"name":"beta"`) ||
 		first.Header().Get("Idempotency-Replayed") != "" || again.Header().Get("Idempotency-Replayed") != "true" || again.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("%d %s\n%d %v %s", first.Code, first.Body, again.Code, again.Header(), again.Body)
 	}
-	if n := h.audited("login.added"); n != 1 {
-		t.Errorf("%d logins were made", n)
+	if n := h.audited("account.added"); n != 3 { // and the built-in one
+		t.Errorf("%d accounts were made", n)
 	}
-	if w := h.keyed(access.ControlSocket, someKey, path, `{"username":"other"}`); w.Code != http.StatusUnprocessableEntity {
+	if w := h.keyed(access.ControlSocket, someKey, path, `{"name":"other"}`); w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("something else: %d %s", w.Code, w.Body)
 	}
 	if w := h.keyed(access.ControlSocket, someKey, "/accounts/acme/tokens", body); w.Code != http.StatusUnprocessableEntity {
@@ -50,16 +55,8 @@ func TestTheSameKeyIsDoneOnce(t *testing.T) {
 	}
 	// The key is its sender's: another has not used it.
 	admin := access.Caller{Actor: "token:x", Name: "x", Account: h.account("acme").ID, Role: account.Admin}
-	if w := h.keyed(admin, someKey, path, `{"username":"hers"}`); w.Code != http.StatusOK {
+	if w := h.keyed(admin, someKey, "/accounts/acme/certificates/renew", "{}"); w.Code != http.StatusOK {
 		t.Errorf("another sender: %d %s", w.Code, w.Body)
-	}
-	// The answer has a password in it: it is not in the catalog.
-	var made portal.LoginMade
-	if err := json.Unmarshal(first.Body.Bytes(), &made); err != nil || made.Secret == "" {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(h.world.Bytes()), made.Secret) {
-		t.Error("the password lies open in what is stored")
 	}
 	h.world.Clock.Add(25 * time.Hour)
 	if w := h.keyed(access.ControlSocket, someKey, path, body); w.Code != http.StatusConflict { // forgotten, so that it is done: there is one
@@ -136,4 +133,74 @@ func TestManyAtOnceUnderOneKey(t *testing.T) {
 		t.Errorf("%d tokens", n)
 	}
 	h.world.Update(func(tx *catalog.Tx) error { return tx.SweepRequests(h.world.Clock.Now().Add(48 * time.Hour)) })
+}
+
+// Passwords, tokens, links and secrets are shown once and kept nowhere: a repeat is told
+// that it was done.
+func TestASecretIsNotKeptForARepeat(t *testing.T) {
+	h := newHouse(t)
+	h.want(http.StatusOK, "POST", "/accounts", portal.NewAccount{Name: "acme"}, nil)
+	h.want(http.StatusOK, "POST", "/accounts/acme/webhooks", portal.NewWebhook{URL: "http://127.0.0.1:1/x"}, nil)
+	var hooks []portal.Webhook
+	h.want(http.StatusOK, "GET", "/accounts/acme/webhooks", nil, &hooks)
+	h.want(http.StatusOK, "POST", "/operators", map[string]string{"email": "op@pay.example"}, nil)
+	for path, body := range map[string]string{
+		"/accounts/acme/logins": `{"username":"robot"}`, "/accounts/acme/tokens": `{"name":"erp"}`, "/tokens": `{"name":"op"}`,
+		"/accounts/acme/webhooks": `{"url":"http://127.0.0.1:1/y"}`, "/accounts/acme/webhooks/" + hooks[0].ID + "/secret": `{}`,
+		"/operators": `{"email":"other@pay.example"}`, "/operators/op@pay.example/reset": "",
+	} {
+		key := someKey + strings.ReplaceAll(path, "/", ".")
+		first := h.keyed(access.ControlSocket, key, path, body)
+		again := h.keyed(access.ControlSocket, key, path, body)
+		if first.Code != http.StatusOK || again.Code != http.StatusConflict || !strings.Contains(again.Body.String(), "shown once") {
+			t.Errorf("%s: %d %s\n%d %s", path, first.Code, first.Body, again.Code, again.Body)
+		}
+	}
+	for _, op := range h.operations() {
+		if access.ShowsOnce(op.id) && op.method != http.MethodPost {
+			t.Errorf("%s is no POST", op.id)
+		}
+	}
+}
+
+// What is remembered is bounded, and goes with its day, whether another request comes or
+// not.
+func TestRemembersSoMuch(t *testing.T) {
+	h := newHouse(t)
+	h.want(http.StatusOK, "POST", "/accounts", portal.NewAccount{Name: "acme"}, nil)
+	acme := h.account("acme").ID
+	count := func() (n int64) {
+		t.Helper()
+		h.world.Update(func(tx *catalog.Tx) (err error) { n, err = tx.CountRequests(acme); return err })
+		return n
+	}
+	admin := access.Caller{Actor: "token:x", Name: "x", Account: acme, Role: account.Admin}
+	h.keyed(admin, someKey, "/accounts/acme/certificates/renew", "{}")
+	if n := count(); n != 1 {
+		t.Fatalf("%d", n)
+	}
+	h.world.Update(func(tx *catalog.Tx) error {
+		for i := range 4_999 {
+			v := &requests.Request{Hash: []byte(strconv.Itoa(i)), ID: uuid.New(), Print: []byte("x"), Account: acme, Until: h.world.Clock.Now().Add(24 * time.Hour)}
+			if err := tx.InsertRequest(v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if w := h.keyed(admin, someKey+"2", "/accounts/acme/certificates/renew", "{}"); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" {
+		t.Errorf("one more: %d %s", w.Code, w.Body)
+	}
+	if w := h.keyed(admin, someKey, "/accounts/acme/certificates/renew", "{}"); w.Code >= 300 {
+		t.Errorf("a repeat: %d %s", w.Code, w.Body)
+	}
+	if err := h.clock.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.world.Clock.Add(25 * time.Hour)
+	h.running += 25 * time.Hour
+	retention.New(h.world.Catalog, h.world.Bodies, h.world.Keys, h.clock, slog.New(slog.DiscardHandler)).Round(t.Context())
+	if n := count(); n != 0 {
+		t.Errorf("%d after a day", n)
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/logging"
 	"sealgate/internal/portal"
@@ -23,9 +23,10 @@ import (
 
 // A POST with an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) is done
 // once: who lost the answer asks again under the same key and gets the same one. What
-// is remembered tells nothing to a reader of the catalog: the key is hashed, what was
-// asked is a MAC under the key, and the answer, which may hold a new password, is
-// sealed.
+// is remembered tells nothing to a reader of the catalog: sender, key and what was asked
+// are MACs under the account's record key, and the answer is sealed. An answer that
+// holds a secret is not kept at all: the secret would be in every backup, and come out
+// again for who has the record key. That it was given is what a repeat is told.
 
 const (
 	keyHeader      = "Idempotency-Key"
@@ -33,12 +34,13 @@ const (
 	rememberedFor  = 24 * time.Hour
 	minKey, maxKey = 8, 255
 	maxAsked       = 1 << 20
-	maxAnswered    = 256 << 10
+	maxAnswered    = 64 << 10
+	maxRemembered  = 5_000 // requests of an account
 )
 
 // once lets do answer when the request was never asked before under its key, and
 // answers from memory otherwise.
-func (r *Router) once(w http.ResponseWriter, req *http.Request, do func(http.ResponseWriter, *http.Request)) {
+func (r *Router) once(w http.ResponseWriter, req *http.Request, operation string, do func(http.ResponseWriter, *http.Request)) {
 	ctx := req.Context()
 	key, err := keyOf(req)
 	if err != nil {
@@ -51,22 +53,48 @@ func (r *Router) once(w http.ResponseWriter, req *http.Request, do func(http.Res
 		return
 	}
 	req.Body = io.NopCloser(bytes.NewReader(body))
-	c := access.Of(ctx)
-	sum := sha256.Sum256([]byte("sealgate/v1 request\x00" + c.Actor + "\x00" + key))
-	print := hmac.New(sha256.New, []byte(key))
-	print.Write([]byte(req.Method + " " + req.URL.RequestURI() + "\x00"))
-	print.Write(body)
-	known, fresh, err := r.begun(ctx, sum[:], print.Sum(nil))
+	account, rec, err := r.rememberedBy(ctx)
+	if err != nil {
+		r.Refuse(ctx, w, err)
+		return
+	}
+	sum := rec.MAC("request key", []byte(access.Of(ctx).Actor), []byte(key))
+	print := rec.MAC("request", []byte(req.Method), []byte(req.URL.RequestURI()), body)
+	known, fresh, err := r.begun(ctx, account, sum[:], print[:])
 	switch {
 	case err != nil:
 		r.Refuse(ctx, w, err)
 	case fresh:
 		kept := &keeper{ResponseWriter: w}
 		do(kept, req)
-		r.remember(ctx, known, kept)
+		r.remember(ctx, known, kept, access.ShowsOnce(operation))
+	case !hmac.Equal(known.Print, print[:]):
+		r.refuseAgain(ctx, w, http.StatusUnprocessableEntity, "something else was asked under this Idempotency-Key; take a new one for each thing")
 	default:
-		r.replay(ctx, w, known, print.Sum(nil))
+		r.replay(ctx, w, known, rec)
 	}
+}
+
+// rememberedBy is the account whose request this is, the built-in one for who runs the
+// gateway, and its record key.
+func (r *Router) rememberedBy(ctx context.Context) (account uuid.UUID, rec *custody.Records, err error) {
+	if account = access.Of(ctx).Account; account == uuid.Nil {
+		err = r.opt.Catalog.View(ctx, func(tx *catalog.Tx) error {
+			system, err := tx.AccountByName(catalog.SystemAccount)
+			if err == nil {
+				account = system.ID
+			}
+			return err
+		})
+		if err != nil {
+			return account, nil, err
+		}
+	}
+	rec, err = r.opt.Records.Records(ctx, account)
+	if fault.Is(err, fault.Locked) {
+		err = fault.New(fault.Locked, "api: once", "the account's records cannot be opened, so that nothing can be remembered: ask without Idempotency-Key")
+	}
+	return account, rec, err
 }
 
 // keyOf is the key of a request. The draft has it in quotes; many send it without.
@@ -92,7 +120,7 @@ func bodyError(err error) error {
 }
 
 // begun remembers a request that begins, or finds the one that was begun before.
-func (r *Router) begun(ctx context.Context, hash, print []byte) (v *requests.Request, fresh bool, err error) {
+func (r *Router) begun(ctx context.Context, account uuid.UUID, hash, print []byte) (v *requests.Request, fresh bool, err error) {
 	const op = "api: once"
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -106,13 +134,10 @@ func (r *Router) begun(ctx context.Context, hash, print []byte) (v *requests.Req
 		if !fault.Is(err, fault.NotFound) {
 			return err
 		}
-		account := access.Of(ctx).Account
-		if account == uuid.Nil {
-			system, err := tx.AccountByName(catalog.SystemAccount)
-			if err != nil {
-				return err
-			}
-			account = system.ID
+		if n, err := tx.CountRequests(account); err != nil {
+			return err
+		} else if n >= maxRemembered {
+			return tooMany("very many requests with an Idempotency-Key were made in the last 24 hours; ask without one, or later")
 		}
 		fresh = true
 		v = &requests.Request{Hash: hash, ID: id, Print: print, Run: r.run, Account: account, Until: r.opt.Now().Add(rememberedFor)}
@@ -121,16 +146,18 @@ func (r *Router) begun(ctx context.Context, hash, print []byte) (v *requests.Req
 	return v, fresh, fault.Wrap(fault.Internal, op, err)
 }
 
-// remember keeps an answer that says that it was done. What was refused was not done,
-// and may be asked for again; of what broke down nobody knows.
-func (r *Router) remember(ctx context.Context, v *requests.Request, kept *keeper) {
+// remember keeps an answer that says that it was done, or only that it was. What was
+// refused was not done, and may be asked for again; of what broke down nobody knows.
+func (r *Router) remember(ctx context.Context, v *requests.Request, kept *keeper, secret bool) {
 	ctx = context.WithoutCancel(ctx) // who does not wait for the answer will ask again
 	err := func() error {
 		switch {
 		case kept.status == http.StatusServiceUnavailable || kept.status == http.StatusInsufficientStorage || kept.status >= 400 && kept.status < 500:
 			return r.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.DeleteRequest(v.Hash) })
-		case kept.status >= 500 || kept.tooLong:
+		case kept.status >= 500:
 			return nil
+		case secret || kept.tooLong:
+			return r.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error { return tx.AnswerRequest(v.Hash, int64(kept.status), "", nil) })
 		}
 		rec, err := r.opt.Records.Records(ctx, v.Account)
 		if err != nil {
@@ -145,27 +172,23 @@ func (r *Router) remember(ctx context.Context, v *requests.Request, kept *keeper
 	}
 }
 
+func (r *Router) refuseAgain(ctx context.Context, w http.ResponseWriter, status int, text string) {
+	p := portal.ProblemFor(status, text)
+	p.Request = logging.Request(ctx)
+	write(w, p)
+}
+
 // replay answers what was answered before.
-func (r *Router) replay(ctx context.Context, w http.ResponseWriter, v *requests.Request, print []byte) {
-	refuse := func(status int, text string) {
-		p := portal.ProblemFor(status, text)
-		p.Request = logging.Request(ctx)
-		write(w, p)
-	}
+func (r *Router) replay(ctx context.Context, w http.ResponseWriter, v *requests.Request, rec *custody.Records) {
 	switch {
-	case !hmac.Equal(v.Print, print):
-		refuse(http.StatusUnprocessableEntity, "something else was asked under this Idempotency-Key; take a new one for each thing")
-		return
 	case v.Status == 0 && v.Run == r.run:
-		refuse(http.StatusConflict, "this is under way already, or was cut short; look at what is there before you ask under a new Idempotency-Key")
+		r.refuseAgain(ctx, w, http.StatusConflict, "this is under way already, or was cut short; look at what is there before you ask under a new Idempotency-Key")
 		return
 	case v.Status == 0:
-		refuse(http.StatusConflict, "the gateway stopped while this was under way; look at what is there before you ask under a new Idempotency-Key")
+		r.refuseAgain(ctx, w, http.StatusConflict, "the gateway stopped while this was under way; look at what is there before you ask under a new Idempotency-Key")
 		return
-	}
-	rec, err := r.opt.Records.Records(ctx, v.Account)
-	if err != nil {
-		r.Refuse(ctx, w, err)
+	case len(v.Answer) == 0:
+		r.refuseAgain(ctx, w, http.StatusConflict, "this was done, and its answer was given once: a secret in it is shown once and not kept. When it was lost, make a new one")
 		return
 	}
 	answer, err := rec.Open("request", "answer", v.ID, v.Answer)

@@ -45,7 +45,7 @@ func Register[I, O any](r *Router, method, path, id, summary string, handle func
 		BodyReadTimeout: -1,
 	}
 	if method == http.MethodPost && !access.TakesKeysOut(id) {
-		Asks("header", keyHeader, "done once under this key, for a day: the same request again has the same answer", false)(&op)
+		Asks("header", keyHeader, "done once under this key, for a day: the same request again has the same answer, or, when a secret stood in that, 409", false)(&op)
 	}
 	for _, say := range more {
 		say(&op)
@@ -76,7 +76,7 @@ func (r *Router) guarded(id, path string) func(huma.Context, func(huma.Context))
 			return
 		}
 		if again && req.Method == http.MethodPost {
-			r.once(w, req.WithContext(ctx), func(w http.ResponseWriter, req *http.Request) {
+			r.once(w, req.WithContext(ctx), id, func(w http.ResponseWriter, req *http.Request) {
 				next(humago.NewContext(hc.Operation(), req, w))
 			})
 			return

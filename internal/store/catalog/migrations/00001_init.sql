@@ -518,15 +518,16 @@ CREATE INDEX approval_live ON approval (account, until) WHERE state IN ('asked',
 CREATE TABLE request (
     hash    BLOB PRIMARY KEY,
     id      BLOB NOT NULL,
-    print   BLOB NOT NULL, -- MAC of what was asked, under the sender's key
+    print   BLOB NOT NULL, -- MAC of what was asked; as hash under the account's record key
     run     TEXT NOT NULL,
     account BLOB NOT NULL,
     status  INTEGER NOT NULL, -- 0 = not answered yet
     media   TEXT NOT NULL,
-    answer  BLOB, -- sealed
+    answer  BLOB, -- sealed; NULL: it is not kept
     until   INTEGER NOT NULL
 );
 CREATE INDEX request_until ON request (until);
+CREATE INDEX request_account ON request (account);
 
 CREATE TABLE audit (
     id      BLOB PRIMARY KEY,

@@ -14,14 +14,14 @@ import (
 
 // Request is one request under a key of its sender.
 type Request struct {
-	Hash    []byte // of who asks and his key
+	Hash    []byte // MAC of who asks and his key
 	ID      uuid.UUID
 	Print   []byte // of what was asked
 	Run     string // of the gateway in which it was begun
 	Account uuid.UUID
 	Status  int64 // of the answer; 0 = there is none yet
 	Media   string
-	Answer  []byte // sealed
+	Answer  []byte // sealed; nil = it is not kept
 	Until   time.Time
 }
 
@@ -47,7 +47,12 @@ func (in Requests) InsertRequest(v *Request) error {
 	return err
 }
 
-// AnswerRequest remembers the answer.
+// CountRequests counts those of an account.
+func (in Requests) CountRequests(account uuid.UUID) (int64, error) {
+	return engine.One(in.tx, "catalog: count requests", engine.Value[int64], `SELECT COUNT(*) FROM request WHERE account = ?`, column.ID(account))
+}
+
+// AnswerRequest remembers the answer; nil for one that is not kept.
 func (in Requests) AnswerRequest(hash []byte, status int64, media string, answer []byte) error {
 	return in.tx.ExecOne("catalog: answer request", `UPDATE request SET status = ?, media = ?, answer = ? WHERE hash = ?`, status, media, answer, hash)
 }
