@@ -32,11 +32,13 @@ func (o *office) inviteLogin(ctx context.Context, in *ByLogin) (*operation.Out[p
 	return o.linkFor(ctx, in.Username, link, err)
 }
 
-func (o *office) resetLogin(ctx context.Context, in *struct {
+// ResetLogin says which login to reset.
+type ResetLogin struct {
 	ByLogin
 	SecondFactor bool `query:"second_factor" doc:"take passkeys, codes and recovery codes away, too: for who has lost them, or has somebody else in"`
-},
-) (*operation.Out[portal.Link], error) {
+}
+
+func (o *office) resetLogin(ctx context.Context, in *ResetLogin) (*operation.Out[portal.Link], error) {
 	link, err := o.Accounts.ResetLogin(ctx, access.Of(ctx).Actor, in.Name, in.Username, in.SecondFactor)
 	return o.linkFor(ctx, in.Username, link, err)
 }
