@@ -81,7 +81,7 @@ func (g *clocked) start() {
 	s, err := a.openStores(ctx, cfg, log, metrics.New())
 	g.check(err)
 	g.check(s.accounts.EnsureSystem(ctx))
-	g.journey, err = a.journey(s, log, metrics.New())
+	g.journey, err = a.journey(s, log, metrics.New(), nil)
 	g.check(err)
 	g.check(g.settle(ctx))
 	var work sync.WaitGroup

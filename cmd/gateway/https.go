@@ -41,15 +41,11 @@ type behindHTTPS struct {
 }
 
 // webDoor builds the HTTPS door; nil when there is to be none.
-func (a *app) webDoor(s *stores, log *slog.Logger, counts *metrics.Set, behind behindHTTPS) (*web, error) {
-	if s.cfg.HTTPS.Listen == "" {
+func (a *app) webDoor(s *stores, log *slog.Logger, counts *metrics.Set, source httpd.Certificates, behind behindHTTPS) (*web, error) {
+	if source == nil {
 		return nil, nil
 	}
 	host := s.cfg.HTTPS.Host()
-	source, err := a.certificates(s, host, log)
-	if err != nil {
-		return nil, err
-	}
 	shown, err := source.Certificate(nil)
 	if err != nil {
 		return nil, err
@@ -115,8 +111,12 @@ func (w *web) parts(ls *listeners) []part {
 }
 
 // certificates is where the certificate comes from: files, an authority, or the
-// gateway itself.
-func (a *app) certificates(s *stores, host string, log *slog.Logger) (httpd.Certificates, error) {
+// gateway itself; nil when there is to be no HTTPS door.
+func (a *app) certificates(s *stores, log *slog.Logger) (httpd.Certificates, error) {
+	if s.cfg.HTTPS.Listen == "" {
+		return nil, nil
+	}
+	host := s.cfg.HTTPS.Host()
 	if s.cfg.HTTPS.Certificate != "" {
 		return certs.OpenFiles(s.cfg.HTTPS.Certificate, s.cfg.HTTPS.CertificateKey, a.Now, log)
 	}

@@ -18,6 +18,7 @@ import (
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/api"
 	"sealgate/internal/portal/health"
+	"sealgate/internal/portal/httpd"
 	"sealgate/internal/portal/httpd/certs"
 	"sealgate/internal/receipt"
 	"sealgate/internal/reseal"
@@ -49,7 +50,7 @@ type journey struct {
 	notices   *notify.Notices
 }
 
-func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set) (_ *journey, err error) {
+func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set, door httpd.Certificates) (_ *journey, err error) {
 	j := &journey{app: a, stores: s, log: log}
 	j.in = intake.New(s.catalog, s.vault, s.custody, intake.Options{Node: s.node, Now: a.Now, Log: log, Space: s.room, Observe: counts.Arrival})
 	j.contents = bodies.New(s.catalog, s.vault, s.custody)
@@ -73,7 +74,7 @@ func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set) (_ *jour
 	j.resealer = reseal.New(reseal.Stores{Catalog: s.catalog, Intake: j.in, Bodies: j.contents, Custody: s.custody},
 		reseal.Options{Worker: s.node, Now: a.Now, Log: log})
 
-	if j.notices, err = j.tell(counts); err != nil {
+	if j.notices, err = j.tell(counts, door); err != nil {
 		return nil, err
 	}
 
@@ -87,7 +88,7 @@ func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set) (_ *jour
 }
 
 // tell makes what the gateway tells people and programs by itself.
-func (j *journey) tell(counts *metrics.Set) (*notify.Notices, error) {
+func (j *journey) tell(counts *metrics.Set, door httpd.Certificates) (*notify.Notices, error) {
 	m := j.cfg.Mail
 	password, err := m.Password.Read()
 	if err != nil {
@@ -100,10 +101,13 @@ func (j *journey) tell(counts *metrics.Set) (*notify.Notices, error) {
 		alarm.Clock(trusted),
 		alarm.Audit(func(ctx context.Context) error { _, err := health.VerifyAudit(ctx, j.catalog, j.keys); return err }),
 	}
-	if j.cfg.HTTPS.Listen != "" && j.cfg.HTTPS.Certificate != "" { // the gateway's own it renews itself
+	switch door := door.(type) { // the gateway's own it renews itself
+	case *certs.Files:
 		checks = append(checks, alarm.HTTPSCertificate(func() (time.Time, error) {
 			return certs.Ends(j.cfg.HTTPS.Certificate, j.cfg.HTTPS.CertificateKey)
 		}, j.app.Now))
+	case *certs.ACME:
+		checks = append(checks, alarm.Renewal(door.Overdue, j.app.Now))
 	}
 	return notify.New(notify.Options{
 		Catalog: j.catalog, Custody: j.custody, Keys: j.keys, Accounts: j.accounts,

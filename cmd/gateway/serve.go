@@ -83,7 +83,11 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 
-	j, err := a.journey(s, log, counts)
+	shown, err := a.certificates(s, log)
+	if err != nil {
+		return err
+	}
+	j, err := a.journey(s, log, counts, shown)
 	if err != nil {
 		return err
 	}
@@ -106,7 +110,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 	}
 	levels(counts, s.catalog, j.notices)
 	people := a.portal(s, log, control, j.letters())
-	web, err := a.webDoor(s, log, counts, behindHTTPS{
+	web, err := a.webDoor(s, log, counts, shown, behindHTTPS{
 		api: control.Authenticated(access.Chain(access.Bearer(s.accounts), people)), pages: people, streams: append([]string{send.Pattern, api.SendPattern}, upload.Patterns...),
 	})
 	if err != nil {

@@ -177,6 +177,8 @@ func (c *Config) check() error {
 		return refuse("https.acme and https.certificate are both set: a certificate comes from an authority or from files")
 	case c.HTTPS.ACME != "" && (c.HTTPS.Host() == "" || net.ParseIP(c.HTTPS.Host()) != nil):
 		return refuse("https.acme is set, which asks for a certificate for the name in https.url, and there is none")
+	case c.HTTP.Listen != "" && c.HTTPS.Listen == "":
+		return refuse("http.listen is set, which leads clients to the HTTPS door, and https.listen is off: there is none")
 	case c.HTTP.Listen != "" && c.HTTPS.URL == "":
 		return refuse("http.listen is set, which leads clients to https.url, and that is not set")
 	}

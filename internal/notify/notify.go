@@ -61,7 +61,7 @@ func New(opt Options) *Notices {
 		n.Post = mail.New(opt.Mail, opt.Catalog, opt.Custody, opt.Now, opt.Log)
 	}
 	n.Mailer = &alarm.Mailer{
-		Catalog: opt.Catalog, Custody: opt.Custody, Post: n.Post, Operators: operators(opt.Accounts), Language: opt.Language, URL: opt.URL, Now: opt.Now,
+		Catalog: opt.Catalog, Custody: opt.Custody, Post: n.Post, Operators: operators(opt.Accounts), Language: opt.Language, URL: opt.URL, Now: opt.Now, Log: opt.Log,
 	}
 	checks := append([]alarm.Check{
 		alarm.Files(opt.Catalog, opt.Now),

@@ -200,6 +200,10 @@ func (s *Service) raise(check string, c Condition) func(*catalog.Tx) error {
 			ID: id, Account: c.Account, Check: check, Kind: c.Kind, Object: c.Object, State: notices.AlarmOpen, Severity: c.Severity,
 			Count: c.Count, Level: c.Level, Detail: c.Detail, RaisedAt: s.opt.Now(),
 		}
+		// What comes back within the hour was written about.
+		if a.MailedAt, err = tx.LastMailed(a.Account, a.Kind, a.Object, a.RaisedAt.Add(-tellAgain)); err != nil {
+			return err
+		}
 		if err := tx.InsertAlarm(a); err != nil {
 			return err
 		}

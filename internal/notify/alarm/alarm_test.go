@@ -39,7 +39,7 @@ func open(t *testing.T) *tower {
 	w := &tower{Office: notifytest.Open(t), t: t, people: []string{"op@pay.example"}}
 	w.mailer = &alarm.Mailer{
 		Catalog: w.Catalog, Custody: w.Custody, Post: mail.New(mail.Server{}, w.Catalog, w.Custody, w.Clock.Now, slog.New(slog.DiscardHandler)),
-		Operators: func(context.Context) ([]string, error) { return w.people, nil }, Language: alarm.English, URL: "https://pay.example", Now: w.Clock.Now,
+		Operators: func(context.Context) ([]string, error) { return w.people, nil }, Language: alarm.English, URL: "https://pay.example", Now: w.Clock.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	w.Service = alarm.New(alarm.Options{
 		Catalog: w.Catalog, Now: w.Clock.Now, Log: slog.New(slog.DiscardHandler), Tell: w.mailer.Tell,
@@ -84,7 +84,7 @@ func (w *tower) letters() (list []string) {
 			return err
 		}
 		system = sys.ID
-		rows, err = tx.MailDue(w.Clock.Now(), 1000)
+		rows, err = tx.MailDue(w.Clock.Now(), w.Clock.Now(), 1000)
 		return err
 	})
 	rec, err := w.Custody.Records(w.t.Context(), system)
@@ -315,6 +315,16 @@ func TestChecks(t *testing.T) {
 		want(alarm.Disk(func() (int64, int64, error) { return c.free, c.total, nil }), c.want...)
 	}
 
+	room := int64(4 * gib)
+	disk := alarm.Disk(func() (int64, int64, error) { return room, 100 * gib, nil })
+	want(disk, "disk-low")
+	room = 5*gib + gib/2 // more, and not much more
+	want(disk, "disk-low")
+	room = 6 * gib
+	want(disk)
+	room = 5*gib + gib/2
+	want(disk)
+
 	want(alarm.Clock(func() bool { return true }))
 	want(alarm.Clock(func() bool { return false }), "clock-in-doubt")
 	want(alarm.Audit(func(context.Context) error { return nil }))
@@ -342,6 +352,15 @@ func TestChecks(t *testing.T) {
 	want(alarm.HTTPSCertificate(ends(20*24*time.Hour), now), "https-certificate")
 	want(alarm.HTTPSCertificate(ends(-time.Hour), now), "https-certificate")
 
+	renewal := func(late bool, from time.Duration) alarm.Check {
+		return alarm.Renewal(func() (bool, time.Time) { return late, now().Add(from) }, now)
+	}
+	want(renewal(false, 24*time.Hour))
+	want(renewal(true, 20*24*time.Hour), "https-renewal")
+	if found, err := renewal(true, -time.Hour).Look(t.Context()); err != nil || found[0].Severity != alarm.Critical {
+		t.Errorf("%+v, %v", found, err)
+	}
+
 	hook := &notices.Webhook{ID: catalogtest.ID(), Account: o.Acme.ID, URL: []byte("sealed"), State: notices.WebhookOn, CreatedAt: now()}
 	set := func(change func()) {
 		t.Helper()
@@ -367,4 +386,76 @@ func TestChecks(t *testing.T) {
 		return tx.InsertMail(&notices.Mail{ID: catalogtest.ID(), Message: []byte("sealed"), CreatedAt: now(), RunAt: now(), Attempts: 3})
 	})
 	want(alarm.Mail(o.Catalog, now), "mail-failing", "mail-lost")
+}
+
+// What comes and goes each minute is not a letter each minute.
+func TestWhatFlapsIsOneLetterAnHour(t *testing.T) {
+	w := open(t)
+	c := alarm.Condition{Kind: "disk-low", Severity: alarm.Warning, Count: 1}
+	for range 20 {
+		w.round(c)
+		w.round()
+	}
+	if n := len(w.letters()); n != 1 {
+		t.Errorf("%d letters in 40 minutes", n)
+	}
+	for range 15 {
+		w.round(c)
+		w.round()
+	}
+	if n := len(w.letters()); n != 2 {
+		t.Errorf("%d letters in 70 minutes", n)
+	}
+}
+
+// What is damaged of one account keeps no letter from others.
+func TestOneAccountsDamageSilencesNobodyElse(t *testing.T) {
+	w := open(t)
+	beta := w.Account("beta")
+	for _, name := range []string{"acme", "beta"} {
+		if err := w.mailer.SetRecipients(t.Context(), "test", name, []alarm.Recipient{{name + "@kund.example", alarm.English}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	catalogtest.Update(t, w.Catalog, func(tx *catalog.Tx) error {
+		return tx.SetRecipients(w.Acme.ID, []notices.Recipient{{ID: catalogtest.ID(), Account: w.Acme.ID, Address: []byte("not what was sealed"), Language: alarm.English}})
+	})
+	w.round(alarm.Condition{Account: w.Acme.ID, Kind: "files-held", Count: 1}, alarm.Condition{Account: beta.ID, Kind: "files-held", Count: 1})
+	letters := strings.Join(w.letters(), "\n")
+	if !strings.Contains(letters, "op@pay.example") || !strings.Contains(letters, "beta@kund.example") {
+		t.Errorf("%q", letters)
+	}
+}
+
+// A letter that was written by a clock that was ahead silences no alarm.
+func TestAClockThatWasAheadSilencesNoAlarm(t *testing.T) {
+	w := open(t)
+	c := alarm.Condition{Account: w.Acme.ID, Kind: "files-held", Count: 1, Level: 1}
+	w.round(c)
+	w.Clock.Add(-48 * time.Hour)
+	c.Level = 2
+	w.round(c)
+	w.Clock.Add(48 * time.Hour)
+	if n := len(w.letters()); n != 2 {
+		t.Errorf("%d letters", n)
+	}
+}
+
+// The gateway's own keys are nobody's account.
+func TestTheGatewaysOwnKeysAreItsOwnAlarm(t *testing.T) {
+	w := open(t)
+	var system uuid.UUID
+	catalogtest.View(t, w.Catalog, func(tx *catalog.Tx) error {
+		a, err := tx.AccountByName(catalog.SystemAccount)
+		if err == nil {
+			system = a.ID
+		}
+		return err
+	})
+	found, err := alarm.Keys(func(context.Context) ([]keyring.Warning, error) {
+		return []keyring.Warning{{Account: system, Code: keyring.WarnMissing}, {Account: w.Acme.ID, Code: keyring.WarnMissing}}, nil
+	}, w.Catalog, w.Clock.Now).Look(t.Context())
+	if err != nil || len(found) != 2 || found[0].Account != uuid.Nil || found[1].Account != w.Acme.ID {
+		t.Errorf("%+v, %v", found, err)
+	}
 }

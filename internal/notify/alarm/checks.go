@@ -83,6 +83,10 @@ func Keys(warnings func(context.Context) ([]keyring.Warning, error), cat *catalo
 		if err != nil {
 			return nil, err
 		}
+		system, err := systemAccount(ctx, cat)
+		if err != nil {
+			return nil, err
+		}
 		for _, w := range list {
 			if w.Code == keyring.WarnNotConfirmed {
 				fresh, err := youngKey(ctx, cat, w.Object, now().Add(-graceFor))
@@ -93,10 +97,24 @@ func Keys(warnings func(context.Context) ([]keyring.Warning, error), cat *catalo
 					continue
 				}
 			}
+			if w.Account == system {
+				w.Account = uuid.Nil // the gateway's own
+			}
 			found = append(found, keyCondition(w, now()))
 		}
 		return found, nil
 	}}
+}
+
+func systemAccount(ctx context.Context, cat *catalog.Catalog) (id uuid.UUID, err error) {
+	err = cat.View(ctx, func(tx *catalog.Tx) error {
+		system, err := tx.AccountByName(catalog.SystemAccount)
+		if err == nil {
+			id = system.ID
+		}
+		return err
+	})
+	return id, err
 }
 
 func keyCondition(w keyring.Warning, now time.Time) Condition {
@@ -207,12 +225,23 @@ const (
 	lowFraction = 20
 )
 
-// Disk finds one that is nearly full.
+// Disk finds one that is nearly full. It is full until there is a fifth more than that:
+// files come and go, and each time would be an alarm.
 func Disk(room func() (free, total int64, err error)) Check {
+	low := false
+	over := func(free, bound int64) bool {
+		if low {
+			bound += bound / 5
+		}
+		return free >= bound
+	}
 	return Check{Name: "disk", Every: time.Minute, Look: func(context.Context) ([]Condition, error) {
 		free, total, err := room()
-		if err != nil || free >= tinyRoom && (free >= lowRoom || free >= total/lowFraction) {
+		if err != nil {
 			return nil, err
+		}
+		if low = !over(free, tinyRoom) || !over(free, lowRoom) && !over(free, total/lowFraction); !low {
+			return nil, nil
 		}
 		c := Condition{Kind: "disk-low", Severity: Warning, Count: 1, Level: 1, Detail: map[string]string{"free": gibibytes(free)}}
 		if free < tinyRoom {
@@ -300,6 +329,19 @@ func HTTPSCertificate(notAfter func() (time.Time, error), now func() time.Time) 
 			c.Severity, c.Level = Critical, 4
 		}
 		return when(left < 21*day, c), nil
+	}}
+}
+
+// Renewal finds that an authority has not given the certificate of the HTTPS door in
+// time; from then on clients are shown one that they do not know.
+func Renewal(overdue func() (late bool, from time.Time), now func() time.Time) Check {
+	return Check{Name: "https-renewal", Every: time.Hour, Look: func(context.Context) ([]Condition, error) {
+		late, from := overdue()
+		c := Condition{Kind: "https-renewal", Severity: Warning, Count: 1, Level: nearness(from.Sub(now())), Detail: map[string]string{"until": from.UTC().Format(time.DateOnly)}}
+		if !from.After(now()) {
+			c.Severity, c.Level = Critical, 4
+		}
+		return when(late, c), nil
 	}}
 }
 

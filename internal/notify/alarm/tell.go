@@ -3,6 +3,7 @@ package alarm
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ type Mailer struct {
 	Language  string // of letters to Operators
 	URL       string // of the gateway; may be empty
 	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // audience is who gets one letter: those who run the gateway, or an account's.
@@ -65,7 +67,11 @@ func (m *Mailer) Tell(ctx context.Context) error {
 			return err
 		}
 		for _, a := range live {
-			if a.State == notices.AlarmOpen && a.RaisedAt.After(a.MailedAt) && m.Now().Sub(a.MailedAt) >= tellAgain {
+			mailed := a.MailedAt
+			if mailed.After(m.Now()) { // the clock was ahead then
+				mailed = time.Time{}
+			}
+			if a.State == notices.AlarmOpen && a.RaisedAt.After(mailed) && m.Now().Sub(mailed) >= tellAgain {
 				due = append(due, a)
 			}
 		}
@@ -98,8 +104,12 @@ func (m *Mailer) Tell(ctx context.Context) error {
 	var letters []*notices.Mail
 	for _, to := range audiences {
 		more, err := m.letters(ctx, to, names)
-		if err != nil {
+		if err != nil && (to.name == "" || ctx.Err() != nil) {
 			return err
+		}
+		if err != nil { // what is damaged of one account is in nobody else's way
+			m.Log.ErrorContext(ctx, "alarms: the people of an account were not written to", "account", to.account, "err", err)
+			continue
 		}
 		letters = append(letters, more...)
 	}

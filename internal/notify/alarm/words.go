@@ -114,6 +114,10 @@ var texts = map[string]map[string]words{
 		English: {"the last backup of the data is more than {days} days old, or was never made", "gateway backup DIR"},
 		Swedish: {"den senaste säkerhetskopian av data är äldre än {days} dagar, eller har aldrig gjorts", "gateway backup KATALOG"},
 	},
+	"https-renewal": {
+		English: {"the authority gives no certificate for the HTTPS door; from {until} clients are shown one that they do not know", "see that https.url leads to this gateway at port 443; the log says what the authority answers"},
+		Swedish: {"utfärdaren ger inget certifikat till HTTPS; från {until} visas ett som klienterna inte känner", "se till att https.url leder till denna gateway på port 443; loggen säger vad utfärdaren svarar"},
+	},
 	"https-certificate": {
 		English: {"the certificate of the HTTPS door expires on {until}", "put a new one in its place; the gateway takes it up by itself"},
 		Swedish: {"HTTPS-certifikatet går ut {until}", "lägg dit ett nytt; gatewayen tar upp det själv"},

@@ -180,7 +180,7 @@ func (p *Post) Run(ctx context.Context) error {
 func (p *Post) Round(ctx context.Context) error {
 	var due []*notices.Mail
 	err := p.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
-		due, err = tx.MailDue(p.now(), batch)
+		due, err = tx.MailDue(p.now(), p.now().Add(2*longPause), batch)
 		return err
 	})
 	if err != nil || len(due) == 0 {
@@ -190,7 +190,13 @@ func (p *Post) Round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if due, err = p.withoutStale(ctx, due); err != nil || len(due) == 0 {
+		return err
+	}
 	s, err := p.server.open(ctx)
+	if err == nil {
+		defer s.close()
+	}
 	for _, row := range due {
 		outcome := verdict{err: err}
 		if err == nil {
@@ -202,11 +208,24 @@ func (p *Post) Round(ctx context.Context) error {
 		if err := p.record(ctx, row, outcome); err != nil {
 			return err
 		}
-	}
-	if err == nil {
-		s.close()
+		if err == nil && s.ended {
+			break // the others were not tried: this one may be why it broke off, and it waits now
+		}
 	}
 	return nil
+}
+
+// withoutStale gives up letters that lay for too long, in a backup or while the gateway
+// was off: their links are over, and their alarms.
+func (p *Post) withoutStale(ctx context.Context, due []*notices.Mail) (fresh []*notices.Mail, err error) {
+	for _, row := range due {
+		if p.now().Sub(row.CreatedAt) <= tryFor {
+			fresh = append(fresh, row)
+		} else if err := p.record(ctx, row, verdict{err: fault.New(fault.TryLater, "mail: send", "it was not sent in time"), final: true}); err != nil {
+			return nil, err
+		}
+	}
+	return fresh, nil
 }
 
 func (p *Post) one(s *session, rec *custody.Records, row *notices.Mail) verdict {

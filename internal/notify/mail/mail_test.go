@@ -133,7 +133,7 @@ func post(o *notifytest.Office, s mail.Server) *mail.Post {
 
 func waiting(o *notifytest.Office) (rows []*notices.Mail) {
 	catalogtest.View(o.T, o.Catalog, func(tx *catalog.Tx) (err error) {
-		rows, err = tx.MailDue(o.Clock.Now().Add(1000*time.Hour), 100)
+		rows, err = tx.MailDue(o.Clock.Now().Add(1000*time.Hour), o.Clock.Now(), 100)
 		return err
 	})
 	return rows

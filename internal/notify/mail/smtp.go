@@ -139,9 +139,6 @@ func reason(err error) string {
 // send hands one letter in. A refusal of the letter (5xx) is final; one of the session
 // is not: it may be the server's trouble.
 func (s *session) send(text []byte, from, to string) verdict {
-	if s.ended {
-		return verdict{err: fault.New(fault.TryLater, "mail: send", "the session broke off")}
-	}
 	err := s.hand(text, from, to)
 	if err == nil {
 		return verdict{}

@@ -6,9 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"sealgate/internal/account"
 	"sealgate/internal/portal"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/notices"
 	"sealgate/internal/transfer/intake/intaketest"
 )
 
@@ -45,6 +48,18 @@ func TestAlarmsOfAnAccountAreItsOwn(t *testing.T) {
 	h.want(http.StatusOK, "GET", "/alarms?account=beta&language=sv", nil, &mine)
 	if len(mine.Alarms) != 1 || mine.Alarms[0].Account != "beta" || !strings.HasPrefix(mine.Alarms[0].Message, "1 fil är stoppad") {
 		t.Fatalf("%+v", mine)
+	}
+	var own alarms // the gateway's own are those of the built-in account
+	h.want(http.StatusOK, "GET", "/alarms?account=system", nil, &own)
+	if len(own.Alarms) != 0 {
+		t.Errorf("%+v", own)
+	}
+	h.world.Update(func(tx *catalog.Tx) error {
+		return tx.InsertAlarm(&notices.Alarm{ID: uuid.New(), Check: "disk", Kind: "disk-low", State: notices.AlarmOpen, Severity: "warning", Count: 1})
+	})
+	h.want(http.StatusOK, "GET", "/alarms?account=system", nil, &own)
+	if len(own.Alarms) != 1 || own.Alarms[0].Kind != "disk-low" {
+		t.Errorf("%+v", own)
 	}
 	reader, approver := h.token("acme", "r", account.Reader), h.token("acme", "a", account.Approver)
 	if w := h.by(reader, "GET", "/alarms", ""); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "beta") || !strings.Contains(w.Body.String(), "acme") {

@@ -3,6 +3,7 @@ package notifyapi
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -32,7 +33,7 @@ func (d *desk) listAlarms(ctx context.Context, in *struct {
 },
 ) (*operation.Out[Alarms], error) {
 	of := access.Of(ctx).Account // whose people are told of nothing else
-	if access.Of(ctx).Operator && in.Account != "" {
+	if access.Of(ctx).Operator && in.Account != "" && in.Account != catalog.SystemAccount {
 		acct, err := d.Accounts.Account(ctx, in.Account)
 		if err != nil {
 			return nil, err
@@ -42,6 +43,9 @@ func (d *desk) listAlarms(ctx context.Context, in *struct {
 	rows, err := d.Alarms.List(ctx, of, in.Ended)
 	if err != nil {
 		return nil, err
+	}
+	if in.Account == catalog.SystemAccount { // whose alarms are the gateway's own
+		rows = slices.DeleteFunc(rows, func(a *notices.Alarm) bool { return a.Account != uuid.Nil })
 	}
 	names, err := d.names(ctx)
 	if err != nil {

@@ -518,6 +518,40 @@ func TestOverdueRenamesAreShown(t *testing.T) {
 	}
 }
 
+// However many they are, all are told, and none that is not overdue.
+func TestManyOverdueRenames(t *testing.T) {
+	w, a := newWorld(t)
+	const many = 1001 // more than two steps
+	add := func() *catalog.File {
+		f := &catalog.File{
+			ID: uuid.New(), Account: a.ID, Direction: catalog.In, State: catalog.WaitingRename, Source: "sftp",
+			Body: catalog.Body{Kind: catalog.NoBody},
+		}
+		f.BeganAt, f.ReceivedAt = w.Clock.Now(), w.Clock.Now()
+		w.Update(func(tx *catalog.Tx) error { return tx.InsertFile(f) })
+		return f
+	}
+	for range many {
+		add()
+	}
+	w.Clock.Add(25 * time.Hour)
+	young := add()
+	w.Sweep(t.Context())
+	told := 0
+	w.Update(func(tx *catalog.Tx) error {
+		all, err := tx.Files(catalog.FileFilter{State: catalog.WaitingRename, Limit: -1})
+		for _, f := range all {
+			if f.Reason == ledger.ReasonNotRenamed {
+				told++
+			}
+		}
+		return err
+	})
+	if told != many || w.File(young.ID).Reason != "" {
+		t.Errorf("%d of %d, the young one %q", told, many, w.File(young.ID).Reason)
+	}
+}
+
 func TestTakeWaiting(t *testing.T) {
 	w, a := newWorld(t)
 	want := content(2*seal.SlotSize, 4)

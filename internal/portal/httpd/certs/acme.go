@@ -25,6 +25,7 @@ import (
 const (
 	acmeLooks  = time.Hour        // so often is it looked whether it is time, also after a failure
 	acmeWithin = 10 * time.Minute // for one certificate
+	lateAfter  = 24 * time.Hour
 
 	acmeAccount     = "account"
 	acmeCertificate = "certificate"
@@ -55,15 +56,23 @@ type ACMEOptions struct {
 type ACME struct {
 	opt ACMEOptions
 
+	opened time.Time
+	unkept []byte // a certificate with its key that is shown and could not be stored; Refresh's alone
+
 	mu        sync.Mutex // guards what follows
 	current   *tls.Certificate
 	challenge *tls.Certificate // while the authority looks
 }
 
-// OpenACME takes up the certificate of an earlier run, if there is one for this name.
+// secret is where something lies in the vault: what one authority gives is none of
+// another's, as when it was tried out with one whose certificates nobody trusts.
+func (a *ACME) secret(name string) string { return name + " " + a.opt.Directory }
+
+// OpenACME takes up the certificate of an earlier run, if there is one for this name of
+// this authority.
 func OpenACME(opt ACMEOptions) (*ACME, error) {
-	a := &ACME{opt: opt}
-	text, err := opt.Vault.Get(acmeCertificate)
+	a := &ACME{opt: opt, opened: opt.Now()}
+	text, err := opt.Vault.Get(a.secret(acmeCertificate))
 	if fault.Is(err, fault.NotFound) {
 		return a, nil
 	}
@@ -123,20 +132,52 @@ func (a *ACME) Refresh(ctx context.Context) error {
 	fresh := a.current != nil && lastsLong(a.current.Leaf, a.opt.Now())
 	a.mu.Unlock()
 	if fresh {
+		a.keep()
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, acmeWithin)
 	defer cancel()
-	pair, err := a.obtain(ctx)
+	pair, text, err := a.obtain(ctx)
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.challenge = nil
+	if err == nil {
+		a.current = pair
+	}
+	a.mu.Unlock()
 	if err != nil {
 		return fault.Wrap(fault.Internal, "certs: acme", err)
 	}
-	a.current = pair
+	a.unkept = text
+	a.keep()
 	a.opt.Log.Info("the HTTPS door has a new certificate", "certificate", Fingerprint(pair), "until", pair.Leaf.NotAfter)
 	return nil
+}
+
+// keep stores the certificate that is shown. Until that goes well it is tried each hour:
+// authorities give few for one name, and it is as good as any.
+func (a *ACME) keep() {
+	if a.unkept == nil {
+		return
+	}
+	if err := a.opt.Vault.Put(a.secret(acmeCertificate), a.unkept); err != nil {
+		a.opt.Log.Error("the certificate of the HTTPS door could not be stored; it is shown until the gateway ends", "error", err)
+		return
+	}
+	clear(a.unkept)
+	a.unkept = nil
+}
+
+// Overdue tells whether the authority should have given a certificate a day ago, and
+// from when on clients are shown one that they do not know.
+func (a *ACME) Overdue() (late bool, from time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.opt.Now()
+	if a.current == nil || usable(a.current.Leaf, now) != nil {
+		return now.Sub(a.opened) > lateAfter, a.opened
+	}
+	end := a.current.Leaf.NotAfter
+	return now.After(end.Add(lateAfter - end.Sub(a.current.Leaf.NotBefore)/3)), end
 }
 
 // lastsLong tells whether more than a third of a certificate's time is left.
@@ -144,28 +185,28 @@ func lastsLong(leaf *x509.Certificate, now time.Time) bool {
 	return usable(leaf, now) == nil && leaf.NotAfter.Sub(now) > leaf.NotAfter.Sub(leaf.NotBefore)/3
 }
 
-func (a *ACME) obtain(ctx context.Context) (*tls.Certificate, error) {
+func (a *ACME) obtain(ctx context.Context) (pair *tls.Certificate, text []byte, err error) {
 	key, err := a.accountKey()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	client := &acme.Client{Key: key, DirectoryURL: a.opt.Directory, HTTPClient: a.opt.Client, UserAgent: "sealgate"}
 	who := &acme.Account{Contact: []string{"mailto:" + a.opt.Email}}
 	if _, err := client.Register(ctx, who, acme.AcceptTOS); err != nil && !errors.Is(err, acme.ErrAccountAlreadyExists) {
-		return nil, err
+		return nil, nil, err
 	}
 	order, err := client.AuthorizeOrder(ctx, acme.DomainIDs(a.opt.Host))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, at := range order.AuthzURLs {
 		if err := a.answer(ctx, client, at); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	at := order.URI // authorities need not repeat it
 	if order, err = client.WaitOrder(ctx, at); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	order.URI = at
 	return a.fetch(ctx, client, order)
@@ -195,30 +236,29 @@ func (a *ACME) answer(ctx context.Context, client *acme.Client, at string) error
 	return err
 }
 
-// fetch has a new key certified, and keeps both before anybody is shown them.
-func (a *ACME) fetch(ctx context.Context, client *acme.Client, order *acme.Order) (*tls.Certificate, error) {
+// fetch has a new key certified; text is both, for the vault.
+func (a *ACME) fetch(ctx context.Context, client *acme.Client, order *acme.Order) (_ *tls.Certificate, text []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	request, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{a.opt.Host}}, key)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	chain, _, err := client.CreateCertFromOrder(ctx, order, request, true)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
+	text = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
 	clear(private)
 	for _, der := range chain {
 		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
 	}
-	defer clear(text)
 	pair, err := tls.X509KeyPair(text, text)
 	if err == nil {
 		err = pair.Leaf.VerifyHostname(a.opt.Host)
@@ -227,14 +267,15 @@ func (a *ACME) fetch(ctx context.Context, client *acme.Client, order *acme.Order
 		err = usable(pair.Leaf, a.opt.Now().Add(clockSlack)) // its clock may be ahead
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the authority's certificate cannot be used: %w", err)
+		clear(text)
+		return nil, nil, fmt.Errorf("the authority's certificate cannot be used: %w", err)
 	}
-	return &pair, a.opt.Vault.Put(acmeCertificate, text)
+	return &pair, text, nil
 }
 
 // accountKey is what the authority knows us by.
 func (a *ACME) accountKey() (crypto.Signer, error) {
-	der, err := a.opt.Vault.Get(acmeAccount)
+	der, err := a.opt.Vault.Get(a.secret(acmeAccount))
 	if err == nil {
 		defer clear(der)
 		key, err := x509.ParseECPrivateKey(der)
@@ -251,5 +292,5 @@ func (a *ACME) accountKey() (crypto.Signer, error) {
 		return nil, err
 	}
 	defer clear(der)
-	return key, a.opt.Vault.Put(acmeAccount, der)
+	return key, a.opt.Vault.Put(a.secret(acmeAccount), der)
 }

@@ -36,6 +36,28 @@ func (v vault) Put(name string, secret []byte) error {
 	return nil
 }
 
+// full is a vault that may have no room.
+type full struct {
+	vault
+	now bool
+}
+
+func (v *full) Put(name string, secret []byte) error {
+	if v.now {
+		return fault.New(fault.Full, "test", "no room")
+	}
+	return v.vault.Put(name, secret)
+}
+
+func wantLate(t *testing.T, a *certs.ACME, want bool) (from time.Time) {
+	t.Helper()
+	late, from := a.Overdue()
+	if late != want {
+		t.Errorf("overdue is %v, want %v", late, want)
+	}
+	return from
+}
+
 // free is an address that nobody listens on.
 func free(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -123,7 +145,7 @@ func door(t *testing.T, source *atomic.Pointer[certs.ACME]) (addr string) {
 }
 
 func TestACertificateOfAnAuthority(t *testing.T) {
-	c, v := &clock{time.Now().Add(time.Minute)}, vault{} // the authority goes by its own
+	c, v := &clock{time.Now().Add(time.Minute)}, &full{vault: vault{}} // the authority goes by its own
 	opt := certs.ACMEOptions{
 		Host: "localhost", Email: "ops@example.com", Vault: v, Own: own(t, &keeper{}, "localhost", c), Now: c.now, Log: quiet,
 	}
@@ -152,8 +174,9 @@ func TestACertificateOfAnAuthority(t *testing.T) {
 	if first.Leaf.VerifyHostname("localhost") != nil || !strings.Contains(first.Leaf.Issuer.CommonName, "Pebble") || len(first.Certificate) < 2 {
 		t.Fatalf("certificate of %s, a chain of %d", first.Leaf.Issuer, len(first.Certificate))
 	}
-	if len(v) != 2 {
-		t.Errorf("%d secrets are kept", len(v))
+	wantLate(t, a, false)
+	if len(v.vault) != 2 {
+		t.Errorf("%d secrets are kept", len(v.vault))
 	}
 
 	// The next run has it at once, also when the authority is gone; it is renewed when
@@ -166,11 +189,22 @@ func TestACertificateOfAnAuthority(t *testing.T) {
 	if err := a.Refresh(t.Context()); err != nil || certs.Fingerprint(shown(t, a)) != certs.Fingerprint(first) {
 		t.Errorf("renewed too early: %v", err)
 	}
+	wantLate(t, a, false)
 	c.forward(2 * 24 * time.Hour)
+	v.now = true // what was given is shown, and kept as soon as there is room
 	if err := a.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	second := shown(t, a)
+	a.KeepNow()
+	if again, err := certs.OpenACME(opt); err != nil || certs.Fingerprint(shown(t, again)) != certs.Fingerprint(first) {
+		t.Errorf("without room: %v", err)
+	}
+	v.now = false
+	a.KeepNow()
+	if again, err := certs.OpenACME(opt); err != nil || certs.Fingerprint(shown(t, again)) != certs.Fingerprint(second) {
+		t.Errorf("with room again: %v", err)
+	}
 	if certs.Fingerprint(second) == certs.Fingerprint(first) || bytes.Equal(second.Leaf.RawSubjectPublicKeyInfo, first.Leaf.RawSubjectPublicKeyInfo) {
 		t.Error("not renewed, or with the same key")
 	}
@@ -178,7 +212,7 @@ func TestACertificateOfAnAuthority(t *testing.T) {
 	// A renewal that fails leaves what there is, until it ends; then the gateway's own
 	// is shown. Another name takes up nothing.
 	bad := opt
-	bad.Directory = "https://" + free(t) + "/dir"
+	bad.Client = &http.Client{} // which does not trust the authority
 	late, err := certs.OpenACME(bad)
 	if err != nil {
 		t.Fatal(err)
@@ -187,10 +221,19 @@ func TestACertificateOfAnAuthority(t *testing.T) {
 	if err := late.Refresh(t.Context()); err == nil || certs.Fingerprint(shown(t, late)) != certs.Fingerprint(second) {
 		t.Errorf("a failed renewal: %v", err)
 	}
+	if from := wantLate(t, late, true); !from.Equal(second.Leaf.NotAfter) {
+		t.Errorf("from %s", from)
+	}
+	elsewhere := opt // as when it was tried out with an authority whose certificates nobody trusts
+	elsewhere.Directory = "https://" + free(t) + "/dir"
+	if other, err := certs.OpenACME(elsewhere); err != nil || certs.Fingerprint(shown(t, other)) != self {
+		t.Errorf("another authority's certificate is shown: %v", err)
+	}
 	c.forward(30 * 24 * time.Hour)
 	if certs.Fingerprint(shown(t, late)) == certs.Fingerprint(second) {
 		t.Error("a certificate that has ended is shown")
 	}
+	wantLate(t, late, true)
 	bad.Host = "other.example.com"
 	if other, err := certs.OpenACME(bad); err != nil || shown(t, other).Leaf.Issuer.CommonName == first.Leaf.Issuer.CommonName {
 		t.Errorf("another name: %v", err)

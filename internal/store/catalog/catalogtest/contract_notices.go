@@ -151,6 +151,17 @@ func testFilesThatWait(t *testing.T, c *catalog.Catalog) {
 	wantSame(t, held, []notices.Waiting{{Account: a.ID, Files: 2, Newest: last.Number, Since: noon}})
 	unnamed := get(t, c, func(tx *catalog.Tx) ([]notices.Waiting, error) { return tx.FilesNotRenamed(noon.Add(time.Minute)) })
 	wantSame(t, unnamed, []notices.Waiting{{Account: b.ID, Files: 1, Newest: late.Number, Since: noon}})
+
+	untold := func(limit int) []uuid.UUID {
+		t.Helper()
+		return get(t, c, func(tx *catalog.Tx) ([]uuid.UUID, error) { return tx.NotRenamed(noon.Add(time.Minute), limit) })
+	}
+	second := add(a.ID, catalog.WaitingRename, noon)
+	wantSame(t, untold(10), []uuid.UUID{late.ID, second.ID})
+	wantSame(t, untold(1), []uuid.UUID{late.ID})
+	late.Reason = "not-renamed"
+	Update(t, c, func(tx *catalog.Tx) error { return tx.SaveFile(late) })
+	wantSame(t, untold(10), []uuid.UUID{second.ID})
 }
 
 func testMail(t *testing.T, c *catalog.Catalog) {
@@ -158,7 +169,7 @@ func testMail(t *testing.T, c *catalog.Catalog) {
 	for _, m := range []*notices.Mail{now, later} {
 		Update(t, c, func(tx *catalog.Tx) error { return tx.InsertMail(m) })
 	}
-	wantSame(t, get(t, c, func(tx *catalog.Tx) ([]*notices.Mail, error) { return tx.MailDue(noon, 5) }), []*notices.Mail{now})
+	wantSame(t, get(t, c, func(tx *catalog.Tx) ([]*notices.Mail, error) { return tx.MailDue(noon, noon.Add(2*time.Hour), 5) }), []*notices.Mail{now})
 	now.RunAt, now.Attempts, now.Error = noon.Add(time.Minute), 1, "timeout"
 	Update(t, c, func(tx *catalog.Tx) error { return tx.SaveMail(now) })
 	wantSame(t, get(t, c, func(tx *catalog.Tx) (int64, error) { return tx.FailingMail(1) }), int64(1))

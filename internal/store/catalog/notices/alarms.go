@@ -117,5 +117,25 @@ func (n Notices) FilesThatWait(state string) ([]Waiting, error) {
 func (n Notices) FilesNotRenamed(before time.Time) ([]Waiting, error) {
 	return engine.List(n.tx, "catalog: files not renamed", readWaiting,
 		`SELECT account, COUNT(*), MAX(number), MIN(received_at) FROM file
-		WHERE state = 'waiting-rename' AND received_at < ? GROUP BY account`, column.Time(before))
+		WHERE state = 'waiting-rename' AND state NOT IN ('deleted', 'kept', 'delivered') AND received_at < ? GROUP BY account`, column.Time(before))
+}
+
+// NotRenamed returns up to limit files whose rename has not come since before a time,
+// and that have no reason yet: nobody was told of them.
+func (n Notices) NotRenamed(before time.Time, limit int) ([]uuid.UUID, error) {
+	return engine.List(n.tx, "catalog: not renamed", func(s engine.Scan) (id uuid.UUID, err error) {
+		err = s((*column.ID)(&id))
+		return id, err
+	}, `SELECT id FROM file WHERE state = 'waiting-rename' AND state NOT IN ('deleted', 'kept', 'delivered')
+		AND reason = '' AND received_at < ? ORDER BY number LIMIT ?`, column.Time(before), int64(limit))
+}
+
+// LastMailed returns when an alarm of this account, kind and object that is over since
+// after a time was mailed, zero when none was.
+func (n Notices) LastMailed(account uuid.UUID, kind, object string, after time.Time) (time.Time, error) {
+	return engine.One(n.tx, "catalog: last mailed", func(s engine.Scan) (at time.Time, err error) {
+		err = s((*column.Time)(&at))
+		return at, err
+	}, `SELECT COALESCE(MAX(mailed_at), 0) FROM alarm WHERE over_at > ? AND account IS ? AND kind = ? AND object = ?`,
+		column.Time(after), column.Ref(account), kind, object)
 }

@@ -45,9 +45,11 @@ func (n Notices) DeleteMail(id uuid.UUID) error {
 	return n.tx.ExecOne("catalog: delete mail", `DELETE FROM mail WHERE id = ?`, column.ID(id))
 }
 
-// MailDue returns up to limit messages that are due, oldest first.
-func (n Notices) MailDue(now time.Time, limit int) ([]*Mail, error) {
-	return engine.List(n.tx, "catalog: mail due", readMail, selectMail+`WHERE run_at <= ? ORDER BY id LIMIT ?`, column.Time(now), int64(limit))
+// MailDue returns up to limit messages that are due, oldest first. One that would be due
+// after latest is due: the clock was ahead when that was written.
+func (n Notices) MailDue(now, latest time.Time, limit int) ([]*Mail, error) {
+	return engine.List(n.tx, "catalog: mail due", readMail, selectMail+`WHERE run_at <= ? OR run_at > ? ORDER BY id LIMIT ?`,
+		column.Time(now), column.Time(latest), int64(limit))
 }
 
 // FailingMail counts the messages that were tried in vain at least so often.

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+
 	"sealgate/internal/audit"
 	"sealgate/internal/store/catalog"
 )
@@ -34,27 +36,41 @@ func (l *Ledger) SweepNames(ctx context.Context) error {
 }
 
 // TellOverdue marks the files whose rename has not come for a day, so that
-// people see them. They were acknowledged, so they are never dropped.
+// people see them. They were acknowledged, so they are never dropped; many of them are
+// marked in many steps, for everybody's files wait for each.
 func (l *Ledger) TellOverdue(ctx context.Context, log *slog.Logger) error {
-	return l.catalog.Update(ctx, func(tx *catalog.Tx) error {
-		files, err := tx.Files(catalog.FileFilter{State: catalog.WaitingRename, Limit: -1})
-		if err != nil {
+	for {
+		var due []uuid.UUID
+		err := l.catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+			due, err = tx.NotRenamed(l.now().Add(-overdueAfter), sweepBatch)
+			return err
+		})
+		if err != nil || len(due) == 0 {
 			return err
 		}
-		for _, f := range files {
-			if f.Reason != "" || l.now().Sub(f.ReceivedAt) < overdueAfter {
-				continue
+		err = l.catalog.Update(ctx, func(tx *catalog.Tx) error {
+			for _, id := range due {
+				if err := tellOverdue(tx, id, log); err != nil {
+					return err
+				}
 			}
-			f.Reason = ReasonNotRenamed
-			if err := tx.SaveFile(f); err != nil {
-				return err
-			}
-			log.Warn("a file waits for its rename for more than a day", "account", f.Account, "file", f.ID)
-			err := tx.Audit(audit.Entry{Account: f.Account, Actor: "gateway", Action: "file.not-renamed", Object: f.ID.String()})
-			if err != nil {
-				return err
-			}
+			return nil
+		})
+		if err != nil || len(due) < sweepBatch {
+			return err
 		}
-		return nil
-	})
+	}
+}
+
+func tellOverdue(tx *catalog.Tx, id uuid.UUID, log *slog.Logger) error {
+	f, err := tx.File(id)
+	if err != nil || f.State != catalog.WaitingRename || f.Reason != "" { // renamed meanwhile
+		return err
+	}
+	f.Reason = ReasonNotRenamed
+	if err := tx.SaveFile(f); err != nil {
+		return err
+	}
+	log.Warn("a file waits for its rename for more than a day", "account", f.Account, "file", f.ID)
+	return tx.Audit(audit.Entry{Account: f.Account, Actor: "gateway", Action: "file.not-renamed", Object: f.ID.String()})
 }

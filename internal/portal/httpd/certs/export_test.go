@@ -1,0 +1,4 @@
+package certs
+
+// KeepNow does what Refresh does while the certificate is fresh.
+func (a *ACME) KeepNow() { a.keep() }
