@@ -69,9 +69,13 @@ const markup = `<img src=x onerror=alert(1)><script>alert(2)</script>`
 // page asks another place for anything; and axe finds nothing serious on any, wide and
 // light, and dark on a phone.
 func TestEveryPage(t *testing.T) {
+	issuer := aProvider(t)
 	g := newGateway(t, "")
 	g.account("acme", "keep")
 	fill(t, g, "acme")
+	furnish(t, g, "acme", issuer)
+	newHolder(g, "holds")
+	g.must("webhook", "add", "--operator", "https://127.0.0.1:1/hook")
 	wide, narrow := g.browser(), g.browser()
 	anna := g.person("acme", "anna", "admin").at(wide, browsertest.Wide)
 	anna.signIn("/")
@@ -89,9 +93,19 @@ func TestEveryPage(t *testing.T) {
 	bo.signIn("/")
 	bo.lookAt(found)
 	bo.Close()
+	reaches(t, found, "/a/acme/access", "/a/acme/access/of/*", "/a/acme/single-sign-on", "/a/acme/single-sign-on/edit", "/a/acme/single-sign-on/remove",
+		"/a/acme/keys/reseal", "/a/acme/webhooks/of/*", "/a/acme/webhooks/of/*/secret")
+	holder := g.person("holds", "cia", "admin").at(g.browser(), browsertest.Wide)
+	holder.signIn("/")
+	lend := []string{"/a/holds/keys/access", "/a/holds/keys/lend"}
+	reaches(t, holder.judged("/"), lend...)
+	holder.lookAt(lend)
+	holder.at(holder.b, browsertest.Phone, dark...)
+	holder.lookAt(lend)
 
 	op := g.operator(g.browser(), browsertest.Wide)
 	of := slices.DeleteFunc(op.judged("/", "/me"), func(path string) bool { return slices.Contains(found, path) })
+	reaches(t, of, "/operators/tokens", "/operators/tokens/new", "/queues", "/webhooks/of/*")
 	op.lookAt(of)
 	op.at(op.b, browsertest.Phone, dark...)
 	op.lookAt(of)
@@ -99,6 +113,16 @@ func TestEveryPage(t *testing.T) {
 	for _, size := range browsertest.Sizes {
 		nobody := (&somebody{g: g}).at(wide, size, browsertest.Apart)
 		nobody.lookAt([]string{"/sign-in", "/welcome"})
+	}
+}
+
+// reaches reports kinds of pages that nobody was led to.
+func reaches(t testing.TB, found []string, kinds ...string) {
+	t.Helper()
+	for _, kind := range kinds {
+		if !slices.ContainsFunc(found, func(path string) bool { return kindOf(path) == kindOf(kind) }) {
+			t.Errorf("no page leads to %s", kind)
+		}
 	}
 }
 

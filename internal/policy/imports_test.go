@@ -113,7 +113,7 @@ var arrows = []struct {
 	{"internal/portal/keyapi", "limit audit portal portal/access portal/operation reseal indexer account custody custody/inventory keys keys/keyfile keys/spare store/catalog fault"},
 	{"internal/portal/events", "portal/access portal/operation store/catalog audit fault"},
 	{"internal/portal/accountapi", "account/approval store/catalog/approvals notify/letter portal portal/access portal/operation portal/keyapi account account/oidc account/person custody keys/keyfile store/catalog fault"},
-	{"internal/portal/overview", "portal/access audit store/catalog/approvals portal portal/operation account custody store/catalog store/catalog/figures"},
+	{"internal/portal/overview", "notify/alarm store/catalog/notices portal/access audit store/catalog/approvals portal portal/operation account custody store/catalog store/catalog/figures"},
 	{"internal/portal/notifyapi", "portal portal/access portal/operation notify/webhook account store/catalog store/catalog/notices fault notify notify/alarm"},
 	{"internal/portal/api/...", "account/approval portal/fair portal/access portal/operation portal/accountapi portal/keyapi portal/overview portal/sheet portal/health statement receipt retention reseal portal transfer/bodies transfer/intake transfer/inbox transfer/outbox indexer fileobject account account/oidc account/person custody custody/inventory keys keys/keyfile keys/spare store/catalog store/catalog/trail store/accountdb audit payment fault logging portal/notifyapi notify/webhook notify/letter notify portal/events"},
 	{"internal/portal/web/desk", "portal/web/ui portal/client portal/access portal fault"},

@@ -35,6 +35,7 @@ type Attention struct {
 	Since    *time.Time `json:"since,omitempty" doc:"the oldest"`
 	At       *time.Time `json:"at,omitempty" doc:"when it will happen"`
 	Object   string     `json:"object,omitempty"`
+	Alarm    string     `json:"alarm,omitempty" doc:"id of the alarm that says so"`
 	Message  string     `json:"message"`
 }
 

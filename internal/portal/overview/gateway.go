@@ -13,7 +13,7 @@ import (
 	"sealgate/internal/store/catalog/figures"
 )
 
-func (o *office) gateway(ctx context.Context, _ *operation.None) (*operation.Out[portal.GatewayOverview], error) {
+func (o *office) gateway(ctx context.Context, in *InLanguage) (*operation.Out[portal.GatewayOverview], error) {
 	list, standing, err := o.counts(ctx, uuid.Nil)
 	if err != nil {
 		return nil, err
@@ -51,6 +51,9 @@ func (o *office) gateway(ctx context.Context, _ *operation.None) (*operation.Out
 	}
 	v.Attention, err = o.gatewayAttention(ctx, &v, troubled)
 	if err != nil {
+		return nil, err
+	}
+	if v.Attention, err = o.withAlarms(ctx, v.Attention, uuid.Nil, in.Language); err != nil {
 		return nil, err
 	}
 	return operation.Answer(v), nil
@@ -94,7 +97,6 @@ func (o *office) gatewayAttention(ctx context.Context, v *portal.GatewayOverview
 			})
 		}
 	}
-	urgentFirst(list)
 	return list, nil
 }
 

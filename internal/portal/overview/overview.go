@@ -72,7 +72,11 @@ func Register(r *operation.Router, s Services) {
 	operation.Register(r, http.MethodPost, "/queues/{kind}/retry", "retry-queue", "Try that again now", o.retry)
 }
 
-func (o *office) account(ctx context.Context, in *operation.ByName) (*operation.Out[portal.Overview], error) {
+func (o *office) account(ctx context.Context, in *struct {
+	operation.ByName
+	InLanguage
+},
+) (*operation.Out[portal.Overview], error) {
 	acct, err := o.Accounts.Account(ctx, in.Name)
 	if err != nil {
 		return nil, err
@@ -93,7 +97,9 @@ func (o *office) account(ctx context.Context, in *operation.ByName) (*operation.
 	for _, w := range warnings {
 		attention = append(attention, portal.Attention{Code: w.Code, Severity: severityOf(w.Code), Object: w.Object, At: portal.Moment(w.At), Message: w.Message})
 	}
-	urgentFirst(attention)
+	if attention, err = o.withAlarms(ctx, attention, acct.ID, in.Language); err != nil {
+		return nil, err
+	}
 	return operation.Answer(portal.Overview{Days: list, Attention: attention, Standing: standingOf(standing)}), nil
 }
 

@@ -34,7 +34,7 @@ func (v *visit) overview() error {
 		return err
 	}
 	var glance portal.Overview
-	if err := v.Get(desk.Join("accounts", v.Account, "overview"), nil, &glance); err != nil {
+	if err := v.Get(desk.Join("accounts", v.Account, "overview"), url.Values{"language": {string(v.L.Language)}}, &glance); err != nil {
 		return err
 	}
 	page := overviewPage{Account: account, Sends: v.May("uploader", "approver", "admin"), Chart: v.Chart(glance.Days)}

@@ -1,6 +1,10 @@
 package desk
 
 import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/web/ui"
 )
@@ -17,6 +21,16 @@ func (v *Visit) Chart(days []portal.Day) ui.Chart {
 	return c
 }
 
+// sentence is what an alarm says, standing alone.
+func sentence(text string) string {
+	r, n := utf8.DecodeRuneInString(text)
+	text = string(unicode.ToUpper(r)) + text[n:]
+	if text != "" && !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return text
+}
+
 // attended are the states of files that attention is called to.
 var attended = map[string]string{
 	"files-held": "held", "files-refused": "refused", "files-locked": "locked", "files-not-renamed": "waiting-rename",
@@ -29,7 +43,7 @@ func (v *Visit) Attend(a portal.Attention) ui.Banner {
 	if tone == "" {
 		tone = "info"
 	}
-	b := ui.NewBanner(tone, a.Account, a.Message)
+	b := ui.NewBanner(tone, a.Account, sentence(a.Message))
 	if key := "attention." + a.Code; v.L.Has(key) {
 		at := ""
 		if a.At != nil {
@@ -50,6 +64,10 @@ func (v *Visit) Attend(a portal.Attention) ui.Banner {
 		if v.May("admin", Operator) {
 			b.Href = at("access")
 		}
+	case a.Alarm != "" && account == "":
+		b.Href = "/alarms"
+	case a.Alarm != "":
+		b.Href = at("alarms")
 	case !v.May("reader", "approver", "admin", Operator):
 	case a.Code == "outbox-waiting":
 		b.Href = at("outbox")

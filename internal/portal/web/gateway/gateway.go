@@ -74,7 +74,7 @@ type overviewPage struct {
 
 func overview(v *desk.Visit) error {
 	var page overviewPage
-	if err := v.Get("/overview", nil, &page.GatewayOverview); err != nil {
+	if err := v.Get("/overview", url.Values{"language": {string(v.L.Language)}}, &page.GatewayOverview); err != nil {
 		return err
 	}
 	for _, a := range page.Attention {

@@ -51,14 +51,15 @@ const (
 // kinds are the choices of the filter, and how the actions begin that belong to them.
 var kinds = map[string][]string{
 	"sign-in":  {"login.signed-in", "login.half-way", "login.refused", "session.", "link.", "factor", "recovery-code", "password."},
+	"insight":  {"approval.", "payments.", "content.", "sealed.", "receipt.", "findings."},
 	"files":    {"file.", "arrival.", "content.", "receipt.", "payments.", "grant."},
-	"people":   {"login.added", "login.changed", "login.removed", "login.reset", "token.", "link.", "factors.reset"},
+	"people":   {"login.added", "login.changed", "login.removed", "login.reset", "login.bound", "sign-on.", "token.", "link.", "factors.reset"},
 	"keys":     {"access-key.", "certificate.", "key.", "keys.", "ingest-key.", "master-key.", "statement.", "account.reseal"},
-	"settings": {"account.", "webhook.", "alarm.", "data."},
+	"settings": {"account.", "webhook.", "alarm.", "data.", "queue.", "remote."},
 	"denied":   {"access.denied", "login.refused"},
 }
 
-var kindOrder = []string{"sign-in", "files", "people", "keys", "settings", "denied"}
+var kindOrder = []string{"sign-in", "files", "insight", "people", "keys", "settings", "denied"}
 
 type entries struct {
 	Entries []portal.AuditEntry `json:"entries"`
