@@ -22,6 +22,7 @@ func (l *Listing) Add(e Entry) error {
 	if e.Name == "." || e.Name == ".." {
 		return nil
 	}
+	e.Size = max(e.Size, -1)
 	if !usable(e.Name) {
 		e.Name = strconv.QuoteToASCII(cut(e.Name, shownName))
 		e.Kind = Unusable
@@ -35,9 +36,6 @@ func (l *Listing) Add(e Entry) error {
 		l.seen = map[string]bool{}
 	}
 	l.seen[e.Name] = true
-	if e.Size < 0 {
-		e.Size = -1
-	}
 	l.entries = append(l.entries, e)
 	return nil
 }

@@ -26,7 +26,7 @@ func (s *Session) path(op, name string) (string, error) {
 	if err := remote.CheckPath(name); err != nil {
 		return "", err
 	}
-	if strings.Contains(name, "\xff") {
+	if !oneLine(name) {
 		return "", fault.New(fault.Invalid, op, "a path on an FTP server holds no byte 255")
 	}
 	if !strings.HasPrefix(name, "/") {
@@ -66,6 +66,9 @@ func (s *Session) list(ctx context.Context, op, dir string) ([]remote.Entry, err
 		found, err = s.ftp.List("")
 		return errors.Join(err, s.ftp.ChangeDir(s.home))
 	})
+	if seen.over {
+		return nil, remote.TooLong(err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -72,7 +73,7 @@ const maxAnswers = 256 << 10
 // Connect reaches the server, checks its certificate and signs in.
 func Connect(ctx context.Context, c Config) (*Session, error) {
 	const op = "ftps: login"
-	if c.User == "" || strings.ContainsAny(c.User+c.Password, "\r\n\x00\xff") {
+	if c.User == "" || !oneLine(c.User+c.Password) {
 		return nil, fault.New(fault.Invalid, op, "a login has a username; it and its password hold no line breaks or other control characters")
 	}
 	expected, err := fingerprints(c.Certificates)
@@ -167,7 +168,7 @@ func (s *Session) doFor(ctx context.Context, op string, patience time.Duration, 
 		return remote.Broken(ctx, op, remote.ErrCut)
 	}
 	_ = s.wire.SetDeadline(time.Time{}) // the library sets one for the end of a transfer
-	over, err := s.wire.Bounded(maxAnswers, func() error { return remote.Within(ctx, patience, s.cut, f) })
+	over, err := s.wire.Bounded(maxAnswers, func() error { return remote.Within(ctx, patience, s.cut, guarded(f)) })
 	switch {
 	case over:
 		s.cut()
@@ -180,6 +181,19 @@ func (s *Session) doFor(ctx context.Context, op string, patience time.Duration, 
 		return broken
 	}
 	return err
+}
+
+// guarded turns a panic of the library into an error: some of its readers of answers
+// trust the server (version 0.2.4: PASV answered with brackets the wrong way round).
+func guarded(f func() error) func() error {
+	return func() (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("reading the server's answer: %v", p)
+			}
+		}()
+		return f()
+	}
 }
 
 // idle refuses what is asked while a file is open: the control connection waits for

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -196,6 +197,7 @@ func (s *Session) unmet(op string, err error) error {
 	var refused *textproto.Error
 	var garbage textproto.ProtocolError
 	var record tls.RecordHeaderError
+	var alert *net.OpError // TLS reports the other side's alerts so
 	kind, message := fault.Invalid, ""
 	switch {
 	case errors.As(err, &identity):
@@ -211,10 +213,10 @@ func (s *Session) unmet(op string, err error) error {
 	case errors.Is(err, remote.ErrSilent):
 		kind = fault.TryLater
 		message = "the server did not answer in time; with a server that expects explicit TLS (ftpes), implicit TLS waits for ever, and the other way round"
-	case fault.Is(err, fault.TryLater):
+	case fault.Is(err, fault.TryLater) && !(errors.As(err, &alert) && alert.Op == "remote error"):
 		return err
 	default:
-		message = "TLS could not be agreed on; the server has to offer TLS 1.2 or 1.3"
+		message = "TLS could not be agreed on; the server has to offer TLS 1.2 or 1.3, and to let in clients without a certificate"
 	}
 	return &fault.Error{Kind: kind, Op: op, Message: message, Err: err}
 }

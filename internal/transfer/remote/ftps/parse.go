@@ -3,6 +3,7 @@ package ftps
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"strings"
 
 	"sealgate/internal/transfer/remote"
@@ -45,16 +46,18 @@ type lines struct {
 	facts bool // MLSD
 	rest  []byte
 	total int64
+	over  bool
 	count int
 	kinds map[string]remote.Kind // of what is neither a file nor a folder
 }
 
-// maxLine is the longest that the library reads.
-const maxLine = 64 << 10
+// maxLine is half of what the library reads as one line.
+const maxLine = 32 << 10
 
 func (l *lines) take(b []byte) error {
 	if l.total += int64(len(b)); l.total > remote.MaxListing {
-		return remote.TooLong(nil)
+		l.over = true
+		return errTooMuch
 	}
 	l.rest = append(l.rest, b...)
 	for {
@@ -66,10 +69,13 @@ func (l *lines) take(b []byte) error {
 		l.rest = rest
 	}
 	if len(l.rest) > maxLine {
-		return remote.TooLong(nil)
+		l.over = true
+		return errTooMuch
 	}
 	return nil
 }
+
+var errTooMuch = errors.New("more than a listing may be")
 
 // end counts a last line that nothing ends.
 func (l *lines) end() {

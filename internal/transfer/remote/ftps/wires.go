@@ -44,7 +44,7 @@ func (c *control) Write(b []byte) (int, error) {
 // command asks what the library has no words for. All that it had asked is answered.
 func (c *control) command(format string, args ...any) (int, string, error) {
 	line := fmt.Sprintf(format, args...)
-	if strings.ContainsAny(line, "\r\n\x00\xff") {
+	if !oneLine(line) {
 		return 0, "", errors.New("a command is one line")
 	}
 	if _, err := io.WriteString(c, line+"\r\n"); err != nil {
@@ -56,6 +56,12 @@ func (c *control) command(format string, args ...any) (int, string, error) {
 		err = fmt.Errorf("%w: more answers than questions", remote.ErrCut)
 	}
 	return code, message, err
+}
+
+// oneLine reports whether words stay one line of one command on the wire. Byte 255 is
+// for Telnet, which FTP's control connection is (RFC 959, 2.2).
+func oneLine(words string) bool {
+	return !strings.ContainsAny(words, "\r\n\x00") && strings.IndexByte(words, 255) < 0
 }
 
 // dial makes the connections that the library asks for: the first is there already,
@@ -80,7 +86,7 @@ func (s *Session) dial(_, address string) (net.Conn, error) {
 		return nil, &fault.Error{Kind: fault.TryLater, Op: op, Message: "the server cannot be reached at the port that it named for data; its firewall may have to let the ports of its passive mode through", Err: err}
 	}
 	raw := &spy{Conn: conn}
-	d := &data{Conn: tls.Client(raw, s.tls), raw: raw, patience: s.patience}
+	d := &data{Conn: tls.Client(raw, s.tls), raw: raw, patience: s.patience, cut: s.cut}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.data, d.lines = d, s.lines
@@ -111,6 +117,7 @@ type data struct {
 	raw      *spy
 	patience time.Duration
 	lines    *lines // of a listing
+	cut      func() // ends the session
 	wrote    bool
 	abort    bool // end it so that the server sees a failure
 }
@@ -123,6 +130,7 @@ func (d *data) Read(b []byte) (int, error) {
 	}
 	if d.lines != nil {
 		if tooMany := d.lines.take(b[:n]); tooMany != nil {
+			d.cut() // or the library waits for the server to say that it is done
 			return 0, tooMany
 		}
 	}

@@ -42,8 +42,9 @@ type FTP struct {
 	Dir, Disk          string // the folder for the test, as the login sees it and on the disk
 }
 
-// Certificate makes one for localhost and 127.0.0.1 that signs itself.
-func Certificate(t testing.TB) (certificate tls.Certificate, fingerprint string, roots *x509.CertPool) {
+// Certificate makes one for localhost and 127.0.0.1, or for other names, that signs
+// itself.
+func Certificate(t testing.TB, names ...string) (certificate tls.Certificate, fingerprint string, roots *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -53,6 +54,9 @@ func Certificate(t testing.TB) (certificate tls.Certificate, fingerprint string,
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true,
+	}
+	if len(names) > 0 {
+		template.DNSNames, template.IPAddresses = names, nil
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
