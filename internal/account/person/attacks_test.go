@@ -1,13 +1,21 @@
 package person_test
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"net/netip"
 	"testing"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
+	"github.com/google/uuid"
+
 	"sealgate/internal/account"
 	"sealgate/internal/account/person"
 	"sealgate/internal/fault"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/catalogtest"
+	"sealgate/internal/store/catalog/logins"
 )
 
 var thief = person.From{Source: netip.MustParseAddr("203.0.113.66")}
@@ -331,5 +339,33 @@ func TestLettersToWhoForgotGrowRare(t *testing.T) {
 	}
 	if !ask() {
 		t.Error("who follows links is kept waiting")
+	}
+}
+
+// Whoever knows what a passkey is called may show it wrongly as often as he likes: the
+// audit log tells that it happens, not each time.
+func TestWrongPasskeysDoNotFillTheAuditLog(t *testing.T) {
+	o := openOffice(t)
+	ctx := t.Context()
+	const host = "gateway.example"
+	l := o.add(account.NewLogin{Username: "anna"})
+	record := must(json.Marshal(webauthn.Credential{ID: []byte("credential")}))(t)
+	catalogtest.Update(t, o.cat, func(tx *catalog.Tx) error {
+		return tx.InsertPasskey(&logins.Passkey{ID: uuid.New(), Login: l.ID, Credential: []byte("credential"), Name: []byte{}, Record: record, CreatedAt: o.clock.Now()})
+	})
+	b64 := base64.RawURLEncoding.EncodeToString
+	answer := must(json.Marshal(map[string]any{
+		"id": b64([]byte("credential")), "rawId": b64([]byte("credential")), "type": "public-key", "response": map[string]string{
+			"clientDataJSON":    b64([]byte(`{"type":"webauthn.get","challenge":"eA","origin":"https://` + host + `"}`)),
+			"authenticatorData": b64(make([]byte, 37)), "signature": b64([]byte("x")), "userHandle": b64(l.ID[:]),
+		},
+	}))(t)
+	for range 30 {
+		c := must(o.AskPasskey(ctx, host))(t)
+		_, err := o.ShowPasskey(ctx, thief, "", host, c.Secret, answer)
+		wantKind(t, err, fault.Denied)
+	}
+	if n := o.audited("login.refused"); n != 5 {
+		t.Errorf("%d entries", n)
 	}
 }
