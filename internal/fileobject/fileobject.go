@@ -12,6 +12,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/google/uuid"
+
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
 	"sealgate/internal/payment"
@@ -71,7 +73,7 @@ func Of(rec *custody.Records, account string, f *catalog.File) Object {
 	if rec == nil {
 		return o
 	}
-	if name, ok := Name(rec, f); ok {
+	if name, ok := Name(rec, f.ID, f.Name); ok {
 		o.Name = &name
 	}
 	if sum, err := rec.Open("file", "sha256", f.ID, f.Content.SHA256); err == nil && len(f.Content.SHA256) > 0 {
@@ -139,7 +141,7 @@ func moment(t time.Time) *time.Time {
 }
 
 // Name opens a file's name alone; false when nobody can any more.
-func Name(rec *custody.Records, f *catalog.File) (string, bool) {
-	name, err := rec.Open("file", "name", f.ID, f.Name)
+func Name(rec *custody.Records, file uuid.UUID, sealed []byte) (string, bool) {
+	name, err := rec.Open("file", "name", file, sealed)
 	return string(name), err == nil
 }

@@ -160,7 +160,7 @@ func (a *API) rows(ctx context.Context, f catalog.FileFilter) ([]*catalog.File, 
 			return nil, err
 		}
 		for _, row := range part {
-			if f.State != "" || isFile(row) {
+			if f.State != "" || isFile(row.State, row.Reason) {
 				rows = append(rows, row)
 			}
 		}
@@ -173,8 +173,8 @@ func (a *API) rows(ctx context.Context, f catalog.FileFilter) ([]*catalog.File, 
 
 // isFile reports whether a row is a file to be listed: one that was received, or
 // that should have been for a day and has a reason why it was not.
-func isFile(f *catalog.File) bool {
-	return f.State != catalog.Arriving && (f.State != catalog.WaitingRename || f.Reason != "")
+func isFile(state catalog.State, reason string) bool {
+	return state != catalog.Arriving && (state != catalog.WaitingRename || reason != "")
 }
 
 func (a *API) getFile(ctx context.Context, in *operation.ByID) (*operation.Out[fileobject.Object], error) {

@@ -32,18 +32,34 @@ func (a *API) searchNames(ctx context.Context, filter catalog.FileFilter, in *fi
 	show := a.shower()
 	filter.Limit = min(1000, a.Opens)
 	for page.Searched.Names < a.Opens {
-		rows, err := a.rows(ctx, filter)
+		var names []catalog.Named
+		err := a.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+			names, err = tx.Names(filter)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range rows {
+		for i := range names {
+			n := &names[i]
+			if filter.State == "" && !isFile(n.State, n.Reason) {
+				filter.Before = n.Number
+				continue
+			}
 			if len(page.Files) == in.Limit {
 				return more(page, filter.Before), nil
 			}
-			filter.Before = f.Number
+			filter.Before = n.Number
 			page.Searched.Names++
-			if name, ok := fileobject.Name(rec, f); !ok || !strings.Contains(strings.ToLower(name), part) {
+			if name, ok := fileobject.Name(rec, n.ID, n.Name); !ok || !strings.Contains(strings.ToLower(name), part) {
 				continue
+			}
+			f, err := a.file(ctx, n.ID.String())
+			if fault.Is(err, fault.NotFound) {
+				continue // an arrival that was given up meanwhile
+			}
+			if err != nil {
+				return nil, err
 			}
 			o, err := show.object(ctx, f)
 			if err != nil {
@@ -51,7 +67,7 @@ func (a *API) searchNames(ctx context.Context, filter catalog.FileFilter, in *fi
 			}
 			page.Files = append(page.Files, o)
 		}
-		if len(rows) < filter.Limit {
+		if len(names) < filter.Limit {
 			return operation.Answer(page), nil
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"syscall"
 	"testing"
@@ -94,12 +95,18 @@ func (h *house) fillPayments(payments int) {
 const requestPause = time.Second
 
 // How long is a page in the making, where there are 100,000 files and 1,000,000
-// payments? -short takes a hundredth of them.
+// payments? -short takes a hundredth of them, SEALGATE_BENCH_PAYMENTS another number of payments.
 func BenchmarkPages(b *testing.B) {
 	h := newHouse(b)
 	files, payments := 100_000, 1_000_000
 	if testing.Short() {
 		files, payments = files/100, payments/100
+	}
+	if text := os.Getenv("SEALGATE_BENCH_PAYMENTS"); text != "" {
+		var err error
+		if payments, err = strconv.Atoi(text); err != nil {
+			b.Fatal(err)
+		}
 	}
 	h.fill(files, payments)
 	for _, page := range []struct{ name, path string }{

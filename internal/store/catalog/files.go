@@ -177,43 +177,92 @@ const (
 		AND (? = 0 OR CASE f.received_at WHEN 0 THEN f.began_at ELSE f.received_at END < ?)
 		AND (? = '' OR f.format = ?) AND (? = '' OR instr(f.codes, ?) > 0)
 		ORDER BY f.number DESC LIMIT ?`
+	byState   = `WHERE f.state NOT IN ('deleted', 'kept', 'delivered') AND f.state = ? AND ` + fileRest
+	byAccount = `WHERE f.account = ? AND ` + fileRest
+	byCode    = `WHERE f.account = ? AND f.codes <> '' AND instr(f.codes, ?) > 0 AND ` + fileRest
+
 	filesAll       = selectFile + `WHERE ` + fileRest
-	filesByState   = selectFile + `WHERE f.state NOT IN ('deleted', 'kept', 'delivered') AND f.state = ? AND ` + fileRest
-	filesByAccount = selectFile + `WHERE f.account = ? AND ` + fileRest
+	filesByState   = selectFile + byState
+	filesByAccount = selectFile + byAccount
+	filesByCode    = selectFile + byCode
 	filesByName    = selectFile + `WHERE f.account = ? AND f.name_mac = ? AND ` + fileRest
+
+	selectName     = `SELECT f.number, f.id, f.name, f.state, f.reason FROM file f `
+	namesByState   = selectName + byState
+	namesByAccount = selectName + byAccount
+	namesByCode    = selectName + byCode
 )
 
 // Files returns the files that filter selects, newest first.
 func (tx *Tx) Files(filter FileFilter) ([]*File, error) {
 	const op = "catalog: files"
-	before := filter.Before
-	if before == 0 {
-		before = math.MaxInt64
-	}
-	account, since, until := column.Ref(filter.Account), column.Time(filter.Since), column.Time(filter.Until)
-	code := filter.Code
-	if code != "" {
-		code = `"` + code + `"` // in the list of codes
-	}
-	state, direction := string(filter.State), string(filter.Direction)
-	rest := []any{
-		before, account, account, state, state, filter.Source, filter.Source,
-		direction, direction, filter.Node, filter.Node, since, since, until, until,
-		filter.Format, filter.Format, code, code, engine.RowLimit(filter.Limit),
-	}
-	with := func(first ...any) []any { return append(first, rest...) }
+	account, code := column.Ref(filter.Account), filter.codeText()
 	switch {
 	case filter.NameMAC != nil && filter.Account == uuid.Nil:
 		return nil, fault.New(fault.Invalid, op, "a name is looked for within an account")
 	case filter.NameMAC != nil:
-		return list(tx, op, readFile, filesByName, with(account, filter.NameMAC)...)
+		return list(tx, op, readFile, filesByName, filter.args(account, filter.NameMAC)...)
 	case filter.State.rare():
-		return list(tx, op, readFile, filesByState, with(state)...)
+		return list(tx, op, readFile, filesByState, filter.args(string(filter.State))...)
+	case filter.Account != uuid.Nil && code != "":
+		return list(tx, op, readFile, filesByCode, filter.args(account, code)...)
 	case filter.Account != uuid.Nil:
-		return list(tx, op, readFile, filesByAccount, with(account)...)
+		return list(tx, op, readFile, filesByAccount, filter.args(account)...)
 	default:
-		return list(tx, op, readFile, filesAll, with()...)
+		return list(tx, op, readFile, filesAll, filter.args()...)
 	}
+}
+
+// Named is what a search among sealed names has to know of a file.
+type Named struct {
+	Number int64
+	ID     uuid.UUID
+	Name   []byte // sealed
+	State  State
+	Reason string
+}
+
+// Names is Files for one account, and reads so little of each that thousands can be
+// looked through. The filter names no NameMAC.
+func (tx *Tx) Names(filter FileFilter) ([]Named, error) {
+	const op = "catalog: names"
+	account, code := column.Ref(filter.Account), filter.codeText()
+	switch {
+	case filter.NameMAC != nil || filter.Account == uuid.Nil:
+		return nil, fault.New(fault.Invalid, op, "names are looked through within an account")
+	case filter.State.rare():
+		return list(tx, op, readName, namesByState, filter.args(string(filter.State))...)
+	case code != "":
+		return list(tx, op, readName, namesByCode, filter.args(account, code)...)
+	default:
+		return list(tx, op, readName, namesByAccount, filter.args(account)...)
+	}
+}
+
+func readName(s scan) (n Named, err error) {
+	return n, s(&n.Number, (*column.ID)(&n.ID), &n.Name, (*string)(&n.State), &n.Reason)
+}
+
+// codeText is how the code stands in a list of codes.
+func (f *FileFilter) codeText() string {
+	if f.Code == "" {
+		return ""
+	}
+	return `"` + f.Code + `"`
+}
+
+// args are first and then those of fileRest.
+func (f *FileFilter) args(first ...any) []any {
+	before := f.Before
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	account, since, until := column.Ref(f.Account), column.Time(f.Since), column.Time(f.Until)
+	state, direction, code := string(f.State), string(f.Direction), f.codeText()
+	return append(first,
+		before, account, account, state, state, f.Source, f.Source,
+		direction, direction, f.Node, f.Node, since, since, until, until,
+		f.Format, f.Format, code, code, engine.RowLimit(f.Limit))
 }
 
 // rare tells the states that the index file_state is for.

@@ -127,6 +127,9 @@ func testFileFilters(t *testing.T, c *catalog.Catalog) {
 		{"format of an account", catalog.FileFilter{Format: "bankgirot.lb", Account: a}, []int{2}},
 		{"code", catalog.FileFilter{Code: "bad-date"}, []int{1}},
 		{"no such code", catalog.FileFilter{Code: "bad"}, nil},
+		{"code of an account", catalog.FileFilter{Account: a, Code: "bad-sum"}, []int{2}},
+		{"code and usual state of an account", catalog.FileFilter{Account: a, Code: "bad-sum", State: catalog.Kept}, nil},
+		{"no such code of an account", catalog.FileFilter{Account: a, Code: "bad-date"}, nil},
 		{"name", catalog.FileFilter{Account: a, NameMAC: mac}, []int{4, 2}},
 		{"name and state", catalog.FileFilter{Account: a, NameMAC: mac, State: catalog.Held}, []int{2}},
 	} {
@@ -136,6 +139,16 @@ func testFileFilters(t *testing.T, c *catalog.Catalog) {
 			want = append(want, all[i])
 		}
 		t.Run(test.name, func(t *testing.T) { wantSame(t, got, want) })
+		if test.filter.Account == uuid.Nil || test.filter.NameMAC != nil {
+			continue
+		}
+		var named []catalog.Named
+		for _, f := range want {
+			named = append(named, catalog.Named{Number: f.Number, ID: f.ID, Name: f.Name, State: f.State, Reason: f.Reason})
+		}
+		t.Run(test.name+", names", func(t *testing.T) {
+			wantSame(t, get(t, c, func(tx *catalog.Tx) ([]catalog.Named, error) { return tx.Names(test.filter) }), named)
+		})
 	}
 	View(t, c, func(tx *catalog.Tx) error {
 		_, err := tx.Files(catalog.FileFilter{NameMAC: mac})

@@ -268,6 +268,8 @@ CREATE TABLE file (
 );
 -- direction and source are there so that a filter by them looks at the index only.
 CREATE INDEX file_account ON file (account, number, direction, source);
+-- Files with findings: a filter by one looks at the index only. An arrival has none.
+CREATE INDEX file_codes ON file (account, number, codes) WHERE codes <> '';
 CREATE INDEX file_name ON file (account, name_mac, number) WHERE name_mac IS NOT NULL;
 CREATE INDEX file_delivery ON file (account, delivery_mac, number) WHERE delivery_mac IS NOT NULL;
 -- Nearly all files rest as deleted, kept or delivered and are listed by number;
