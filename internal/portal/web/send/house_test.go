@@ -47,6 +47,7 @@ type house struct {
 	number  int                                               // of the last event
 	meddle  func(w http.ResponseWriter, r *http.Request) bool // true: it has answered
 	methods []string                                          // of requests for uploads
+	commits chan struct{}                                     // files are made when it is closed; nil = at once
 }
 
 func openHouse(t *testing.T) *house {
@@ -60,6 +61,15 @@ func openHouse(t *testing.T) *house {
 			return upload.Who{Account: h.acme.ID, Login: h.person.Login, Role: account.Uploader, Source: intake.SourcePortal, Actor: h.person.Login.String()}, nil
 		},
 		Object: func(_ context.Context, f *catalog.File) (any, error) { return h.object(f.ID.String()), nil },
+		Still: func(context.Context) error {
+			h.mu.Lock()
+			commits := h.commits
+			h.mu.Unlock()
+			if commits != nil {
+				<-commits
+			}
+			return nil
+		},
 	})
 	mux := http.NewServeMux()
 	for _, pattern := range upload.Patterns {

@@ -84,7 +84,7 @@ func TestPauseReloadResume(t *testing.T) {
 	var held atomic.Bool
 	h.meddles(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPatch && held.CompareAndSwap(false, true) {
-			r.Body = &holder{cutter{r.Body, 2 << 20}, hold}
+			r.Body = &holder{cutter{r.Body, 2 << 20}, hold, r.Context().Done()}
 		}
 		return false
 	})
@@ -117,11 +117,15 @@ func TestPauseReloadResume(t *testing.T) {
 type holder struct {
 	cutter
 	until chan struct{}
+	gone  <-chan struct{} // its sender is
 }
 
 func (c *holder) Read(p []byte) (int, error) {
 	if c.left <= 0 {
-		<-c.until
+		select {
+		case <-c.until:
+		case <-c.gone:
+		}
 	}
 	return c.cutter.Read(p)
 }
@@ -136,7 +140,7 @@ func TestLeaveAndRemove(t *testing.T) {
 	t.Cleanup(func() { close(hold) })
 	h.meddles(func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPatch {
-			r.Body = &holder{cutter{r.Body, 1 << 20}, hold}
+			r.Body = &holder{cutter{r.Body, 1 << 20}, hold, r.Context().Done()}
 		}
 		return false
 	})
@@ -157,6 +161,55 @@ func TestLeaveAndRemove(t *testing.T) {
 	p.Wait("document.querySelector('.scripted')")
 	if n := p.Count(".upload"); n != 0 {
 		t.Errorf("%d uploads are remembered", n)
+	}
+}
+
+// Who removes a file that the gateway has all of is told that it was received, and led
+// to it; who is signed out, that it is not gone yet.
+func TestRemoveTellsTheTruth(t *testing.T) {
+	h := openHouse(t)
+	p := h.open(t, browsertest.Wide)
+	p.Expect("Failed to load resource|net::ERR")
+	h.commits = make(chan struct{})
+	path, content := noise(t, "lon.xml", 300_000)
+	p.Goto(page)
+	p.Pick("#files", path)
+	p.WaitText(".upload-state", "Waiting for the acknowledgement")
+	p.Click("[data-do=cancel]")
+	p.WaitText(".upload-state", "Being removed")
+	close(h.commits)
+	p.WaitText("#upload-note", "lon.xml had been received already")
+	p.WaitText(".result", "Received")
+	p.Accessible()
+	if f := h.only(); !bytes.Equal(h.Read(f), content) || p.Count(`.result a[href$="/files/`+f.ID.String()+`"]`) != 1 {
+		t.Error("it is not what was sent, or nothing leads to it")
+	}
+
+	var out atomic.Bool
+	out.Store(true)
+	hold := make(chan struct{})
+	defer close(hold)
+	h.meddles(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPatch {
+			r.Body = &holder{cutter{r.Body, 1 << 20}, hold, r.Context().Done()}
+		}
+		if r.Method == http.MethodDelete && out.Load() {
+			w.WriteHeader(http.StatusUnauthorized)
+			return true
+		}
+		return false
+	})
+	other, _ := noise(t, "other.xml", 5<<20)
+	p.Pick("#files", other)
+	const row = ".upload:last-child "
+	p.Wait("document.querySelector('" + row + "progress')?.value > 0")
+	p.Click(row + "[data-do=cancel]")
+	p.WaitText(row+".upload-state", "You are signed out")
+	out.Store(false)
+	p.Click(row + "[data-do=retry]")
+	p.WaitText("#upload-status", "other.xml is removed")
+	if n := p.Count(".upload"); n != 1 {
+		t.Errorf("%d rows", n)
 	}
 }
 

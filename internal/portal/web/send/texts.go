@@ -32,6 +32,8 @@ var texts = ui.Texts{
 	"upload.say.unreadable": {"Filen har ändrats eller flyttats på den här datorn. Välj den igen.", "The file was changed or moved on this computer. Choose it again."},
 	"upload.say.failed":     {"Togs inte emot: {problem}", "Not taken: {problem}"},
 	"upload.say.done":       {"Mottagen. Betalningarna läses.", "Received. The payments are being read."},
+	"upload.say.cancelling": {"Tas bort. {problem}", "Being removed. {problem}"},
+	"upload.say.too-late":   {"{name} var redan mottagen. Öppna filen om den ska utraderas.", "{name} had been received already. Open the file if it is to be erased."},
 	"upload.say.cancelled":  {"{name} är borttagen.", "{name} is removed."},
 	"upload.say.received":   {"{name} är mottagen.", "{name} is received."},
 	"upload.say.summary":    {"Mottagna: {done} av {all}", "Received: {done} of {all}"},

@@ -16,6 +16,7 @@ const common = { "Tus-Resumable": "1.0.0" }
 //	signed-out  goes on with retry(), when somebody has signed in again
 //	unreadable  the file was changed or removed on this computer
 //	failed      the gateway does not take it; problem says why
+//	cancelling  is being taken away
 //	done        id is the file's
 export class Upload {
 	state = "waiting"
@@ -26,6 +27,7 @@ export class Upload {
 	retryAt = 0
 	#abort = null
 	#wake = null
+	#begun = null // the request that begins it, while it is under way
 
 	constructor({ endpoint, name, file, url = "", changed, kept }) {
 		Object.assign(this, { endpoint, name, file, url, changed, kept })
@@ -89,22 +91,59 @@ export class Upload {
 		this.#wake?.()
 	}
 
-	// cancel takes away what has been sent.
+	// cancel takes away what has been sent, and does not leave off before it knows how
+	// that went: the gateway may have had all of it. Then it is done, and id is the file's.
 	async cancel() {
+		const begun = this.#begun
 		this.stop()
-		if (this.url) {
-			await request("DELETE", this.url, { headers: common }).catch(() => {}) // it is swept later
+		const { signal } = this.#abort = new AbortController()
+		this.#become("cancelling")
+		await begun?.catch(() => {})
+		for (let failures = 0; this.url; failures++) {
+			try {
+				await request("DELETE", this.url, { headers: common, signal })
+				break
+			} catch (error) {
+				const there = error.status == 409 ? await progress(this.url) : undefined
+				if (error.status == 404 || error.status == 410 || there === null) {
+					break
+				}
+				if (there?.id) {
+					this.id = there.id
+					this.sent = there.sent
+					this.#become("done")
+					break
+				}
+				this.problem = error.message
+				if (error.status == 401) {
+					this.#become("signed-out")
+					await this.#sleep(2 ** 31 - 1, signal)
+				} else { // what was sending it has not let go of it yet, or the line is dead
+					this.#become("cancelling")
+					await this.#sleep(patience[Math.min(failures, patience.length - 1)], signal)
+				}
+				this.#become("cancelling")
+			}
 		}
+		this.#abort = null
 	}
 
+	// create is not stopped on its way: what it begins is to be known, so that it can be
+	// gone on with or taken away.
 	async #create(signal) {
 		const bytes = new TextEncoder().encode(this.name)
-		const answer = await request("POST", this.endpoint, {
-			headers: { ...common, "Upload-Length": this.file.size, "Upload-Metadata": "filename " + btoa(String.fromCharCode(...bytes)) }, signal,
+		this.#begun ??= request("POST", this.endpoint, {
+			headers: { ...common, "Upload-Length": this.file.size, "Upload-Metadata": "filename " + btoa(String.fromCharCode(...bytes)) },
 		})
+		let answer
+		try {
+			answer = await this.#begun
+		} finally {
+			this.#begun = null
+		}
 		this.sent = 0
 		this.url = new URL(answer.header("Location"), location.href).pathname
-		if (!this.#finished(answer)) {
+		if (signal.aborted || !this.#finished(answer)) {
 			await this.kept(this)
 		}
 	}

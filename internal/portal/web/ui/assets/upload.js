@@ -64,7 +64,7 @@ class Item {
 	}
 
 	get active() {
-		return ["sending", "retrying", "signed-out"].includes(this.state)
+		return ["sending", "retrying", "signed-out", "cancelling"].includes(this.state)
 	}
 
 	changed(upload) {
@@ -145,16 +145,29 @@ class Item {
 		}
 	}
 
-	cancel() {
-		const upload = this.upload ?? new Upload({ url: this.url, changed() {} })
-		this.state = "cancelled"
-		upload.cancel()
+	// cancel says that it is gone when the gateway has said so. It may be too late.
+	async cancel() {
+		if (this.leaving) {
+			this.upload.retry()
+			return
+		}
+		this.leaving = true
+		this.upload ??= new Upload({ url: this.url, changed: upload => this.changed(upload) })
+		await this.upload.cancel()
+		this.leaving = false
+		if (this.state == "done") {
+			note(say("too-late", { name: this.name }))
+			return
+		}
 		memory.remove(this.key)
+		const focused = this.row.contains(document.activeElement) || document.activeElement == document.body
 		const next = this.row.nextElementSibling ?? this.row.previousElementSibling
 		items.delete(this.key)
 		this.row.remove()
 		section.hidden = items.size == 0
-		;(next?.querySelector("button:not([hidden])") ?? form.querySelector("input")).focus()
+		if (focused) {
+			(next?.querySelector("button:not([hidden])") ?? form.querySelector("input")).focus()
+		}
 		announce(say("cancelled", { name: this.name }))
 		pump()
 	}
@@ -163,7 +176,7 @@ class Item {
 // buttons are what can be done in each state.
 const buttons = {
 	queued: ["cancel"], sending: ["pause", "cancel"], paused: ["resume", "cancel"], retrying: ["retry", "pause", "cancel"],
-	"signed-out": ["retry", "cancel"], lost: ["cancel"], unreadable: ["cancel"], failed: ["retry", "cancel"], done: [],
+	"signed-out": ["retry", "cancel"], cancelling: [], lost: ["cancel"], unreadable: ["cancel"], failed: ["retry", "cancel"], done: [],
 }
 
 // Rows are drawn a few times a second, however often they change.
@@ -239,12 +252,17 @@ async function add(files) {
 		const item = known ?? new Item(key, name, file.size)
 		item.give(file, (await memory.get(key))?.url)
 	}
-	if (twice.length) {
-		announce(say("twice", { names: twice.join(", ") }))
+	note(twice.length ? say("twice", { names: twice.join(", ") }) : "")
+}
+
+// note tells what stands until there is something else to tell.
+function note(text) {
+	if (text) {
+		announce(text)
 	}
-	const note = document.getElementById("upload-note")
-	note.textContent = twice.length ? status.textContent : ""
-	note.hidden = twice.length == 0
+	const place = document.getElementById("upload-note")
+	place.textContent = text
+	place.hidden = text == ""
 }
 
 // remembered shows what was not finished.
