@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"sealgate/internal/account/leftover"
 	"sealgate/internal/account/oidc"
 	"sealgate/internal/dialguard"
 	"sealgate/internal/fault"
@@ -147,6 +148,7 @@ func (j *journey) parts() []part {
 	return []part{
 		{"keys of the day", j.custody.Run},
 		{"copy of the keys", j.custody.KeepCopy},
+		{"leftover secrets", leftover.New(j.catalog, j.keys, j.app.Now, j.log).Run},
 		{"account databases", j.databases.Run},
 		{"accounts", j.accounts.Run},
 		{"people", j.accounts.People.Run},

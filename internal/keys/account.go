@@ -29,7 +29,7 @@ type Account struct {
 	certificates []*Certificate
 	accessKeys   []*AccessKey
 	destroyed    []Destroyed
-	secrets      map[secretName][]byte
+	secrets      map[SecretName][]byte
 }
 
 // Format says how much is there under every verb: none prints what it is.

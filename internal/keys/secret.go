@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,11 +28,14 @@ const (
 
 var secretKind = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 
-// A secretName is how a secret is found in its account.
-type secretName struct {
-	kind string
-	id   uuid.UUID
+// A SecretName is how a secret is found in its account.
+type SecretName struct {
+	Kind string // what it is for
+	ID   uuid.UUID
 }
+
+// Secrets names the account's secrets, in no order.
+func (a *Account) Secrets() []SecretName { return slices.Collect(maps.Keys(a.secrets)) }
 
 func isAccountSecret(e wrapped.Entry) bool { return strings.HasPrefix(e.Kind, kindAccountSecret) }
 
@@ -67,7 +71,7 @@ func (s *Store) AccountSecret(account uuid.UUID, kind string, id uuid.UUID) ([]b
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	value, ok := a.secrets[secretName{kind, id}]
+	value, ok := a.secrets[SecretName{kind, id}]
 	if !ok {
 		return nil, fault.New(fault.NotFound, op, "the key store has no such secret (%s %s)", kind, id)
 	}
@@ -109,8 +113,8 @@ func (a *Account) takeSecret(e wrapped.Entry, value []byte) error {
 		return err
 	}
 	if a.secrets == nil {
-		a.secrets = make(map[secretName][]byte)
+		a.secrets = make(map[SecretName][]byte)
 	}
-	a.secrets[secretName{strings.TrimPrefix(e.Kind, kindAccountSecret), id}] = slices.Clone(value)
+	a.secrets[SecretName{strings.TrimPrefix(e.Kind, kindAccountSecret), id}] = slices.Clone(value)
 	return nil
 }
