@@ -202,7 +202,12 @@ func (o opening) Open(ctx context.Context, path string, offset int64) (*remote.F
 // the server lies about both, by its last MiB.
 func TestABigFileThatChangedMeanwhile(t *testing.T) {
 	for name, change := range map[string]func(w *world, content []byte){
-		"another time": func(w *world, content []byte) { w.put("big.bin", content); w.dated("big.bin", 9) },
+		"another time, and only its first byte": func(w *world, _ []byte) {
+			content := remotetest.Bytes(12<<20, 1)
+			content[0]++
+			w.put("big.bin", content)
+			w.dated("big.bin", 9)
+		},
 		"another size": func(w *world, content []byte) { w.put("big.bin", content[:11<<20]) },
 		"only content": func(w *world, content []byte) { w.put("big.bin", content) },
 	} {
