@@ -95,24 +95,28 @@ func (c *cutting) Mkdir(ctx context.Context, path string) error {
 // Every step of a visit is cut, before it was done and after, at each place where it
 // comes, and the gateway begins anew. Every file is taken once, and all that lies there
 // in the end is what should.
-func TestCutAnywhere(t *testing.T) {
-	w := bySSH(t)
-	w.job.Depth = 1
+func cutAnywhere(t *testing.T, at server) {
+	w := at.world(t)
 	for _, after := range []poll.After{{}, {Delete: true}, {Move: "done"}} {
-		w.job.After = after
-		for nth, more := 1, true; more; nth++ {
-			for _, done := range []bool{false, true} {
-				more = w.cutOnce(t, nth, done)
-			}
-			if !more && nth < 7 {
-				t.Errorf("%+v: there are %d steps only", after, nth-1)
-			}
+		cutWhile(w, after)
+	}
+}
+
+func cutWhile(w *world, after poll.After) {
+	w.job.Depth, w.job.After = 1, after
+	for nth, more := 1, true; more; nth++ {
+		for _, done := range []bool{false, true} {
+			more = w.cutOnce(nth, done)
+		}
+		if !more && nth < 7 {
+			w.t.Errorf("%+v: there are %d steps only", after, nth-1)
 		}
 	}
 }
 
 // cutOnce reports whether there is a step so far on.
-func (w *world) cutOnce(t *testing.T, nth int, done bool) bool {
+func (w *world) cutOnce(nth int, done bool) bool {
+	t := w.t
 	t.Helper()
 	names := []string{"a.xml", "in/b.xml"}
 	for _, name := range names {
@@ -154,8 +158,8 @@ func (w *world) cutOnce(t *testing.T, nth int, done bool) bool {
 
 // A big file is cut at many places, the gateway begins anew or not; it is gone on with,
 // and is whole in the end.
-func TestABigFileIsGoneOnWith(t *testing.T) {
-	w := bySSH(t)
+func aBigFileIsGoneOnWith(t *testing.T, at server) {
+	w := at.world(t)
 	want := remotetest.Bytes(12<<20+77, 9)
 	w.put("big.bin", want)
 	w.visits(0)
@@ -200,7 +204,7 @@ func (o opening) Open(ctx context.Context, path string, offset int64) (*remote.F
 
 // What was cut and has changed meanwhile begins anew: by its time, its size, or, when
 // the server lies about both, by its last MiB.
-func TestABigFileThatChangedMeanwhile(t *testing.T) {
+func aBigFileThatChangedMeanwhile(t *testing.T, at server) {
 	for name, change := range map[string]func(w *world, content []byte){
 		"another time, and only its first byte": func(w *world, _ []byte) {
 			content := remotetest.Bytes(12<<20, 1)
@@ -211,7 +215,7 @@ func TestABigFileThatChangedMeanwhile(t *testing.T) {
 		"another size": func(w *world, content []byte) { w.put("big.bin", content[:11<<20]) },
 		"only content": func(w *world, content []byte) { w.put("big.bin", content) },
 	} {
-		w := bySSH(t)
+		w := at.world(t)
 		w.put("big.bin", remotetest.Bytes(12<<20, 1))
 		w.visits(0)
 		w.Clock.Add(time.Minute)
@@ -240,8 +244,8 @@ func TestABigFileThatChangedMeanwhile(t *testing.T) {
 
 // A server that is dead, or so slow that the visit takes too long, ends it in time; what
 // has come of a big file is kept.
-func TestAVisitEndsInTime(t *testing.T) {
-	w := bySSH(t)
+func aVisitEndsInTime(t *testing.T, at server) {
+	w := at.world(t)
 	w.put("big.bin", remotetest.Bytes(12<<20, 1))
 	w.visits(0)
 	w.wrap = func(s remote.Session) remote.Session { return stuck{s} }
@@ -286,8 +290,8 @@ func (s stuck) Open(ctx context.Context, path string, offset int64) (*remote.Fil
 
 // A commit of the catalog fails, stored or not: the gateway ends and begins anew, and
 // everything is taken once.
-func TestCommitsFailBothWays(t *testing.T) {
-	w := bySSH(t)
+func commitsFailBothWays(t *testing.T, at server) {
+	w := at.world(t)
 	w.job.After.Delete = true
 	for nth := 0; nth < 3; nth++ {
 		for _, stored := range []bool{false, true} {

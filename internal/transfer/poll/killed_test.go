@@ -11,6 +11,7 @@ import (
 	"sealgate/internal/killpoint/killtest"
 	"sealgate/internal/transfer/intake/intaketest"
 	"sealgate/internal/transfer/poll"
+	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remote/remotetest"
 )
 
@@ -35,7 +36,8 @@ func TestChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{World: intaketest.At(t, dir), t: t, disk: l.Server.Disk, connect: sshSession(t, l.Server), job: l.Job}
+	w := &world{World: intaketest.At(t, dir), t: t, disk: l.Server.Disk, job: l.Job}
+	w.connect = func() (remote.Session, error) { return bySSH(l.Server).connect(t) }
 	w.Clock.Add(l.Later)
 	w.visits(0)
 }
@@ -53,7 +55,10 @@ func TestKilledAnywhere(t *testing.T) {
 			}
 			for _, nth := range []string{":1", ":2"} {
 				server.Disk = filepath.Join(home, string(rune('a'+i))+point+nth)
-				w := newWorld(t, intaketest.At(t, t.TempDir()), server.Disk, sshSession(t, server))
+				if err := os.Mkdir(server.Disk, 0o755); err != nil {
+					t.Fatal(err)
+				}
+				w := newWorld(t, intaketest.At(t, t.TempDir()), server.Disk, func() (remote.Session, error) { return bySSH(server).connect(t) })
 				w.job.After = after
 				w.put("a.xml", []byte("a"))
 				w.put("b.xml", []byte("b"))

@@ -21,7 +21,6 @@ import (
 	"sealgate/internal/transfer/poll"
 	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remote/remotetest"
-	"sealgate/internal/transfer/remote/sftp"
 )
 
 // world is a gateway's inside, a customer's server, and a remote between them.
@@ -29,30 +28,16 @@ type world struct {
 	*intaketest.World
 	t       *testing.T
 	account *catalog.Account
-	disk    string // of the server
+	disk    string        // of the server
+	grain   time.Duration // what its times can tell apart
 	connect func() (remote.Session, error)
 	job     poll.Job
 	wrap    func(remote.Session) remote.Session // what stands between; nil = nothing
 }
 
-// bySSH returns a world with a real sshd.
-func bySSH(t *testing.T, extra ...string) *world {
-	t.Helper()
-	s := remotetest.OpenSSH(t, extra...)
-	return newWorld(t, intaketest.New(t, nil), s.Disk, sshSession(t, s))
-}
-
-func sshSession(t *testing.T, s remotetest.SSH) func() (remote.Session, error) {
-	return func() (remote.Session, error) {
-		return sftp.Connect(t.Context(), sftp.Config{
-			Server: remote.Server{Host: "127.0.0.1", Port: s.Port, Guard: remotetest.Loopback()}, User: s.User, Key: s.Key, HostKeys: s.HostKeys[:1],
-		})
-	}
-}
-
 func newWorld(t *testing.T, in *intaketest.World, disk string, connect func() (remote.Session, error)) *world {
 	t.Helper()
-	w := &world{World: in, t: t, disk: disk, connect: connect}
+	w := &world{World: in, t: t, disk: disk, grain: time.Second, connect: connect}
 	w.account = w.Account("acme", catalog.ContentKeep)
 	w.job = poll.Job{Account: w.account.ID, Remote: uuid.Must(uuid.NewV7()), Name: "bank", Dir: disk, Still: poll.DefaultStill}
 	w.Update(func(tx *catalog.Tx) error {
@@ -113,8 +98,13 @@ func (w *world) settled() poll.Result {
 func (w *world) put(name string, content []byte) {
 	w.t.Helper()
 	path := filepath.Join(w.disk, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		w.t.Fatal(err)
+	if dir := filepath.Dir(path); dir != w.disk {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			w.t.Fatal(err)
+		}
+		if err := os.Chmod(dir, 0o777); err != nil { // the server is another user
+			w.t.Fatal(err)
+		}
 	}
 	if err := os.WriteFile(path, content, 0o644); err != nil {
 		w.t.Fatal(err)
@@ -123,9 +113,9 @@ func (w *world) put(name string, content []byte) {
 }
 
 // dated gives a file a time; nothing here depends on how old files are.
-func (w *world) dated(name string, second int) {
+func (w *world) dated(name string, n int) {
 	w.t.Helper()
-	at := time.Date(2026, 11, 1, 8, 0, second, 0, time.UTC)
+	at := time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC).Add(time.Duration(n) * w.grain)
 	if err := os.Chtimes(filepath.Join(w.disk, name), at, at); err != nil {
 		w.t.Fatal(err)
 	}
@@ -186,8 +176,8 @@ func (w *world) expectThere(what string, want ...string) {
 	}
 }
 
-func TestAFileIsTakenWhenItIsStill(t *testing.T) {
-	w := bySSH(t)
+func aFileIsTakenWhenItIsStill(t *testing.T, at server) {
+	w := at.world(t)
 	w.put("pay.xml", []byte("1"))
 	first := w.visits(0)
 	if w.expect("at first sight"); !first.Again.Equal(first.Again.Truncate(time.Microsecond)) || first.Again.IsZero() || first.Seen != 1 {
@@ -201,7 +191,7 @@ func TestAFileIsTakenWhenItIsStill(t *testing.T) {
 	w.expect("it was touched")
 	w.visits(10 * time.Second)
 	w.expect("too soon")
-	if r := w.visits(25 * time.Second); r.Files != 1 || r.Bytes != 2 || !r.Again.IsZero() {
+	if r := w.visits(max(poll.DefaultStill, w.grain) - 5*time.Second); r.Files != 1 || r.Bytes != 2 || !r.Again.IsZero() {
 		t.Errorf("%+v", r)
 	}
 	w.expect("still", "pay.xml=12")
@@ -213,9 +203,9 @@ func TestAFileIsTakenWhenItIsStill(t *testing.T) {
 	w.expect("and only once", "pay.xml=12")
 }
 
-func TestAReplacedFileIsANewOne(t *testing.T) {
+func aReplacedFileIsANewOne(t *testing.T, at server) {
 	for _, after := range []poll.After{{}, {Delete: true}, {Move: "done"}} {
-		w := bySSH(t)
+		w := at.world(t)
 		w.job.After = after
 		w.put("pay.xml", []byte("one"))
 		w.settled()
@@ -232,8 +222,8 @@ func TestAReplacedFileIsANewOne(t *testing.T) {
 
 // What was deleted and comes again, the same to the byte and the second, is the same
 // delivery; other bytes under the same size and time are not.
-func TestADeliveryThatComesAgain(t *testing.T) {
-	w := bySSH(t)
+func aDeliveryThatComesAgain(t *testing.T, at server) {
+	w := at.world(t)
 	w.job.After.Delete = true
 	w.put("pay.xml", []byte("one"))
 	w.settled()
@@ -249,8 +239,8 @@ func TestADeliveryThatComesAgain(t *testing.T) {
 	w.expect("in the end", "pay.xml=one", "pay.xml=two")
 }
 
-func TestWhatBecomesOfFilesThere(t *testing.T) {
-	w := bySSH(t)
+func whatBecomesOfFilesThere(t *testing.T, at server) {
+	w := at.world(t)
 	w.job.Depth = 2
 	for _, name := range []string{"a.xml", "b/a.xml", "b/c/a.xml"} {
 		w.put(name, []byte(name))
@@ -281,8 +271,8 @@ func TestWhatBecomesOfFilesThere(t *testing.T) {
 	}
 }
 
-func TestWhichFilesAreTaken(t *testing.T) {
-	w := bySSH(t)
+func whichFilesAreTaken(t *testing.T, at server) {
+	w := at.world(t)
 	w.job.Depth, w.job.Names = 1, glob.Set{Include: []string{"*.xml", "in/*.txt"}, Exclude: []string{"test-*"}}
 	for _, name := range []string{
 		"a.xml", "B.XML", "a.txt", "in/b.txt", "test-1.xml", "in/deep/c.xml", ".hidden.xml", ".rooms/d.xml",
@@ -299,8 +289,8 @@ func TestWhichFilesAreTaken(t *testing.T) {
 	w.expect("by their names", "B.XML=B.XML", "Löner.xml=Löner.xml", "a.xml=a.xml", "b.txt=in/b.txt", "h.xml=in/h.xml")
 }
 
-func TestDoneMarkers(t *testing.T) {
-	w := bySSH(t)
+func doneMarkers(t *testing.T, at server) {
+	w := at.world(t)
 	w.job.Marker, w.job.After.Delete = ".done", true
 	w.put("a.xml", []byte("a"))
 	w.put("b.xml", []byte("b"))
@@ -317,8 +307,8 @@ func TestDoneMarkers(t *testing.T) {
 }
 
 // A hostile server, or a careless customer, names files as it likes.
-func TestNamesThatAreNone(t *testing.T) {
-	w := bySSH(t)
+func namesThatAreNone(t *testing.T, at server) {
+	w := at.world(t)
 	bad := []string{"line\nbreak.xml", "esc\x1b[2J.xml", "latin-\xe5\xe4\xf6.xml", "back\\slash.xml", "right\u202eleft.xml", " "}
 	for _, name := range bad {
 		w.put(name, []byte("x"))
@@ -336,8 +326,8 @@ func TestNamesThatAreNone(t *testing.T) {
 	w.expect("the others", "good.xml=x")
 }
 
-func TestLimits(t *testing.T) {
-	w := bySSH(t)
+func limits(t *testing.T, at server) {
+	w := at.world(t)
 	for i := range 10 {
 		w.put(fmt.Sprintf("f%d.xml", i), fmt.Append(nil, i))
 		w.dated(fmt.Sprintf("f%d.xml", i), 10-i)
@@ -363,7 +353,7 @@ func TestLimits(t *testing.T) {
 // The server lets nobody delete or move: told in words, tried again, taken once.
 func TestAServerThatIsReadOnly(t *testing.T) {
 	for _, after := range []poll.After{{Delete: true}, {Move: "done"}} {
-		w := bySSH(t, "ForceCommand internal-sftp -R")
+		w := bySSH(remotetest.OpenSSH(t, "ForceCommand internal-sftp -R")).world(t)
 		w.job.After = after
 		for i := range 6 {
 			w.put(fmt.Sprintf("%d.xml", i), fmt.Append(nil, i))
@@ -393,8 +383,8 @@ type somewhere struct {
 }
 
 // A file that is replaced between its commit and its deletion is not deleted.
-func TestAFileThatIsReplacedBeforeItIsDeleted(t *testing.T) {
-	w := bySSH(t)
+func aFileThatIsReplacedBeforeItIsDeleted(t *testing.T, at server) {
+	w := at.world(t)
 	w.job.After.Delete = true
 	w.put("pay.xml", []byte("one"))
 	w.visits(0)
@@ -421,8 +411,8 @@ func TestAFileThatIsReplacedBeforeItIsDeleted(t *testing.T) {
 }
 
 // A file that changes while it is read is no file.
-func TestAFileThatChangesWhileItIsRead(t *testing.T) {
-	w := bySSH(t)
+func aFileThatChangesWhileItIsRead(t *testing.T, at server) {
+	w := at.world(t)
 	w.put("pay.xml", bytes.Repeat([]byte("a"), 200_000))
 	w.visits(0)
 	w.wrap = func(s remote.Session) remote.Session {
@@ -445,8 +435,8 @@ func TestAFileThatChangesWhileItIsRead(t *testing.T) {
 }
 
 // One file that cannot be read does not keep the others, and comes last next time.
-func TestAFileThatCannotBeRead(t *testing.T) {
-	w := bySSH(t)
+func aFileThatCannotBeRead(t *testing.T, at server) {
+	w := at.world(t)
 	for i, name := range []string{"bad.xml", "good.xml", "late.xml"} {
 		w.put(name, []byte(name))
 		w.dated(name, i)
@@ -480,8 +470,8 @@ func TestAFileThatCannotBeRead(t *testing.T) {
 }
 
 // Who lost the remote to another gateway writes nothing any more.
-func TestAVisitThatWasGivenUp(t *testing.T) {
-	w := bySSH(t)
+func aVisitThatWasGivenUp(t *testing.T, at server) {
+	w := at.world(t)
 	w.job.After.Delete = true
 	w.put("pay.xml", []byte("one"))
 	w.visits(0)

@@ -12,6 +12,7 @@ import (
 	"sealgate/internal/killpoint/killtest"
 	"sealgate/internal/transfer/intake/intaketest"
 	"sealgate/internal/transfer/push"
+	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remote/remotetest"
 )
 
@@ -36,7 +37,8 @@ func TestChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{World: intaketest.At(t, dir), t: t, disk: l.Server.Disk, connect: sshSession(t, l.Server), job: l.Job}
+	w := &world{World: intaketest.At(t, dir), t: t, disk: l.Server.Disk, job: l.Job}
+	w.connect = func() (remote.Session, error) { return bySSH(l.Server).connect(t) }
 	w.Clock.Add(l.Later)
 	w.visits(0)
 }
@@ -57,7 +59,7 @@ func TestKilledAnywhere(t *testing.T) {
 				if err := os.Mkdir(server.Disk, 0o755); err != nil {
 					t.Fatal(err)
 				}
-				w := newWorld(t, intaketest.At(t, t.TempDir()), server.Disk, sshSession(t, server))
+				w := newWorld(t, intaketest.At(t, t.TempDir()), server.Disk, func() (remote.Session, error) { return bySSH(server).connect(t) })
 				w.send("a.xml", "one")
 				w.send("b.xml", strings.Repeat("x", 300_000))
 				text, err := json.Marshal(left{server, w.job, 2 * time.Hour})

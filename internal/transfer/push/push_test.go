@@ -21,7 +21,6 @@ import (
 	"sealgate/internal/transfer/push"
 	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remote/remotetest"
-	"sealgate/internal/transfer/remote/sftp"
 )
 
 // world is a gateway's inside, a customer's server, and a remote between them.
@@ -33,21 +32,6 @@ type world struct {
 	connect func() (remote.Session, error)
 	job     push.Job
 	wrap    func(remote.Session) remote.Session // what stands between; nil = nothing
-}
-
-// bySSH returns a world with a real sshd.
-func bySSH(t *testing.T, extra ...string) *world {
-	t.Helper()
-	s := remotetest.OpenSSH(t, extra...)
-	return newWorld(t, intaketest.New(t, nil), s.Disk, sshSession(t, s))
-}
-
-func sshSession(t *testing.T, s remotetest.SSH) func() (remote.Session, error) {
-	return func() (remote.Session, error) {
-		return sftp.Connect(t.Context(), sftp.Config{
-			Server: remote.Server{Host: "127.0.0.1", Port: s.Port, Guard: remotetest.Loopback()}, User: s.User, Key: s.Key, HostKeys: s.HostKeys[:1],
-		})
-	}
 }
 
 func newWorld(t *testing.T, in *intaketest.World, disk string, connect func() (remote.Session, error)) *world {
@@ -182,8 +166,8 @@ func (w *world) proofs(id uuid.UUID) (all []map[string]string) {
 	return all
 }
 
-func TestWhatWaitsIsDelivered(t *testing.T) {
-	w := bySSH(t)
+func whatWaitsIsDelivered(t *testing.T, at server) {
+	w := at.world(t)
 	w.job.Names = glob.Set{Include: []string{"*.xml"}}
 	large := strings.Repeat("answer ", 100_000)
 	files := []*catalog.File{w.send("a.xml", "one"), w.send("a.xml", "two"), w.send("empty.xml", ""), w.send("large.xml", large), w.send("other.pdf", "x")}
@@ -204,8 +188,8 @@ func TestWhatWaitsIsDelivered(t *testing.T) {
 }
 
 // A name that is taken there is not overwritten, whoever has it.
-func TestNothingThereIsOverwritten(t *testing.T) {
-	w := bySSH(t)
+func nothingThereIsOverwritten(t *testing.T, at server) {
+	w := at.world(t)
 	for _, name := range []string{"a.xml", "a.2.xml"} {
 		if err := os.WriteFile(filepath.Join(w.disk, name), []byte("theirs"), 0o644); err != nil {
 			t.Fatal(err)
@@ -217,7 +201,7 @@ func TestNothingThereIsOverwritten(t *testing.T) {
 }
 
 func TestAServerThatIsReadOnly(t *testing.T) {
-	w := bySSH(t, "ForceCommand internal-sftp -R")
+	w := bySSH(remotetest.OpenSSH(t, "ForceCommand internal-sftp -R")).world(t)
 	w.send("a.xml", "one")
 	w.send("b.xml", "two")
 	r := w.visits(0)
@@ -239,8 +223,8 @@ func TestAServerThatIsReadOnly(t *testing.T) {
 }
 
 // A rename that is refused: whole under its temporary name, it is renamed when it may be.
-func TestARenameThatIsRefused(t *testing.T) {
-	w := bySSH(t)
+func aRenameThatIsRefused(t *testing.T, at server) {
+	w := at.world(t)
 	w.send("a.xml", "one")
 	refused := fault.New(fault.Denied, "test", "no")
 	w.wrap = func(s remote.Session) remote.Session {
@@ -264,8 +248,8 @@ func TestARenameThatIsRefused(t *testing.T) {
 
 // Somebody tidies temporary files away just before the rename: the file is sent again,
 // and not said to be delivered.
-func TestATemporaryFileThatIsTakenAway(t *testing.T) {
-	w := bySSH(t)
+func aTemporaryFileThatIsTakenAway(t *testing.T, at server) {
+	w := at.world(t)
 	w.send("a.xml", "one")
 	w.wrap = func(s remote.Session) remote.Session {
 		return somewhere{s, func(step, path string) error {
@@ -287,8 +271,8 @@ func TestATemporaryFileThatIsTakenAway(t *testing.T) {
 }
 
 // What was fetched by another way meanwhile leaves nothing there.
-func TestAFileThatIsNotToBeDeliveredAnyMore(t *testing.T) {
-	w := bySSH(t)
+func aFileThatIsNotToBeDeliveredAnyMore(t *testing.T, at server) {
+	w := at.world(t)
 	f := w.send("a.xml", "one")
 	cut := true
 	w.wrap = func(s remote.Session) remote.Session {
@@ -313,8 +297,8 @@ func TestAFileThatIsNotToBeDeliveredAnyMore(t *testing.T) {
 // Every step of the way is cut, before it was done and after, at each place where it
 // comes; the customer takes his files away as soon as they have their names, or leaves
 // them. Each arrives once.
-func TestCutAnywhere(t *testing.T) {
-	w := bySSH(t)
+func cutAnywhere(t *testing.T, at server) {
+	w := at.world(t)
 	for _, fetches := range []bool{false, true} {
 		for nth := 1; ; nth++ {
 			for _, done := range []bool{false, true} {
@@ -358,8 +342,8 @@ func TestCutAnywhere(t *testing.T) {
 
 // The disk there is full: said so, nothing lies there under its name, and what waits is
 // delivered when there is room.
-func TestAFullDiskThere(t *testing.T) {
-	w := bySSH(t)
+func aFullDiskThere(t *testing.T, at server) {
+	w := at.world(t)
 	w.send("a.xml", "one")
 	w.send("b.xml", "two")
 	full := fault.New(fault.Full, "test", "the disk of the server is full")
