@@ -80,7 +80,7 @@ func TestAccountsAreFoundAddedAndClosed(t *testing.T) {
 func TestHealthSaysWhatToDo(t *testing.T) {
 	h := newHouse(t)
 	text := plain(h.see(operator, "/health"))
-	h.has(text, "Kopia av nycklarna", "none was ever made", "Att göra:", "gateway keys backup", "Plats på disken enough", "Något behöver ses över")
+	h.has(text, "Kopia av nycklarna", "ingen har någonsin gjorts", "Att göra:", "gateway keys backup", "Plats på disken enough", "Något behöver ses över")
 }
 
 func TestQueuesTellWhatWaits(t *testing.T) {

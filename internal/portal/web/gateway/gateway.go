@@ -256,6 +256,7 @@ func health(v *desk.Visit) error {
 	var page healthPage
 	for _, f := range list {
 		one := finding{f, f.Check}
+		one.Found, one.Do = v.L.Health(f.Found), v.L.Health(f.Do)
 		key, of := f.Check, ""
 		for _, prefix := range checks {
 			if rest, ok := strings.CutPrefix(f.Check, prefix); ok {

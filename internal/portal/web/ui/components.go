@@ -163,7 +163,7 @@ var severityTones = map[payment.Severity][2]string{
 
 func (l *Locale) finding(f payment.Finding) Finding {
 	look := severityTones[f.Severity]
-	o := Finding{Tone: look[0], Icon: look[1], Title: string(f.Code), Code: string(f.Code), Detail: f.Message, Count: f.Count}
+	o := Finding{Tone: look[0], Icon: look[1], Title: string(f.Code), Code: string(f.Code), Detail: l.Detail(f.Message), Count: f.Count}
 	if key := "finding." + string(f.Code); l.Has(key) {
 		o.Title = l.T(key)
 	}
