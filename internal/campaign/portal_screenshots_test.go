@@ -20,10 +20,12 @@ func TestScreenshots(t *testing.T) {
 	if dir == "" {
 		return
 	}
+	issuer := aProvider(t)
 	g := newGateway(t, "")
 	g.account("acme", "keep")
 	g.account("bjorks-bygg", "delete")
 	fill(t, g, "acme")
+	furnish(t, g, "acme", issuer)
 	fates := map[string]string{} // of each, one file
 	for _, f := range g.files("acme") {
 		fates["file-"+f.State] = "/a/acme/files/" + f.ID

@@ -111,7 +111,7 @@ func (o *office) asked(ctx context.Context, account uuid.UUID) (list []portal.At
 		for _, a := range live {
 			if a.State == approvals.Asked && o.Now().Before(a.Until) {
 				list = append(list, portal.Attention{
-					Code: "access-asked", Severity: "error", Object: a.ID.String(), Since: portal.Moment(a.AskedAt), At: portal.Moment(a.Until),
+					Code: asksFirst, Severity: "warning", Object: a.ID.String(), Since: portal.Moment(a.AskedAt), At: portal.Moment(a.Until),
 					Message: "an operator asks to see what the account's files hold",
 				})
 			}
@@ -213,6 +213,15 @@ func severityOf(code string) string {
 
 var urgency = map[string]int{"error": 0, "warning": 1, "info": 2}
 
+// asksFirst is before all else: somebody waits for a yes or a no.
+const asksFirst = "access-asked"
+
 func urgentFirst(list []portal.Attention) {
-	slices.SortStableFunc(list, func(a, b portal.Attention) int { return cmp.Compare(urgency[a.Severity], urgency[b.Severity]) })
+	rank := func(a portal.Attention) int {
+		if a.Code == asksFirst {
+			return -1
+		}
+		return urgency[a.Severity]
+	}
+	slices.SortStableFunc(list, func(a, b portal.Attention) int { return cmp.Compare(rank(a), rank(b)) })
 }

@@ -20,7 +20,7 @@ var accountNav = []group{
 	{Name: "account", Items: []item{
 		{Name: "keys", Icon: "key-round", Path: "keys", Roles: "reader approver admin operator"},
 		{Name: "logins", Icon: "users", Path: "logins", Roles: "admin operator"},
-		{Name: "sign-on", Icon: "log-out", Path: "single-sign-on", Roles: "admin operator"},
+		{Name: "sign-on", Icon: "shield-check", Path: "single-sign-on", Roles: "admin operator"},
 		{Name: "tokens", Icon: "ticket", Path: "tokens", Roles: "admin operator"},
 		{Name: "webhooks", Icon: "webhook", Path: "webhooks", Roles: "admin operator"},
 		{Name: "settings", Icon: "settings", Path: "settings"},
