@@ -61,9 +61,11 @@ type reader struct {
 	size    int64 // that the server named
 
 	queue  []*block
-	asked  int64 // the offset that is asked for next
-	at     int64 // the offset that Read is at
-	rest   []byte
+	asked  int64  // the offset that is asked for next
+	at     int64  // the offset that Read is at
+	rest   []byte // of the newest block
+	newest []byte // that block, to be used again
+	spare  [][]byte
 	err    error // for ever
 	flight sync.WaitGroup
 }
@@ -93,6 +95,10 @@ func (r *reader) Read(p []byte) (int, error) {
 // when the server says that there is none, the file has ended.
 func (r *reader) next() ([]byte, error) {
 	const op = "sftp: read"
+	if cap(r.newest) >= blockSize {
+		r.spare = append(r.spare, r.newest[:blockSize])
+		r.newest = nil
+	}
 	for len(r.queue) < ahead && r.asked < r.size {
 		r.ask(min(blockSize, r.size-r.asked))
 	}
@@ -112,12 +118,18 @@ func (r *reader) next() ([]byte, error) {
 	case err != nil:
 		return nil, r.session.explain(r.ctx, op, err)
 	}
+	r.newest = b.data
 	return b.data, nil
 }
 
 // ask sends a request for the next n bytes.
 func (r *reader) ask(n int64) {
-	b := &block{data: make([]byte, n), done: make(chan struct{})}
+	b := &block{done: make(chan struct{})}
+	if last := len(r.spare) - 1; last >= 0 {
+		b.data, r.spare = r.spare[last][:n], r.spare[:last]
+	} else {
+		b.data = make([]byte, n)
+	}
 	off := r.asked
 	r.asked += n
 	r.queue = append(r.queue, b)
@@ -137,7 +149,7 @@ func (r *reader) Close() error {
 	if r.err == nil {
 		r.err = errors.New("the file is closed")
 	}
-	r.rest, r.queue = nil, nil
+	r.rest, r.queue, r.spare = nil, nil, nil
 	return r.session.explain(r.ctx, "sftp: close", r.session.within(r.ctx, r.session.patience, func() error {
 		r.flight.Wait()
 		return r.file.Close()
