@@ -105,7 +105,7 @@ func placeOf(a alarm.Alarm) string {
 		return files("locked")
 	case "files-not-renamed":
 		return files("waiting-rename")
-	case "webhook-failing", "webhook-off":
+	case "webhook-failing", "webhook-no-secret", "webhook-off":
 		return below("webhooks", "of", a.Object)
 	case "access-asked":
 		return below("access")
