@@ -120,7 +120,7 @@ func TestSingleSignOnIsSetChangedAndRemoved(t *testing.T) {
 	h.has(text, `value="`+h.provider.URL+`"`, `name="trust_mfa" value="yes" checked`, `name="no_secret"`)
 	h.hasNot(text, "förtroligt")
 	// An empty field leaves the secret; it goes when that is asked for.
-	h.does("admin", at+"/edit", url.Values{"issuer": {h.provider.URL}, "client_id": {"other"}})
+	h.does("admin", at+"/edit", url.Values{"issuer": {h.provider.URL}, "client_id": {"sealgate"}})
 	var now portal.SingleSignOn
 	look := func() portal.SingleSignOn {
 		t.Helper()
@@ -129,9 +129,10 @@ func TestSingleSignOnIsSetChangedAndRemoved(t *testing.T) {
 		}
 		return now
 	}
-	if s := look(); !s.Secret || s.TrustMFA || s.ClientID != "other" {
+	if s := look(); !s.Secret || s.TrustMFA || s.ClientID != "sealgate" {
 		t.Errorf("%+v", s)
 	}
+	h.has(h.refused("admin", at+"/edit", url.Values{"issuer": {h.provider.URL}, "client_id": {"other"}}), `id="f-client_secret-error"`)
 	h.does("admin", at+"/edit", url.Values{"issuer": {h.provider.URL}, "client_id": {"other"}, "no_secret": {"yes"}})
 	if s := look(); s.Secret {
 		t.Errorf("%+v", s)

@@ -21,7 +21,7 @@ var providerTexts = ui.Texts{
 	"sso.client.bad":       {"Vad leverantören kallar gatewayen, utan blanktecken och bara ASCII.", "What the provider calls the gateway, without blanks, in ASCII."},
 	"sso.secret":           {"Klienthemlighet", "Client secret"},
 	"sso.secret.help":      {"Visas aldrig igen. Tomt fält ändrar inget.", "Never shown again. An empty field changes nothing."},
-	"sso.secret.own":       {"En annan utfärdare behöver en egen hemlighet.", "Another issuer needs a secret of its own."},
+	"sso.secret.own":       {"En annan utfärdare eller klient behöver en egen hemlighet.", "Another issuer or client needs a secret of its own."},
 	"sso.no-secret":        {"Klienten har ingen hemlighet", "The client has no secret"},
 	"sso.no-secret.help":   {"Tar bort den som finns.", "Takes away the one that there is."},
 	"sso.trust":            {"Lita på leverantörens andra steg", "Trust the provider's second step"},
