@@ -86,6 +86,7 @@ func TestAWebhookIsAddedTestedReplayedAndRemoved(t *testing.T) {
 		}
 	}
 	far.Close()
+	h.world.Clock.Add(time.Minute) // test events are sent at leisure
 	if to := h.does("admin", own+"/test", nil); !strings.HasSuffix(to, "webhook-test-failed") {
 		t.Errorf("leads to %s", to)
 	}
