@@ -28,6 +28,9 @@ import (
 	"sealgate/internal/transfer/bodies"
 	"sealgate/internal/transfer/intake"
 	"sealgate/internal/transfer/outbox"
+	"sealgate/internal/transfer/poll"
+	"sealgate/internal/transfer/push"
+	"sealgate/internal/transfer/remotes"
 	"sealgate/internal/work"
 )
 
@@ -49,6 +52,7 @@ type journey struct {
 	clock     *retention.Clock
 	retention *retention.Retention
 	notices   *notify.Notices
+	remotes   *remotes.Service
 }
 
 func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set, door httpd.Certificates) (_ *journey, err error) {
@@ -79,6 +83,11 @@ func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set, door htt
 		return nil, err
 	}
 
+	j.remotes = remotes.New(remotes.Options{
+		Catalog: s.catalog, Custody: s.custody, Keys: s.keys, Guard: dialguard.New(s.cfg.Remotes.Allow), Node: s.node, Connect: remotes.Dial,
+		Pull: remotes.Pulling(poll.New(s.catalog, j.in, s.custody, a.Now)), Push: remotes.Pushing(push.New(s.catalog, j.out, s.custody, a.Now), j.out),
+		Observe: counts.Visit, Now: a.Now, Log: log,
+	})
 	j.jobs = work.NewRunner(s.catalog, map[string]work.Handler{
 		catalog.IndexJob:   j.reader.Handle,
 		indexer.AnswerJob:  j.out.Answer,
@@ -159,6 +168,7 @@ func (j *journey) parts() []part {
 		{"reseal", j.resealer.Run},
 		{"catalog", j.watch},
 		{"notices", j.notices.Run},
+		{"remotes", j.remotes.Run},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"sealgate/internal/cli/locks"
 	"sealgate/internal/cli/notify"
 	"sealgate/internal/cli/offline"
+	"sealgate/internal/cli/remotes"
 	"sealgate/internal/cli/use"
 )
 
@@ -38,6 +39,7 @@ func (a *app) root() *cobra.Command {
 	accessKey := append(offline.AccessKeys(a.App), locks.AccessKeys(a.App)...)
 	for _, cmd := range append(
 		commands,
+		remotes.Command(a.App),
 		locks.Certificate(a.App),
 		cli.Group("access-key", "The second half of the lock", accessKey...),
 		cli.Group("statement", "Signed statements about keys and files that were destroyed", append(locks.Statements(a.App), offline.VerifyReceipt(a.App))...),

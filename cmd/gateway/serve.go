@@ -23,6 +23,7 @@ import (
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/api"
 	socket "sealgate/internal/portal/control"
+	"sealgate/internal/portal/remoteapi"
 	"sealgate/internal/portal/web/send"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/outbox/folders"
@@ -102,6 +103,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	control := api.New(j.services(machine{a, s}))
+	remoteapi.Register(control.Router, remoteapi.Services{Accounts: s.accounts, Remotes: j.remotes})
 	control.Observe(counts.Request)
 	uploads := j.uploads(control)
 	signer, err := audit.NewSigner(s.keys.Identity())

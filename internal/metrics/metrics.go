@@ -8,6 +8,7 @@ package metrics
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +28,9 @@ type Set struct {
 	opened    *prometheus.CounterVec
 	signIns   *prometheus.CounterVec
 	webhooks  *prometheus.CounterVec
+	visits    *prometheus.CounterVec
+	visitTime *prometheus.HistogramVec
+	far       *prometheus.CounterVec
 	requests  *prometheus.CounterVec
 	answers   *prometheus.HistogramVec
 }
@@ -52,12 +56,18 @@ func New() *Set {
 			Buckets: []float64{0.002, 0.01, 0.05, 0.2, 1, 5, 30},
 		}, []string{"operation"}),
 		webhooks: counter("webhook_attempts_total", "Attempts to deliver to a webhook, by outcome.", "outcome"),
-		signIns:  counter("sign_ins_total", "Attempts to sign in, by door, method and outcome.", "door", "method", "outcome"),
+		visits:   counter("remote_visits_total", "Visits to customers' servers, by direction and outcome.", "direction", "outcome"),
+		visitTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "sealgate", Name: "remote_visit_seconds", Help: "Time that a visit took, by direction.",
+			Buckets: []float64{0.1, 0.5, 2, 10, 60, 300, 1800},
+		}, []string{"direction"}),
+		far:     counter("remote_files_total", "Files fetched from customers' servers or left there, by direction.", "direction"),
+		signIns: counter("sign_ins_total", "Attempts to sign in, by door, method and outcome.", "door", "method", "outcome"),
 	}
 	s.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		s.arrivals, s.bytes, s.indexed, s.indexTime, s.sessions, s.opened, s.signIns, s.webhooks, s.requests, s.answers,
+		s.arrivals, s.bytes, s.indexed, s.indexTime, s.sessions, s.opened, s.signIns, s.webhooks, s.visits, s.visitTime, s.far, s.requests, s.answers,
 	)
 	return s
 }
@@ -67,11 +77,12 @@ func counter(name, help string, labels ...string) *prometheus.CounterVec {
 }
 
 // Arrival counts an arrival that ended: received, cut or refused. Bytes count
-// only when it was received.
+// only when it was received. Of "remote:NAME" the name is left out: a customer chose it.
 func (s *Set) Arrival(source, outcome string, size int64) {
 	if s == nil {
 		return
 	}
+	source, _, _ = strings.Cut(source, ":")
 	s.arrivals.WithLabelValues(source, outcome).Inc()
 	if outcome == "received" {
 		s.bytes.WithLabelValues(source).Add(float64(size))
@@ -124,6 +135,16 @@ func (s *Set) Webhook(outcome string) {
 	if s != nil {
 		s.webhooks.WithLabelValues(outcome).Inc()
 	}
+}
+
+// Visit counts a visit to a customer's server.
+func (s *Set) Visit(direction, outcome string, files int, took time.Duration) {
+	if s == nil {
+		return
+	}
+	s.visits.WithLabelValues(direction, outcome).Inc()
+	s.visitTime.WithLabelValues(direction).Observe(took.Seconds())
+	s.far.WithLabelValues(direction).Add(float64(files))
 }
 
 // Level shows a number that is asked for at each scrape: a queue's depth, free

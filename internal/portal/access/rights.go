@@ -139,6 +139,16 @@ var rights = map[string]Right{
 	"list-deliveries":    Manage,
 	"replay-delivery":    Manage,
 
+	"list-remotes":     Manage,
+	"add-remote":       Manage,
+	"get-remote":       Manage,
+	"set-remote":       Manage,
+	"remove-remote":    Manage,
+	"test-remote":      Manage,
+	"run-remote":       Manage,
+	"list-remote-runs": Manage,
+	"get-remote-run":   Manage,
+
 	"list-alarms":           See, // account callers: their own
 	"see-alarm":             Decide,
 	"list-alarm-recipients": Manage,
@@ -230,6 +240,10 @@ var dangerous = map[string]bool{
 	"export-access-key": true,
 	"remove-access-key": true,
 	"unlock-account":    true,
+
+	"add-remote":    true, // files may go there
+	"set-remote":    true,
+	"remove-remote": true,
 }
 
 // forPrograms are the dangerous operations that an operator's program may do as well:
@@ -242,6 +256,7 @@ var forPrograms = map[string]bool{
 	"erase-file":            true,
 	"set-webhook":           true,
 	"remove-webhook":        true,
+	"remove-remote":         true,
 	"renew-certificate":     true,
 	"remove-certificate":    true,
 	"remove-access-key":     true,
@@ -256,6 +271,10 @@ var writesKeys = map[string]bool{
 	"add-webhook":        true,
 	"remove-webhook":     true,
 	"new-webhook-secret": true,
+
+	"add-remote":    true,
+	"set-remote":    true,
+	"remove-remote": true,
 
 	"renew-certificate":  true,
 	"import-certificate": true,

@@ -95,6 +95,7 @@ func newHouse(t *testing.T) *house {
 		}),
 		Clock: h.clock, Machine: h, Now: w.Clock.Now, Log: log, ExportKeys: true, Version: "test",
 	})
+	h.mountRemotes()
 	ended, end := context.WithCancel(t.Context())
 	end()
 	if err := h.api.Events.Run(ended); err != nil { // nobody follows: streams have tests of their own

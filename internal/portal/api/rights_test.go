@@ -63,6 +63,7 @@ var contents = map[string]string{
 	"add-account": `{"name":"new"}`, "add-login": `{"username":"new"}`, "set-login": `{"no_password":true}`, "set-account": `{"content":"delete"}`,
 	"set-alarm-recipients": `{"recipients":[]}`,
 	"add-webhook":          `{"url":"http://127.0.0.1:1/"}`, "set-webhook": `{"enabled":false}`,
+	"add-remote": `{"name":"new","direction":"pull","url":"sftp://u@127.0.0.1/"}`, "set-remote": `{"enabled":false}`,
 	"add-token": `{"name":"new"}`, "add-operator-token": `{"name":"new"}`, "add-operator": `{"email":"a@b.example"}`,
 	"import-certificate": `{"certificate":"x","key":"y"}`, "export-certificate": `{}`, "export-access-key": `{}`,
 	"ask-approval":   `{"reason":"x"}`,
@@ -74,6 +75,7 @@ var contents = map[string]string{
 var nowhere = map[string]string{
 	"name": "nobody", "username": "nobody", "email": "nobody@b.example", "id": "01970000-0000-7000-8000-000000000000",
 	"webhook": "01970000-0000-7000-8000-000000000002", "delivery": "01970000-0000-7000-8000-000000000003",
+	"remote": "nothing", "run": "01970000-0000-7000-8000-000000000004",
 	"key": "0123456789abcdef", "token": "01970000-0000-7000-8000-000000000001",
 }
 
@@ -196,7 +198,7 @@ func TestWithoutATokenTheAnswerIs401(t *testing.T) {
 var notForOperatorTokens = []string{
 	"add-operator-token", "add-login", "set-login", "invite-login", "reset-login",
 	"add-operator", "reset-operator", "remove-operator", "add-token",
-	"set-single-sign-on", "remove-single-sign-on", "add-webhook", "new-webhook-secret", "set-alarm-recipients",
+	"set-single-sign-on", "remove-single-sign-on", "add-webhook", "new-webhook-secret", "add-remote", "set-remote", "set-alarm-recipients",
 	"import-certificate", "export-certificate", "add-access-key", "export-access-key", "unlock-account",
 }
 
@@ -331,10 +333,15 @@ func (h *house) tenant(name string) *tenant {
 	h.want(http.StatusOK, "POST", "/accounts/"+name+"/webhooks", portal.NewWebhook{URL: "http://127.0.0.1:1/" + name}, &hook)
 	var tested portal.WebhookDelivery
 	h.want(http.StatusOK, "POST", "/accounts/"+name+"/webhooks/"+hook.ID+"/test", struct{}{}, &tested)
+	var server portal.Remote
+	h.want(http.StatusOK, "POST", "/accounts/"+name+"/remotes", remoteAt("bank-of-"+name, "sftp://"+name+"@127.0.0.1:1/"), &server)
+	var visit portal.RemoteRun
+	h.want(http.StatusOK, "POST", "/accounts/"+name+"/remotes/bank-of-"+name+"/run", nil, &visit)
+	h.want(http.StatusOK, "GET", "/accounts/"+name+"/remotes/bank-of-"+name+"/runs/"+visit.ID+"?wait=60", nil, &visit)
 	c := &tenant{admin: admin, names: map[string][]string{
 		"name": {name}, "username": {name + "-robot"}, "id": {ids[0], ids[1], erased.Statement},
 		"key": {certs[0].Fingerprint, certs[0].Fingerprint[:16], keys[0].ID, keys[0].Fingerprint}, "token": {tokens[0].ID, "admin-" + name},
-		"webhook": {hook.ID}, "delivery": {tested.ID},
+		"webhook": {hook.ID}, "delivery": {tested.ID}, "remote": {server.Name}, "run": {visit.ID},
 	}}
 	for _, list := range c.names {
 		c.shown = append(c.shown, list...)
@@ -346,7 +353,7 @@ func (h *house) tenant(name string) *tenant {
 // see is all that the operator sees of an account, but for the audit log.
 func (h *house) see(name string) string {
 	var all strings.Builder
-	for _, path := range []string{"", "/logins", "/certificates", "/access-keys", "/tokens", "/webhooks", "/statements", "/outbox", "/reseal"} {
+	for _, path := range []string{"", "/logins", "/certificates", "/access-keys", "/tokens", "/webhooks", "/remotes", "/statements", "/outbox", "/reseal"} {
 		var v any
 		h.want(http.StatusOK, "GET", "/accounts/"+name+path, nil, &v)
 		all.WriteString(body(h, v))

@@ -51,18 +51,20 @@ func (s *Service) Start(ctx context.Context, actor, account, name string) (*Run,
 	}
 }
 
-// WaitFor returns a run when it has ended, or as it is when ctx ends.
-func (s *Service) WaitFor(ctx context.Context, account, name string, id uuid.UUID) (*Run, error) {
+// WaitFor returns a run when it has ended, or as it is when the time is over.
+func (s *Service) WaitFor(ctx context.Context, account, name string, id uuid.UUID, most time.Duration) (*Run, error) {
 	r, err := s.Find(ctx, account, name)
 	if err != nil {
 		return nil, err
 	}
-	for {
+	over := time.NewTimer(most)
+	defer over.Stop()
+	for waited := most <= 0; ; {
 		s.mu.Lock()
-		done := s.underWay[r.ID]
+		done := s.underWay[r.ID] // before the look: what ends after it is waited for
 		s.mu.Unlock()
 		var row *table.Run
-		err := s.opt.Catalog.View(context.WithoutCancel(ctx), func(tx *catalog.Tx) (err error) {
+		err := s.opt.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
 			row, err = tx.RemoteRun(id)
 			return err
 		})
@@ -72,11 +74,14 @@ func (s *Service) WaitFor(ctx context.Context, account, name string, id uuid.UUI
 		if err != nil {
 			return nil, fault.Wrap(fault.Internal, "remotes: run", err)
 		}
-		if !row.EndedAt.IsZero() || ctx.Err() != nil || done == nil {
-			return s.openRun(context.WithoutCancel(ctx), &r.Remote, row), nil
+		if !row.EndedAt.IsZero() || waited || done == nil {
+			return s.openRun(ctx, &r.Remote, row), nil
 		}
 		select {
 		case <-ctx.Done():
+			return nil, fault.Wrap(fault.TryLater, "remotes: run", ctx.Err())
+		case <-over.C:
+			waited = true
 		case <-done:
 		}
 	}

@@ -502,7 +502,7 @@ func TestRunByHand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := d.WaitFor(t.Context(), "acme", "bank", started.ID)
+	run, err := d.WaitFor(t.Context(), "acme", "bank", started.ID, time.Minute)
 	if err != nil || run.Outcome != table.RunOK || run.Files != 1 || run.Bytes != 9 || run.By != "operator:1" {
 		t.Errorf("%+v %v", run, err)
 	}
@@ -510,7 +510,7 @@ func TestRunByHand(t *testing.T) {
 	if next := d.find("bank").NextRun; !next.IsZero() {
 		t.Errorf("one that is off is due %s", next)
 	}
-	_, err = d.WaitFor(t.Context(), "acme", "bank", catalogtest.ID())
+	_, err = d.WaitFor(t.Context(), "acme", "bank", catalogtest.ID(), 0)
 	wantKind(t, "another run", err, fault.NotFound)
 
 	// One that is under way is waited for.

@@ -1,6 +1,7 @@
 package remotes
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"net/netip"
@@ -158,17 +159,26 @@ func (s *Settings) Confirmed() bool {
 // Names are the files that are meant.
 func (s *Settings) Names() glob.Set { return glob.Set{Include: s.Include, Exclude: s.Exclude} }
 
+// Interval is how often the remote is due when no cron expression says when.
+func (s *Settings) Interval(direction string) time.Duration {
+	switch {
+	case s.Every != 0:
+		return s.Every
+	case direction == table.Push:
+		return pushEvery
+	}
+	return pullEvery
+}
+
+// ZoneName is the time zone of Cron and Expect.
+func (s *Settings) ZoneName() string { return cmp.Or(s.Zone, schedule.Zone) }
+
 // Schedule is when the remote is due.
 func (s *Settings) Schedule(direction string) (schedule.Schedule, error) {
-	switch {
-	case s.Cron != "":
+	if s.Cron != "" {
 		return schedule.Cron(s.Cron, s.Zone)
-	case s.Every != 0:
-		return schedule.Every(s.Every)
-	case direction == table.Push:
-		return schedule.Every(pushEvery)
 	}
-	return schedule.Every(pullEvery)
+	return schedule.Every(s.Interval(direction))
 }
 
 // Expectation is by when files are expected.
@@ -202,9 +212,12 @@ func (s *Settings) check(direction string) error {
 	if err := s.checkIdentity(at); err != nil {
 		return err
 	}
+	if err := s.Names().Check(); err != nil {
+		return err
+	}
 	if direction == table.Push {
-		if len(s.Include)+len(s.Exclude) > 0 || s.Depth != 0 || s.After != "" || s.Still != 0 || s.Marker != "" || s.Expect != "" {
-			return invalid("a remote that is pushed to takes every file of the outbox; patterns, what becomes of a file there, and what is expected are for those that are pulled from")
+		if s.Depth != 0 || s.After != "" || s.Still != 0 || s.Marker != "" || s.Expect != "" {
+			return invalid("subfolders, when a file is finished, what becomes of it there, and what is expected are for servers that are pulled from")
 		}
 		return nil
 	}
@@ -213,9 +226,6 @@ func (s *Settings) check(direction string) error {
 
 func (s *Settings) checkPull() error {
 	const op = "remotes: settings"
-	if err := s.Names().Check(); err != nil {
-		return err
-	}
 	switch {
 	case s.Depth < 0 || s.Depth > maxDepth:
 		return fault.New(fault.Invalid, op, "folders are looked into down to %d levels", maxDepth)

@@ -107,7 +107,7 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(*Settings){
-		"patterns": func(s *Settings) { s.Include = []string{"*"} }, "deleted": func(s *Settings) { s.After = Delete },
+		"no pattern": func(s *Settings) { s.Exclude = []string{"["} }, "deleted": func(s *Settings) { s.After = Delete },
 		"expected": func(s *Settings) { s.Expect = "daily by 10:00" }, "still": func(s *Settings) { s.Still = time.Second },
 	} {
 		s := Defaults(table.Push)

@@ -49,7 +49,7 @@ func (s *Service) pass(ctx context.Context, r *Remote, byHand bool) (sum Result,
 		sum.Files += result.Files
 		sum.Bytes += result.Bytes
 		away := result.Again.Sub(s.opt.Now())
-		if err != nil || !byHand || result.Again.IsZero() || away > nearTime || n == passes {
+		if err != nil || !byHand || r.Direction == table.Push || result.Again.IsZero() || away > nearTime || n == passes {
 			return sum, err
 		}
 		timer := time.NewTimer(away)

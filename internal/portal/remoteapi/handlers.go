@@ -1,0 +1,157 @@
+package remoteapi
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/operation"
+	"sealgate/internal/store/catalog"
+	table "sealgate/internal/store/catalog/remotes"
+	"sealgate/internal/transfer/remotes"
+)
+
+func (d *desk) list(ctx context.Context, in *operation.ByName) (*operation.Out[[]portal.Remote], error) {
+	all, err := d.Remotes.List(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]portal.Remote, 0, len(all))
+	for _, r := range all {
+		list = append(list, remoteOf(r))
+	}
+	return operation.Answer(list), nil
+}
+
+func (d *desk) get(ctx context.Context, in *ByRemote) (*operation.Out[portal.Remote], error) {
+	return answer(d.Remotes.Find(ctx, in.Name, in.Remote))
+}
+
+func answer(r *remotes.Remote, err error) (*operation.Out[portal.Remote], error) {
+	if err != nil {
+		return nil, err
+	}
+	return operation.Answer(remoteOf(r)), nil
+}
+
+func (d *desk) add(ctx context.Context, in *struct {
+	operation.ByName
+	Body portal.NewRemote
+},
+) (*operation.Out[portal.Remote], error) {
+	if in.Body.Direction == table.Push {
+		if err := d.mayLeadOut(ctx, in.Name); err != nil {
+			return nil, err
+		}
+	}
+	n := remotes.NewRemote{Name: in.Body.Name, Direction: in.Body.Direction, Settings: remotes.Defaults(in.Body.Direction), Secret: secretOf(in.Body.RemoteSecret)}
+	if err := apply(&n.Settings, &in.Body.RemoteChange); err != nil {
+		return nil, err
+	}
+	n.Off = in.Body.Enabled != nil && !*in.Body.Enabled
+	return answer(d.Remotes.Add(ctx, access.Of(ctx).Actor, in.Name, n))
+}
+
+// mayLeadOut refuses operators to say where the outbox of an account goes that does
+// not let them see its contents.
+func (d *desk) mayLeadOut(ctx context.Context, name string) error {
+	if !access.Of(ctx).Operator {
+		return nil
+	}
+	acct, err := d.Accounts.Account(ctx, name)
+	if err != nil {
+		return err
+	}
+	if acct.OperatorAccess != catalog.OperatorOn {
+		return fault.New(fault.Denied, "api: remote", "the account does not let operators see its contents, and a server that is pushed to is sent them; an admin of the account may set it")
+	}
+	return nil
+}
+
+func (d *desk) set(ctx context.Context, in *struct {
+	ByRemote
+	Body portal.RemoteChange
+},
+) (*operation.Out[portal.Remote], error) {
+	r, err := d.Remotes.Find(ctx, in.Name, in.Remote)
+	if err != nil {
+		return nil, err
+	}
+	if r.Direction == table.Push && in.Body.URL != nil {
+		if err := d.mayLeadOut(ctx, in.Name); err != nil {
+			return nil, err
+		}
+	}
+	return answer(d.Remotes.Set(ctx, access.Of(ctx).Actor, in.Name, in.Remote, remotes.Change{
+		Settings: func(s *remotes.Settings) error { return apply(s, &in.Body) },
+		Secret:   secretOf(in.Body.RemoteSecret), On: in.Body.Enabled,
+	}))
+}
+
+func (d *desk) remove(ctx context.Context, in *ByRemote) (*operation.None, error) {
+	return &operation.None{}, d.Remotes.Remove(ctx, access.Of(ctx).Actor, in.Name, in.Remote)
+}
+
+func (d *desk) test(ctx context.Context, in *ByRemote) (*operation.Out[portal.RemoteTest], error) {
+	report, err := d.Remotes.Test(ctx, access.Of(ctx).Actor, in.Name, in.Remote)
+	if err != nil {
+		return nil, err
+	}
+	t := portal.RemoteTest{OK: report.OK(), Steps: make([]portal.RemoteStep, 0, len(report.Steps))}
+	for _, s := range report.Steps {
+		step := portal.RemoteStep{Name: s.Name, OK: s.Err == nil, Message: s.Seen}
+		if s.Err != nil {
+			step.Message = fault.Message(s.Err)
+		}
+		t.Steps = append(t.Steps, step)
+	}
+	if report.Proves != "" {
+		t.Confirm = &portal.RemoteToConfirm{What: report.Proves, Fingerprints: report.Fingerprints}
+	}
+	return operation.Answer(t), nil
+}
+
+func (d *desk) run(ctx context.Context, in *ByRemote) (*operation.Out[portal.RemoteRun], error) {
+	run, err := d.Remotes.Start(ctx, access.Of(ctx).Actor, in.Name, in.Remote)
+	if err != nil {
+		return nil, err
+	}
+	return operation.Answer(runOf(run)), nil
+}
+
+func (d *desk) runs(ctx context.Context, in *struct {
+	ByRemote
+	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+},
+) (*operation.Out[[]portal.RemoteRun], error) {
+	rows, err := d.Remotes.Runs(ctx, in.Name, in.Remote, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]portal.RemoteRun, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, runOf(row))
+	}
+	return operation.Answer(list), nil
+}
+
+func (d *desk) wait(ctx context.Context, in *struct {
+	ByRemote
+	Run  string `path:"run" doc:"its id"`
+	Wait int    `query:"wait" minimum:"0" maximum:"60" default:"0" doc:"seconds to wait for its end"`
+},
+) (*operation.Out[portal.RemoteRun], error) {
+	id, err := uuid.Parse(in.Run)
+	if err != nil {
+		return nil, fault.New(fault.NotFound, "api: remote run", "the remote has no such run")
+	}
+	run, err := d.Remotes.WaitFor(ctx, in.Name, in.Remote, id, time.Duration(in.Wait)*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	return operation.Answer(runOf(run)), nil
+}

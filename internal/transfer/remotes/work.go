@@ -1,0 +1,66 @@
+package remotes
+
+import (
+	"context"
+	"strings"
+
+	"sealgate/internal/fault"
+	"sealgate/internal/transfer/outbox"
+	"sealgate/internal/transfer/poll"
+	"sealgate/internal/transfer/push"
+)
+
+// Pulling fetches what lies there.
+func Pulling(p *poll.Poller) Work {
+	return func(ctx context.Context, v Visit) (Result, error) {
+		session, err := v.Connect(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		defer func() { _ = session.Close() }() // all that counts was answered
+		set := v.Settings
+		job := poll.Job{
+			Account: v.Account, Remote: v.Remote, Name: v.Name, Fence: v.Fence, Dir: v.Dir, Names: set.Names(), Depth: set.Depth,
+			Still: set.Still, Marker: set.Marker, After: poll.After{Delete: set.After == Delete},
+			Limits: poll.Limits{Entries: set.Limits.Entries, Files: set.Limits.Files, Bytes: set.Limits.Bytes, Time: set.Limits.Time},
+		}
+		if dir, ok := strings.CutPrefix(set.After, Move); ok {
+			job.After.Move = dir
+		}
+		r, err := p.Run(ctx, session, job)
+		result := Result{Seen: r.Seen, Files: r.Files, Bytes: r.Bytes, Failed: r.Failed, Again: r.Again}
+		if len(r.Problems) > 0 {
+			result.Problem = about(r.Problems[0].Path, r.Problems[0].Err)
+		}
+		return result, err
+	}
+}
+
+// Pushing leaves there what waits in the outbox. It calls nobody when nothing waits.
+func Pushing(p *push.Pusher, box *outbox.Outbox) Work {
+	return func(ctx context.Context, v Visit) (Result, error) {
+		waiting, err := box.Waiting(ctx, v.Account)
+		if err != nil || len(waiting) == 0 {
+			return Result{}, err
+		}
+		session, err := v.Connect(ctx)
+		if err != nil {
+			return Result{Seen: len(waiting)}, err
+		}
+		defer func() { _ = session.Close() }() // all that counts was answered
+		r, err := p.Run(ctx, session, push.Job{
+			Account: v.Account, Remote: v.Remote, Name: v.Name, Fence: v.Fence, Dir: v.Dir, Names: v.Settings.Names(),
+			Files: v.Settings.Limits.Files, Time: v.Settings.Limits.Time,
+		})
+		result := Result{Seen: r.Seen, Files: r.Files, Bytes: r.Bytes, Failed: r.Failed, Again: r.Again}
+		if len(r.Problems) > 0 {
+			result.Problem = about(r.Problems[0].Name, r.Problems[0].Err)
+		}
+		return result, err
+	}
+}
+
+// about puts what a sentence is about in front of it.
+func about(what string, err error) error {
+	return &fault.Error{Kind: fault.KindOf(err), Op: "remotes: visit", Message: what + ": " + fault.Message(err), Err: err}
+}
