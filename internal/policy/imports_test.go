@@ -82,7 +82,7 @@ var arrows = []struct {
 	{"internal/transfer/outbox", "killpoint transfer/vpath transfer/inbox transfer/bodies transfer/intake fileobject custody seal store/catalog audit payment fault"},
 	{"internal/transfer/poll", "transfer/glob transfer/remote transfer/vpath transfer/intake custody store/catalog store/catalog/remotes killpoint fault"},
 	{"internal/transfer/push", "transfer/glob transfer/remote transfer/outbox custody store/catalog store/catalog/remotes killpoint fault"},
-	{"internal/transfer/remotes", "transfer/glob transfer/remote transfer/remote/sftp transfer/remote/schedule transfer/poll transfer/push transfer/outbox dialguard custody keys store/catalog store/catalog/remotes audit fault"},
+	{"internal/transfer/remotes", "transfer/glob transfer/remote transfer/remote/sftp transfer/remote/ftps transfer/remote/schedule transfer/poll transfer/push transfer/outbox dialguard custody keys store/catalog store/catalog/remotes audit fault"},
 	{"internal/indexer/...", "index transfer/bodies fileobject killpoint work custody seal store/catalog store/accountdb audit payment fault metrics"},
 	{"internal/notify/webhook", "dialguard fileobject custody keys store/catalog store/catalog/notices audit fault"},
 	{"internal/notify/mail", "mailaddr custody store/catalog store/catalog/notices fault"},

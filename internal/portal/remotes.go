@@ -45,6 +45,7 @@ type RemoteSettings struct {
 	CertificatePins []string      `json:"certificate_pins" doc:"SHA-256 of the DER; none: public authorities say who it is"`
 	OldAlgorithms   []string      `json:"old_algorithms" doc:"that are no longer safe and allowed all the same"`
 	OldUntil        string        `json:"old_algorithms_until,omitempty" doc:"a day"`
+	Quirks          []string      `json:"quirks" doc:"of an FTPS server: tls-1.2 (its TLS 1.3 resumes no session), list-only (it offers MLSD and does not know it)"`
 	Expect          string        `json:"expect,omitempty" doc:"by when a file comes: bankdays by 17:00"`
 	AlarmAfter      Duration      `json:"alarm_after" doc:"it has failed for so long"`
 	Limits          *RemoteLimits `json:"limits,omitempty"`
@@ -76,6 +77,7 @@ type RemoteChange struct {
 	CertificatePins *[]string     `json:"certificate_pins,omitempty"`
 	OldAlgorithms   *[]string     `json:"old_algorithms,omitempty" doc:"ssh-rsa, dh-sha1, cbc, hmac-sha1"`
 	OldUntil        *string       `json:"old_algorithms_until,omitempty" doc:"a day: 2027-06-30"`
+	Quirks          *[]string     `json:"quirks,omitempty" doc:"of an FTPS server: tls-1.2, list-only"`
 	Expect          *string       `json:"expect,omitempty" doc:"daily, weekdays or bankdays by HH:MM; empty = nothing is expected"`
 	AlarmAfter      *Duration     `json:"alarm_after,omitempty"`
 	Limits          *RemoteLimits `json:"limits,omitempty" doc:"in the place of those before"`

@@ -38,6 +38,7 @@ func (a *app) flags(cmd *cobra.Command) *flags {
 	set.StringArrayVar(&f.given.HostKeys, "host-key", nil, "confirm this fingerprint of the server's host key, SHA256:… (repeat for several)")
 	set.StringArrayVar(&f.given.CertificatePins, "certificate-pin", nil, "confirm the certificate whose DER has this SHA-256 (repeat for several)")
 	set.StringArrayVar(&f.given.OldAlgorithms, "allow-old", nil, "allow what is no longer safe: ssh-rsa, dh-sha1, cbc or hmac-sha1 (repeat for several)")
+	set.StringArrayVar(&f.given.Quirks, "quirk", nil, "of an FTPS server: tls-1.2 (its TLS 1.3 resumes no session) or list-only (it offers MLSD and does not know it)")
 	set.StringVar(&f.given.OldUntil, "allow-old-until", "", "until the end of this day")
 	set.StringVar(&f.given.Expect, "expect", "", "by when a file comes: daily, weekdays or bankdays by HH:MM")
 	set.Var(&f.given.AlarmAfter, "alarm-after", "raise an alarm when it has failed for so long (default 1h)")
@@ -68,6 +69,7 @@ func (f *flags) change(cmd *cobra.Command, c *portal.RemoteChange) error {
 	c.After, c.Still, c.DoneMarker = ifSet(cmd, "after", &f.given.After), ifSet(cmd, "still", &f.still), ifSet(cmd, "done-marker", &f.given.DoneMarker)
 	c.HostKeys, c.CertificatePins = ifSet(cmd, "host-key", &f.given.HostKeys), ifSet(cmd, "certificate-pin", &f.given.CertificatePins)
 	c.OldAlgorithms, c.OldUntil = ifSet(cmd, "allow-old", &f.given.OldAlgorithms), ifSet(cmd, "allow-old-until", &f.given.OldUntil)
+	c.Quirks = ifSet(cmd, "quirk", &f.given.Quirks)
 	c.Expect, c.AlarmAfter = ifSet(cmd, "expect", &f.given.Expect), ifSet(cmd, "alarm-after", &f.given.AlarmAfter)
 	for _, name := range []string{"max-files", "max-entries", "max-file-size", "max-time"} {
 		if cmd.Flags().Changed(name) {

@@ -41,6 +41,7 @@ func apply(s *remotes.Settings, c *portal.RemoteChange) error {
 	put(&s.HostKeys, c.HostKeys)
 	put(&s.Certificates, c.CertificatePins)
 	put(&s.Legacy, c.OldAlgorithms)
+	put(&s.Quirks, c.Quirks)
 	put(&s.Expect, c.Expect)
 	put((*portal.Duration)(&s.AlarmAfter), c.AlarmAfter)
 	if l := c.Limits; l != nil {
@@ -83,7 +84,7 @@ func remoteOf(r *remotes.Remote) portal.Remote {
 func settingsOf(direction string, s *remotes.Settings) *portal.RemoteSettings {
 	o := &portal.RemoteSettings{
 		URL: s.URL, Cron: s.Cron, TimeZone: s.ZoneName(), Include: listOf(s.Include), Exclude: listOf(s.Exclude), Subfolders: s.Depth, After: s.After,
-		DoneMarker: s.Marker, HostKeys: listOf(s.HostKeys), CertificatePins: listOf(s.Certificates), OldAlgorithms: listOf(s.Legacy),
+		DoneMarker: s.Marker, HostKeys: listOf(s.HostKeys), CertificatePins: listOf(s.Certificates), OldAlgorithms: listOf(s.Legacy), Quirks: listOf(s.Quirks),
 		Expect: s.Expect, AlarmAfter: portal.Duration(s.AlarmAfter),
 	}
 	if s.Cron == "" {

@@ -2,9 +2,11 @@ package remotes
 
 import (
 	"context"
+	"slices"
 
 	"sealgate/internal/fault"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/ftps"
 	"sealgate/internal/transfer/remote/sftp"
 )
 
@@ -16,6 +18,11 @@ func Dial(ctx context.Context, t Target) (remote.Session, error) {
 		return connected(sftp.Connect(ctx, sftp.Config{
 			Server: server, User: t.User, Password: t.Secret.Password, Key: []byte(t.Secret.Key), Passphrase: t.Secret.Passphrase,
 			HostKeys: t.Settings.HostKeys, Legacy: sftp.Legacy{Options: t.Settings.Legacy, Until: t.Settings.LegacyUntil}, Now: t.Now,
+		}))
+	case FTPS, FTPES:
+		return connected(ftps.Connect(ctx, ftps.Config{
+			Server: server, Implicit: t.Scheme == FTPS, User: t.User, Password: t.Secret.Password, Certificates: t.Settings.Certificates,
+			TLS12: slices.Contains(t.Settings.Quirks, QuirkTLS12), ListOnly: slices.Contains(t.Settings.Quirks, QuirkList), Now: t.Now,
 		}))
 	}
 	return nil, fault.New(fault.Invalid, "remotes: connect", "this gateway does not speak %s", t.Scheme)

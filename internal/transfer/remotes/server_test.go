@@ -91,3 +91,22 @@ func firstOf(errs ...error) error {
 	}
 	return nil
 }
+
+func TestAgainstARealFTPSServer(t *testing.T) {
+	server, _ := remotetest.ProFTPD(t)
+	d := open(t)
+	n := pull("bank", "h")
+	n.Settings.URL, n.Settings.HostKeys, n.Secret.Password = fmt.Sprintf("ftpes://%s@127.0.0.1:%d%s", server.User, server.Explicit, server.Dir), nil, text(server.Password)
+	d.add(n)
+	report, err := d.Test(t.Context(), "test", "acme", "bank")
+	if err != nil || report.OK() || report.Proves != "certificate" || !slices.Equal(report.Fingerprints, []string{server.Certificate}) {
+		t.Fatalf("%+v %v", report, err)
+	}
+	confirm := func(s *remotes.Settings) error { s.Certificates = report.Fingerprints; return nil }
+	if _, err := d.Set(t.Context(), "test", "acme", "bank", remotes.Change{Settings: confirm}); err != nil {
+		t.Fatal(err)
+	}
+	if report, err = d.Test(t.Context(), "test", "acme", "bank"); err != nil || !report.OK() {
+		t.Fatalf("%+v %v", report, err)
+	}
+}

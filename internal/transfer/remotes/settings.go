@@ -45,6 +45,12 @@ const (
 	Move   = "move:" // and the folder
 )
 
+// Quirks of FTPS servers.
+const (
+	QuirkTLS12 = "tls-1.2"   // its TLS 1.3 resumes no session, which it asks of data connections
+	QuirkList  = "list-only" // it offers MLSD and does not know it
+)
+
 // Settings are what a remote is set to. They are sealed as one JSON object.
 type Settings struct {
 	URL     string        `json:"url"`
@@ -63,6 +69,7 @@ type Settings struct {
 	Certificates []string  `json:"certificates,omitempty"` // hex SHA-256 of the DER; none = by public authorities
 	Legacy       []string  `json:"legacy,omitempty"`       // old algorithms that are allowed
 	LegacyUntil  time.Time `json:"legacy_until,omitzero"`
+	Quirks       []string  `json:"quirks,omitempty"` // of an FTPS server
 
 	Expect     string        `json:"expect,omitempty"` // "weekdays by 17:00"
 	AlarmAfter time.Duration `json:"alarm_after,omitempty"`
@@ -258,6 +265,11 @@ func (s *Settings) checkIdentity(at Address) error {
 	}
 	if at.Scheme == SFTP && len(s.Certificates) > 0 {
 		return invalid("certificates are for ftps:// and ftpes:// addresses; an SFTP server is known by its host key")
+	}
+	for _, q := range s.Quirks {
+		if at.Scheme == SFTP || q != QuirkTLS12 && q != QuirkList {
+			return invalid("a quirk is %s or %s, of an FTPS server", QuirkTLS12, QuirkList)
+		}
 	}
 	if len(s.HostKeys)+len(s.Certificates) > maxPins {
 		return invalid("a server has at most %d keys or certificates at a time", maxPins)

@@ -96,6 +96,8 @@ func TestSettings(t *testing.T) {
 		"a host key for TLS":      func(s *Settings) { s.URL = "ftps://u@h/" },
 		"unknown algorithms":      func(s *Settings) { s.Legacy, s.LegacyUntil = []string{"md5"}, time.Now() },
 		"old algorithms for ever": func(s *Settings) { s.Legacy = []string{"ssh-rsa"} },
+		"a quirk of FTPS":         func(s *Settings) { s.Quirks = []string{QuirkList} },
+		"no quirk":                func(s *Settings) { s.URL, s.HostKeys, s.Quirks = "ftps://u@h/", nil, []string{"slow"} },
 		"a day for nothing":       func(s *Settings) { s.LegacyUntil = time.Now() },
 		"no end of entries":       func(s *Settings) { s.Limits.Entries = 2_000_000 },
 		"a negative size":         func(s *Settings) { s.Limits.Bytes = -1 },
