@@ -194,8 +194,7 @@ func (a *API) shown(ctx context.Context, f *catalog.File) (*operation.Out[fileob
 	if err != nil {
 		return nil, err
 	}
-	quotes := slices.ContainsFunc(o.Findings, func(found payment.Finding) bool { return found.Message != "" })
-	if access.Of(ctx).Operator && quotes {
+	if access.Of(ctx).Operator && quotes(o) {
 		err := a.allow(ctx, show.accounts[f.Account], "findings.read", f.ID)
 		if fault.Is(err, fault.Denied) {
 			silence(&o)
@@ -226,11 +225,12 @@ func (a *API) file(ctx context.Context, text string) (*catalog.File, error) {
 type shower struct {
 	api      *API
 	accounts map[uuid.UUID]*account.Account
-	texts    bool // of findings, for operators, too: shown decides whether they get them
+	texts    bool               // of findings, for operators, too: shown decides whether they get them
+	told     map[uuid.UUID]bool // accounts whose findings were asked for: whether they are told
 }
 
 func (a *API) shower() *shower {
-	return &shower{api: a, accounts: map[uuid.UUID]*account.Account{}}
+	return &shower{api: a, accounts: map[uuid.UUID]*account.Account{}, told: map[uuid.UUID]bool{}}
 }
 
 // Object is the file object of a row, as the caller may see it.
@@ -238,8 +238,9 @@ func (a *API) Object(ctx context.Context, f *catalog.File) (fileobject.Object, e
 	return a.shower().object(ctx, f)
 }
 
-// object makes the file object of a row. Texts of findings may quote the file, so
-// operators get none in lists (shown). A file whose account's keys are gone shows what is not sealed.
+// object makes the file object of a row. Texts of findings may quote the file: in lists
+// operators get them on the machine only, on record once an account and list. A file
+// whose account's keys are gone shows what is not sealed.
 func (s *shower) object(ctx context.Context, f *catalog.File) (fileobject.Object, error) {
 	acct := s.accounts[f.Account]
 	if acct == nil {
@@ -254,13 +255,40 @@ func (s *shower) object(ctx context.Context, f *catalog.File) (fileobject.Object
 		return fileobject.Object{}, err
 	}
 	o := fileobject.Of(rec, acct.Name, f)
-	if access.Of(ctx).Operator && !s.texts {
-		silence(&o)
+	if c := access.Of(ctx); c.Operator && !s.texts && quotes(o) {
+		told := false
+		if c.Local {
+			if told, err = s.tells(ctx, acct); err != nil {
+				return fileobject.Object{}, err
+			}
+		}
+		if !told {
+			silence(&o)
+		}
 	}
 	return o, nil
 }
 
 // silence takes the texts of findings out.
+// tells reports whether who is on the machine may read what an account's findings say.
+func (s *shower) tells(ctx context.Context, acct *account.Account) (bool, error) {
+	may, asked := s.told[acct.ID]
+	if asked {
+		return may, nil
+	}
+	err := s.api.allow(ctx, acct, "findings.read", uuid.Nil)
+	if err != nil && !fault.Is(err, fault.Denied) {
+		return false, err
+	}
+	s.told[acct.ID] = err == nil
+	return err == nil, nil
+}
+
+// quotes reports whether findings say anything.
+func quotes(o fileobject.Object) bool {
+	return slices.ContainsFunc(o.Findings, func(found payment.Finding) bool { return found.Message != "" })
+}
+
 func silence(o *fileobject.Object) {
 	for i := range o.Findings {
 		o.Findings[i].Message = ""
