@@ -148,13 +148,25 @@ func (v *visit) send(ctx context.Context, p *parcel) (pr proof, err error) {
 		if !ends(ctx, err) {
 			_ = v.session.Remove(ctx, p.names.Temporary) // the next try removes what stays
 		}
-		return pr, err
+		return pr, whileWriting(err)
 	}
 	killpoint.At("push.sent")
 	if err := v.stage(ctx, p, remotes.PushRenaming); err != nil {
 		return pr, err
 	}
 	return proof{check: "size", hash: there.Hash}, nil
+}
+
+// whileWriting says what an error of the server often means that comes while a file is
+// written: few of them tell that their disk is full, and some just hang up.
+func whileWriting(err error) error {
+	if fault.Is(err, fault.Full) || fault.Is(err, fault.Denied) {
+		return err
+	}
+	return &fault.Error{
+		Kind: fault.KindOf(err), Op: "push: send", Err: err,
+		Message: "the file could not be written there, its disk may be full: " + fault.Message(err),
+	}
 }
 
 // rename gives the file its name: the first that is free.
@@ -210,14 +222,16 @@ func (v *visit) record(ctx context.Context, p *parcel, pr proof) error {
 // failed notes that a file was not delivered.
 func (v *visit) failed(ctx context.Context, p *parcel, err error) error {
 	v.result.Failed++
-	if p.state.Names != nil && !ends(ctx, err) {
-		p.state.Tries++
+	if p.state.Names != nil && ctx.Err() == nil {
+		p.state.Tries++ // it comes last next time, also when it is what breaks the connection
 		p.state.Error = fault.KindOf(err).String()
-		p.state.RunAt = v.now().Add(retryAfter(p.state.Tries))
+		if !ends(ctx, err) {
+			p.state.RunAt = v.now().Add(retryAfter(p.state.Tries))
+			v.again(p)
+		}
 		if werr := v.stage(ctx, p, p.state.Stage); werr != nil {
 			return werr
 		}
-		v.again(p)
 	}
 	if ends(ctx, err) || fault.Is(err, fault.Full) { // no use to try the others
 		return err

@@ -13,18 +13,21 @@
 //
 // Nothing there is ever overwritten: a file whose name is taken gets a number. A file
 // that cannot be delivered does not keep the others: it waits longer each time. A
-// connection that breaks ends the visit.
+// connection that breaks ends the visit, and the file that it broke at comes last at
+// the next.
 //
 // Not here: when a visit is due and who pays it (transfer/remotes), how the server is
 // spoken to (transfer/remote), and what waits (transfer/outbox).
 package push
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -145,6 +148,13 @@ func (v *visit) run(ctx context.Context) error {
 			}
 		}
 	}
+	tries := func(i outbox.Item) int64 {
+		if p := states[i.File.ID]; p != nil {
+			return p.Tries
+		}
+		return 0
+	}
+	slices.SortStableFunc(items, func(a, b outbox.Item) int { return cmp.Compare(tries(a), tries(b)) })
 	for _, i := range items {
 		if !v.Names.Has(i.Name) {
 			continue

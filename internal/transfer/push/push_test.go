@@ -340,6 +340,31 @@ func cutAnywhere(t *testing.T, at server) {
 	}
 }
 
+// A file at which the server hangs up each time does not keep the others.
+func aFileThatBreaksTheConnection(t *testing.T, at server) {
+	w := at.world(t)
+	w.send("bad.xml", "one")
+	w.send("good.xml", "two")
+	w.wrap = func(s remote.Session) remote.Session {
+		return somewhere{s, func(step, path string) error {
+			if step == "create" {
+				_ = s.Close()
+				return fmt.Errorf("test: %w", remote.ErrCut)
+			}
+			return nil
+		}}
+	}
+	if _, err := w.visit(); !errors.Is(err, remote.ErrCut) || !strings.Contains(fault.Message(err), "disk may be full") {
+		t.Errorf("%v", err)
+	}
+	w.wrap = nil
+	w.job.Files = 1
+	w.visits(0)
+	w.expect("the other one first", "good.xml=two")
+	w.visits(0)
+	w.expect("both", "bad.xml=one", "good.xml=two")
+}
+
 // The disk there is full: said so, nothing lies there under its name, and what waits is
 // delivered when there is room.
 func aFullDiskThere(t *testing.T, at server) {

@@ -62,6 +62,7 @@ var everywhere = []test{
 	{"a temporary file that is taken away", aTemporaryFileThatIsTakenAway},
 	{"a file that is not to be delivered any more", aFileThatIsNotToBeDeliveredAnyMore},
 	{"a full disk there", aFullDiskThere},
+	{"a file that breaks the connection", aFileThatBreaksTheConnection},
 }
 
 func runAll(t *testing.T, s server, list []test) {
@@ -91,3 +92,12 @@ func TestCampaignCutAnywhereByFTPS(t *testing.T) {
 func TestVSFTPD(t *testing.T) { runAll(t, byFTP(remotetest.VSFTPD(t)), everywhere) }
 
 func TestPureFTPD(t *testing.T) { runAll(t, byFTP(remotetest.PureFTPD(t)), everywhere) }
+
+// servers are one of each kind.
+func servers(t *testing.T) map[string]server {
+	f, _ := remotetest.ProFTPD(t)
+	return map[string]server{
+		"OpenSSH": bySSH(remotetest.OpenSSH(t)), "ProFTPD": byFTP(f),
+		"vsftpd": byFTP(remotetest.VSFTPD(t)), "Pure-FTPd": byFTP(remotetest.PureFTPD(t)),
+	}
+}
