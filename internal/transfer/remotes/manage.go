@@ -129,20 +129,22 @@ func (s *Service) open(ctx context.Context, row *table.Remote) (*Remote, error) 
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "remotes: open", err)
 	}
+	var set Settings
 	text, err := rec.Open("remote", "settings", row.ID, row.Settings)
-	if fault.Is(err, fault.Locked) {
+	if err == nil {
+		err = json.Unmarshal(text, &set)
+	}
+	var at Address
+	if err == nil {
+		at, err = set.Address()
+	}
+	if err != nil { // one that cannot be read keeps nobody from the others
+		if !fault.Is(err, fault.Locked) {
+			s.opt.Log.WarnContext(ctx, "remotes: what one is set to cannot be read", "account", row.Account, "remote", row.Name, "err", err)
+		}
 		return r, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(text, &r.Settings)
-	}
-	if err != nil {
-		return nil, fault.Wrap(fault.Damaged, "remotes: open", err)
-	}
-	at, err := r.Settings.Address()
-	if err != nil {
-		return nil, err
-	}
+	r.Settings = &set
 	secret, err := s.secret(row.Account, row.ID, at)
 	r.Password, r.Key = secret.Password != "", secret.Key != ""
 	return r, err

@@ -536,6 +536,29 @@ func TestRunByHand(t *testing.T) {
 	wantKind(t, "no remote", err, fault.NotFound)
 }
 
+func TestOneThatCannotBeReadKeepsNobodyFromTheOthers(t *testing.T) {
+	d := open(t)
+	bad := d.add(pull("bad", "h1")).Remote
+	d.add(pull("bank", "h1"))
+	bad.Settings = []byte("not what was sealed")
+	catalogtest.Update(t, d.Catalog, func(tx *catalog.Tx) error { return tx.SaveRemote(&bad) })
+	if list, err := d.List(t.Context(), "acme"); err != nil || len(list) != 2 || list[0].Settings != nil || list[1].Settings == nil {
+		t.Errorf("%v %v", list, err)
+	}
+	same(t, "visits", d.round(), []string{"bank"})
+	same(t, "and it is left alone for a while", d.round(), nil)
+	if h := d.find("bad").Health; h.Error != "locked" || h.Failures != 1 {
+		t.Errorf("%+v", h)
+	}
+	_, err := d.Set(t.Context(), "test", "acme", "bad", remotes.Change{})
+	wantKind(t, "set", err, fault.Locked)
+	_, err = d.Test(t.Context(), "test", "acme", "bad")
+	wantKind(t, "test", err, fault.Locked)
+	if err := d.Remove(t.Context(), "test", "acme", "bad"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRemovedWhileItIsVisited(t *testing.T) {
 	d := open(t)
 	d.add(pull("bank", "h1"))
