@@ -436,7 +436,7 @@ CREATE TABLE remote (
 );
 CREATE INDEX remote_due ON remote (next_run) WHERE state = 'on' AND next_run > 0;
 
--- What lies there and was not taken yet.
+-- What lies there, taken or not.
 CREATE TABLE remote_look (
     remote     BLOB NOT NULL REFERENCES remote (id) ON DELETE CASCADE,
     path_mac   BLOB NOT NULL,

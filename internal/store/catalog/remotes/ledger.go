@@ -9,7 +9,8 @@ import (
 	"sealgate/internal/store/catalog/engine"
 )
 
-// Look is a far file that was seen in a listing and not taken yet.
+// Look is a far file that was seen in a listing, and lies there as far as is known: to
+// be taken, or taken and left, or taken and still to be deleted or moved.
 type Look struct {
 	Remote    uuid.UUID
 	PathMAC   []byte
@@ -49,12 +50,12 @@ func (in Servers) RemoteLook(remote uuid.UUID, pathMAC []byte) (*Look, error) {
 	return engine.One(in.tx, "catalog: remote look", readLook, selectLook+`WHERE remote = ? AND path_mac = ?`, column.ID(remote), pathMAC)
 }
 
-// RemoteLooks returns all far files of a remote that were seen and not taken.
+// RemoteLooks returns all far files of a remote that are known.
 func (in Servers) RemoteLooks(remote uuid.UUID) ([]*Look, error) {
 	return engine.List(in.tx, "catalog: remote looks", readLook, selectLook+`WHERE remote = ?`, column.ID(remote))
 }
 
-// DeleteRemoteLook forgets a far file: it was taken. That it was not known is no
+// DeleteRemoteLook forgets a far file: it is gone. That it was not known is no
 // error.
 func (in Servers) DeleteRemoteLook(remote uuid.UUID, pathMAC []byte) error {
 	_, err := in.tx.Exec("catalog: delete remote look", `DELETE FROM remote_look WHERE remote = ? AND path_mac = ?`, column.ID(remote), pathMAC)
