@@ -79,15 +79,14 @@ func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set, door htt
 	j.resealer = reseal.New(reseal.Stores{Catalog: s.catalog, Intake: j.in, Bodies: j.contents, Custody: s.custody},
 		reseal.Options{Worker: s.node, Now: a.Now, Log: log})
 
-	if j.notices, err = j.tell(counts, door); err != nil {
-		return nil, err
-	}
-
 	j.remotes = remotes.New(remotes.Options{
 		Catalog: s.catalog, Custody: s.custody, Keys: s.keys, Guard: dialguard.New(s.cfg.Remotes.Allow), Node: s.node, Connect: remotes.Dial,
 		Pull: remotes.Pulling(poll.New(s.catalog, j.in, s.custody, a.Now)), Push: remotes.Pushing(push.New(s.catalog, j.out, s.custody, a.Now), j.out),
 		Observe: counts.Visit, Now: a.Now, Log: log,
 	})
+	if j.notices, err = j.tell(counts, door); err != nil {
+		return nil, err
+	}
 	j.jobs = work.NewRunner(s.catalog, map[string]work.Handler{
 		catalog.IndexJob:   j.reader.Handle,
 		indexer.AnswerJob:  j.out.Answer,
@@ -109,6 +108,7 @@ func (j *journey) tell(counts *metrics.Set, door httpd.Certificates) (*notify.No
 		alarm.Disk(j.room),
 		alarm.DataBackup(j.catalog, portal.LastBackupSetting, j.app.Now),
 		alarm.Clock(trusted),
+		alarm.Remotes(j.remotes.Troubles),
 		alarm.Audit(func(ctx context.Context) error { _, err := health.VerifyAudit(ctx, j.catalog, j.keys); return err }),
 	}
 	switch door := door.(type) { // the gateway's own it renews itself

@@ -86,7 +86,7 @@ var arrows = []struct {
 	{"internal/indexer/...", "index transfer/bodies fileobject killpoint work custody seal store/catalog store/accountdb audit payment fault metrics"},
 	{"internal/notify/webhook", "dialguard fileobject custody keys store/catalog store/catalog/notices audit fault"},
 	{"internal/notify/mail", "mailaddr custody store/catalog store/catalog/notices fault"},
-	{"internal/notify/alarm", "mailaddr store/catalog/approvals notify/mail custody custody/keyring store/catalog store/catalog/notices audit fault"},
+	{"internal/notify/alarm", "transfer/remotes mailaddr store/catalog/approvals notify/mail custody custody/keyring store/catalog store/catalog/notices audit fault"},
 	{"internal/notify/letter", "mailaddr notify/mail account/person"},
 	{"internal/notify", "account/approval notify/webhook notify/alarm notify/mail dialguard account custody keys store/catalog"},
 	{"internal/receipt", "transfer/outbox fileobject statement custody store/catalog audit fault"},

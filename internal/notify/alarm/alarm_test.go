@@ -20,7 +20,9 @@ import (
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
 	"sealgate/internal/store/catalog/notices"
+	table "sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/store/catalog/trail"
+	"sealgate/internal/transfer/remotes"
 )
 
 // tower is a service in an office, with checks that find what the test says.
@@ -248,7 +250,7 @@ func TestWhoIsWrittenTo(t *testing.T) {
 func TestEveryKindHasWordsInBothLanguages(t *testing.T) {
 	hole := regexp.MustCompile(`\{[^|}]*\}`)
 	for _, kind := range alarm.Kinds() {
-		a := &notices.Alarm{Kind: kind, Count: 2, Detail: map[string]string{"until": "2026-12-24", "since": "2026-12-24", "free": "2.0 GiB", "days": "7"}}
+		a := &notices.Alarm{Kind: kind, Count: 2, Detail: map[string]string{"until": "2026-12-24", "since": "2026-12-24", "free": "2.0 GiB", "days": "7", "remote": "bank"}}
 		svSays, svDo := alarm.Sentence(alarm.Swedish, a)
 		enSays, enDo := alarm.Sentence(alarm.English, a)
 		if svSays == enSays || svDo == enDo || svSays == kind || enDo == "" {
@@ -386,6 +388,35 @@ func TestChecks(t *testing.T) {
 		return tx.InsertMail(&notices.Mail{ID: catalogtest.ID(), Message: []byte("sealed"), CreatedAt: now(), RunAt: now(), Attempts: 3})
 	})
 	want(alarm.Mail(o.Catalog, now), "mail-failing", "mail-lost")
+}
+
+// An alarm about a server says why by a code, in the reader's language: what was said
+// of the last visit may name a file.
+func TestARemoteThatFailsSaysWhyAndWhatToDo(t *testing.T) {
+	bank := &table.Remote{ID: catalogtest.ID(), Name: "bank", Health: table.Health{Error: "identity"}}
+	var all []remotes.Trouble
+	for _, kind := range []string{remotes.Failing, remotes.FileExpected, remotes.PushWaiting} {
+		all = append(all, remotes.Trouble{Remote: bank, Kind: kind, Since: time.Date(2026, 11, 20, 16, 0, 0, 0, time.UTC), Files: 2})
+	}
+	found, err := alarm.Remotes(func(context.Context) ([]remotes.Trouble, error) { return all, nil }).Look(t.Context())
+	if err != nil || len(found) != 3 {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	for _, c := range found {
+		if !slices.Contains(alarm.Kinds(), c.Kind) || c.Object != bank.ID.String() || c.Detail["remote"] != "bank" {
+			t.Errorf("%+v", c)
+		}
+	}
+	a := &notices.Alarm{Kind: found[0].Kind, Count: 1, Detail: found[0].Detail}
+	says, do := alarm.Sentence(alarm.Swedish, a)
+	if says != "besöken hos fjärrservern bank misslyckas sedan 2026-11-20 16:00 UTC: servern visar en annan nyckel eller ett annat certifikat än det som bekräftats" ||
+		!strings.Contains(do, "bekräfta det nya fingeravtrycket") {
+		t.Errorf("%q, %q", says, do)
+	}
+	a.Detail["code"] = "internal"
+	if says, do = alarm.Sentence(alarm.English, a); !strings.HasSuffix(says, "its visits go wrong") || !strings.HasPrefix(do, "test the remote") {
+		t.Errorf("%q, %q", says, do)
+	}
 }
 
 // What comes and goes each minute is not a letter each minute.

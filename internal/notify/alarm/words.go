@@ -14,7 +14,8 @@ const (
 )
 
 // words are what is said about a kind of alarm, and what to do about it. {n} is the
-// count, {one|many} a word by it, {name} a detail.
+// count, {one|many} a word by it, {why} and {fix} the reason that the detail "code" names,
+// any other {name} a detail.
 type words struct{ says, do string }
 
 var texts = map[string]map[string]words{
@@ -86,6 +87,18 @@ var texts = map[string]map[string]words{
 		English: {"the gateway has switched a webhook off, for it took nothing for days", "see that its receiver answers, then switch it on"},
 		Swedish: {"en webhook har stängts av eftersom den inte tagit emot något på flera dagar", "se till att mottagaren svarar, och slå på den"},
 	},
+	"remote-failing": {
+		English: {"visits to the remote {remote} have failed since {since}: {why}", "{fix}"},
+		Swedish: {"besöken hos fjärrservern {remote} misslyckas sedan {since}: {why}", "{fix}"},
+	},
+	"file-expected": {
+		English: {"no file has come from the remote {remote} by {since}, when one was expected", "ask the sender; if the file lies on the server, see the remote's patterns and its last visits"},
+		Swedish: {"ingen fil har kommit från fjärrservern {remote} till {since}, då en väntades", "fråga avsändaren; om filen ligger på servern, se över fjärrserverns mönster och senaste besök"},
+	},
+	"push-waiting": {
+		English: {"{n} {file of the outbox waits|files of the outbox wait} for the remote {remote} since {since}", "the remote's page says what keeps {it|them}; test the remote, or fetch {it|them} by hand"},
+		Swedish: {"{n} {fil|filer} i utkorgen väntar på fjärrservern {remote} sedan {since}", "fjärrserverns sida säger vad som hindrar; prova fjärrservern, eller hämta {filen|filerna} för hand"},
+	},
 	"mail-failing": {
 		English: {"{n} {mail waits|mails wait} and {was|were} tried in vain", "look at the mail server and at mail.* in the configuration"},
 		Swedish: {"{n} e-brev väntar och har inte gått att skicka", "se över e-postservern och mail.* i konfigurationen"},
@@ -142,10 +155,11 @@ func Sentence(language string, a *notices.Alarm) (says, do string) {
 			w = words{says: a.Kind}
 		}
 	}
-	return fill(w.says, a), fill(w.do, a)
+	why := reason(language, a.Detail["code"])
+	return fill(w.says, a, why), fill(w.do, a, why)
 }
 
-func fill(text string, a *notices.Alarm) string {
+func fill(text string, a *notices.Alarm, why words) string {
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(text, "{")
@@ -162,6 +176,10 @@ func fill(text string, a *notices.Alarm) string {
 			b.WriteString(many)
 		case name == "n":
 			b.WriteString(strconv.FormatInt(a.Count, 10))
+		case name == "why":
+			b.WriteString(why.says)
+		case name == "fix":
+			b.WriteString(why.do)
 		default:
 			b.WriteString(a.Detail[name])
 		}
