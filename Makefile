@@ -25,7 +25,7 @@ version := $(shell git describe --tags --dirty 2>/dev/null || echo "$$(cat VERSI
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: build deps ## real payment files through a real SFTP client, start to end (ARGS=--exit stops after)
+demo: build deps ## real payment files by a real SFTP client and from real servers, start to end (ARGS=--exit stops after)
 	@demo/run $(ARGS)
 
 # Those that drive programs wait more than they compute: they run beside the others.
