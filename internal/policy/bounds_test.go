@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -211,5 +212,28 @@ func TestNothingIsLeftForLater(t *testing.T) {
 				t.Errorf("%s:%d: %q in a comment", s.path, s.line(group.Pos()), m)
 			}
 		}
+	}
+}
+
+// A merge that nobody finished does no harm to a build when it is in a text.
+func TestNoMergeIsHalfDone(t *testing.T) {
+	mark := regexp.MustCompile(`(?m)^(<{7}|>{7}) `)
+	err := filepath.WalkDir("../..", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && slices.Contains([]string{".git", "bin", "node_modules"}, d.Name()):
+			return filepath.SkipDir
+		case !d.Type().IsRegular():
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if mark.Match(text) {
+			t.Errorf("%s has marks of a merge", name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

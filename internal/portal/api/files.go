@@ -194,13 +194,8 @@ func (a *API) shown(ctx context.Context, f *catalog.File) (*operation.Out[fileob
 	if err != nil {
 		return nil, err
 	}
-	if access.Of(ctx).Operator && quotes(o) {
-		err := a.allow(ctx, show.accounts[f.Account], "findings.read", f.ID)
-		if fault.Is(err, fault.Denied) {
-			silence(&o)
-		} else if err != nil {
-			return nil, err
-		}
+	if access.Of(ctx).Operator && quotes(o) && !show.tells(ctx, show.accounts[f.Account], f.ID) {
+		silence(&o)
 	}
 	return operation.Answer(o), nil
 }
@@ -256,11 +251,10 @@ func (s *shower) object(ctx context.Context, f *catalog.File) (fileobject.Object
 	}
 	o := fileobject.Of(rec, acct.Name, f)
 	if c := access.Of(ctx); c.Operator && !s.texts && quotes(o) {
-		told := false
-		if c.Local {
-			if told, err = s.tells(ctx, acct); err != nil {
-				return fileobject.Object{}, err
-			}
+		told, asked := s.told[acct.ID]
+		if c.Local && !asked {
+			told = s.tells(ctx, acct, uuid.Nil)
+			s.told[acct.ID] = told
 		}
 		if !told {
 			silence(&o)
@@ -270,18 +264,14 @@ func (s *shower) object(ctx context.Context, f *catalog.File) (fileobject.Object
 }
 
 // silence takes the texts of findings out.
-// tells reports whether who is on the machine may read what an account's findings say.
-func (s *shower) tells(ctx context.Context, acct *account.Account) (bool, error) {
-	may, asked := s.told[acct.ID]
-	if asked {
-		return may, nil
-	}
-	err := s.api.allow(ctx, acct, "findings.read", uuid.Nil)
+// tells reports whether an operator may read what findings of an account say, and has
+// that on record. Without a record, as on a full disk, the rest is shown all the same.
+func (s *shower) tells(ctx context.Context, acct *account.Account, file uuid.UUID) bool {
+	err := s.api.allow(ctx, acct, "findings.read", file)
 	if err != nil && !fault.Is(err, fault.Denied) {
-		return false, err
+		s.api.Log.WarnContext(ctx, "texts of findings are left out: it could not be put on record that they were read", "err", err)
 	}
-	s.told[acct.ID] = err == nil
-	return err == nil, nil
+	return err == nil
 }
 
 // quotes reports whether findings say anything.

@@ -20,10 +20,13 @@ func TestTextsOfFindingsInLists(t *testing.T) {
 	h.want(http.StatusOK, "POST", "/accounts", portal.NewAccount{Name: "acme"}, nil)
 	acct := h.account("acme")
 	login := h.login("acme")
+	var files []*catalog.File
 	for _, name := range []string{"a.xml", "b.xml"} {
-		if _, err := h.world.Put(intaketest.Spec(acct, login, name), []byte("<payments/>")); err != nil {
+		f, err := h.world.Put(intaketest.Spec(acct, login, name), []byte("<payments/>"))
+		if err != nil {
 			t.Fatal(err)
 		}
+		files = append(files, f)
 	}
 	var jobs []*catalog.Job
 	h.world.Update(func(tx *catalog.Tx) (err error) {
@@ -49,6 +52,19 @@ func TestTextsOfFindingsInLists(t *testing.T) {
 			}
 		}
 		return n
+	}
+	// On a full disk no text is given, for that could not be put on record; the rest is.
+	for range 2 {
+		h.world.Faults.FullNext()
+		if got := texts(access.ControlSocket); got != 0 {
+			t.Errorf("%d texts without a record", got)
+		}
+		var one fileobject.Object
+		h.world.Faults.FullNext()
+		h.want(http.StatusOK, "GET", "/files/"+files[0].ID.String(), nil, &one)
+		if len(one.Findings) == 0 || one.Findings[0].Message != "" {
+			t.Errorf("%+v", one.Findings)
+		}
 	}
 	away := access.Caller{Actor: "operator:somebody", Operator: true}
 	own := access.Caller{Actor: "login:x", Account: acct.ID, Role: account.Reader}

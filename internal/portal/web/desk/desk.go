@@ -58,7 +58,11 @@ func (d *Desk) visit(w http.ResponseWriter, r *http.Request, views *ui.UI, answe
 	if r.Method == http.MethodPost {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		// What is picked as a file stays in memory, too: all of a form is smaller than that.
-		if err := r.ParseMultipartForm(maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+		err := r.ParseForm()
+		if err == nil {
+			err = r.ParseMultipartForm(maxForm)
+		}
+		if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 			views.Refuse(w, r, fault.New(fault.Invalid, "web: form", "the form could not be read"))
 			return
 		}
