@@ -13,6 +13,7 @@ type Remote struct {
 	PrivateKey bool            `json:"private_key" doc:"there is one for this address"`
 	Confirmed  bool            `json:"confirmed" doc:"false: no host key was confirmed yet, and it is not visited; see test"`
 	Running    bool            `json:"running"`
+	ByOperator bool            `json:"by_operator,omitempty" doc:"an operator has said where it leads; nothing is pushed to it while operator_access is not on"`
 	CreatedAt  time.Time       `json:"created_at"`
 	ChangedAt  time.Time       `json:"changed_at"`
 	NextRun    *time.Time      `json:"next_run" doc:"not before; null: by hand only"`
@@ -26,7 +27,7 @@ type RemoteHealth struct {
 	LastFile     *time.Time `json:"last_file" doc:"a file was fetched or delivered"`
 	FailingSince *time.Time `json:"failing_since" doc:"null: the last run went well"`
 	Failures     int64      `json:"failures" doc:"in a row"`
-	Error        string     `json:"error,omitempty" doc:"a word about the last run: identity, timeout, cut, some-files, denied, invalid, try-later, …"`
+	Error        string     `json:"error,omitempty" doc:"a word about the last run: identity, not-allowed, timeout, cut, some-files, denied, invalid, try-later, …"`
 }
 
 // RemoteSettings are what a remote is set to.

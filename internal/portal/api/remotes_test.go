@@ -115,6 +115,35 @@ func TestOperatorsLeadNothingOutOfAClosedAccount(t *testing.T) {
 	if w := h.by(admin, "POST", "/accounts/acme/remotes", `{"name":"out","direction":"push","url":"sftp://u@h/in"}`); w.Code != http.StatusOK {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
-	h.want(http.StatusForbidden, "PATCH", "/accounts/acme/remotes/out", map[string]any{"url": "sftp://u@evil/in"}, nil)
+	for _, change := range []map[string]any{
+		{"url": "sftp://u@evil/in"},
+		{"host_keys": []string{"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"}},
+		{"password": "hunter2"},
+		{"include": []string{"*"}},
+		{"enabled": true},
+		{"enabled": false, "every": "1h"},
+		{"quirks": []string{"list-only"}},
+	} {
+		h.want(http.StatusForbidden, "PATCH", "/accounts/acme/remotes/out", change, nil)
+	}
 	h.want(http.StatusOK, "PATCH", "/accounts/acme/remotes/out", map[string]any{"enabled": false}, nil)
+
+	// What an operator has set up before is not visited any more, and the account sees why.
+	h.want(http.StatusOK, "PATCH", "/accounts/acme", map[string]string{"operator_access": "on"}, nil)
+	his := remoteAt("his", "sftp://u@h/in")
+	his.Direction = "push"
+	h.want(http.StatusOK, "POST", "/accounts/acme/remotes", his, nil)
+	h.want(http.StatusOK, "PATCH", "/accounts/acme", map[string]string{"operator_access": "asked"}, nil)
+	var run portal.RemoteRun
+	h.want(http.StatusOK, "POST", "/accounts/acme/remotes/his/run", nil, &run)
+	h.want(http.StatusOK, "GET", "/accounts/acme/remotes/his/runs/"+run.ID+"?wait=60", nil, &run)
+	if run.Outcome != "failed" || run.Error != "not-allowed" {
+		t.Errorf("%+v", run)
+	}
+	if w := h.by(admin, "GET", "/accounts/acme/remotes/his", ""); !strings.Contains(w.Body.String(), `"by_operator":true`) {
+		t.Error(w.Body)
+	}
+	if w := h.by(admin, "GET", "/accounts/acme/remotes/out", ""); strings.Contains(w.Body.String(), `by_operator`) {
+		t.Error(w.Body)
+	}
 }

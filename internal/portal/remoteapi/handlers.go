@@ -2,6 +2,7 @@ package remoteapi
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,7 +49,7 @@ func (d *desk) add(ctx context.Context, in *struct {
 			return nil, err
 		}
 	}
-	n := remotes.NewRemote{Name: in.Body.Name, Direction: in.Body.Direction, Settings: remotes.Defaults(in.Body.Direction), Secret: secretOf(in.Body.RemoteSecret)}
+	n := remotes.NewRemote{Name: in.Body.Name, Direction: in.Body.Direction, Settings: remotes.Defaults(in.Body.Direction), Secret: secretOf(in.Body.RemoteSecret), ByOperator: access.Of(ctx).Operator}
 	if err := apply(&n.Settings, &in.Body.RemoteChange); err != nil {
 		return nil, err
 	}
@@ -56,8 +57,8 @@ func (d *desk) add(ctx context.Context, in *struct {
 	return answer(d.Remotes.Add(ctx, access.Of(ctx).Actor, in.Name, n))
 }
 
-// mayLeadOut refuses operators to say where the outbox of an account goes that does
-// not let them see its contents.
+// mayLeadOut refuses operators to say how the outbox of an account is pushed that does
+// not let them see its contents; they may switch that off.
 func (d *desk) mayLeadOut(ctx context.Context, name string) error {
 	if !access.Of(ctx).Operator {
 		return nil
@@ -81,14 +82,15 @@ func (d *desk) set(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if r.Direction == table.Push && in.Body.URL != nil {
+	off := in.Body.Enabled != nil && !*in.Body.Enabled
+	if r.Direction == table.Push && !(off && reflect.DeepEqual(in.Body, portal.RemoteChange{Enabled: in.Body.Enabled})) {
 		if err := d.mayLeadOut(ctx, in.Name); err != nil {
 			return nil, err
 		}
 	}
 	return answer(d.Remotes.Set(ctx, access.Of(ctx).Actor, in.Name, in.Remote, remotes.Change{
 		Settings: func(s *remotes.Settings) error { return apply(s, &in.Body) },
-		Secret:   secretOf(in.Body.RemoteSecret), On: in.Body.Enabled,
+		Secret:   secretOf(in.Body.RemoteSecret), On: in.Body.Enabled, ByOperator: access.Of(ctx).Operator,
 	}))
 }
 

@@ -68,7 +68,7 @@ func remoteOf(r *remotes.Remote) portal.Remote {
 	h := r.Health
 	o := portal.Remote{
 		ID: r.ID.String(), Name: r.Name, Direction: r.Direction, State: r.State, Password: r.Password, PrivateKey: r.Key,
-		Running: r.Lease.Holder != "", CreatedAt: r.CreatedAt.UTC(), ChangedAt: r.ChangedAt.UTC(), NextRun: portal.Moment(r.NextRun),
+		ByOperator: r.ByOperator, Running: r.Lease.Holder != "", CreatedAt: r.CreatedAt.UTC(), ChangedAt: r.ChangedAt.UTC(), NextRun: portal.Moment(r.NextRun),
 		RemoteHealth: portal.RemoteHealth{
 			LastRun: portal.Moment(h.LastRun), LastOK: portal.Moment(h.LastOK), LastFile: portal.Moment(h.LastFile),
 			FailingSince: portal.Moment(h.FailingSince), Failures: h.Failures, Error: h.Error,

@@ -184,6 +184,8 @@ type NewRemote struct {
 	Settings  Settings
 	Secret    SecretChange
 	Off       bool
+
+	ByOperator bool // who runs the gateway adds it
 }
 
 // Add gives an account a remote.
@@ -215,7 +217,7 @@ func (s *Service) Add(ctx context.Context, actor, account string, n NewRemote) (
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	now := s.opt.Now()
-	row := &table.Remote{ID: id, Account: acct.ID, Name: n.Name, Direction: n.Direction, State: table.On, CreatedAt: now, ChangedAt: now}
+	row := &table.Remote{ID: id, Account: acct.ID, Name: n.Name, Direction: n.Direction, State: table.On, ByOperator: n.ByOperator, CreatedAt: now, ChangedAt: now}
 	if n.Off {
 		row.State = table.Off
 	}
@@ -269,6 +271,13 @@ type Change struct {
 	Settings func(*Settings) error // may be nil
 	Secret   SecretChange
 	On       *bool
+
+	ByOperator bool // who runs the gateway changes it
+}
+
+// leadsElsewhere tells whether files may get to another place than by the settings before.
+func (s *Settings) leadsElsewhere(before *Settings) bool {
+	return s.URL != before.URL || !slices.Equal(s.HostKeys, before.HostKeys) || !slices.Equal(s.Certificates, before.Certificates)
 }
 
 // Set changes a remote. When scheme, host, port or user change, the secret and what was
@@ -327,6 +336,12 @@ func (s *Service) Set(ctx context.Context, actor, account, name string, c Change
 		if *c.On {
 			row.State = table.On
 		}
+	}
+	switch {
+	case c.ByOperator:
+		row.ByOperator = row.ByOperator || !c.Secret.nothing() || set.leadsElsewhere(&was)
+	case elsewhere: // nothing of what was said of the server before is left
+		row.ByOperator = false
 	}
 	row.ChangedAt = s.opt.Now()
 	row.NextRun = firstRun(row.State, &set, secret, row.ChangedAt)

@@ -62,7 +62,27 @@ func (s *Service) pass(ctx context.Context, r *Remote, byHand bool) (sum Result,
 	}
 }
 
+// errNotAllowed ends visits by which an operator would be left what he may not see.
+var errNotAllowed = fault.New(fault.Denied, "remotes: visit",
+	"who runs the gateway has said where the files go, and may not see the account's contents; an admin of the account may set it up anew, or let operators see them")
+
+// mayLead fails when a remote is pushed to that who runs the gateway has set up, and the
+// account does not let operators see its contents.
+func mayLead(tx *catalog.Tx, r *Remote) error {
+	if r.Direction != table.Push || !r.ByOperator {
+		return nil
+	}
+	acct, err := tx.Account(r.Account)
+	if err == nil && acct.OperatorAccess != catalog.OperatorOn {
+		err = errNotAllowed
+	}
+	return err
+}
+
 func (s *Service) once(ctx context.Context, r *Remote) (Result, error) {
+	if err := s.opt.Catalog.View(ctx, func(tx *catalog.Tx) error { return mayLead(tx, r) }); err != nil {
+		return Result{}, err
+	}
 	if r.Settings == nil {
 		return Result{}, fault.New(fault.Locked, "remotes: visit", "what the remote is set to is sealed under a key that is not here")
 	}
@@ -97,7 +117,8 @@ func (s *Service) connect(ctx context.Context, r *Remote, report func(remote.Ste
 	return s.opt.Connect(ctx, Target{Address: at, Secret: secret, Settings: r.Settings, Guard: s.opt.Guard, Report: report, Now: s.opt.Now})
 }
 
-// extend keeps the lease while a visit lasts, and ends the visit when it is lost.
+// extend keeps the lease while a visit lasts, and ends the visit when it is lost, or no
+// longer allowed.
 func (s *Service) extend(ctx context.Context, cancel context.CancelCauseFunc, r *Remote) {
 	tick := time.NewTicker(extendEvery)
 	defer tick.Stop()
@@ -108,9 +129,12 @@ func (s *Service) extend(ctx context.Context, cancel context.CancelCauseFunc, r 
 		case <-tick.C:
 		}
 		err := s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
+			if err := mayLead(tx, r); err != nil {
+				return err
+			}
 			return tx.ExtendRemote(r.ID, r.Lease.Fence, s.opt.Now().Add(leaseFor))
 		})
-		if fault.Is(err, fault.Exists) {
+		if fault.Is(err, fault.Exists) || errors.Is(err, errNotAllowed) {
 			cancel(err)
 			return
 		}
@@ -234,6 +258,8 @@ func codeOf(err error) string {
 	switch {
 	case err == nil:
 		return "some-files"
+	case errors.Is(err, errNotAllowed):
+		return "not-allowed"
 	case errors.As(err, &identity):
 		return "identity"
 	case errors.Is(err, remote.ErrSilent):

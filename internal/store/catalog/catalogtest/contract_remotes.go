@@ -39,7 +39,7 @@ func testRemotes(t *testing.T, c *catalog.Catalog) {
 		return tx.InsertRemote(&remotes.Remote{ID: ID(), Account: ID(), Name: "bank", Settings: []byte{1}})
 	}), fault.NotFound)
 
-	first.Settings, first.State, first.ChangedAt, first.NextRun = []byte{1}, remotes.Off, noon.Add(time.Minute), noon.Add(time.Hour)
+	first.Settings, first.State, first.ByOperator, first.ChangedAt, first.NextRun = []byte{1}, remotes.Off, true, noon.Add(time.Minute), noon.Add(time.Hour)
 	Update(t, c, func(tx *catalog.Tx) error { return tx.SaveRemote(first) })
 	wantSame(t, remoteOf(t, c, first.ID), first)
 

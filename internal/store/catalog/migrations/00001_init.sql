@@ -420,6 +420,7 @@ CREATE TABLE remote (
     direction     TEXT NOT NULL,
     settings      BLOB NOT NULL, -- sealed
     state         TEXT NOT NULL,
+    by_operator   INTEGER NOT NULL, -- 1 = where it leads was said by who runs the gateway
     created_at    INTEGER NOT NULL,
     changed_at    INTEGER NOT NULL,
     next_run      INTEGER NOT NULL, -- 0 = by hand only

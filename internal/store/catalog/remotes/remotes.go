@@ -41,11 +41,13 @@ type Remote struct {
 	Direction string // Pull or Push
 	Settings  []byte // sealed
 	State     string // On or Off
-	CreatedAt time.Time
-	ChangedAt time.Time
-	NextRun   time.Time // not before; zero = by hand only
-	Lease     Lease
-	Health    Health
+	// ByOperator: where it leads was said by who runs the gateway.
+	ByOperator bool
+	CreatedAt  time.Time
+	ChangedAt  time.Time
+	NextRun    time.Time // not before; zero = by hand only
+	Lease      Lease
+	Health     Health
 }
 
 // Lease says who runs a remote.
@@ -65,12 +67,12 @@ type Health struct {
 	Error        string    // a code word about the last run; empty = it went well
 }
 
-const selectRemote = `SELECT id, account, name, direction, settings, state, created_at, changed_at, next_run, holder, fence, lease_until,
+const selectRemote = `SELECT id, account, name, direction, settings, state, by_operator, created_at, changed_at, next_run, holder, fence, lease_until,
 	last_run, last_ok, last_file, failing_since, failures, error FROM remote `
 
 func readRemote(s engine.Scan) (*Remote, error) {
 	r := new(Remote)
-	err := s((*column.ID)(&r.ID), (*column.ID)(&r.Account), &r.Name, &r.Direction, &r.Settings, &r.State,
+	err := s((*column.ID)(&r.ID), (*column.ID)(&r.Account), &r.Name, &r.Direction, &r.Settings, &r.State, (*column.Bool)(&r.ByOperator),
 		(*column.Time)(&r.CreatedAt), (*column.Time)(&r.ChangedAt), (*column.Time)(&r.NextRun),
 		&r.Lease.Holder, &r.Lease.Fence, (*column.Time)(&r.Lease.Until),
 		(*column.Time)(&r.Health.LastRun), (*column.Time)(&r.Health.LastOK), (*column.Time)(&r.Health.LastFile),
@@ -82,18 +84,18 @@ func readRemote(s engine.Scan) (*Remote, error) {
 // is fault.Exists.
 func (in Servers) InsertRemote(r *Remote) error {
 	_, err := in.tx.Exec("catalog: insert remote",
-		`INSERT INTO remote (id, account, name, direction, settings, state, created_at, changed_at, next_run, holder, fence, lease_until,
-		last_run, last_ok, last_file, failing_since, failures, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, 0, 0, 0, 0, 0, '')`,
-		column.ID(r.ID), column.ID(r.Account), r.Name, r.Direction, r.Settings, r.State,
+		`INSERT INTO remote (id, account, name, direction, settings, state, by_operator, created_at, changed_at, next_run, holder, fence, lease_until,
+		last_run, last_ok, last_file, failing_since, failures, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, 0, 0, 0, 0, 0, '')`,
+		column.ID(r.ID), column.ID(r.Account), r.Name, r.Direction, r.Settings, r.State, column.Bool(r.ByOperator),
 		column.Time(r.CreatedAt), column.Time(r.ChangedAt), column.Time(r.NextRun))
 	return err
 }
 
-// SaveRemote writes Settings, State, ChangedAt and NextRun.
+// SaveRemote writes Settings, State, ByOperator, ChangedAt and NextRun.
 func (in Servers) SaveRemote(r *Remote) error {
 	return in.tx.ExecOne("catalog: save remote",
-		`UPDATE remote SET settings = ?, state = ?, changed_at = ?, next_run = ? WHERE id = ?`,
-		r.Settings, r.State, column.Time(r.ChangedAt), column.Time(r.NextRun), column.ID(r.ID))
+		`UPDATE remote SET settings = ?, state = ?, by_operator = ?, changed_at = ?, next_run = ? WHERE id = ?`,
+		r.Settings, r.State, column.Bool(r.ByOperator), column.Time(r.ChangedAt), column.Time(r.NextRun), column.ID(r.ID))
 }
 
 // DeleteRemote removes a remote with all that is known of it.
