@@ -47,7 +47,7 @@ func (a *app) add() *cobra.Command {
 		Args:              cobra.ExactArgs(3),
 		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if in.Direction == "" {
+			if in.Direction != "pull" && in.Direction != "push" {
 				return cli.Usage(fmt.Errorf("say which way files go: --direction pull (fetched from the server) or push (left on it)"))
 			}
 			in.Name, in.URL = args[1], &args[2]
@@ -293,13 +293,12 @@ func problem(r portal.Remote) string {
 }
 
 func writeRemote(w io.Writer, r portal.Remote) error {
-	t := terminal.NewTable("", "")
+	t := terminal.NewTable("name", r.Name)
 	row := func(name, value string) {
 		if value != "" && value != "-" {
 			t.Row(name, value)
 		}
 	}
-	row("name", r.Name)
 	row("direction", r.Direction)
 	row("state", state(r))
 	row("url", urlOf(r))
@@ -334,6 +333,10 @@ func writeRemote(w io.Writer, r portal.Remote) error {
 	row("last run", cli.Moment(r.LastRun))
 	row("last ok", cli.Moment(r.LastOK))
 	row("last file", cli.Moment(r.LastFile))
-	row("problem", problem(r))
+	if p := problem(r); r.FailingSince != nil {
+		row("problem", p+"; `remote runs` says what to change")
+	} else {
+		row("problem", p)
+	}
 	return cli.WriteTable(w, t)
 }

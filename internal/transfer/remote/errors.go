@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -53,7 +54,12 @@ func (e *IdentityError) Fault() error {
 }
 
 // plainCause is the first line of an error's text, fit to be shown.
-func plainCause(err error) string { return Quote(err.Error()) }
+func plainCause(err error) string {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok { // Go's words guess at length
+		return "it is signed by nobody whom this gateway's machine trusts"
+	}
+	return Quote(err.Error())
+}
 
 // Quote makes words of a server fit to be repeated: one line, printable, not long.
 func Quote(words string) string {

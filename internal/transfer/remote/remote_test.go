@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -126,4 +127,11 @@ func FuzzListing(f *testing.F) {
 			t.Errorf("%q is repeated as %q", name, q)
 		}
 	})
+}
+
+func TestACertificateOfNobodyKnownIsSaidPlainly(t *testing.T) {
+	err := &IdentityError{What: "certificate", Seen: []string{"ab12"}, Err: fmt.Errorf("tls: %w", x509.UnknownAuthorityError{})}
+	if words := fault.Message(err.Fault()); !strings.Contains(words, "ab12 is not trusted (it is signed by nobody") || strings.Contains(words, "x509") {
+		t.Error(words)
+	}
 }

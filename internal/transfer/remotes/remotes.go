@@ -27,6 +27,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -106,6 +107,8 @@ type Service struct {
 	opt    Options
 	places *places
 	woken  chan struct{}
+
+	waiting atomic.Bool // something is due that there was no place for
 
 	work     sync.WaitGroup
 	ctx      context.Context // of visits

@@ -116,7 +116,8 @@ func (s *Service) replan(ctx context.Context, row *table.Remote, now time.Time) 
 // Wait returns when no visit is under way.
 func (s *Service) Wait() { s.work.Wait() }
 
-// Round begins to visit what is due, as far as there are places.
+// Round begins to visit what is due, as far as there are places. The end of a visit makes
+// Run look again at once when some had to wait.
 func (s *Service) Round(ctx context.Context) error {
 	var due []*table.Remote
 	err := s.opt.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
@@ -127,7 +128,11 @@ func (s *Service) Round(ctx context.Context) error {
 		return err
 	}
 	for _, row := range due {
-		if s.places.full() || ctx.Err() != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if s.places.full() {
+			s.waiting.Store(true)
 			return nil
 		}
 		r, err := s.open(ctx, row)
@@ -137,6 +142,7 @@ func (s *Service) Round(ctx context.Context) error {
 		}
 		host := r.host()
 		if ok, _ := s.places.take(host); !ok {
+			s.waiting.Store(true)
 			continue // others are not kept waiting
 		}
 		if err := s.begin(ctx, r, host, ""); err != nil {
@@ -188,7 +194,12 @@ func (s *Service) beginRun(ctx context.Context, r *Remote, host, by string) (*ta
 	s.underWay[r.ID] = done
 	s.mu.Unlock()
 	s.work.Go(func() {
-		defer s.places.give(host)
+		defer func() {
+			s.places.give(host)
+			if s.waiting.Swap(false) {
+				s.Wake()
+			}
+		}()
 		s.visit(r, *run)
 		s.mu.Lock()
 		if s.underWay[r.ID] == done {

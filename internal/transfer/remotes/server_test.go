@@ -58,6 +58,13 @@ func TestAgainstARealServer(t *testing.T) {
 	}
 	same(t, "steps", names(report), []string{"resolve", "connect", "host key", "sign-in", "start", "list"})
 
+	lost := n
+	lost.Name, lost.Settings.URL, lost.Settings.HostKeys = "lost", n.Settings.URL+"/not-there", server.HostKeys
+	d.add(lost)
+	if report = test("lost"); report.OK() || !strings.Contains(fault.Message(report.Steps[len(report.Steps)-1].Err), "not-there for this login; the folder in an address is absolute") {
+		t.Errorf("a folder that is not there: %+v", report.Steps)
+	}
+
 	out := n
 	out.Name, out.Direction, out.Settings.Include, out.Settings.After, out.Settings.Still = "out", table.Push, nil, "", 0
 	out.Settings.HostKeys = server.HostKeys

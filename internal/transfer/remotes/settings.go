@@ -135,7 +135,7 @@ func ParseAddress(text string) (Address, error) {
 	case ports[u.Scheme] == 0:
 		return Address{}, fault.New(fault.Invalid, op, "an address begins with sftp://, ftps:// (TLS at once) or ftpes:// (TLS by AUTH TLS); plain FTP is not spoken")
 	case password:
-		return Address{}, fault.New(fault.Invalid, op, "the address holds a password; addresses are shown and written down, so give it apart")
+		return Address{}, fault.New(fault.Invalid, op, "the address holds a password; addresses are shown and written down, so it is given apart from them (by command: --password-stdin)")
 	case a.User == "" || len(a.User) > 255 || strings.ContainsFunc(a.User, control):
 		return Address{}, fault.New(fault.Invalid, op, "the address names nobody who signs in; write sftp://USER@%s", a.Host)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
@@ -292,7 +292,7 @@ func (s *Settings) checkIdentity(at Address) error {
 		}
 	}
 	if len(s.Legacy) > 0 != !s.LegacyUntil.IsZero() {
-		return invalid("old algorithms are allowed until a day that is named, and only then is there one")
+		return invalid("old algorithms are allowed until a day: name both, which they are and the day, or neither")
 	}
 	return nil
 }

@@ -101,6 +101,10 @@ func (s *Service) try(ctx context.Context, r *Remote, report *Report) {
 // list tells what is in the folder.
 func list(ctx context.Context, session remote.Session, dir string, r *Remote) (string, error) {
 	entries, err := session.List(ctx, dir)
+	if fault.Is(err, fault.NotFound) {
+		return "", &fault.Error{Kind: fault.NotFound, Op: "remotes: test", Err: err, Message: "the server has no folder " + remote.Quote(dir) +
+			" for this login; the folder in an address is absolute, and /~/ in front makes it relative to where the sign-in leads"}
+	}
 	if err != nil {
 		return "", err
 	}
