@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/account/approval"
 	"sealgate/internal/audit"
 	"sealgate/internal/custody"
 	"sealgate/internal/fault"
@@ -247,6 +248,7 @@ func (s *Service) SetAccount(ctx context.Context, actor, name string, c Change) 
 				return err
 			}
 		}
+		before := set
 		c.apply(&set)
 		if err := set.Check(); err != nil {
 			return err
@@ -257,7 +259,12 @@ func (s *Service) SetAccount(ctx context.Context, actor, name string, c Change) 
 		if err := tx.SaveAccount(row); err != nil {
 			return err
 		}
-		return tx.Audit(audit.Entry{Account: row.ID, Actor: actor, Action: "account.changed", Object: row.ID.String(), Detail: map[string]string{"content": set.Content}})
+		if set.OperatorAccess != before.OperatorAccess {
+			if err := approval.EndAll(tx, row.ID, actor, s.now()); err != nil {
+				return err
+			}
+		}
+		return tx.Audit(audit.Entry{Account: row.ID, Actor: actor, Action: "account.changed", Object: row.ID.String(), Detail: set.changed(before)})
 	})
 	s.keys.AccountChanged(row.ID)
 	if err != nil {
@@ -300,6 +307,9 @@ func (s *Service) RemoveAccount(ctx context.Context, actor, name string) error {
 			return err
 		}
 		if err := tx.DeleteRemotes(row.ID); err != nil {
+			return err
+		}
+		if err := approval.EndAll(tx, row.ID, actor, s.now()); err != nil {
 			return err
 		}
 		row.State = catalog.AccountClosed

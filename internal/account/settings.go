@@ -1,9 +1,12 @@
 package account
 
 import (
+	"cmp"
 	"net/netip"
 	"path"
 	"regexp"
+	"slices"
+	"strconv"
 	"time"
 
 	"sealgate/internal/account/signin"
@@ -86,6 +89,48 @@ func set[T any](to, from *T) {
 	if from != nil {
 		*to = *from
 	}
+}
+
+// changed says for the audit log what is not as it was before: from-OLD-to-NEW. Of lists,
+// which are sealed or may hold any text, it says only that they have changed.
+func (s Settings) changed(before Settings) map[string]string {
+	detail := map[string]string{}
+	note := func(name, from, to string) {
+		if from != to {
+			detail[name] = "from-" + from + "-to-" + to
+		}
+	}
+	note("content", before.Content, s.Content)
+	note("keep_for", span(before.KeepFor), span(s.KeepFor))
+	note("operator_access", before.OperatorAccess, s.OperatorAccess)
+	note("in_show_for", span(before.InShowFor), span(s.InShowFor))
+	note("outbox_keep_for", span(before.OutboxKeepFor), span(s.OutboxKeepFor))
+	note("require_both", yesNo(before.RequireBoth), yesNo(s.RequireBoth))
+	note("require_second_factor", yesNo(before.RequireFactor), yesNo(s.RequireFactor))
+	note("key_period", cmp.Or(before.KeyPeriod, "none"), cmp.Or(s.KeyPeriod, "none"))
+	note("receipts", yesNo(before.Receipts), yesNo(s.Receipts))
+	if !slices.Equal(before.TempNames, s.TempNames) {
+		detail["temp_names"] = "changed"
+	}
+	if before.Unreadable != s.Unreadable || !slices.Equal(before.AllowFrom, s.AllowFrom) {
+		detail["allow_from"] = "changed"
+	}
+	return detail
+}
+
+// span is a time in days where it is whole ones.
+func span(d time.Duration) string {
+	if d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
+	return d.String()
+}
+
+func yesNo(v bool) string {
+	if v {
+		return "yes"
+	}
+	return "no"
 }
 
 // Check says what is wrong with the settings, if anything.

@@ -64,7 +64,7 @@ var arrows = []struct {
 	{"internal/custody/removal", "custody/keyring custody/ingest keys keys/spare seal store/catalog statement audit killpoint fault"},
 	{"internal/custody", "custody/removal custody/inventory custody/ingest custody/keyring custody/records custody/loan custody/stock keys keys/keyfile seal store/catalog audit killpoint fault"},
 	{"internal/fileobject", "custody store/catalog payment fault"},
-	{"internal/account/...", "mailaddr store/catalog/approvals dialguard limit account/passkey account/password account/person account/signin custody keys keys/keyfile seal store/catalog store/catalog/logins audit fault logging metrics"},
+	{"internal/account/...", "mailaddr account/approval store/catalog/approvals dialguard limit account/passkey account/password account/person account/signin custody keys keys/keyfile seal store/catalog store/catalog/logins audit fault logging metrics"},
 	{"internal/work", "store/catalog fault"},
 
 	// Steps: how bytes move.
@@ -107,7 +107,7 @@ var arrows = []struct {
 	{"internal/portal/client/...", "portal fault"},
 	{"internal/portal/control", "portal/client durable fault"},
 	{"internal/portal/access", "portal account account/person fault"},
-	{"internal/portal/signon", "limit notify/letter portal/access portal/web/ui account/oidc account/person account/passkey account/password fault"},
+	{"internal/portal/signon", "limit mailaddr notify/letter portal/access portal/web/ui account/oidc account/person account/passkey account/password fault"},
 	{"internal/portal/operation", "limit portal/access portal portal/fair account custody store/catalog store/catalog/requests audit fault logging"},
 	{"internal/portal/health", "portal account custody custody/inventory custody/keyring keys statement store/catalog audit fault"},
 	{"internal/portal/keyapi", "limit audit portal portal/access portal/operation reseal indexer account custody custody/inventory keys keys/keyfile keys/spare store/catalog fault"},

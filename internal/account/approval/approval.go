@@ -173,6 +173,28 @@ func (s *Service) settle(ctx context.Context, actor, account, id, from, to strin
 	return s.shown(ctx, acct, a)
 }
 
+// EndAll takes back what is live of an account, in the transaction that changes its
+// choice or closes it: what was allowed under another choice does not come to life again.
+func EndAll(tx *catalog.Tx, account uuid.UUID, actor string, now time.Time) error {
+	live, err := tx.LiveApprovalsOf(account)
+	if err != nil {
+		return err
+	}
+	for _, a := range live {
+		if !now.Before(a.Until) {
+			continue // Sweep says that it is over
+		}
+		a.State, a.AnsweredBy, a.AnsweredAt, a.Until = approvals.Ended, actor, now, now
+		if err := tx.SaveApproval(a); err != nil {
+			return err
+		}
+		if err := note(tx, a, actor, "approval."+a.State); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // List returns those of an account, the newest first.
 func (s *Service) List(ctx context.Context, account string) ([]*Approval, error) {
 	acct, err := s.account(ctx, account)

@@ -154,7 +154,7 @@ func (s *Service) AddLink(tx *catalog.Tx, actor string, l *logins.Login, kind st
 	}
 	row := &logins.Link{Hash: hash("link", link.Secret), Login: l.ID, Kind: kind, Until: link.Until, Nth: 1}
 	for _, e := range earlier {
-		if e.Kind == kind {
+		if e.Kind == kind && s.now().Before(e.Until.Add(rememberedFor)) {
 			row.Nth = e.Nth + 1
 		}
 	}

@@ -10,10 +10,13 @@ import (
 )
 
 // How soon a login is sent another link: twice as late each time that nobody has
-// followed the one before.
+// followed the one before, but when that one's time is over at the latest. Anybody can
+// ask in another's name; so he who has really forgotten has a link that is good, or
+// gets one. After a day without any it begins anew.
 const (
 	forgottenEvery = 10 * time.Minute
-	forgottenMost  = 24 * time.Hour
+	forgottenMost  = forgottenFor
+	rememberedFor  = 24 * time.Hour
 )
 
 // again is when the login of a forgotten link may be sent another one.

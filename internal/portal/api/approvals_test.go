@@ -1,7 +1,9 @@
 package api
 
 import (
+	"maps"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -150,4 +152,63 @@ func TestAnApprovalEndsWithTheSetting(t *testing.T) {
 	h.want(http.StatusOK, "GET", "/accounts/acme/payments", nil, nil)
 	h.want(http.StatusOK, "PATCH", "/accounts/acme", map[string]string{"operator_access": "off"}, nil)
 	h.want(http.StatusForbidden, "GET", "/accounts/acme/payments", nil, &portal.Problem{})
+
+	// Nor does it come to life again, whatever was chosen in between; one that was not
+	// answered is over, too.
+	for _, between := range []string{"off", "on"} {
+		h.want(http.StatusOK, "PATCH", "/accounts/acme", map[string]string{"operator_access": between}, nil)
+		h.want(http.StatusOK, "PATCH", "/accounts/acme", map[string]string{"operator_access": "asked"}, nil)
+		h.want(http.StatusForbidden, "GET", "/accounts/acme/payments", nil, &portal.Problem{})
+		h.want(http.StatusOK, "POST", "/accounts/acme/approvals", portal.NewApproval{Reason: "y"}, &a)
+		if between == "on" {
+			break
+		}
+		h.want(http.StatusOK, "POST", "/accounts/acme/approvals/"+a.ID+"/allow", nil, &a)
+		h.want(http.StatusOK, "PATCH", "/accounts/acme", map[string]string{"keep_for": "30d"}, nil) // that is no other choice
+		h.want(http.StatusOK, "GET", "/accounts/acme/payments", nil, nil)
+	}
+	h.want(http.StatusOK, "PATCH", "/accounts/acme", map[string]string{"operator_access": "off"}, nil)
+	h.want(http.StatusOK, "PATCH", "/accounts/acme", map[string]string{"operator_access": "asked"}, nil)
+	h.want(http.StatusConflict, "POST", "/accounts/acme/approvals/"+a.ID+"/allow", nil, &portal.Problem{})
+	if n := h.audited("approval.ended"); n != 3 {
+		t.Errorf("%d ended on record, want 3", n)
+	}
+
+	// A closed account has nobody left who could end one.
+	h.want(http.StatusOK, "POST", "/accounts/acme/approvals", portal.NewApproval{Reason: "z"}, &a)
+	h.want(http.StatusOK, "POST", "/accounts/acme/approvals/"+a.ID+"/allow", nil, &a)
+	h.want(http.StatusNoContent, "DELETE", "/accounts/acme?confirm=acme", nil, nil)
+	h.want(http.StatusForbidden, "GET", "/accounts/acme/payments", nil, &portal.Problem{})
+}
+
+// Who opens a door for a while and closes it again is on record with what he did.
+func TestTheRecordSaysWhichSettingsChanged(t *testing.T) {
+	h := newHouse(t)
+	h.want(http.StatusOK, "POST", "/accounts", portal.NewAccount{Name: "acme"}, nil)
+	for _, c := range []struct {
+		change map[string]any
+		want   map[string]string
+	}{
+		{map[string]any{"operator_access": "off"}, map[string]string{"operator_access": "from-on-to-off"}},
+		{map[string]any{"operator_access": "asked", "require_second_factor": true}, map[string]string{"operator_access": "from-off-to-asked", "require_second_factor": "from-no-to-yes"}},
+		{map[string]any{"keep_for": "30d", "in_show_for": "36h", "operator_access": "asked"}, map[string]string{"keep_for": "from-400d-to-30d", "in_show_for": "from-7d-to-36h0m0s"}},
+		{map[string]any{"operator_access": "asked", "receipts": true}, map[string]string{"receipts": "from-no-to-yes"}},
+	} {
+		h.want(http.StatusOK, "PATCH", "/accounts/acme", c.change, nil)
+		var page struct{ Entries []portal.AuditEntry }
+		h.want(http.StatusOK, "GET", "/audit?account=acme", nil, &page)
+		if len(page.Entries) == 0 || page.Entries[0].Action != "account.changed" || !maps.Equal(page.Entries[0].Detail, c.want) {
+			t.Errorf("%v is on record as %+v", c.change, page.Entries)
+		}
+		h.world.Clock.Add(time.Second)
+	}
+	patterns, networks := []string{"*.löner"}, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	if _, err := h.api.Accounts.SetAccount(t.Context(), "test", "acme", account.Change{TempNames: &patterns, AllowFrom: &networks}); err != nil {
+		t.Fatal(err)
+	}
+	var page struct{ Entries []portal.AuditEntry }
+	h.want(http.StatusOK, "GET", "/audit?account=acme", nil, &page)
+	if want := map[string]string{"temp_names": "changed", "allow_from": "changed"}; len(page.Entries) == 0 || !maps.Equal(page.Entries[0].Detail, want) {
+		t.Errorf("lists are on record as %+v", page.Entries)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sealgate/internal/limit"
+	"sealgate/internal/mailaddr"
 )
 
 const (
@@ -31,6 +32,9 @@ func (h *Handler) Run(ctx context.Context) error {
 }
 
 func (h *Handler) remind(ctx context.Context, username string) error {
+	if !mailaddr.Valid(username) {
+		return nil // no letter can go there
+	}
 	link, to, err := h.people.Forgot(ctx, username)
 	if err != nil || link == nil {
 		return err
