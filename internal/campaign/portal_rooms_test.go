@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"sealgate/internal/transfer/remote/remotetest"
 )
 
 // aProvider describes itself as a provider of single sign-on does, to gateways that are
@@ -38,6 +40,11 @@ func aProvider(t testing.TB) (issuer string) {
 func furnish(t testing.TB, g *gateway, account, issuer string) {
 	t.Helper()
 	g.must("webhook", "add", account, "https://127.0.0.1:1/hook")
+	private, _ := remotetest.NewKey(t, "")
+	key := filepath.Join(t.TempDir(), "key")
+	g.check(os.WriteFile(key, private, 0o600))
+	g.must("remote", "add", account, "bank", "sftp://payments@127.0.0.1:1/out", "--direction", "pull", "--ssh-key", key, "--host-key", "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU")
+	_, _, _ = g.run("remote", "run", account, "bank") // nobody is there: its page tells
 	g.must("account", "set", account, "--oidc-issuer", issuer, "--oidc-client-id", "sealgate")
 	g.must("account", "set", account, "--operator-access", "asked")
 	ask := func(reason string) string {

@@ -120,10 +120,11 @@ var arrows = []struct {
 	{"internal/portal/web/desk", "portal/web/ui portal/client portal/access portal fault"},
 	{"internal/portal/web/people", "mailaddr portal/web/ui portal/web/desk portal fault"},
 	{"internal/portal/web/notices", "portal/web/ui portal/web/desk notify/alarm portal fault"},
+	{"internal/portal/web/remotes", "portal/web/ui portal/web/desk portal fault"},
 	{"internal/portal/web/gateway", "portal/web/ui portal/web/desk portal fault"},
 	{"internal/portal/web/doors", "portal/web/ui portal/web/desk portal fault"},
 	{"internal/portal/web/trail", "portal/web/ui portal/web/desk portal/sheet portal fault"},
-	{"internal/portal/web", "portal/web/doors portal/web/ui portal/web/desk portal/web/gateway portal/web/trail portal/web/people portal/web/send portal/client portal index/check fileobject payment fault portal/web/notices"},
+	{"internal/portal/web", "portal/web/remotes portal/web/doors portal/web/ui portal/web/desk portal/web/gateway portal/web/trail portal/web/people portal/web/send portal/client portal index/check fileobject payment fault portal/web/notices"},
 
 	// The command line.
 	{"internal/cli", "portal portal/client index/check config terminal payment fault"},

@@ -28,6 +28,7 @@ import (
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/api"
 	"sealgate/internal/portal/client"
+	"sealgate/internal/portal/remoteapi"
 	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/portal/web/ui"
 	"sealgate/internal/receipt"
@@ -37,6 +38,10 @@ import (
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/intake/intaketest"
 	"sealgate/internal/transfer/outbox"
+	"sealgate/internal/transfer/poll"
+	"sealgate/internal/transfer/push"
+	"sealgate/internal/transfer/remote/remotetest"
+	"sealgate/internal/transfer/remotes"
 	"sealgate/internal/work"
 )
 
@@ -113,6 +118,11 @@ func newHouse(t testing.TB) *house {
 		Clock:   retention.NewClock(w.Catalog, w.Clock.Now, func() time.Duration { return time.Hour }, log),
 		Machine: h, Now: w.Clock.Now, Log: log, ExportKeys: true, Version: "test",
 	})
+	remoteapi.Register(h.api.Router, remoteapi.Services{Accounts: people, Remotes: remotes.New(remotes.Options{
+		Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Guard: remotetest.Loopback(), Node: "test", Connect: remotes.Dial,
+		Pull: remotes.Pulling(poll.New(w.Catalog, w.Intake, w.Keys, w.Clock.Now)), Push: remotes.Pushing(push.New(w.Catalog, h.out, w.Keys, w.Clock.Now), h.out),
+		Now: w.Clock.Now, Log: log,
+	})})
 	h.pages = New(Options{API: h.api.Inside(), Now: w.Clock.Now, Log: log})
 	h.account, h.login = h.newAccount("acme")
 	h.proved = w.Clock.Now()

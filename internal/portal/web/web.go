@@ -27,6 +27,7 @@ import (
 	"sealgate/internal/portal/web/gateway"
 	"sealgate/internal/portal/web/notices"
 	"sealgate/internal/portal/web/people"
+	"sealgate/internal/portal/web/remotes"
 	"sealgate/internal/portal/web/send"
 	"sealgate/internal/portal/web/trail"
 	"sealgate/internal/portal/web/ui"
@@ -54,7 +55,7 @@ func rooms() []desk.Room {
 	for _, r := range routes {
 		own.Routes = append(own.Routes, desk.Route{Pattern: r.pattern, Answer: func(v *desk.Visit) error { return r.answer(&visit{v}) }})
 	}
-	return []desk.Room{own, people.Room(), notices.Room(), doors.Room(), trail.Room(), gateway.Room()}
+	return []desk.Room{own, people.Room(), notices.Room(), remotes.Room(), doors.Room(), trail.Room(), gateway.Room()}
 }
 
 // New answers for every page.

@@ -64,6 +64,11 @@ func (v *Visit) Attend(a portal.Attention) ui.Banner {
 		if v.May("admin", Operator) {
 			b.Href = at("access")
 		}
+	case a.Code == "remote-failing", a.Code == "file-expected", a.Code == "push-waiting":
+		b.Href = at("remotes")
+		if !v.May("admin", Operator) {
+			b.Href = at("alarms")
+		}
 	case a.Alarm != "" && account == "":
 		b.Href = "/alarms"
 	case a.Alarm != "":

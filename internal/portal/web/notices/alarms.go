@@ -107,6 +107,8 @@ func placeOf(a alarm.Alarm) string {
 		return files("waiting-rename")
 	case "webhook-failing", "webhook-no-secret", "webhook-off":
 		return below("webhooks", "of", a.Object)
+	case "remote-failing", "file-expected", "push-waiting":
+		return below("remotes", "of", a.Detail["remote"])
 	case "access-asked":
 		return below("access")
 	case "no-access-key", "not-confirmed", "no-key-for-year":

@@ -29,6 +29,7 @@ var commonTexts = Texts{
 	"nav.outbox":    {"Utkorg", "Outbox"},
 	"nav.logins":    {"Inloggningar", "Logins"},
 	"nav.tokens":    {"API-nycklar", "API tokens"},
+	"nav.remotes":   {"Fjärrservrar", "Remotes"},
 	"nav.webhooks":  {"Webhooks", "Webhooks"},
 	"nav.settings":  {"Inställningar", "Settings"},
 	"nav.keys":      {"Certifikat och nycklar", "Certificates and keys"},
