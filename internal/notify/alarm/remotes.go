@@ -35,6 +35,10 @@ var reasons = map[string]map[string]words{
 		English: {"the server shows another key or certificate than was confirmed", "ask who runs the server whether it was changed; if so, test the remote and confirm the new fingerprint"},
 		Swedish: {"servern visar en annan nyckel eller ett annat certifikat än det som bekräftats", "fråga den som driver servern om den har bytts; prova i så fall fjärrservern och bekräfta det nya fingeravtrycket"},
 	},
+	"not-allowed": {
+		English: {"an operator has said where the files go, and may not see the account's contents", "an admin of the account sets the remote up anew, or lets operators see the contents"},
+		Swedish: {"en operatör har bestämt vart filerna går, och får inte se kontots innehåll", "en administratör för kontot lägger upp fjärrservern på nytt, eller ger operatörer insyn"},
+	},
 	"timeout": {
 		English: {"the server does not answer", "see that the server runs and that its firewall lets the gateway in"},
 		Swedish: {"servern svarar inte", "se till att servern är igång och att dess brandvägg släpper in gatewayen"},

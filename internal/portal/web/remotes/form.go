@@ -250,5 +250,9 @@ func explain(v *desk.Visit, form *ui.Form, err error) error {
 	if portal.IsStepUp(err) {
 		return err
 	}
+	if fault.Is(err, fault.Denied) && fault.Message(err) != "" { // an operator may not say where the outbox goes
+		form.Fail("", fault.Message(err))
+		return nil
+	}
 	return v.Explain(form, err, refusals)
 }
