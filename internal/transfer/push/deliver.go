@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -93,8 +94,14 @@ func (v *visit) ready(p *parcel) error {
 	return nil
 }
 
-// settle finds out how far a file came whose rename was begun: done, or still whole
-// under its temporary name.
+// errUnknown is for a file whose rename was begun and never answered, and that lies
+// there under neither name: the customer may have taken it, or the folder of before is
+// not what is looked into. Nobody but a person can know.
+var errUnknown = fault.New(fault.Invalid, "push: settle",
+	"the connection broke just when the file was given its name, and now it is not there: it cannot be known whether it was left there and taken. Ask who runs the server; then say that it was delivered, or have it sent again")
+
+// settle finds out how far a file came whose rename was begun and not answered: done,
+// or still whole under its temporary name.
 func (v *visit) settle(ctx context.Context, p *parcel) (pr proof, done, whole bool, err error) {
 	size := p.File.Content.Size
 	switch e, err := v.session.Stat(ctx, p.names.Temporary); {
@@ -103,16 +110,14 @@ func (v *visit) settle(ctx context.Context, p *parcel) (pr proof, done, whole bo
 	case !fault.Is(err, fault.NotFound):
 		return pr, false, false, err
 	}
-	switch e, err := v.session.Stat(ctx, p.names.Final); {
+	e, err := v.session.Stat(ctx, p.names.Final)
+	switch {
 	case err == nil && (e.Size == size || e.Size < 0):
 		return proof{check: "size"}, true, false, nil
-	case err == nil: // somebody else's: who has taken ours and left another, or never got it
-		return pr, false, false, nil
-	case fault.Is(err, fault.NotFound):
-		return proof{check: "taken"}, true, false, nil // by the customer, since
-	default:
-		return pr, false, false, err
+	case err == nil, fault.Is(err, fault.NotFound): // nothing, or somebody else's
+		return pr, false, false, errUnknown
 	}
+	return pr, false, false, err
 }
 
 // stage puts on record how far a file has come.
@@ -179,13 +184,11 @@ func (v *visit) rename(ctx context.Context, p *parcel) error {
 			killpoint.At("push.renamed")
 			return nil
 		}
-		if fault.Is(err, fault.NotFound) { // somebody took the temporary name away: it was not done
-			if serr := v.stage(ctx, p, remotes.PushSending); serr != nil {
-				return serr
-			}
-		}
-		if !fault.Is(err, fault.Exists) || n > maxNumbers {
+		if ends(ctx, err) { // whether it was done is settled at the next visit
 			return err
+		}
+		if !fault.Is(err, fault.Exists) || n > maxNumbers { // the server said that it was not
+			return cmp.Or(v.stage(ctx, p, remotes.PushSending), err)
 		}
 		p.names.Final = numbered(wanted, n)
 		if err := v.stage(ctx, p, remotes.PushRenaming); err != nil {

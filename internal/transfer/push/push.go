@@ -6,10 +6,12 @@
 //
 // The two stages are on record before their step begins, so that a crash or a cut at
 // any point is told apart: before "renaming" nothing of ours can lie there under its
-// final name, and a file is sent again from its beginning; after it the temporary name
-// is ours alone, so when that is gone the rename was done, even if the customer has
-// taken the file away since. Nothing is sent twice, and nothing is said to be
-// delivered that is not.
+// final name, and a file is sent again from its beginning, as it is when the server
+// refused the rename. When the answer to a rename was lost, the file lies there under
+// one of its two names. If it lies under neither, it cannot be known whether it was
+// taken by the customer: it waits, as a problem, for somebody who says that it was
+// delivered or is to be sent again. Nothing is sent twice, and nothing is said to be
+// delivered that nobody has seen there.
 //
 // Nothing there is ever overwritten: a file whose name is taken gets a number. A file
 // that cannot be delivered does not keep the others: it waits longer each time. A

@@ -94,6 +94,39 @@ func (w *world) visits(after time.Duration) push.Result {
 	return r
 }
 
+// put lays a file there.
+func (w *world) put(name, content string) {
+	w.t.Helper()
+	if err := os.WriteFile(filepath.Join(w.disk, name), []byte(content), 0o666); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// tidied takes the one temporary file there away and returns its name.
+func (w *world) tidied() string {
+	w.t.Helper()
+	list, err := filepath.Glob(filepath.Join(w.disk, ".*.part"))
+	if err != nil || len(list) != 1 {
+		w.t.Fatalf("temporary files: %q, %v", list, err)
+	}
+	if err := os.Remove(list[0]); err != nil {
+		w.t.Fatal(err)
+	}
+	return filepath.Base(list[0])
+}
+
+// byHand says that what waits was delivered: the customer has it, and said so.
+func (w *world) byHand() {
+	w.t.Helper()
+	for _, f := range w.Files() {
+		if f.State == catalog.Waiting {
+			if err := w.box().Delivered(w.t.Context(), f.ID, "operator"); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+}
+
 // there are the files on the server, with their content.
 func (w *world) there() (names []string) {
 	w.t.Helper()
@@ -222,7 +255,7 @@ func TestAServerThatIsReadOnly(t *testing.T) {
 	}
 }
 
-// A rename that is refused: whole under its temporary name, it is renamed when it may be.
+// A rename that is refused: the file is delivered when it may be renamed.
 func aRenameThatIsRefused(t *testing.T, at server) {
 	w := at.world(t)
 	w.send("a.xml", "one")
@@ -244,6 +277,73 @@ func aRenameThatIsRefused(t *testing.T, at server) {
 	w.wrap = nil
 	w.visits(time.Hour)
 	w.expect("at last", "a.xml=one")
+}
+
+// A rename was refused, and what lies under the temporary name is gone until the next
+// visit: tidied away by somebody, or the folder is another one. It is sent again.
+func aRefusedRenameAndAFolderThatIsEmpty(t *testing.T, at server) {
+	w := at.world(t)
+	w.send("a.xml", "one")
+	w.wrap = func(s remote.Session) remote.Session {
+		return somewhere{s, func(step, path string) error {
+			if step == "rename" {
+				return fault.New(fault.Denied, "test", "no")
+			}
+			return nil
+		}}
+	}
+	w.visits(0)
+	w.tidied()
+	w.wrap = nil
+	if r := w.visits(time.Hour); r.Files != 1 || w.waits() != 0 {
+		t.Errorf("%+v, %d wait", r, w.waits())
+	}
+	w.expect("sent again", "a.xml=one")
+}
+
+// The answer to a rename was lost, and nothing lies there, or somebody else's: nobody
+// says that it was delivered until somebody says so, or what lay there is back.
+func aLostAnswerAndAFolderThatIsEmpty(t *testing.T, at server) {
+	for _, way := range []string{"delivered by hand", "sent again", "back again", "somebody else's"} {
+		t.Run(way, func(t *testing.T) {
+			w := at.world(t)
+			f := w.send("a.xml", "one")
+			cut := &cutting{nth: 3}
+			w.wrap = cut.wrap
+			if _, err := w.visit(); !errors.Is(err, remote.ErrCut) || cut.met != "rename" {
+				t.Fatalf("cut at %s: %v", cut.met, err)
+			}
+			w.wrap = nil
+			part := w.tidied()
+			if way == "somebody else's" {
+				w.put("a.xml", "another")
+			}
+			for range 2 {
+				r := w.visits(7 * time.Hour)
+				if r.Files != 0 || r.Failed != 1 || !strings.Contains(r.Problems[0].Err.Error(), "cannot be known") || w.waits() != 1 {
+					t.Fatalf("%+v, %d wait", r, w.waits())
+				}
+			}
+			switch way {
+			case "delivered by hand":
+				if err := w.box().Delivered(t.Context(), f.ID, "operator"); err != nil {
+					t.Fatal(err)
+				}
+				w.visits(0)
+				w.expect("nothing is sent")
+			case "back again":
+				w.put(part, "one")
+				w.visits(7 * time.Hour)
+				w.expect("renamed", "a.xml=one")
+			case "somebody else's", "sent again":
+				w.Update(func(tx *catalog.Tx) error { return tx.ResendRemotePush(w.job.Remote, f.ID) })
+				w.visits(0)
+				if got := w.there(); w.waits() != 0 || got[len(got)-1] == "" || !strings.Contains(strings.Join(got, " "), "=one") {
+					t.Errorf("there are %q, %d wait", got, w.waits())
+				}
+			}
+		})
+	}
 }
 
 // Somebody tidies temporary files away just before the rename: the file is sent again,
@@ -296,7 +396,8 @@ func aFileThatIsNotToBeDeliveredAnyMore(t *testing.T, at server) {
 
 // Every step of the way is cut, before it was done and after, at each place where it
 // comes; the customer takes his files away as soon as they have their names, or leaves
-// them. Each arrives once.
+// them. Each arrives once. Of one that he takes before the gateway has seen it there,
+// somebody has to say that it was delivered.
 func cutAnywhere(t *testing.T, at server) {
 	w := at.world(t)
 	for _, fetches := range []bool{false, true} {
@@ -322,6 +423,10 @@ func cutAnywhere(t *testing.T, at server) {
 					}
 				}
 				fetch()
+				if fetches && done && c.met == "rename" && w.waits() == 1 {
+					w.byHand()
+					w.visits(0)
+				}
 				if w.waits() != 0 || len(got) != 2 || got["a.xml=one"] != 1 || got["b.xml=100000"] != 1 {
 					t.Fatalf("cut at step %d (%s, done: %v): %d wait, the customer got %v", nth, c.met, done, w.waits(), got)
 				}

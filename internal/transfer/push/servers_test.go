@@ -59,6 +59,8 @@ var everywhere = []test{
 	{"what waits is delivered", whatWaitsIsDelivered},
 	{"nothing there is overwritten", nothingThereIsOverwritten},
 	{"a rename that is refused", aRenameThatIsRefused},
+	{"a refused rename and a folder that is empty", aRefusedRenameAndAFolderThatIsEmpty},
+	{"a lost answer and a folder that is empty", aLostAnswerAndAFolderThatIsEmpty},
 	{"a temporary file that is taken away", aTemporaryFileThatIsTakenAway},
 	{"a file that is not to be delivered any more", aFileThatIsNotToBeDeliveredAnyMore},
 	{"a full disk there", aFullDiskThere},

@@ -359,6 +359,11 @@ func (s *Service) Set(ctx context.Context, actor, account, name string, c Change
 		if err := tx.SaveRemote(&row); err != nil {
 			return err
 		}
+		if elsewhere || before.Dir != at.Dir { // what lies there, or does not, says nothing about what was begun
+			if err := tx.DeleteRemotePushes(row.ID); err != nil {
+				return err
+			}
+		}
 		detail := map[string]string{"state": row.State}
 		if elsewhere {
 			detail["address"] = "changed"

@@ -191,6 +191,19 @@ func (in Servers) RemotePushes(remote uuid.UUID) ([]*PushState, error) {
 	return engine.List(in.tx, "catalog: remote pushes", readPush, selectPush+`WHERE remote = ?`, column.ID(remote))
 }
 
+// ResendRemotePush lets a file begin anew, at once; fault.NotFound: it is not on its way.
+func (in Servers) ResendRemotePush(remote, file uuid.UUID) error {
+	return in.tx.ExecOne("catalog: resend remote push",
+		`UPDATE remote_push SET stage = 'sending', tries = 0, run_at = 0, error = '' WHERE remote = ? AND file = ?`, column.ID(remote), column.ID(file))
+}
+
+// DeleteRemotePushes lets all files begin anew that are on their way to a remote: it
+// leads elsewhere.
+func (in Servers) DeleteRemotePushes(remote uuid.UUID) error {
+	_, err := in.tx.Exec("catalog: delete remote pushes", `DELETE FROM remote_push WHERE remote = ?`, column.ID(remote))
+	return err
+}
+
 // DeleteRemotePush forgets a file: it was delivered, there or elsewhere. That it was
 // not known is no error.
 func (in Servers) DeleteRemotePush(remote, file uuid.UUID) error {
