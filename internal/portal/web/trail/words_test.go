@@ -154,7 +154,7 @@ func (s *source) look(f *file, fn *ast.FuncDecl, n ast.Node) {
 		}
 	case *ast.CallExpr:
 		callee := name(n.Fun)
-		_, last, _ := strings.Cut(callee, ".")
+		last := callee[strings.LastIndexByte(callee, '.')+1:]
 		for _, key := range []string{f.dir + ":" + callee, f.dir + ":" + last, "." + last} {
 			if at, ok := s.callees[key]; ok && at < len(n.Args) {
 				s.take(f, fn, n.Args[at])
