@@ -325,7 +325,7 @@ const (
 )
 
 var lasts = map[string]Kind{
-	"wait-for-file": Waits,
+	"wait-for-file": Waits, "get-remote-run": Waits, "test-remote": Waits, "run-remote": Waits, // for other people's servers, all but the first
 	"create-upload": Sends, "send-upload": Sends, "override-upload": Sends, "put-file": Sends, "post-files": Sends, "send-to-outbox": Sends,
 	"follow-account": Streams, "follow-all": Streams,
 }

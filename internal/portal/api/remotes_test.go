@@ -11,6 +11,7 @@ import (
 	"sealgate/internal/dialguard"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/remoteapi"
 	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remotes"
@@ -145,5 +146,14 @@ func TestOperatorsLeadNothingOutOfAClosedAccount(t *testing.T) {
 	}
 	if w := h.by(admin, "GET", "/accounts/acme/remotes/out", ""); strings.Contains(w.Body.String(), `by_operator`) {
 		t.Error(w.Body)
+	}
+}
+
+// Who waits for other people's servers takes no place from who asks for what is here.
+func TestWaitingForServersTakesNoPlaces(t *testing.T) {
+	for _, operation := range access.Operations() {
+		if (operation == "get-remote-run" || operation == "test-remote" || operation == "run-remote") != (access.Lasts(operation) == access.Waits && operation != "wait-for-file") {
+			t.Errorf("%s lasts %v", operation, access.Lasts(operation))
+		}
 	}
 }
