@@ -10,6 +10,7 @@ import (
 	"sealgate/internal/killpoint"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/remotes"
+	"sealgate/internal/transfer/remote"
 )
 
 // maxRefusals is how many deletions or moves may be refused in a row before the rest
@@ -32,6 +33,13 @@ func (v *visit) after(ctx context.Context, f *far) error {
 	case !same(f.look, now): // it is a new one
 		f.entry = now
 		return v.changed(ctx, f)
+	case now.ModTime.IsZero():
+		if same, err := v.sameInList(ctx, f); err != nil {
+			return v.refused(ctx, f, err)
+		} else if !same {
+			f.entry = now
+			return v.changed(ctx, f)
+		}
 	}
 	if v.Marker != "" { // first: one that stays behind would say that the next file of the name is done
 		err = v.away(ctx, f.path+v.Marker)
@@ -44,6 +52,29 @@ func (v *visit) after(ctx context.Context, f *far) error {
 	}
 	killpoint.At("poll.removed")
 	return v.did(ctx, f)
+}
+
+// sameInList compares the time of a file with the listing in which it was found, where
+// the server tells times in listings only. Without any, nothing is deleted: the size
+// alone does not say that it is still what was taken.
+func (v *visit) sameInList(ctx context.Context, f *far) (bool, error) {
+	if f.look.ListedTime.IsZero() {
+		if v.After.Delete {
+			return false, fault.New(fault.Invalid, "poll: after",
+				"the server does not tell when files were changed, so it cannot be known whether another one has taken its place; let files be moved there, not deleted")
+		}
+		return true, nil
+	}
+	found, err := v.session.List(ctx, path.Dir(f.path))
+	if err != nil {
+		return false, err
+	}
+	for _, e := range found {
+		if e.Name == path.Base(f.path) && e.Kind == remote.Regular {
+			return !e.ModTime.IsZero() && listed(f.look, e), nil
+		}
+	}
+	return false, nil
 }
 
 // away deletes or moves a file there. That it is gone already is no error.

@@ -19,6 +19,8 @@ type far struct {
 	name  vpath.Path
 	entry remote.Entry  // the newest look at it
 	look  *remotes.Look // what is known of it
+
+	marked bool // its done-marker is surely not that of a file before it
 }
 
 // listing is what lies there.
@@ -26,9 +28,15 @@ type listing struct {
 	files []*far
 	whole bool // every folder was listed to its end
 
+	fresh int  // files that were not known
+	full  bool // it was told that no more can be
+
 	ready []*far // to be taken
 	due   []*far // were taken, and are to be deleted or moved
 }
+
+// maxNames bounds what the paths of a visit take in memory.
+const maxNames = 64 << 20
 
 // folder is one to be listed: its path for the server, and below Dir.
 type folder struct {
@@ -39,11 +47,8 @@ type folder struct {
 // list looks into the folder and those below it, as deep as it may.
 func (v *visit) list(ctx context.Context) (*listing, error) {
 	l := &listing{whole: true}
-	root := v.Dir
-	if root == "" {
-		root = "."
-	}
-	entries := 0
+	root := path.Clean(v.Dir) // "." if it is empty
+	entries, room := 0, maxNames
 	for next := []folder{{path: root}}; len(next) > 0; next = next[1:] {
 		at := next[0]
 		found, err := v.session.List(ctx, at.path)
@@ -63,8 +68,16 @@ func (v *visit) list(ctx context.Context) (*listing, error) {
 			_ = v.problem(ctx, at.path, fault.New(fault.TooLarge, "poll: list",
 				"there are more than %d names in the folder; only those are looked at: move files that are done to another folder", v.Limits.Entries))
 		}
+		for i, e := range found {
+			if room -= len(at.path) + len(e.Name); room < 0 {
+				l.whole, found = false, found[:i]
+				_ = v.problem(ctx, at.path, fault.New(fault.TooLarge, "poll: list",
+					"the names in the folders are longer than %d MiB together; only those are looked at: move files that are done to another folder", maxNames>>20))
+				break
+			}
+		}
 		next = append(next, v.sort(ctx, l, at, found)...)
-		if entries > v.Limits.Entries {
+		if entries > v.Limits.Entries || room < 0 {
 			break
 		}
 	}
@@ -74,28 +87,28 @@ func (v *visit) list(ctx context.Context) (*listing, error) {
 
 // sort takes what is meant out of a folder, and returns the folders to be looked into.
 func (v *visit) sort(ctx context.Context, l *listing, at folder, found []remote.Entry) (folders []folder) {
-	markers := map[string]bool{}
+	markers := map[string]remote.Entry{}
 	if v.Marker != "" {
 		for _, e := range found {
 			if e.Kind == remote.Regular && strings.HasSuffix(e.Name, v.Marker) {
-				markers[e.Name] = true
+				markers[e.Name] = e
 			}
 		}
 	}
 	for _, e := range found {
 		there, below := path.Join(at.path, e.Name), path.Join(at.below, e.Name)
+		_, isMarker := markers[e.Name]
 		switch {
 		case e.Kind == remote.Unusable:
 			_ = v.problem(ctx, at.path, fault.New(fault.Invalid, "poll: list",
 				"the name %s cannot be that of a file; it is not taken, rename it there", e.Name))
 		case strings.HasPrefix(e.Name, "."): // hidden, or on its way
-		case e.Kind == remote.Folder && at.depth < v.Depth && there != v.moved():
+		case e.Kind == remote.Folder && at.depth < v.Depth && !strings.EqualFold(there, v.moved()): // some servers do not tell case apart
 			folders = append(folders, folder{there, below, at.depth + 1})
-		case e.Kind != remote.Regular, markers[e.Name], !v.Names.Has(below):
-		case v.Marker != "" && !markers[e.Name+v.Marker] && !v.took(there, e): // not said to be done
+		case e.Kind != remote.Regular, isMarker, !v.Names.Has(below):
 		default:
 			f := &far{path: there, entry: e}
-			if v.fit(ctx, f) {
+			if v.finished(ctx, f, markers) && v.fit(ctx, f) {
 				l.files = append(l.files, f)
 			}
 		}
@@ -103,11 +116,41 @@ func (v *visit) sort(ctx context.Context, l *listing, at folder, found []remote.
 	return folders
 }
 
+// finished reports whether the done-marker of a file lies beside it, if it is to have
+// one. A marker that is older than the file is that of another file, which lay there
+// under this name.
+func (v *visit) finished(ctx context.Context, f *far, markers map[string]remote.Entry) bool {
+	if v.Marker == "" || v.took(f.path, f.entry) {
+		return true
+	}
+	marker, ok := markers[f.entry.Name+v.Marker]
+	if !ok {
+		return false
+	}
+	if f.entry.ModTime.IsZero() || marker.ModTime.IsZero() {
+		return true
+	}
+	coarse := max(f.entry.Precision, marker.Precision, time.Second)
+	if marker.ModTime.Truncate(coarse).Before(f.entry.ModTime.Truncate(coarse)) {
+		if v.now().Sub(f.entry.ModTime) > tellMarker {
+			_ = v.problem(ctx, f.path, fault.New(fault.TryLater, "poll: list",
+				"the done-marker is older than the file, so it is not about this one; the file is fetched when the marker is written again"))
+		}
+		return false
+	}
+	f.marked = coarse == time.Second
+	return true
+}
+
+// tellMarker is how long a file may be without a marker of its own, beside that of one
+// before, until it is told: it may well be that it is still being written.
+const tellMarker = time.Hour
+
 // took reports whether a file is one that was taken, and is still to be deleted or
 // moved: its marker may have gone before it.
 func (v *visit) took(there string, e remote.Entry) bool {
 	look := v.looks[string(v.pathMAC(there))]
-	return look != nil && look.Result == taken && same(look, e)
+	return look != nil && look.Result == taken && listed(look, e)
 }
 
 // fit reports whether a file can be taken by its name and size, and tells when it can
@@ -129,10 +172,32 @@ func (v *visit) fit(ctx context.Context, f *far) bool {
 
 // moved is the folder that files are moved to.
 func (v *visit) moved() string {
-	if v.After.Move == "" || path.IsAbs(v.After.Move) {
-		return v.After.Move
+	return moved(v.Dir, v.After.Move)
+}
+
+func moved(dir, move string) string {
+	switch {
+	case move == "":
+		return ""
+	case path.IsAbs(move):
+		return path.Clean(move)
 	}
-	return path.Join(v.Dir, v.After.Move)
+	return path.Join(dir, move)
+}
+
+// CheckMove refuses a folder for what was taken that is the one that is looked into, or
+// may be it: every file would be a new one again.
+func CheckMove(dir, move string) error {
+	const op = "poll: move"
+	switch {
+	case move == "":
+		return nil
+	case path.IsAbs(move) && !path.IsAbs(dir):
+		return fault.New(fault.Invalid, op, "files cannot be moved to an absolute folder from one that is relative to the login: it cannot be known whether they are the same; say both in one way")
+	case strings.EqualFold(moved(dir, move), path.Clean(dir)):
+		return fault.New(fault.Invalid, op, "files cannot be moved to the folder that they are fetched from: they would be fetched again and again")
+	}
+	return nil
 }
 
 // pathMAC is what a path there is known by.

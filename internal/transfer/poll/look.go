@@ -15,8 +15,12 @@ import (
 	"sealgate/internal/transfer/remote"
 )
 
-// taken is the result of a look at a file that was taken and is there still.
-const taken = "taken"
+// Results of looks, besides the kinds of what failed.
+const (
+	taken    = "taken"    // and is there still
+	replaced = "replaced" // after it was taken
+	changing = "changing" // it was when it was to be fetched
+)
 
 const (
 	batch = 500 // rows in one commit
@@ -80,28 +84,49 @@ func (v *visit) write(ctx context.Context, changes []change) error {
 }
 
 func (v *visit) judgeOne(ctx context.Context, l *listing, f *far, mac []byte, now time.Time) (changes []change, err error) {
-	look := f.look
+	look, stale := f.look, false
 	switch {
+	case look == nil && len(v.looks)+l.fresh >= 2*v.Limits.Entries+1000:
+		if !l.full {
+			l.full = true
+			return nil, v.problem(ctx, f.path, fault.New(fault.TooLarge, "poll: list",
+				"more files were seen there in the last days than can be remembered; new ones are not fetched until files that are done were moved to another folder"))
+		}
+		return nil, nil
 	case look == nil:
-		f.look = &remotes.Look{Remote: v.Remote, PathMAC: mac, Size: f.entry.Size, ModTime: f.entry.ModTime, FirstSeen: now, Since: now, LastSeen: now}
-		look = f.look
-		changes = append(changes, v.put(look))
-	case !same(look, f.entry):
+		l.fresh++
+		f.look = &remotes.Look{Remote: v.Remote, PathMAC: mac, Size: -1, ListedSize: f.entry.Size, ListedTime: f.entry.ModTime, FirstSeen: now, Since: now, LastSeen: now}
+		look, stale = f.look, true
+	case listed(look, f.entry):
+	case look.Result != taken && look.Size >= 0 && same(look, f.entry): // the listing has come after what the file itself showed
+		look.ListedSize, look.ListedTime, stale = f.entry.Size, f.entry.ModTime, true
+	default:
 		if changes, err = v.renew(ctx, f, now); err != nil {
 			return nil, err
 		}
-	case look.Result == taken && v.After.leaves():
-		if now.Sub(look.LastSeen) >= touch {
-			changes = append(changes, v.stays(f, now))
+	}
+	if look.Result == taken {
+		if v.stillTaken(f, now) {
+			switch {
+			case !v.After.leaves():
+				l.due = append(l.due, f)
+			case now.Sub(look.LastSeen) >= touch:
+				changes = append(changes, v.stays(f, now))
+			}
+			return changes, nil
 		}
-		return changes, nil
-	case look.Result == taken && !look.ModTime.IsZero():
-		l.due = append(l.due, f)
-		return changes, nil
-	case look.Result == taken: // nothing tells whether it was replaced: its content does
 		look.Result = ""
 	}
-	if wait := v.wait(f.entry); now.Sub(look.Since) < wait {
+	if look.Since.After(now) { // the clock was ahead
+		look.Since, stale = now, true
+	}
+	if now.Sub(look.LastSeen) >= touch {
+		look.LastSeen, stale = now, true
+	}
+	if stale {
+		changes = append(changes, v.put(look))
+	}
+	if wait := v.wait(f); now.Sub(look.Since) < wait {
 		v.again(look.Since.Add(wait))
 		return changes, nil
 	}
@@ -109,14 +134,26 @@ func (v *visit) judgeOne(ctx context.Context, l *listing, f *far, mac []byte, no
 	return changes, nil
 }
 
+// stillTaken reports whether a file that was taken is taken for the same one. Where the
+// server tells no time at all, only its content says so: what stays there is fetched
+// again every day, what is to be moved before it is moved. Nothing is deleted there, so
+// what is to be deleted is not fetched more often for it.
+func (v *visit) stillTaken(f *far, now time.Time) bool {
+	if !f.look.ModTime.IsZero() || !f.look.ListedTime.IsZero() {
+		return true
+	}
+	return v.After.Move == "" && now.Sub(f.look.LastSeen) < touch
+}
+
 // wait is how long a file has to stay as it is. It is never less than what the
 // server's times can tell apart, so that a file which is replaced after it was taken
-// shows another time. Times in days are of files half a year old.
-func (v *visit) wait(e remote.Entry) time.Duration {
-	if v.Still <= 0 || v.Marker != "" {
+// shows another time. Times in days are of files half a year old. A done-marker makes
+// the wait unnecessary, if it is surely of this file and not of the one before.
+func (v *visit) wait(f *far) time.Duration {
+	if v.Still <= 0 || f.marked && f.look.Result != replaced && f.look.Result != changing {
 		return 0
 	}
-	return max(v.Still, min(e.Precision, time.Minute))
+	return max(v.Still, min(f.entry.Precision, time.Minute))
 }
 
 // again notes when a file will be still.
@@ -126,7 +163,13 @@ func (v *visit) again(at time.Time) {
 	}
 }
 
-// same compares a file with what is known of it.
+// listed compares a listing with the one before.
+func listed(look *remotes.Look, e remote.Entry) bool {
+	return remote.Entry{Size: look.ListedSize, ModTime: look.ListedTime}.Same(e)
+}
+
+// same compares what the server says of a file with what it said when it was asked
+// before.
 func same(look *remotes.Look, e remote.Entry) bool {
 	return remote.Entry{Size: look.Size, ModTime: look.ModTime}.Same(e)
 }
@@ -136,7 +179,7 @@ func (v *visit) put(look *remotes.Look) change {
 	return func(tx *catalog.Tx) error { return tx.PutRemoteLook(&row) }
 }
 
-// renew begins to look at a file anew that was changed, or replaced.
+// renew begins to look at a file anew that was changed or replaced, as the listing shows.
 func (v *visit) renew(ctx context.Context, f *far, now time.Time) (changes []change, err error) {
 	if err := v.giveUp(ctx, f.look); err != nil {
 		return nil, err
@@ -145,9 +188,16 @@ func (v *visit) renew(ctx context.Context, f *far, now time.Time) (changes []cha
 		was := *f.look
 		changes = append(changes, v.settle(&was, remotes.AfterGone, ""))
 	}
-	f.look.Size, f.look.ModTime = f.entry.Size, f.entry.ModTime
+	f.look.Size, f.look.ModTime = -1, time.Time{}
+	f.look.ListedSize, f.look.ListedTime = f.entry.Size, f.entry.ModTime
 	f.look.Since, f.look.LastSeen = now, now
-	f.look.Result, f.look.Tries = "", 0
+	switch f.look.Result {
+	case changing: // and goes on
+	case taken, replaced:
+		f.look.Result, f.look.Tries = replaced, 0
+	default:
+		f.look.Result, f.look.Tries = "", 0
+	}
 	return append(changes, v.put(f.look)), nil
 }
 

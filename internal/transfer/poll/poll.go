@@ -159,6 +159,9 @@ type visit struct {
 // Run pays one visit. An error says why it ended before its end; what it has done by
 // then stays done, and stands in the Result.
 func (p *Poller) Run(ctx context.Context, s remote.Session, job Job) (Result, error) {
+	if err := CheckMove(job.Dir, job.After.Move); err != nil {
+		return Result{}, err
+	}
 	job.Limits = job.Limits.orDefault()
 	ctx, cancel := context.WithTimeoutCause(ctx, job.Limits.Time, errOverTime)
 	defer cancel()

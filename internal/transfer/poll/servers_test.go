@@ -83,6 +83,22 @@ var once = []test{
 	{"commits fail both ways", commitsFailBothWays},
 }
 
+// doubt is what servers leave open, and clocks.
+var doubt = []test{
+	{"the marker of the file before", theMarkerOfTheFileBefore},
+	{"markers without exact times", markersWithoutExactTimes},
+	{"moved to the folder itself", movedToTheFolderItself},
+	{"listings in local time", listingsInLocalTime},
+	{"never the same", neverTheSame},
+	{"listed and not there", listedAndNotThere},
+	{"times in listings only", timesInListingsOnly},
+	{"no times", noTimes},
+	{"a server that cannot resume", aServerThatCannotResume},
+	{"names without end", namesWithoutEnd},
+	{"paths without end", pathsWithoutEnd},
+	{"a clock that was ahead", aClockThatWasAhead},
+}
+
 func runAll(t *testing.T, s server, lists ...[]test) {
 	for _, list := range lists {
 		for _, one := range list {
@@ -92,6 +108,8 @@ func runAll(t *testing.T, s server, lists ...[]test) {
 }
 
 func TestOpenSSH(t *testing.T) { runAll(t, bySSH(remotetest.OpenSSH(t)), everywhere, once) }
+
+func TestServersThatLeaveDoubt(t *testing.T) { runAll(t, bySSH(remotetest.OpenSSH(t)), doubt) }
 
 func TestProFTPD(t *testing.T) {
 	f, _ := remotetest.ProFTPD(t)

@@ -42,7 +42,7 @@ func (v *visit) take(ctx context.Context, f *far) error {
 	switch {
 	case err == nil:
 	case fault.Is(err, fault.NotFound): // somebody took it away: the next listing shows it no more
-		return nil
+		return v.gone(ctx, f)
 	case err == errChanged:
 		return v.changed(ctx, f)
 	default:
@@ -78,15 +78,49 @@ func (v *visit) failed(ctx context.Context, f *far, err error) error {
 	return werr
 }
 
-// changed begins to look at a file anew.
+// patience is how often in a row a file may come to nothing before it is told.
+const patience = 3
+
+// changed begins to look at a file anew: the server says something else of it now than
+// the look that found it ready, or than the listing did. From here on it is compared
+// with what was said now.
 func (v *visit) changed(ctx context.Context, f *far) error {
-	now := v.now()
-	changes, err := v.renew(ctx, f, now)
-	if err != nil {
+	if err := v.giveUp(ctx, f.look); err != nil {
 		return err
 	}
-	v.again(now.Add(v.wait(f.entry)))
-	return v.write(ctx, changes)
+	var changes []change
+	if f.look.Result == taken {
+		was := *f.look
+		changes = append(changes, v.settle(&was, remotes.AfterGone, ""))
+	}
+	now := v.now()
+	f.look.Size, f.look.ModTime = f.entry.Size, f.entry.ModTime
+	f.look.Since, f.look.LastSeen = now, now
+	f.look.Result = changing
+	f.look.Tries++
+	v.again(now.Add(v.wait(f)))
+	if f.look.Tries >= patience {
+		if err := v.problem(ctx, f.path, errChanged); err != nil {
+			return err
+		}
+	}
+	return v.write(ctx, append(changes, v.put(f.look)))
+}
+
+// gone notes that a file which is listed is not there. Once, somebody was faster; time
+// and again, the server does not let it be read.
+func (v *visit) gone(ctx context.Context, f *far) error {
+	f.look.Tries++
+	f.look.Result = fault.NotFound.String()
+	f.look.LastSeen = v.now()
+	if f.look.Tries >= patience {
+		err := v.problem(ctx, f.path, fault.New(fault.NotFound, "poll: take",
+			"the file is in the server's listing, but it is not there, or not for this login, when it is opened"))
+		if err != nil {
+			return err
+		}
+	}
+	return v.update(ctx, v.put(f.look))
 }
 
 // received is a file that was fetched.
@@ -124,7 +158,7 @@ func (v *visit) fetch(ctx context.Context, f *far) (got received, err error) {
 	if err != nil {
 		return got, ours{err}
 	}
-	f.look.Result = taken
+	f.look.Result, f.look.Tries = taken, 0
 	return received{row.ID, row.ID != arrival.ID()}, nil
 }
 
@@ -166,9 +200,12 @@ func (v *visit) open(ctx context.Context, f *far) (*intake.Arrival, *remote.File
 	return a, src, 0, nil
 }
 
-// agree compares what the server says of a file now with the look that found it ready.
+// agree compares what the server says of a file now with what it said before: when it
+// was asked about the file, or else in the listing that found it ready. Where listings
+// are in another time zone, or without sizes, the first answer is another one, and is
+// what the next one is compared with.
 func (v *visit) agree(f *far, e remote.Entry) error {
-	same := f.entry.Same(e)
+	same := f.look.Size < 0 && f.entry.Same(e) || f.look.Size >= 0 && same(f.look, e)
 	f.entry = e
 	switch {
 	case !same:
@@ -263,21 +300,29 @@ func (v *visit) resume(ctx context.Context, f *far) (*intake.Arrival, *remote.Fi
 	offset := a.Durable()
 	src, err := v.session.Open(ctx, f.path, max(0, offset-overlap))
 	if err != nil {
-		a.Abort(err)
-		return nil, nil, 0, err
+		return v.anew(ctx, f, a, err)
 	}
 	switch equal, err := sameEnd(a, src, offset); {
 	case err != nil:
 		_ = src.Close()
-		a.Abort(err)
-		return nil, nil, 0, err
+		return v.anew(ctx, f, a, err)
 	case !equal || !src.Entry.Same(now):
 		_ = src.Close()
-		a.Drop(errChanged)
-		f.look.Arrival = uuid.Nil
-		return nil, nil, 0, nil
+		return v.anew(ctx, f, a, errChanged)
 	}
 	return a, src, offset, nil
+}
+
+// anew gives up an arrival that could not be gone on with: some servers read files from
+// their beginning only. It keeps one at which the connection broke.
+func (v *visit) anew(ctx context.Context, f *far, a *intake.Arrival, err error) (*intake.Arrival, *remote.File, int64, error) {
+	if ends(ctx, err) {
+		a.Abort(err)
+		return nil, nil, 0, err
+	}
+	a.Drop(err)
+	f.look.Arrival = uuid.Nil
+	return nil, nil, 0, nil
 }
 
 // sameEnd reads the last of what is durable again and leaves src at offset.

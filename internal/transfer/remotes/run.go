@@ -19,6 +19,7 @@ const (
 
 	rememberRuns  = 90 * 24 * time.Hour
 	rememberTaken = 90 * 24 * time.Hour
+	rememberLooks = 8 * 24 * time.Hour // of files that were not taken; longer than an unfinished one is kept
 )
 
 // Run visits what is due until ctx ends. Visits that are under way then are cut, and
@@ -69,7 +70,11 @@ func (s *Service) Sweep(ctx context.Context) error {
 				return err
 			}
 			taken, err := tx.DeleteTaken(now.Add(-rememberTaken), group)
-			n = max(n, taken)
+			if err != nil {
+				return err
+			}
+			looks, err := tx.DeleteRemoteLooks(now.Add(-rememberLooks), now.Add(-rememberTaken), group)
+			n = max(n, taken, looks)
 			return err
 		})
 		if err != nil {

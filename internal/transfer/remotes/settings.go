@@ -15,6 +15,7 @@ import (
 	"sealgate/internal/fault"
 	table "sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/glob"
+	"sealgate/internal/transfer/poll"
 	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remote/schedule"
 )
@@ -213,8 +214,8 @@ func (s *Settings) check(direction string) error {
 	if s.AlarmAfter < time.Minute || s.AlarmAfter > 30*24*time.Hour {
 		return invalid("an alarm is raised when a remote has failed for 1m to 30d")
 	}
-	if l := s.Limits; l.Entries < 0 || l.Files < 0 || l.Bytes < 0 || l.Time < 0 || l.Entries > 1_000_000 || l.Files > 1_000_000 || l.Bytes > 1<<40 || l.Time > 24*time.Hour {
-		return invalid("limits of a run are at most 1,000,000 entries and files, 1 TiB a file, and 24h")
+	if l := s.Limits; l.Entries < 0 || l.Files < 0 || l.Bytes < 0 || l.Time < 0 || l.Entries > 200_000 || l.Files > 1_000_000 || l.Bytes > 1<<40 || l.Time > 24*time.Hour {
+		return invalid("limits of a run are at most 200,000 entries, 1,000,000 files, 1 TiB a file, and 24h")
 	}
 	if err := s.checkIdentity(at); err != nil {
 		return err
@@ -228,10 +229,10 @@ func (s *Settings) check(direction string) error {
 		}
 		return nil
 	}
-	return s.checkPull()
+	return s.checkPull(at)
 }
 
-func (s *Settings) checkPull() error {
+func (s *Settings) checkPull(at Address) error {
 	const op = "remotes: settings"
 	switch {
 	case s.Depth < 0 || s.Depth > maxDepth:
@@ -246,7 +247,10 @@ func (s *Settings) checkPull() error {
 			return fault.New(fault.Invalid, op, "say to which folder files are moved: move:done, or move:/archive/done")
 		}
 		s.After = Move + dir
-		return remote.CheckPath(dir)
+		if err := remote.CheckPath(dir); err != nil {
+			return err
+		}
+		return poll.CheckMove(at.Dir, dir)
 	}
 	if s.After != Leave && s.After != Delete {
 		return fault.New(fault.Invalid, op, "what becomes of a fetched file there is leave, delete, or move:FOLDER")

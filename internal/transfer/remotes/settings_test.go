@@ -99,7 +99,9 @@ func TestSettings(t *testing.T) {
 		"a quirk of FTPS":         func(s *Settings) { s.Quirks = []string{QuirkList} },
 		"no quirk":                func(s *Settings) { s.URL, s.HostKeys, s.Quirks = "ftps://u@h/", nil, []string{"slow"} },
 		"a day for nothing":       func(s *Settings) { s.LegacyUntil = time.Now() },
-		"no end of entries":       func(s *Settings) { s.Limits.Entries = 2_000_000 },
+		"no end of entries":       func(s *Settings) { s.Limits.Entries = 200_001 },
+		"moved to itself":         func(s *Settings) { s.URL, s.After = "sftp://u@h/out", "move:/out/." },
+		"moved to who knows":      func(s *Settings) { s.URL, s.After = "sftp://u@h/~/out", "move:/home/u/out" },
 		"a negative size":         func(s *Settings) { s.Limits.Bytes = -1 },
 	} {
 		s := pulled()

@@ -117,7 +117,7 @@ func testRemoteLeases(t *testing.T, c *catalog.Catalog) {
 
 func testRemoteLooks(t *testing.T, c *catalog.Catalog) {
 	r := addRemote(t, c, Account(t, c, "acme").ID, "bank", noon)
-	one := &remotes.Look{Remote: r.ID, PathMAC: []byte("one"), Size: 9, ModTime: noon, FirstSeen: noon, Since: noon, LastSeen: noon}
+	one := &remotes.Look{Remote: r.ID, PathMAC: []byte("one"), Size: 9, ModTime: noon, ListedSize: 8, ListedTime: noon.Add(time.Hour), FirstSeen: noon, Since: noon, LastSeen: noon}
 	two := &remotes.Look{Remote: r.ID, PathMAC: []byte("two"), FirstSeen: noon, Since: noon, LastSeen: noon}
 	for _, l := range []*remotes.Look{one, two} {
 		Update(t, c, func(tx *catalog.Tx) error { return tx.PutRemoteLook(l) })
@@ -131,7 +131,21 @@ func testRemoteLooks(t *testing.T, c *catalog.Catalog) {
 		return get(t, c, func(tx *catalog.Tx) ([]*remotes.Look, error) { return tx.RemoteLooks(r.ID) })
 	}
 	wantSame(t, all(), []*remotes.Look{one, two})
-	Update(t, c, func(tx *catalog.Tx) error { return tx.DeleteRemoteLooks(r.ID, noon.Add(time.Minute)) })
+	three := &remotes.Look{Remote: r.ID, PathMAC: []byte("three"), FirstSeen: noon, Since: noon, LastSeen: noon, Result: "taken"}
+	Update(t, c, func(tx *catalog.Tx) error { return tx.PutRemoteLook(three) })
+	forget := func(before, taken time.Time) {
+		t.Helper()
+		Update(t, c, func(tx *catalog.Tx) error {
+			n, err := tx.DeleteRemoteLooks(before, taken, 10)
+			if n != 1 {
+				t.Errorf("%d were forgotten", n)
+			}
+			return err
+		})
+	}
+	forget(noon.Add(time.Minute), noon)
+	wantSame(t, all(), []*remotes.Look{one, three})
+	forget(noon.Add(time.Minute), noon.Add(time.Second))
 	wantSame(t, all(), []*remotes.Look{one})
 	for range 2 {
 		Update(t, c, func(tx *catalog.Tx) error { return tx.DeleteRemoteLook(r.ID, one.PathMAC) })

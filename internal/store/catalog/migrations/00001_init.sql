@@ -443,6 +443,8 @@ CREATE TABLE remote_look (
     path_mac   BLOB NOT NULL,
     size       INTEGER NOT NULL,
     mtime      INTEGER NOT NULL,
+    list_size  INTEGER NOT NULL, -- as the folder's listing has it, which may differ
+    list_mtime INTEGER NOT NULL,
     first_seen INTEGER NOT NULL,
     since      INTEGER NOT NULL, -- its size and time are these since then
     last_seen  INTEGER NOT NULL,

@@ -12,35 +12,37 @@ import (
 // Look is a far file that was seen in a listing, and lies there as far as is known: to
 // be taken, or taken and left, or taken and still to be deleted or moved.
 type Look struct {
-	Remote    uuid.UUID
-	PathMAC   []byte
-	Size      int64
-	ModTime   time.Time // as the server says; zero = it does not
-	FirstSeen time.Time
-	Since     time.Time // Size and ModTime are these since then
-	LastSeen  time.Time
-	Arrival   uuid.UUID // unfinished, to be resumed; uuid.Nil = none
-	Tries     int64     // in a row that failed
-	Result    string    // a code word about the last try
+	Remote     uuid.UUID
+	PathMAC    []byte
+	Size       int64     // as the server says when it is asked about the file; -1 = it was not asked yet
+	ModTime    time.Time // the same; zero = it does not say
+	ListedSize int64     // as the listing of the folder says, which may be in another time zone
+	ListedTime time.Time
+	FirstSeen  time.Time
+	Since      time.Time // sizes and times are these since then
+	LastSeen   time.Time
+	Arrival    uuid.UUID // unfinished, to be resumed; uuid.Nil = none
+	Tries      int64     // in a row that failed
+	Result     string    // a code word about the last try
 }
 
-const selectLook = `SELECT remote, path_mac, size, mtime, first_seen, since, last_seen, arrival, tries, result FROM remote_look `
+const selectLook = `SELECT remote, path_mac, size, mtime, list_size, list_mtime, first_seen, since, last_seen, arrival, tries, result FROM remote_look `
 
 func readLook(s engine.Scan) (*Look, error) {
 	l := new(Look)
-	err := s((*column.ID)(&l.Remote), &l.PathMAC, &l.Size, (*column.Time)(&l.ModTime), (*column.Time)(&l.FirstSeen), (*column.Time)(&l.Since),
-		(*column.Time)(&l.LastSeen), (*column.Ref)(&l.Arrival), &l.Tries, &l.Result)
+	err := s((*column.ID)(&l.Remote), &l.PathMAC, &l.Size, (*column.Time)(&l.ModTime), &l.ListedSize, (*column.Time)(&l.ListedTime),
+		(*column.Time)(&l.FirstSeen), (*column.Time)(&l.Since), (*column.Time)(&l.LastSeen), (*column.Ref)(&l.Arrival), &l.Tries, &l.Result)
 	return l, err
 }
 
 // PutRemoteLook writes what was seen of a far file, in the place of what was known.
 func (in Servers) PutRemoteLook(l *Look) error {
 	_, err := in.tx.Exec("catalog: put remote look",
-		`INSERT INTO remote_look (remote, path_mac, size, mtime, first_seen, since, last_seen, arrival, tries, result)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (remote, path_mac) DO UPDATE SET size = excluded.size, mtime = excluded.mtime, first_seen = excluded.first_seen,
-			since = excluded.since, last_seen = excluded.last_seen, arrival = excluded.arrival, tries = excluded.tries, result = excluded.result`,
-		column.ID(l.Remote), l.PathMAC, l.Size, column.Time(l.ModTime), column.Time(l.FirstSeen), column.Time(l.Since),
+		`INSERT INTO remote_look (remote, path_mac, size, mtime, list_size, list_mtime, first_seen, since, last_seen, arrival, tries, result)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (remote, path_mac) DO UPDATE SET size = excluded.size, mtime = excluded.mtime, list_size = excluded.list_size,
+			list_mtime = excluded.list_mtime, first_seen = excluded.first_seen, since = excluded.since, last_seen = excluded.last_seen, arrival = excluded.arrival, tries = excluded.tries, result = excluded.result`,
+		column.ID(l.Remote), l.PathMAC, l.Size, column.Time(l.ModTime), l.ListedSize, column.Time(l.ListedTime), column.Time(l.FirstSeen), column.Time(l.Since),
 		column.Time(l.LastSeen), column.Ref(l.Arrival), l.Tries, l.Result)
 	return err
 }
@@ -62,12 +64,13 @@ func (in Servers) DeleteRemoteLook(remote uuid.UUID, pathMAC []byte) error {
 	return err
 }
 
-// DeleteRemoteLooks forgets the far files of a remote that were last seen before a
-// time: they are gone.
-func (in Servers) DeleteRemoteLooks(remote uuid.UUID, before time.Time) error {
-	_, err := in.tx.Exec("catalog: delete remote looks", `DELETE FROM remote_look WHERE remote = ? AND last_seen < ?`,
-		column.ID(remote), column.Time(before))
-	return err
+// DeleteRemoteLooks forgets up to limit far files that were last seen before a time,
+// of those that were taken before another, and returns how many.
+func (in Servers) DeleteRemoteLooks(before, taken time.Time, limit int) (int64, error) {
+	return in.tx.Exec("catalog: delete remote looks",
+		`DELETE FROM remote_look WHERE (remote, path_mac) IN
+		(SELECT remote, path_mac FROM remote_look WHERE last_seen < ? AND (result <> 'taken' OR last_seen < ?) LIMIT ?)`,
+		column.Time(before), column.Time(taken), int64(limit))
 }
 
 // What became of a far file that was taken.

@@ -134,6 +134,14 @@ func (s *Session) Stat(ctx context.Context, name string) (remote.Entry, error) {
 			e.ModTime, err = s.ftp.GetTime(name)
 			e.Precision = time.Second
 		}
+		if err == nil && e.ModTime.IsZero() && s.ftp.IsTimePreciseInList() {
+			var facts *ftp.Entry
+			if facts, err = s.ftp.GetEntry(name); code(err) != 0 {
+				err = nil // it does not tell
+			} else if err == nil {
+				e.ModTime, e.Precision = facts.Time.UTC(), time.Second
+			}
+		}
 		return err
 	})
 	var number *strconv.NumError
