@@ -113,6 +113,16 @@ func testRemoteLeases(t *testing.T, c *catalog.Catalog) {
 	wantSame(t, get(t, c, func(tx *catalog.Tx) (*remotes.Run, error) { return tx.RemoteRun(run.ID) }), run)
 	wantSame(t, remoteOf(t, c, mine.ID).Lease, remotes.Lease{Fence: 3})
 	wantSame(t, remoteOf(t, c, theirs.ID).Lease, remotes.Lease{Holder: "two", Fence: 1, Until: until})
+
+	// So does who takes over what another gateway held that never came back.
+	lost := &remotes.Run{ID: ID(), Remote: theirs.ID, Fence: 1, BeganAt: noon}
+	Update(t, c, func(tx *catalog.Tx) error { return tx.InsertRemoteRun(lost) })
+	Update(t, c, func(tx *catalog.Tx) error {
+		_, err := tx.LeaseRemote(theirs.ID, "one", until, until.Add(time.Hour))
+		return err
+	})
+	lost.EndedAt, lost.Outcome = until, remotes.RunCut
+	wantSame(t, get(t, c, func(tx *catalog.Tx) (*remotes.Run, error) { return tx.RemoteRun(lost.ID) }), lost)
 }
 
 func testRemoteLooks(t *testing.T, c *catalog.Catalog) {

@@ -147,7 +147,7 @@ func (in Servers) NextRemoteRun(now time.Time) (time.Time, error) {
 }
 
 // LeaseRemote gives a remote that nobody runs to holder and returns it under its new
-// fence. fault.Exists: somebody runs it.
+// fence; a run of before that never ended was cut. fault.Exists: somebody runs it.
 func (in Servers) LeaseRemote(id uuid.UUID, holder string, now, until time.Time) (*Remote, error) {
 	const op = "catalog: lease remote"
 	n, err := in.tx.Exec(op, `UPDATE remote SET holder = ?, fence = fence + 1, lease_until = ? WHERE id = ? AND lease_until <= ?`,
@@ -158,6 +158,9 @@ func (in Servers) LeaseRemote(id uuid.UUID, holder string, now, until time.Time)
 	r, err := in.Remote(id)
 	if err == nil && n == 0 {
 		return nil, fault.New(fault.Exists, op, "the remote is being run")
+	}
+	if err == nil { // whoever had it before is gone, and did not say how it went
+		_, err = in.tx.Exec(op, `UPDATE remote_run SET ended_at = ?, outcome = 'cut' WHERE remote = ? AND ended_at = 0`, column.Time(now), column.ID(id))
 	}
 	return r, err
 }

@@ -472,3 +472,23 @@ func TestOneThingAtATime(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Without MDTM, MLST has the time, if it has.
+func TestTimesWithoutMDTM(t *testing.T) {
+	for answer, want := range map[string]time.Time{
+		"250-here\r\n type=file;size=7;modify=20260301120005; /file\r\n250 end": time.Date(2026, 3, 1, 12, 0, 5, 0, time.UTC),
+		"550 not now": {},
+	} {
+		srv := (&server{file: []byte("content"), says: map[string]string{
+			"FEAT": "211-features\r\n SIZE\r\n MLST type*;size*;modify*;\r\n211 end", "MLST": answer,
+		}}).start(t)
+		s, err := ftps.Connect(t.Context(), srv.config())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err := s.Stat(t.Context(), "/file"); err != nil || e.Size != 7 || !e.ModTime.Equal(want) {
+			t.Errorf("%s: %+v, %v", answer, e, err)
+		}
+		_ = s.Close()
+	}
+}
