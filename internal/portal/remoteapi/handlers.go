@@ -125,6 +125,18 @@ func (d *desk) run(ctx context.Context, in *ByRemote) (*operation.Out[portal.Rem
 	return operation.Answer(runOf(run)), nil
 }
 
+func (d *desk) sendAgain(ctx context.Context, in *struct {
+	ByRemote
+	File string `path:"file" doc:"the id of a file of the outbox"`
+},
+) (*operation.None, error) {
+	id, err := uuid.Parse(in.File)
+	if err != nil {
+		return nil, fault.New(fault.NotFound, "api: send again", "the file is not on its way to this server")
+	}
+	return &operation.None{}, d.Remotes.SendAgain(ctx, access.Of(ctx).Actor, in.Name, in.Remote, id)
+}
+
 func (d *desk) runs(ctx context.Context, in *struct {
 	ByRemote
 	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"100"`

@@ -31,7 +31,7 @@ const maxNumbers = 50
 // deliver brings one file there. What goes wrong with this file alone is a problem; an
 // error ends the visit.
 func (v *visit) deliver(ctx context.Context, p *parcel) error {
-	if p.state != nil && p.state.RunAt.After(v.now()) {
+	if p.state != nil && p.state.RunAt.After(v.now()) && p.state.RunAt.Before(v.now().Add(lastRetry)) { // later: the clock was ahead
 		v.again(p)
 		return nil
 	}

@@ -86,7 +86,7 @@ func (s Server) Dial(ctx context.Context, seen *Seen) (net.Conn, error) {
 	if err := s.resolve(ctx, seen); err != nil {
 		return nil, s.Done(StepResolve, "", err)
 	}
-	_ = s.Done(StepResolve, "the name leads to "+join(seen.Addresses), nil)
+	_ = s.Done(StepResolve, "the name leads to "+s.tell(seen.Addresses), nil)
 
 	ctx, cancel := context.WithTimeout(ctx, s.Patience())
 	defer cancel()
@@ -153,10 +153,15 @@ func (s Server) unreached(err error) error {
 	return &fault.Error{Kind: fault.TryLater, Op: op, Message: message, Err: err}
 }
 
-func join(addrs []netip.Addr) string {
+// tell shows the addresses that may be reached: what names of the inner network lead to
+// is not for customers.
+func (s Server) tell(addrs []netip.Addr) string {
 	texts := make([]string, len(addrs))
 	for i, a := range addrs {
 		texts[i] = a.String()
+		if s.Guard.Check(a) != nil {
+			texts[i] = "an address that is not public"
+		}
 	}
 	return strings.Join(texts, ", ")
 }

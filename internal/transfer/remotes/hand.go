@@ -2,6 +2,7 @@ package remotes
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,28 +26,31 @@ func (s *Service) Start(ctx context.Context, actor, account, name string) (*Run,
 		if err != nil {
 			return nil, err
 		}
-		host := r.host()
-		if err := s.places.wait(ctx, host); err != nil {
+		at := r.place()
+		if err := s.places.Wait(ctx, at); err != nil {
 			return nil, fault.New(fault.TryLater, op, "so many servers are being visited that there was no turn for this one within a minute; try again later")
 		}
-		run, err := s.beginRun(ctx, r, host, actor)
+		run, err := s.begin(ctx, r, at, actor)
 		if err == nil {
 			return s.openRun(ctx, &r.Remote, run), nil
 		}
-		s.places.give(host)
+		s.places.Give(at)
 		s.mu.Lock()
-		done := s.underWay[r.ID]
+		now := s.underWay[r.ID]
 		s.mu.Unlock()
+		if now == nil && errors.Is(err, errUnderWay) { // it has just ended
+			continue
+		}
 		if !fault.Is(err, fault.Exists) {
 			return nil, fault.Wrap(fault.Internal, op, err)
 		}
-		if done == nil {
+		if now == nil {
 			return nil, fault.New(fault.TryLater, op, "another gateway is visiting the server right now; try again later")
 		}
 		select {
 		case <-ctx.Done():
 			return nil, fault.New(fault.TryLater, op, "the server is being visited right now, and that takes long; try again later")
-		case <-done:
+		case <-now.done:
 		}
 	}
 }
@@ -61,7 +65,7 @@ func (s *Service) WaitFor(ctx context.Context, account, name string, id uuid.UUI
 	defer over.Stop()
 	for waited := most <= 0; ; {
 		s.mu.Lock()
-		done := s.underWay[r.ID] // before the look: what ends after it is waited for
+		now := s.underWay[r.ID] // before the look: what ends after it is waited for
 		s.mu.Unlock()
 		var row *table.Run
 		err := s.opt.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
@@ -74,7 +78,7 @@ func (s *Service) WaitFor(ctx context.Context, account, name string, id uuid.UUI
 		if err != nil {
 			return nil, fault.Wrap(fault.Internal, "remotes: run", err)
 		}
-		if !row.EndedAt.IsZero() || waited || done == nil {
+		if !row.EndedAt.IsZero() || waited || now == nil {
 			return s.openRun(ctx, &r.Remote, row), nil
 		}
 		select {
@@ -82,7 +86,7 @@ func (s *Service) WaitFor(ctx context.Context, account, name string, id uuid.UUI
 			return nil, fault.Wrap(fault.TryLater, "remotes: run", ctx.Err())
 		case <-over.C:
 			waited = true
-		case <-done:
+		case <-now.done:
 		}
 	}
 }

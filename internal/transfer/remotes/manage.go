@@ -359,6 +359,9 @@ func (s *Service) Set(ctx context.Context, actor, account, name string, c Change
 		if err := tx.SaveRemote(&row); err != nil {
 			return err
 		}
+		if err := tx.EndRemoteRun(row.ID); err != nil { // it goes by what was set before
+			return err
+		}
 		if elsewhere || before.Dir != at.Dir { // what lies there, or does not, says nothing about what was begun
 			if err := tx.DeleteRemotePushes(row.ID); err != nil {
 				return err
@@ -376,6 +379,7 @@ func (s *Service) Set(ctx context.Context, actor, account, name string, c Change
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
+	s.endVisit(r.ID)
 	if elsewhere && c.Secret.nothing() {
 		if err := s.opt.Keys.RemoveSecret(r.Account, secretKind, r.ID); err != nil {
 			return nil, fault.Wrap(fault.Internal, op, err)
@@ -385,6 +389,41 @@ func (s *Service) Set(ctx context.Context, actor, account, name string, c Change
 	return s.open(ctx, &row)
 }
 
+// SendAgain has a file of the outbox sent anew of which it is not known whether it lies
+// on the server, or that waits for its next try.
+func (s *Service) SendAgain(ctx context.Context, actor, account, name string, file uuid.UUID) error {
+	const op = "remotes: send again"
+	r, err := s.Find(ctx, account, name)
+	if err != nil {
+		return err
+	}
+	err = s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
+		if err := tx.ResendRemotePush(r.ID, file); err != nil {
+			return err
+		}
+		if err := tx.EndRemoteRun(r.ID); err != nil { // it may be about to write how far the file has come
+			return err
+		}
+		row, err := tx.Remote(r.ID)
+		if err != nil {
+			return err
+		}
+		if row.State == table.On && !row.NextRun.IsZero() {
+			row.NextRun = s.opt.Now()
+		}
+		if err := tx.SaveRemote(row); err != nil {
+			return err
+		}
+		return tx.Audit(entry(row, actor, "remote.sent-again", map[string]string{"file": file.String()}))
+	})
+	if fault.Is(err, fault.NotFound) {
+		return fault.New(fault.NotFound, op, "the file is not on its way to this server")
+	}
+	s.endVisit(r.ID)
+	s.Wake()
+	return fault.Wrap(fault.Internal, op, err)
+}
+
 // Remove ends a remote and forgets what is known of it. Files that were fetched stay.
 func (s *Service) Remove(ctx context.Context, actor, account, name string) error {
 	const op = "remotes: remove"
@@ -392,6 +431,7 @@ func (s *Service) Remove(ctx context.Context, actor, account, name string) error
 	if err != nil {
 		return err
 	}
+	defer s.endVisit(r.ID)
 	err = s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
 		if err := tx.DeleteRemote(r.ID); err != nil {
 			return err

@@ -117,7 +117,8 @@ func newCrowd(t *testing.T, n int) *crowd {
 	c.Account("acme", catalog.ContentKeep)
 	pulling := remotes.Pulling(poll.New(c.Catalog, c.Intake, c.Keys, c.Clock.Now))
 	c.Service = remotes.New(remotes.Options{
-		Catalog: c.Catalog, Custody: c.Keys, Keys: c.Store, Guard: remotetest.Loopback(), Node: "node-1", Connect: remotes.Dial,
+		PerAccount: 32,
+		Catalog:    c.Catalog, Custody: c.Keys, Keys: c.Store, Guard: remotetest.Loopback(), Node: "node-1", Connect: remotes.Dial,
 		Pull: func(ctx context.Context, v remotes.Visit) (remotes.Result, error) {
 			c.begins(v.Name)
 			r, err := pulling(ctx, v)

@@ -15,8 +15,9 @@
 // somebody says that it is right. An SFTP server that was not confirmed is not visited;
 // one that speaks FTPS may be known by public authorities instead.
 //
-// One visit at a time is paid to a remote, under a lease with a fence; so many to all
-// and so many to one host. One that fails is left alone with growing pauses and delays
+// One visit at a time is paid to a remote, under a lease with a fence; so many to all,
+// so many for one account and so many to one host. It goes by what the remote is set
+// to when the lease is taken; a change ends it. One that fails is left alone with growing pauses and delays
 // no other.
 //
 // What a visit does is the business of Work. Logs and audit name account and remote,
@@ -39,6 +40,7 @@ import (
 	"sealgate/internal/store/catalog"
 	table "sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remotes/places"
 )
 
 // Options of a Service. All are needed but where said.
@@ -53,8 +55,9 @@ type Options struct {
 	Pull    Work
 	Push    Work
 
-	Places  int // visits at a time; 0 = 32
-	PerHost int // of them at one host; 0 = 4
+	Places     int // visits at a time; 0 = 32
+	PerAccount int // of them for one account; 0 = a quarter
+	PerHost    int // of them at one host; 0 = 4
 
 	// Observe is told how each visit ended. It may be nil.
 	Observe func(direction, outcome string, files int, took time.Duration)
@@ -105,7 +108,7 @@ type Result struct {
 // Service keeps remotes and visits them. It is safe for concurrent use.
 type Service struct {
 	opt    Options
-	places *places
+	places *places.Places
 	woken  chan struct{}
 
 	waiting atomic.Bool // something is due that there was no place for
@@ -114,7 +117,7 @@ type Service struct {
 	ctx      context.Context // of visits
 	stop     context.CancelFunc
 	mu       sync.Mutex
-	underWay map[uuid.UUID]chan struct{} // by remote; closed at the visit's end
+	underWay map[uuid.UUID]*underWay // by remote
 }
 
 // New returns a service of these stores; Run makes it work.
@@ -125,10 +128,13 @@ func New(opt Options) *Service {
 	if opt.Places == 0 {
 		opt.Places = 32
 	}
+	if opt.PerAccount == 0 {
+		opt.PerAccount = max(1, opt.Places/4)
+	}
 	if opt.PerHost == 0 {
 		opt.PerHost = 4
 	}
-	s := &Service{opt: opt, places: newPlaces(opt.Places, opt.PerHost), woken: make(chan struct{}, 1), underWay: map[uuid.UUID]chan struct{}{}}
+	s := &Service{opt: opt, places: places.New(opt.Places, opt.PerAccount, opt.PerHost), woken: make(chan struct{}, 1), underWay: map[uuid.UUID]*underWay{}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s
 }

@@ -365,7 +365,7 @@ func TestOneThatFailsIsLeftAloneForLongerAndLonger(t *testing.T) {
 const longest = 30 * time.Minute
 
 func TestDeadOnesDelayNobody(t *testing.T) {
-	d := open(t, func(o *remotes.Options) { o.Places, o.PerHost = 8, 2 })
+	d := open(t, func(o *remotes.Options) { o.Places, o.PerAccount, o.PerHost = 8, 8, 2 })
 	release := make(chan struct{})
 	d.does(func(ctx context.Context, v remotes.Visit) (remotes.Result, error) {
 		if strings.HasPrefix(v.Name, "dead") {
@@ -568,34 +568,5 @@ func TestRemovedWhileItIsVisited(t *testing.T) {
 	d.round()
 	if strings.Contains(d.logs.String(), "ERROR") {
 		t.Errorf("log %s", d.logs.String())
-	}
-}
-
-// What was begun on one server, or in one folder, says nothing about another.
-func TestFilesOnTheirWayBeginAnewElsewhere(t *testing.T) {
-	d := open(t)
-	n := pull("out", "h1")
-	n.Direction, n.Settings = table.Push, remotes.Defaults(table.Push)
-	n.Settings.URL, n.Settings.HostKeys = "sftp://payments@h1/in", []string{fingerprint}
-	r := d.add(n)
-	left := func(url string) (list []*table.PushState) {
-		t.Helper()
-		catalogtest.Update(t, d.Catalog, func(tx *catalog.Tx) error {
-			return tx.PutRemotePush(&table.PushState{Remote: r.ID, File: catalogtest.ID(), Names: []byte("sealed"), Stage: table.PushRenaming})
-		})
-		_, err := d.Set(t.Context(), "test", "acme", "out", remotes.Change{Settings: func(s *remotes.Settings) error { s.URL = url; return nil }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		catalogtest.View(t, d.Catalog, func(tx *catalog.Tx) error { list, err = tx.RemotePushes(r.ID); return err })
-		return list
-	}
-	if list := left("sftp://payments@H1:22/in"); len(list) != 1 {
-		t.Errorf("the same server and folder: %d are on their way", len(list))
-	}
-	for _, url := range []string{"sftp://payments@h1/other", "sftp://payments@h2/other", "sftp://else@h2/other"} {
-		if list := left(url); len(list) != 0 {
-			t.Errorf("%s: %d are on their way", url, len(list))
-		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
 	table "sealgate/internal/store/catalog/remotes"
+	"sealgate/internal/transfer/remote/schedule"
+	"sealgate/internal/transfer/remotes/places"
 )
 
 const (
@@ -105,7 +107,11 @@ func (s *Service) replan(ctx context.Context, row *table.Remote, now time.Time) 
 		return err
 	}
 	next := due.Next(time.Time{}, now)
-	if next.IsZero() || !row.NextRun.After(next.Add(24*time.Hour)) {
+	latest := next.Add(24 * time.Hour)
+	if r.Settings.Cron == "" { // no pause makes it later
+		latest = now.Add(max(r.Settings.Interval(r.Direction), schedule.LongPause*6/5))
+	}
+	if next.IsZero() || !row.NextRun.After(latest) {
 		return nil
 	}
 	return s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
@@ -136,22 +142,25 @@ func (s *Service) Round(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if s.places.full() {
+		if s.places.Full() {
 			s.waiting.Store(true)
 			return nil
+		}
+		if s.isUnderWay(row.ID) { // and a jump of the clock has ended its lease
+			continue
 		}
 		r, err := s.open(ctx, row)
 		if err != nil {
 			s.opt.Log.WarnContext(ctx, "remotes: cannot be opened", "remote", row.Name, "account", row.Account, "err", err)
 			continue
 		}
-		host := r.host()
-		if ok, _ := s.places.take(host); !ok {
+		at := r.place()
+		if ok, _ := s.places.Take(at); !ok {
 			s.waiting.Store(true)
 			continue // others are not kept waiting
 		}
-		if err := s.begin(ctx, r, host, ""); err != nil {
-			s.places.give(host)
+		if _, err := s.begin(ctx, r, at, ""); err != nil {
+			s.places.Give(at)
 			if !fault.Is(err, fault.Exists) && !fault.Is(err, fault.NotFound) { // another has it, or it is gone
 				return err
 			}
@@ -160,58 +169,96 @@ func (s *Service) Round(ctx context.Context) error {
 	return nil
 }
 
-// host is what places are counted by.
-func (r *Remote) host() string {
-	if r.Settings == nil {
-		return ""
+// place is what places are counted by.
+func (r *Remote) place() places.Place {
+	p := places.Place{Account: r.Account}
+	if r.Settings != nil {
+		at, _ := r.Settings.Address()
+		p.Host = strings.ToLower(at.Host)
 	}
-	at, _ := r.Settings.Address()
-	return strings.ToLower(at.Host)
+	return p
+}
+
+// underWay is a visit of this process.
+type underWay struct {
+	done chan struct{} // closed at its end
+	ctx  context.Context
+	end  context.CancelCauseFunc
+}
+
+// errUnderWay is for a remote that this process is visiting.
+var errUnderWay = fault.New(fault.Exists, "remotes: visit", "the remote is being visited")
+
+// errSet ends a visit whose remote was changed.
+var errSet = fault.New(fault.TryLater, "remotes: visit", "the remote was changed while it was visited")
+
+func (s *Service) isUnderWay(id uuid.UUID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.underWay[id] != nil
+}
+
+// enter notes that a visit is under way, if none is.
+func (s *Service) enter(id uuid.UUID) (*underWay, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.underWay[id] != nil {
+		return nil, errUnderWay
+	}
+	u := &underWay{done: make(chan struct{})}
+	u.ctx, u.end = context.WithCancelCause(s.ctx)
+	s.underWay[id] = u
+	return u, nil
+}
+
+func (s *Service) leave(id uuid.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.underWay[id]
+	delete(s.underWay, id)
+	u.end(nil)
+	close(u.done)
+}
+
+// endVisit ends the visit that is under way, if there is one. That of another gateway
+// ends when it next writes something, or keeps its lease.
+func (s *Service) endVisit(id uuid.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u := s.underWay[id]; u != nil {
+		u.end(errSet)
+	}
 }
 
 // begin takes the lease of a remote and visits it in a goroutine, which gives the
 // caller's place back.
-func (s *Service) begin(ctx context.Context, r *Remote, host, by string) error {
-	_, err := s.beginRun(ctx, r, host, by)
-	return err
-}
-
-func (s *Service) beginRun(ctx context.Context, r *Remote, host, by string) (*table.Run, error) {
+func (s *Service) begin(ctx context.Context, r *Remote, at places.Place, by string) (*table.Run, error) {
 	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, err
+	}
+	u, err := s.enter(r.ID)
 	if err != nil {
 		return nil, err
 	}
 	now := s.opt.Now()
 	run := &table.Run{ID: id, Remote: r.ID, By: by, BeganAt: now}
-	err = s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
-		row, err := tx.LeaseRemote(r.ID, s.opt.Node, now, now.Add(leaseFor))
-		if err != nil {
+	var row *table.Remote
+	err = s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) (err error) {
+		if row, err = tx.LeaseRemote(r.ID, s.opt.Node, now, now.Add(leaseFor)); err != nil {
 			return err
 		}
-		r.Remote, run.Fence = *row, row.Lease.Fence
+		run.Fence = row.Lease.Fence
 		return tx.InsertRemoteRun(run)
 	})
 	if err != nil {
+		s.leave(r.ID)
 		return nil, err
 	}
-	done := make(chan struct{})
-	s.mu.Lock()
-	s.underWay[r.ID] = done
-	s.mu.Unlock()
 	s.work.Go(func() {
-		defer func() {
-			s.places.give(host)
-			if s.waiting.Swap(false) {
-				s.Wake()
-			}
-		}()
-		s.visit(r, *run)
-		s.mu.Lock()
-		if s.underWay[r.ID] == done {
-			delete(s.underWay, r.ID)
-		}
-		s.mu.Unlock()
-		close(done)
+		defer s.places.Give(at)
+		defer s.leave(r.ID)
+		s.visit(u.ctx, row, *run)
 	})
 	return run, nil
 }

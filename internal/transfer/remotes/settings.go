@@ -214,8 +214,8 @@ func (s *Settings) check(direction string) error {
 	if s.AlarmAfter < time.Minute || s.AlarmAfter > 30*24*time.Hour {
 		return invalid("an alarm is raised when a remote has failed for 1m to 30d")
 	}
-	if l := s.Limits; l.Entries < 0 || l.Files < 0 || l.Bytes < 0 || l.Time < 0 || l.Entries > 200_000 || l.Files > 1_000_000 || l.Bytes > 1<<40 || l.Time > 24*time.Hour {
-		return invalid("limits of a run are at most 200,000 entries, 1,000,000 files, 1 TiB a file, and 24h")
+	if l := s.Limits; l.Entries < 0 || l.Files < 0 || l.Bytes < 0 || l.Time < 0 || l.Entries > 200_000 || l.Files > 1_000_000 || l.Bytes > 1<<40 || l.Time > 4*time.Hour {
+		return invalid("limits of a run are at most 200,000 entries, 1,000,000 files, 1 TiB a file, and 4h")
 	}
 	if err := s.checkIdentity(at); err != nil {
 		return err

@@ -122,18 +122,3 @@ func TestSettings(t *testing.T) {
 		}
 	}
 }
-
-func TestPausesGrowAndDiffer(t *testing.T) {
-	seen := map[time.Duration]bool{}
-	for n := int64(1); n < 70; n++ {
-		p := pause(n)
-		seen[p] = true
-		low := min(longPause, firstPause<<min(n-1, 20)) * 8 / 10
-		if p < low || p > longPause*12/10 {
-			t.Errorf("after %d failures %s", n, p)
-		}
-	}
-	if len(seen) < 20 {
-		t.Errorf("%d different pauses", len(seen))
-	}
-}

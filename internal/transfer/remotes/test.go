@@ -52,11 +52,11 @@ func (s *Service) Test(ctx context.Context, actor, account, name string) (*Repor
 	}
 	ctx, stop := context.WithTimeout(ctx, testWithin)
 	defer stop()
-	host := r.host()
-	if err := s.places.wait(ctx, host); err != nil {
+	at := r.place()
+	if err := s.places.Wait(ctx, at); err != nil {
 		return nil, fault.New(fault.TryLater, op, "so many servers are being visited that there was no turn for this one; try again later")
 	}
-	defer s.places.give(host)
+	defer s.places.Give(at)
 	report := &Report{}
 	s.try(ctx, r, report)
 	detail := map[string]string{"outcome": "ok"}

@@ -9,6 +9,7 @@ import (
 	"sealgate/internal/store/catalog"
 	table "sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/schedule"
 )
 
 const (
@@ -23,18 +24,26 @@ const (
 	nearTime = 2 * time.Minute
 )
 
-// visit pays one visit and writes down how it went.
-func (s *Service) visit(r *Remote, run table.Run) {
-	ctx, cancel := context.WithCancelCause(s.ctx)
+// visit pays one visit to a remote as it was set when it was leased, and writes down how
+// it went.
+func (s *Service) visit(ctx context.Context, row *table.Remote, run table.Run) {
+	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	r, err := s.open(ctx, row)
+	if err != nil {
+		r = &Remote{Remote: *row}
+	}
 	beat := make(chan struct{})
 	go func() {
 		defer close(beat)
 		s.extend(ctx, cancel, r)
 	}()
 	began := time.Now()
-	result, err := s.pass(ctx, r, run.By != "")
-	cut := s.ctx.Err() != nil
+	var result Result
+	if err == nil {
+		result, err = s.pass(ctx, r, run.By != "")
+	}
+	cut := s.ctx.Err() != nil || errors.Is(context.Cause(ctx), errSet)
 	cancel(nil)
 	<-beat
 	outcome := s.finish(r, &run, result, err, cut)
@@ -195,7 +204,7 @@ func (s *Service) release(tx *catalog.Tx, r *Remote, run *table.Run, result Resu
 			h.FailingSince = now
 		}
 	}
-	if run.Outcome != table.RunCut && row.ChangedAt.Equal(r.ChangedAt) { // else it is due as who changed it said
+	if run.Outcome != table.RunCut {
 		next = s.next(r, row, run, h, result, err)
 	}
 	if err := tx.ReleaseRemote(r.ID, r.Lease.Fence, h, next); err != nil {
@@ -221,17 +230,17 @@ func (s *Service) release(tx *catalog.Tx, r *Remote, run *table.Run, result Resu
 func (s *Service) next(r *Remote, row *table.Remote, run *table.Run, h table.Health, result Result, err error) time.Time {
 	now := run.EndedAt
 	if r.Settings == nil {
-		return now.Add(longPause)
+		return now.Add(schedule.LongPause)
 	}
 	if row.State != table.On || !r.Settings.Confirmed() || !r.Password && !r.Key {
 		return time.Time{}
 	}
 	if err != nil {
-		return now.Add(pause(h.Failures))
+		return now.Add(schedule.Pause(h.Failures))
 	}
 	due, derr := r.Settings.Schedule(r.Direction)
 	if derr != nil {
-		return now.Add(longPause)
+		return now.Add(schedule.LongPause)
 	}
 	var next time.Time
 	if row.NextRun.After(run.BeganAt) { // by hand, before its time: that is still to come

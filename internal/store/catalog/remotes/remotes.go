@@ -199,6 +199,12 @@ func (in Servers) ReleaseRemote(id uuid.UUID, fence int64, h Health, next time.T
 		column.Time(next), column.ID(id))
 }
 
+// EndRemoteRun takes a remote from whoever runs it: it was changed. What it still
+// writes fails as HoldsRemote does.
+func (in Servers) EndRemoteRun(id uuid.UUID) error {
+	return in.tx.ExecOne("catalog: end remote run", `UPDATE remote SET holder = '', lease_until = 0, fence = fence + 1 WHERE id = ?`, column.ID(id))
+}
+
 // FreeRemotes gives back the leases of a holder that begins anew, and ends its runs
 // as cut.
 func (in Servers) FreeRemotes(holder string, at time.Time) error {

@@ -1,0 +1,12 @@
+package remotes
+
+import "context"
+
+// Begin visits a remote that was looked at before.
+func (s *Service) Begin(ctx context.Context, r *Remote) error {
+	if err := s.places.Wait(ctx, r.place()); err != nil {
+		return err
+	}
+	_, err := s.begin(ctx, r, r.place(), "")
+	return err
+}
