@@ -208,9 +208,12 @@ func (s *Session) Create(ctx context.Context, name string, content io.Reader) (r
 		return remote.Proof{}, err
 	}
 	from := &source{session: s, from: content, hash: sha256.New()}
-	// Each write, and the answer at the end, has its own time; all of them together
-	// may take what the file takes.
-	err = s.doFor(ctx, op, noEnd, func() error { return s.ftp.Stor(name, from) })
+	// The answers before the first byte, each write, and the answer at the end have their
+	// own time; all of them together may take what the file takes.
+	err = s.doFor(ctx, op, noEnd, func() error {
+		_ = s.wire.SetDeadline(time.Now().Add(s.patience)) // until the source is asked
+		return s.ftp.Stor(name, from)
+	})
 	if from.err != nil {
 		s.cut() // the server may answer an upload that was broken off once or twice
 		return remote.Proof{}, fault.Wrap(fault.Internal, op, from.err)
@@ -274,11 +277,16 @@ type source struct {
 	from    io.Reader
 	hash    hash.Hash
 	size    int64
+	asked   bool
 	err     error
 }
 
 // Read implements io.Reader.
 func (r *source) Read(b []byte) (int, error) {
+	if !r.asked {
+		r.asked = true
+		_ = r.session.wire.SetDeadline(time.Time{})
+	}
 	n, err := r.from.Read(b)
 	r.hash.Write(b[:n])
 	r.size += int64(n)

@@ -286,6 +286,16 @@ func TestAnswersThatNeverCome(t *testing.T) {
 			t.Errorf("%s: %v", verb, err)
 		}
 	}
+	// Before the first byte of an upload: no answer, and no TLS at the port for data.
+	for verb, answer := range map[string]string{"EPSV": "", "STOR": "", "STOR ": "150 go on"} {
+		srv := (&server{says: map[string]string{strings.TrimSpace(verb): answer}}).start(t)
+		c := srv.config()
+		c.Timeout = short
+		s := connect(t, c)
+		if _, err := s.Create(t.Context(), "/new", bytes.NewReader(remotetest.Bytes(1000, 1))); !errors.Is(err, remote.ErrSilent) || !fault.Is(err, fault.TryLater) {
+			t.Errorf("upload, %s %q: %v", verb, answer, err)
+		}
+	}
 	// The answer at the end of a transfer, and data itself.
 	srv := (&server{file: []byte("x"), after: " "}).start(t)
 	c := srv.config()

@@ -139,7 +139,11 @@ func (d *data) Read(b []byte) (int, error) {
 
 // Write implements net.Conn.
 func (d *data) Write(b []byte) (int, error) {
-	d.wrote = true
+	if !d.wrote { // what is read in the handshake has its time, too
+		if err := d.Handshake(); err != nil {
+			return 0, err
+		}
+	}
 	_ = d.SetWriteDeadline(time.Now().Add(d.patience))
 	return d.Conn.Write(b)
 }
