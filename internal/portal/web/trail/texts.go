@@ -145,6 +145,7 @@ var actionTexts = ui.Texts{
 	"action.remote.tested":        {"Fjärrserver provad", "Remote tested"},
 	"action.remote.run-failed":    {"Besök hos fjärrserver misslyckades", "Visit to a remote failed"},
 	"action.remote.run-recovered": {"Besök hos fjärrserver lyckas igen", "Visits to a remote go well again"},
+	"action.remote.sent-again":    {"Fil ska lämnas igen hos fjärrserver", "File to be sent to a remote again"},
 	"action.alarm.raised":         {"Larm", "Alarm"},
 	"action.alarm.seen":           {"Larm uppmärksammat", "Alarm seen"},
 	"action.alarm.over":           {"Larm över", "Alarm over"},
