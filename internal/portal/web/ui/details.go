@@ -14,6 +14,7 @@ var details = map[string]string{
 	"%q is not an amount that can be paid": "%q är inget belopp som kan betalas",
 	"CDATA stands outside of the document": "CDATA står utanför dokumentet",
 	"a comment holds --":                   "en kommentar innehåller --",
+
 	"a credit transfer number of this section, with no payment to it, is wrong":      "ett kontoinsättningsnummer i avsnittet, som ingen betalning går till, är fel",
 	"a field is longer than %d characters":                                           "ett fält är längre än %d tecken",
 	"a line of more than %d bytes":                                                   "en rad på mer än %d byte",
