@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -289,6 +290,21 @@ func TestDecisionsAreOnRecord(t *testing.T) {
 	l, err := o.Login(t.Context(), "acme", "robot")
 	if err != nil || l.LastSeen.IsZero() {
 		t.Errorf("%+v %v", l, err)
+	}
+}
+
+// The gateway may be told to stop at the very moment in which records are written.
+func TestRecordsOutliveTheStop(t *testing.T) {
+	o := openOffice(t)
+	_, password := o.add(NewLogin{Username: "robot"})
+	if err := o.try("robot", password, home); err != nil {
+		t.Fatal(err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	o.Flush(ended)
+	if got := o.entries(); !slices.Contains(got, "login.signed-in unknown") {
+		t.Errorf("the sign-in is not on record: %q", got)
 	}
 }
 

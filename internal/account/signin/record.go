@@ -115,7 +115,7 @@ func (s *Service) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			w.flush(context.WithoutCancel(ctx))
+			w.flush(ctx)
 			return nil
 		case <-flush.C:
 			w.flush(ctx)
@@ -131,8 +131,10 @@ func (s *Service) Run(ctx context.Context) error {
 // Flush writes what was noted. Run does so by itself.
 func (s *Service) Flush(ctx context.Context) { (&scribe{s: s}).flush(ctx) }
 
-// flush writes all records that wait, many in a transaction.
+// flush writes all records that wait, many in a transaction. It does so even when
+// ctx has ended: a record that was taken and not written would be lost.
 func (w *scribe) flush(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
 	for {
 		var batch []record
 		for len(batch) < recordsAtOnce {
