@@ -82,23 +82,21 @@ func parseAccountFile(name string) (uuid.UUID, bool) {
 // the caller makes sure that no account of this id is in use.
 func (s *Store) CreateAccount(id uuid.UUID, c *Certificate, k *AccessKey) error {
 	const op = "keys: create account"
-	defer s.lockWithCopy()()
-	doc := wrapped.New(accountFile(id))
-	if c != nil {
-		if err := s.appendCertificate(doc, c); err != nil {
-			return fault.Wrap(fault.Internal, op, err)
+	return s.change(op, func() error {
+		doc := wrapped.New(accountFile(id))
+		if c != nil {
+			if err := s.appendCertificate(doc, c); err != nil {
+				return err
+			}
 		}
-	}
-	if k != nil {
-		if err := s.appendAccessKey(doc, k); err != nil {
-			return fault.Wrap(fault.Internal, op, err)
+		if k != nil {
+			if err := s.appendAccessKey(doc, k); err != nil {
+				return err
+			}
 		}
-	}
-	if err := s.writeAccount(id, doc); err != nil {
-		return fault.Wrap(fault.Internal, op, err)
-	}
-	s.updateCopy(doc.Name)
-	return nil
+		s.spare.Renewed(doc.Name)
+		return s.writeAccount(id, doc)
+	})
 }
 
 // Account returns the account's keys; NotFound when the store has none for it.
@@ -145,21 +143,34 @@ func (s *Store) AddAccessKey(id uuid.UUID, k *AccessKey) error {
 // DestroyAccount destroys every key of an account that never came to be, and
 // leaves no trace of them; none there is fine.
 func (s *Store) DestroyAccount(id uuid.UUID) error {
-	defer s.lockWithCopy()()
-	delete(s.accounts, id)
-	if err := s.destroy(accountFile(id)); err != nil {
-		return fault.Wrap(fault.Internal, "keys: destroy account", err)
-	}
-	s.updateCopy(accountFile(id))
-	return nil
+	return s.change("keys: destroy account", func() error {
+		s.spare.Renewed(accountFile(id))
+		delete(s.accounts, id)
+		return s.destroy(accountFile(id))
+	})
 }
 
 // editKeys changes an account's file and the copy.
 func (s *Store) editKeys(op string, id uuid.UUID, edit func(*wrapped.Document) error) error {
-	defer s.lockWithCopy()()
-	err := s.editAccount(op, id, edit)
+	return s.change(op, func() error { return s.editAccount(op, id, edit) })
+}
+
+// change changes the store's own files, and then the copy.
+func (s *Store) change(op string, edit func() error) error {
+	if err := s.changeHere(edit); err != nil {
+		return fault.Wrap(fault.Internal, op, err)
+	}
+	s.renewCopy()
+	return nil
+}
+
+// changeHere changes the store's own files: the copy is behind from then on.
+func (s *Store) changeHere(edit func() error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := edit()
 	if err == nil {
-		s.updateCopy("")
+		s.late.Store(true)
 	}
 	return err
 }

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/own"
+	"sealgate/internal/keys/spare"
 	"sealgate/internal/keys/wrapped"
 	"sealgate/internal/killpoint"
 )
@@ -50,19 +50,7 @@ func verify(b *wrapped.Bundle, r *wrapped.Ring) error {
 // what is destroyed; a copy made before at another place is beyond its reach
 // from then on.
 func (s *Store) Backup(file string) error {
-	const op = "keys: backup"
-	defer s.lockWithCopy()()
-	if inside(s.dir, file) {
-		return fault.New(fault.Invalid, op, "a backup of the key store has to lie outside of it: %s", file)
-	}
-	if s.broken != nil {
-		return fault.Wrap(fault.Internal, op, s.broken)
-	}
-	ours, err := s.bundle()
-	if err == nil {
-		err = s.spare.Make(file, ours)
-	}
-	return fault.Wrap(fault.Internal, op, err)
+	return fault.Wrap(fault.Internal, "keys: backup", s.spare.Make(file, s.bundleMeanwhile))
 }
 
 // bundle returns what a copy of the store holds, checked.
@@ -74,16 +62,22 @@ func (s *Store) bundle() (*wrapped.Bundle, error) {
 	return b, verify(b, s.ring)
 }
 
-// bundleMeanwhile is bundle for who holds copying and not mu: nobody waits while the
-// keys are opened, and no new master key comes.
+// bundleMeanwhile is bundle for who does not hold mu: nobody waits while the keys are
+// opened.
 func (s *Store) bundleMeanwhile() (*wrapped.Bundle, error) {
 	s.mu.RLock()
 	b, err := s.unchecked()
+	if err == nil {
+		err = s.broken
+	}
+	ring := s.ring
+	s.opening.RLock()
 	s.mu.RUnlock()
+	defer s.opening.RUnlock()
 	if err != nil {
 		return nil, err
 	}
-	return b, verify(b, s.ring)
+	return b, verify(b, ring)
 }
 
 func (s *Store) unchecked() (*wrapped.Bundle, error) {
@@ -119,21 +113,6 @@ func (s *Store) documents() ([]*wrapped.Document, error) {
 		docs = append(docs, d)
 	}
 	return docs, nil
-}
-
-// inside reports whether file would lie in dir, links followed.
-func inside(dir, file string) bool {
-	real := func(p string) string {
-		if abs, err := filepath.Abs(p); err == nil {
-			p = abs
-		}
-		if r, err := filepath.EvalSymlinks(p); err == nil {
-			return r
-		}
-		return filepath.Clean(p)
-	}
-	rel, err := filepath.Rel(real(dir), real(filepath.Dir(file)))
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
 // Restore makes a new store in dir out of a backup, and opens it. Nothing is
@@ -243,12 +222,15 @@ func (s *Store) finish(ctx context.Context, m Master, b *wrapped.Bundle) error {
 		return err
 	}
 	s.ring, s.master = r, m.String()
-	return s.takeUp(b)
+	turn := s.spare.Take()
+	defer turn.Give()
+	return s.takeUp(b, turn)
 }
 
 // takeUp puts the parts of the bundle in place. The order is the promise: see
-// the table above.
-func (s *Store) takeUp(b *wrapped.Bundle) error {
+// the table above. mu is held until the bundle is gone, or a crash would undo what
+// changed since; so the copy is written with mu held, this once.
+func (s *Store) takeUp(b *wrapped.Bundle, turn *spare.Turn) error {
 	if err := s.write(storeFile, b.Store.Marshal()); err != nil {
 		return err
 	}
@@ -259,7 +241,9 @@ func (s *Store) takeUp(b *wrapped.Bundle) error {
 		}
 	}
 	killpoint.At("rotate.files-taken-up")
-	s.updateCopy("") // before the bundle is gone, so that a crash makes the next Open do it
+	own, err := s.bundle()
+	// Before the bundle is gone, so that a crash makes the next Open do it.
+	s.renewBy(turn, func() (*wrapped.Bundle, error) { return own, err })
 	return s.destroy(bundleFile)
 }
 

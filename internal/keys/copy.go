@@ -6,6 +6,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/own"
+	"sealgate/internal/keys/spare"
 	"sealgate/internal/keys/wrapped"
 )
 
@@ -16,22 +17,16 @@ const copyFile = "copy.json"
 
 // CheckCopy says whether the last backup, at path, has all that the store has,
 // and nothing that was removed, under the master key of today. Without a path
-// and without an error none was ever made.
+// and without an error none was ever made. TryLater: its medium hangs.
 func (s *Store) CheckCopy() (path string, err error) {
-	s.CatchUp()
-	s.copying.Lock()
-	defer s.copying.Unlock()
-	return s.spare.Check(s.bundleMeanwhile)
-}
-
-// lockWithCopy locks the store for what changes it and the last backup.
-func (s *Store) lockWithCopy() (unlock func()) {
-	s.copying.Lock()
-	s.mu.Lock()
-	return func() {
-		s.mu.Unlock()
-		s.copying.Unlock()
+	for range 3 { // what changes while it is compared is no fault of the copy
+		s.CatchUp()
+		path, err = s.spare.Check(s.bundleMeanwhile)
+		if err == nil || !s.late.Load() {
+			break
+		}
 	}
+	return path, err
 }
 
 // putOff notes that the last backup is not up to date.
@@ -43,20 +38,27 @@ func (s *Store) putOff() {
 	}
 }
 
-// Later has something when a secret has changed: CatchUp writes it to the last backup.
+// Later has something when a change is not in the last backup yet: CatchUp writes it there.
 func (s *Store) Later() <-chan struct{} { return s.later }
 
-// CatchUp writes to the last backup what secrets have put off; when it fails, CheckCopy
-// tells.
+// CatchUp writes to the last backup what was put off; when it fails, CheckCopy tells.
 func (s *Store) CatchUp() {
-	if !s.late.Load() {
-		return
+	if s.late.Load() {
+		s.renewCopy()
 	}
-	s.copying.Lock()
-	defer s.copying.Unlock()
-	if s.late.Swap(false) {
-		_ = s.spare.Rewrite(s.bundleMeanwhile, "")
+}
+
+// renewCopy writes the last backup anew after a change. The act does not depend on it:
+// what a medium that hangs does not take now is put off.
+func (s *Store) renewCopy() spare.Copy { return s.renewBy(s.spare.Take(), s.bundleMeanwhile) }
+
+func (s *Store) renewBy(turn *spare.Turn, own func() (*wrapped.Bundle, error)) spare.Copy {
+	s.late.Store(false) // before the store is read
+	c, done := s.spare.Rewrite(turn, own)
+	if !done {
+		s.putOff()
 	}
+	return c
 }
 
 // UpdateCopy brings the last backup up to date when it is not: it was away when a
@@ -67,20 +69,13 @@ func (s *Store) UpdateCopy() (path string, written bool) {
 	if _, err := s.CheckCopy(); err == nil {
 		return "", false
 	}
-	s.copying.Lock()
-	defer s.copying.Unlock()
-	c := s.spare.Rewrite(s.bundleMeanwhile, "")
+	c := s.renewCopy()
 	return c.Path, c.Rewritten
 }
 
-// updateCopy brings the last backup up to date after something was added. The
-// act does not depend on it: CheckCopy finds out when it failed. renewed names
-// a file that counts as the store has it, whatever the copy has in its place.
-func (s *Store) updateCopy(renewed string) { _ = s.spare.Rewrite(s.bundle, renewed) }
-
 // covers reports why ours, the store as it is, must not take the place of the
 // copy at path: it is not a copy of this store, or it knows of more.
-func covers(ours, theirs *wrapped.Bundle, path, renewed string) error {
+func covers(ours, theirs *wrapped.Bundle, path string, renewed []string) error {
 	const op = "keys: compare copy"
 	if g := theirs.File(own.File); g == nil || !bytes.Equal(own.IdentityIn(g), own.IdentityIn(ours.File(own.File))) {
 		return fault.New(fault.Exists, op, "the file at %s is the copy of another gateway's key store; it is left as it is", path)
@@ -91,7 +86,7 @@ func covers(ours, theirs *wrapped.Bundle, path, renewed string) error {
 			"another key store of this gateway wrote it; it is left as it is", path)
 	}
 	for _, d := range theirs.Files {
-		if d.Name == renewed || d.Name == own.TLSFile { // the gateway makes a TLS key itself, whenever it needs one
+		if slices.Contains(renewed, d.Name) || d.Name == own.TLSFile { // the gateway makes a TLS key itself, whenever it needs one
 			continue
 		}
 		mine := ours.File(d.Name)

@@ -29,8 +29,10 @@
 // A key that is removed leaves a tombstone, so that an older catalog beside this
 // store is told that it was destroyed and not lost. The remembered backup, when
 // it can be reached, is brought up to date by every addition, removal and new
-// master key; by a secret that changes, a moment later (package spare). How keys look outside of the store is the
-// business of package keyfile; keys in PKCS#11 tokens are that of package token.
+// master key; by a secret that changes, a moment later (package spare). A medium that
+// hangs is waited for ten seconds, and by none who reads a key. How keys look outside
+// of the store is the business of package keyfile; keys in PKCS#11 tokens are that of
+// package token.
 //
 // A Store is safe for concurrent use by one process; the caller holds the lock
 // of the data directory. Not here: who may use a key, and what for (custody).
@@ -46,6 +48,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -61,15 +64,17 @@ import (
 
 // Store is an open key store.
 type Store struct {
-	fs    durable.FS
-	dir   string
-	spare spare.Keeper
+	fs  durable.FS
+	dir string
 
-	// copying is held by who reads or writes the spare copy, on a medium that may hang.
-	// It is taken before mu and never after it: readers of the store do not wait for it.
-	copying sync.Mutex
-	late    atomic.Bool   // a secret has changed since the copy was written
-	later   chan struct{} // has one since then
+	// The spare copy lies on a medium that may hang. The turn at it is taken before mu
+	// and never after it, and nobody but a change of the master key, which has patience
+	// like everybody, waits for the medium with mu held.
+	spare *spare.Keeper
+	late  atomic.Bool   // something has changed since the copy was written
+	later chan struct{} // has something since then
+
+	opening sync.RWMutex // read-locked by who opens keys without mu, with the ring of then; locked to wipe one
 
 	mu       sync.RWMutex // guards what follows, and every write to dir
 	master   string       // where the master key came from, for people
@@ -82,6 +87,9 @@ type Store struct {
 
 // A Master is where the master key comes from; package master has them.
 type Master = master.Source
+
+// patience is how long an act waits for the medium of the copy.
+const patience = 10 * time.Second
 
 // Options are what few callers set.
 type Options struct {
@@ -160,7 +168,10 @@ func Open(ctx context.Context, dir string, m Master, opt Options) (*Store, error
 func newStore(fs durable.FS, dir string) *Store {
 	return &Store{
 		fs: fs, dir: dir, later: make(chan struct{}, 1),
-		spare:    spare.Keeper{FS: fs, Record: filepath.Join(dir, copyFile), Parse: parseBundle, Covers: covers},
+		spare: &spare.Keeper{
+			Turns: spare.NewTurns(patience),
+			FS:    fs, Record: filepath.Join(dir, copyFile), Parse: parseBundle, Covers: covers,
+		},
 		accounts: make(map[uuid.UUID]*Account),
 		ingest:   make(map[seal.Fingerprint]*IngestKey),
 	}
@@ -192,10 +203,17 @@ func (s *Store) Close() {
 	s.CatchUp()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ring.Wipe()
+	s.wipe(s.ring)
 	s.gateway.Wipe()
 	clear(s.accounts)
 	clear(s.ingest)
+}
+
+// wipe wipes a ring that nobody takes up any more, once nobody opens with it.
+func (s *Store) wipe(r *wrapped.Ring) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	r.Wipe()
 }
 
 // Dir returns the store's directory.

@@ -43,12 +43,11 @@ func (s *Store) RemoveAccessKey(id, accessKey uuid.UUID, at time.Time) (spare.Co
 }
 
 func (s *Store) remove(op string, id uuid.UUID, kind, name string, at time.Time) (spare.Copy, error) {
-	defer s.lockWithCopy()()
-	if err := s.bury(id, kind, name, at); err != nil {
+	if err := s.changeHere(func() error { return s.bury(id, kind, name, at) }); err != nil {
 		return spare.Copy{}, fault.Wrap(fault.Internal, op, err)
 	}
 	killpoint.At("remove.key-destroyed")
-	c := s.spare.Rewrite(s.bundle, "")
+	c := s.renewCopy()
 	killpoint.At("remove.copy-rewritten")
 	return c, nil
 }

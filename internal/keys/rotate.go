@@ -19,7 +19,10 @@ import (
 // whichever is found does.
 func (s *Store) RotateMaster(ctx context.Context, to Master, install func() error) error {
 	const op = "keys: rotate master key"
-	defer s.lockWithCopy()()
+	turn := s.spare.Take()
+	defer turn.Give()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	r, err := newRing(ctx, to, s.ring.Header.Generation+1)
 	if err != nil {
 		return fault.Wrap(fault.Internal, op, err)
@@ -42,10 +45,10 @@ func (s *Store) RotateMaster(ctx context.Context, to Master, install func() erro
 	killpoint.At("rotate.master-installed")
 	old := s.ring
 	s.ring, s.master = r, to.String()
-	if err := s.takeUp(b); err != nil {
+	if err := s.takeUp(b, turn); err != nil {
 		return fault.Wrap(fault.Internal, op, s.fail(err))
 	}
-	old.Wipe()
+	s.wipe(old)
 	return nil
 }
 

@@ -97,9 +97,7 @@ func (s *Store) RemoveSecret(account uuid.UUID, kind string, id uuid.UUID) error
 // editSecrets changes an account's file, and puts off what that means for the copy:
 // secrets change often, and everybody who asks for a key waits meanwhile.
 func (s *Store) editSecrets(op string, account uuid.UUID, edit func(*wrapped.Document) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err := s.editAccount(op, account, edit)
+	err := s.changeHere(func() error { return s.editAccount(op, account, edit) })
 	if err == nil {
 		s.putOff()
 	}

@@ -19,9 +19,7 @@ func (s *Store) Summary() (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	s.copying.Lock()
 	copied, err := s.spare.Path()
-	s.copying.Unlock()
 	if err != nil {
 		return Summary{}, err
 	}

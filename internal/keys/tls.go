@@ -24,14 +24,11 @@ func (s *Store) TLS() (certificate []byte, key crypto.Signer, err error) {
 // before.
 func (s *Store) SetTLS(certificate []byte, key crypto.Signer) error {
 	const op = "keys: set TLS key"
-	defer s.lockWithCopy()()
-	doc, err := own.NewTLS(s.ring, certificate, key)
-	if err == nil {
-		err = s.write(own.TLSFile, doc.Marshal())
-	}
-	if err != nil {
-		return fault.Wrap(fault.Internal, op, err)
-	}
-	s.updateCopy("")
-	return nil
+	return s.change(op, func() error {
+		doc, err := own.NewTLS(s.ring, certificate, key)
+		if err != nil {
+			return err
+		}
+		return s.write(own.TLSFile, doc.Marshal())
+	})
 }

@@ -15,6 +15,9 @@ import (
 	"bytes"
 	"errors"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
@@ -28,19 +31,23 @@ const (
 	maxCopy   = 1 << 30
 )
 
-// Keeper looks after the copy of one store. Its caller lets one act happen at a
-// time, and hands in the store as it is: own.
+// Keeper looks after the copy of one store, which its caller hands in as it is: own.
+// One act happens at a time; it takes its turn, or is handed one.
 type Keeper struct {
+	*Turns
 	FS     durable.FS
-	Record string // the file that remembers where the copy lies
+	Record string // the file that remembers where the copy lies; on the disk of the store
+
+	mu      sync.Mutex // held by who reads or writes Record, whose old content is overwritten; guards renewed
+	renewed []string   // files that were made anew or destroyed whole since the copy was written
 
 	// Parse reads a copy, and opens nothing in it.
 	Parse func(name string, data []byte) (*wrapped.Bundle, error)
 
 	// Covers reports why own must not take the place of the copy at path: it is
-	// not a copy of this store, or it knows of more. renewed names a file that
-	// counts as the store has it, whatever the copy has in its place.
-	Covers func(own, theirs *wrapped.Bundle, path, renewed string) error
+	// not a copy of this store, or it knows of more. renewed names the files that
+	// count as the store has them, whatever the copy has in their place.
+	Covers func(own, theirs *wrapped.Bundle, path string, renewed []string) error
 }
 
 // record names the copy that is this store's own. A restored store has
@@ -62,15 +69,32 @@ type Copy struct {
 
 // Make writes own to file, in the place of an earlier copy, which is overwritten,
 // and remembers it: later changes reach this copy and no other. One that holds
-// more than own, or another gateway's, is refused: Exists.
-func (k *Keeper) Make(file string, own *wrapped.Bundle) error {
+// more than own, or another gateway's, is refused: Exists. Make waits for its medium
+// as long as that takes.
+func (k *Keeper) Make(file string, own func() (*wrapped.Bundle, error)) error {
+	if inside(filepath.Dir(k.Record), file) {
+		return fault.New(fault.Invalid, "keys: backup", "a backup of the key store has to lie outside of it: %s", file)
+	}
+	turn := k.Take()
+	defer turn.Give()
+	if turn == nil {
+		return k.hangs().Err
+	}
+	ours, err := own()
+	if err != nil {
+		return err
+	}
+	return k.make(file, ours)
+}
+
+func (k *Keeper) make(file string, own *wrapped.Bundle) error {
 	theirs, err := k.read(file)
 	switch {
 	case fault.Is(err, fault.NotFound) || fault.Is(err, fault.Damaged):
 	case err != nil:
 		return err
 	default:
-		if err := k.Covers(own, theirs, file, ""); err != nil {
+		if err := k.Covers(own, theirs, file, k.renewals()); err != nil {
 			return err
 		}
 	}
@@ -104,6 +128,8 @@ func (k *Keeper) Path() (string, error) {
 }
 
 func (k *Keeper) remember(r record) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	r.Sealgate, r.Version = "key store copy", wrapped.Version
 	return shred.Replace(k.FS, k.Record, wrapped.Marshal(r))
 }
@@ -111,7 +137,9 @@ func (k *Keeper) remember(r record) error {
 // known returns which copy is known; a zero record when none is.
 func (k *Keeper) known() (record, error) {
 	name := filepath.Base(k.Record)
+	k.mu.Lock()
 	data, err := durable.ReadFile(k.FS, k.Record, maxRecord)
+	k.mu.Unlock()
 	if fault.Is(err, fault.NotFound) {
 		return record{}, nil
 	}
@@ -130,8 +158,19 @@ func (k *Keeper) known() (record, error) {
 
 // Check says whether the copy, at path, has all that own has, and nothing that was
 // removed, under the master key of today. Without a path and without an error
-// none was ever made.
+// none was ever made. TryLater: its medium hangs.
 func (k *Keeper) Check(own func() (*wrapped.Bundle, error)) (path string, err error) {
+	c, done := do(k.Take(), func() (c Copy) {
+		c.Path, c.Err = k.check(own)
+		return c
+	})
+	if !done {
+		c = k.hangs()
+	}
+	return c.Path, c.Err
+}
+
+func (k *Keeper) check(own func() (*wrapped.Bundle, error)) (path string, err error) {
 	const op = "keys: check copy"
 	r, err := k.known()
 	switch {
@@ -148,7 +187,7 @@ func (k *Keeper) Check(own func() (*wrapped.Bundle, error)) (path string, err er
 	}
 	theirs, err := k.read(r.Path)
 	if err == nil {
-		err = k.Covers(ours, theirs, r.Path, "")
+		err = k.Covers(ours, theirs, r.Path, k.renewals())
 	}
 	switch {
 	case err != nil:
@@ -160,8 +199,16 @@ func (k *Keeper) Check(own func() (*wrapped.Bundle, error)) (path string, err er
 	return r.Path, err
 }
 
-// Rewrite makes the copy anew where it lies; see Covers for renewed.
-func (k *Keeper) Rewrite(own func() (*wrapped.Bundle, error), renewed string) Copy {
+// Rewrite makes the copy anew where it lies, by who has the turn, which ends, or has
+// waited for it in vain. False: its medium hangs, and the copy is as it was for now.
+func (k *Keeper) Rewrite(turn *Turn, own func() (*wrapped.Bundle, error)) (c Copy, done bool) {
+	if c, done = do(turn, func() Copy { return k.rewrite(own) }); !done {
+		c = k.hangs()
+	}
+	return c, done
+}
+
+func (k *Keeper) rewrite(own func() (*wrapped.Bundle, error)) Copy {
 	const op = "keys: rewrite copy"
 	r, err := k.known()
 	switch {
@@ -170,9 +217,11 @@ func (k *Keeper) Rewrite(own func() (*wrapped.Bundle, error), renewed string) Co
 	case r.From != "":
 		return Copy{Path: r.From, Err: errRestored(r)}
 	case r.Path == "":
+		k.written(k.renewals())
 		return Copy{}
 	}
 	c := Copy{Path: r.Path}
+	renewed := k.renewals() // before the store is read
 	ours, err := own()
 	if err != nil {
 		c.Err = fault.Wrap(fault.Internal, op, err)
@@ -191,7 +240,38 @@ func (k *Keeper) Rewrite(own func() (*wrapped.Bundle, error), renewed string) Co
 		return c
 	}
 	c.Rewritten = true
+	k.written(renewed)
 	return c
+}
+
+// Renewed notes that a file of the store is about to be made anew, or destroyed whole:
+// it counts as the store has it until the copy is written.
+func (k *Keeper) Renewed(name string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.renewed = append(k.renewed, name)
+}
+
+func (k *Keeper) renewals() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.renewed)
+}
+
+// written forgets what the copy has as the store had it.
+func (k *Keeper) written(renewed []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.renewed = k.renewed[len(renewed):]
+}
+
+// hangs is the answer to who has waited for the medium in vain.
+func (k *Keeper) hangs() Copy {
+	path, err := k.Path()
+	if err == nil {
+		err = fault.New(fault.TryLater, "keys: copy", "the disk or the server that holds the copy of the key store at %s does not answer", path)
+	}
+	return Copy{Path: path, Err: err}
 }
 
 func errRestored(r record) error {
@@ -214,4 +294,19 @@ func (k *Keeper) read(path string) (*wrapped.Bundle, error) {
 		return nil, &fault.Error{Kind: fault.Damaged, Op: op, Message: "the file at " + path + " is not a whole copy of a key store", Err: err}
 	}
 	return b, nil
+}
+
+// inside reports whether file would lie in dir, links followed.
+func inside(dir, file string) bool {
+	real := func(p string) string {
+		if abs, err := filepath.Abs(p); err == nil {
+			p = abs
+		}
+		if r, err := filepath.EvalSymlinks(p); err == nil {
+			return r
+		}
+		return filepath.Clean(p)
+	}
+	rel, err := filepath.Rel(real(dir), real(filepath.Dir(file)))
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }

@@ -130,6 +130,8 @@ func checkCopy(store *keys.Store) portal.Finding {
 	case fault.Is(err, fault.NotFound):
 		f.Found = "it cannot be reached at " + path + ": a key that is made now is not in it, one that is removed now stays in it"
 		f.Do = "bring it there, or make one elsewhere: " + apart
+	case fault.Is(err, fault.TryLater):
+		f.Do = "see to that disk or server: what has changed meanwhile is written there when it answers; or make one elsewhere: " + apart
 	case fault.Is(err, fault.Exists):
 		f.Do = "find out whose it is, and make one elsewhere: " + apart
 	default:
