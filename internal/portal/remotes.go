@@ -27,7 +27,7 @@ type RemoteHealth struct {
 	LastFile     *time.Time `json:"last_file" doc:"a file was fetched or delivered"`
 	FailingSince *time.Time `json:"failing_since" doc:"null: the last run went well"`
 	Failures     int64      `json:"failures" doc:"in a row"`
-	Error        string     `json:"error,omitempty" doc:"a word about the last run: identity, not-allowed, timeout, cut, some-files, denied, invalid, try-later, …"`
+	Error        string     `json:"error,omitempty" doc:"a word about the last run: identity, sign-in, not-allowed, timeout, cut, some-files, no-right, …"`
 }
 
 // RemoteSettings are what a remote is set to.
@@ -112,6 +112,9 @@ type RemoteStep struct {
 	Name    string `json:"name" doc:"resolve, connect, host key or certificate, sign-in, start, list, write"`
 	OK      bool   `json:"ok"`
 	Message string `json:"message" doc:"what was seen, or what to change"`
+	Error   string `json:"error,omitempty" doc:"a word about why it failed, as of a run"`
+	// Facts are what the message tells of a step that went well, one by one.
+	Facts map[string]string `json:"facts,omitempty" doc:"what was seen, one by one: addresses, fingerprint, files, …"`
 }
 
 // RemoteToConfirm is by what a server proves who it is.
@@ -131,6 +134,8 @@ type RemoteRun struct {
 	Files   int64      `json:"files" doc:"fetched or delivered"`
 	Bytes   int64      `json:"bytes"`
 	Failed  int64      `json:"failed" doc:"files that were tried in vain"`
-	Error   string     `json:"error,omitempty"`
-	Message *string    `json:"message" doc:"what to change; null: it went well, or the sentence is sealed under a key that is not here"`
+	Error   string     `json:"error,omitempty" doc:"a word about why it failed: identity, sign-in, timeout, some-files, …"`
+	// FileError is that of the first file that failed, when single ones did.
+	FileError string  `json:"file_error,omitempty" doc:"with some-files: a word about the first of them: no-right, answer-lost, …"`
+	Message   *string `json:"message" doc:"what to change; null: it went well, or the sentence is sealed under a key that is not here"`
 }

@@ -413,7 +413,7 @@ func TestARemoteThatFailsSaysWhyAndWhatToDo(t *testing.T) {
 		!strings.Contains(do, "bekräfta det nya fingeravtrycket") {
 		t.Errorf("%q, %q", says, do)
 	}
-	a.Detail["code"] = "internal"
+	a.Detail["code"] = "of-tomorrow"
 	if says, do = alarm.Sentence(alarm.English, a); !strings.HasSuffix(says, "its visits go wrong") || !strings.HasPrefix(do, "test the remote") {
 		t.Errorf("%q, %q", says, do)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sealgate/internal/store/catalog/notices"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // The languages.
@@ -155,11 +156,11 @@ func Sentence(language string, a *notices.Alarm) (says, do string) {
 			w = words{says: a.Kind}
 		}
 	}
-	why := reason(language, a.Detail["code"])
-	return fill(w.says, a, why), fill(w.do, a, why)
+	reason := why.Code(a.Detail["code"]).Words(language)
+	return fill(w.says, a, reason), fill(w.do, a, reason)
 }
 
-func fill(text string, a *notices.Alarm, why words) string {
+func fill(text string, a *notices.Alarm, reason why.Words) string {
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(text, "{")
@@ -177,9 +178,9 @@ func fill(text string, a *notices.Alarm, why words) string {
 		case name == "n":
 			b.WriteString(strconv.FormatInt(a.Count, 10))
 		case name == "why":
-			b.WriteString(why.says)
+			b.WriteString(reason.Says)
 		case name == "fix":
-			b.WriteString(why.do)
+			b.WriteString(reason.Do)
 		default:
 			b.WriteString(a.Detail[name])
 		}

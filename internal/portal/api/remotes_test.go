@@ -14,6 +14,7 @@ import (
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/remoteapi"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 	"sealgate/internal/transfer/remotes"
 )
 
@@ -26,9 +27,9 @@ func (h *house) mountRemotes() {
 	remoteapi.Register(h.api.Router, remoteapi.Services{Accounts: h.api.Accounts, Remotes: remotes.New(remotes.Options{
 		Catalog: h.world.Catalog, Custody: h.world.Keys, Keys: h.world.Store, Guard: dialguard.New(nil), Node: "test",
 		Connect: func(_ context.Context, t remotes.Target) (remote.Session, error) {
-			err := fault.New(fault.Denied, "test", "the server at %s lets nobody in", t.Host)
+			err := why.SignIn.New(fault.Denied, "test", "the server at %s lets nobody in", t.Host)
 			if t.Report != nil {
-				t.Report(remote.Step{Name: remote.StepResolve, Seen: "found"})
+				t.Report(remote.Step{Name: remote.StepResolve, Seen: "found", Facts: map[string]string{"addresses": "192.0.2.1"}})
 				t.Report(remote.Step{Name: remote.StepConnect, Err: err})
 			}
 			return nil, err
@@ -80,13 +81,14 @@ func TestRemotesByTheAPI(t *testing.T) {
 
 	var tested portal.RemoteTest
 	h.want(http.StatusOK, "POST", one+"/test", nil, &tested)
-	if tested.OK || len(tested.Steps) != 2 || !tested.Steps[0].OK || !strings.Contains(tested.Steps[1].Message, "lets nobody in") || tested.Confirm != nil {
+	if tested.OK || len(tested.Steps) != 2 || !tested.Steps[0].OK || !strings.Contains(tested.Steps[1].Message, "lets nobody in") ||
+		tested.Steps[0].Facts["addresses"] != "192.0.2.1" || tested.Steps[1].Error != "sign-in" || tested.Confirm != nil {
 		t.Errorf("%+v", tested)
 	}
 	var run portal.RemoteRun
 	h.want(http.StatusOK, "POST", one+"/run", nil, &run)
 	h.want(http.StatusOK, "GET", one+"/runs/"+run.ID+"?wait=60", nil, &run)
-	if run.Outcome != "failed" || run.Error != "denied" || run.Message == nil || !strings.Contains(*run.Message, "lets nobody in") || run.By == "" {
+	if run.Outcome != "failed" || run.Error != "sign-in" || run.Message == nil || !strings.Contains(*run.Message, "lets nobody in") || run.By == "" {
 		t.Errorf("%+v", run)
 	}
 	var runs []portal.RemoteRun

@@ -13,6 +13,7 @@ import (
 	"sealgate/internal/portal/operation"
 	"sealgate/internal/store/catalog"
 	table "sealgate/internal/store/catalog/remotes"
+	"sealgate/internal/transfer/remote/why"
 	"sealgate/internal/transfer/remotes"
 )
 
@@ -105,9 +106,9 @@ func (d *desk) test(ctx context.Context, in *ByRemote) (*operation.Out[portal.Re
 	}
 	t := portal.RemoteTest{OK: report.OK(), Steps: make([]portal.RemoteStep, 0, len(report.Steps))}
 	for _, s := range report.Steps {
-		step := portal.RemoteStep{Name: s.Name, OK: s.Err == nil, Message: s.Seen}
+		step := portal.RemoteStep{Name: s.Name, OK: s.Err == nil, Message: s.Seen, Facts: s.Facts}
 		if s.Err != nil {
-			step.Message = fault.Message(s.Err)
+			step.Message, step.Error = fault.Message(s.Err), string(why.Of(s.Err))
 		}
 		t.Steps = append(t.Steps, step)
 	}

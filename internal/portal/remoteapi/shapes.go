@@ -115,7 +115,7 @@ func listOf(list []string) []string {
 func runOf(r *remotes.Run) portal.RemoteRun {
 	o := portal.RemoteRun{
 		ID: r.ID.String(), By: r.By, BeganAt: r.BeganAt.UTC(), EndedAt: portal.Moment(r.EndedAt), Outcome: cmp.Or(r.Outcome, "running"),
-		Seen: r.Seen, Files: r.Files, Bytes: r.Bytes, Failed: r.Failed, Error: r.Error,
+		Seen: r.Seen, Files: r.Files, Bytes: r.Bytes, Failed: r.Failed, Error: r.Error, FileError: r.FileError,
 	}
 	if r.Message != "" {
 		o.Message = &r.Message

@@ -11,6 +11,7 @@ import (
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // maxRefusals is how many deletions or moves may be refused in a row before the rest
@@ -60,7 +61,7 @@ func (v *visit) after(ctx context.Context, f *far) error {
 func (v *visit) sameInList(ctx context.Context, f *far) (bool, error) {
 	if f.look.ListedTime.IsZero() {
 		if v.After.Delete {
-			return false, fault.New(fault.Invalid, "poll: after",
+			return false, why.NoSize.New(fault.Invalid, "poll: after",
 				"the server does not tell when files were changed, so it cannot be known whether another one has taken its place; let files be moved there, not deleted")
 		}
 		return true, nil
@@ -152,7 +153,7 @@ func (v *visit) refused(ctx context.Context, f *far, err error) error {
 		what = "moved"
 	}
 	told := &fault.Error{
-		Kind: fault.KindOf(err), Op: "poll: after", Err: err,
+		Kind: fault.KindOf(err), Op: "poll: after", Err: why.NotRemoved.By(err),
 		Message: fmt.Sprintf("the file was taken and is safe, but could not be %s there: %s; it is not taken again", what, fault.Message(err)),
 	}
 	if err := v.problem(ctx, f.path, told); err != nil {

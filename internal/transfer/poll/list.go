@@ -10,6 +10,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 	"sealgate/internal/transfer/vpath"
 )
 
@@ -65,13 +66,13 @@ func (v *visit) list(ctx context.Context) (*listing, error) {
 		if entries += len(found); entries > v.Limits.Entries {
 			l.whole = false
 			found = found[:max(0, len(found)-(entries-v.Limits.Entries))]
-			_ = v.problem(ctx, at.path, fault.New(fault.TooLarge, "poll: list",
+			_ = v.problem(ctx, at.path, why.Endless.New(fault.TooLarge, "poll: list",
 				"there are more than %d names in the folder; only those are looked at: move files that are done to another folder", v.Limits.Entries))
 		}
 		for i, e := range found {
 			if room -= len(at.path) + len(e.Name); room < 0 {
 				l.whole, found = false, found[:i]
-				_ = v.problem(ctx, at.path, fault.New(fault.TooLarge, "poll: list",
+				_ = v.problem(ctx, at.path, why.Endless.New(fault.TooLarge, "poll: list",
 					"the names in the folders are longer than %d MiB together; only those are looked at: move files that are done to another folder", maxNames>>20))
 				break
 			}
@@ -100,7 +101,7 @@ func (v *visit) sort(ctx context.Context, l *listing, at folder, found []remote.
 		_, isMarker := markers[e.Name]
 		switch {
 		case e.Kind == remote.Unusable:
-			_ = v.problem(ctx, at.path, fault.New(fault.Invalid, "poll: list",
+			_ = v.problem(ctx, at.path, why.BadName.New(fault.Invalid, "poll: list",
 				"the name %s cannot be that of a file; it is not taken, rename it there", e.Name))
 		case strings.HasPrefix(e.Name, "."): // hidden, or on its way
 		case e.Kind == remote.Folder && at.depth < v.Depth && !strings.EqualFold(there, v.moved()): // some servers do not tell case apart
@@ -133,7 +134,7 @@ func (v *visit) finished(ctx context.Context, f *far, markers map[string]remote.
 	coarse := max(f.entry.Precision, marker.Precision, time.Second)
 	if marker.ModTime.Truncate(coarse).Before(f.entry.ModTime.Truncate(coarse)) {
 		if v.now().Sub(f.entry.ModTime) > tellMarker {
-			_ = v.problem(ctx, f.path, fault.New(fault.TryLater, "poll: list",
+			_ = v.problem(ctx, f.path, why.OldMarker.New(fault.TryLater, "poll: list",
 				"the done-marker is older than the file, so it is not about this one; the file is fetched when the marker is written again"))
 		}
 		return false
@@ -159,10 +160,10 @@ func (v *visit) fit(ctx context.Context, f *far) bool {
 	name, err := vpath.Parse(f.entry.Name)
 	switch {
 	case err != nil:
-		_ = v.problem(ctx, f.path, fault.New(fault.Invalid, "poll: list", "%s: it is not taken, rename it there", fault.Message(err)))
+		_ = v.problem(ctx, f.path, why.BadName.New(fault.Invalid, "poll: list", "%s: it is not taken, rename it there", fault.Message(err)))
 	case name.Temporary(v.temporary):
 	case f.entry.Size > v.Limits.Bytes:
-		_ = v.problem(ctx, f.path, fault.New(fault.TooLarge, "poll: list", "the file is larger than %d MiB; it is not taken", v.Limits.Bytes>>20))
+		_ = v.problem(ctx, f.path, why.TooLarge.New(fault.TooLarge, "poll: list", "the file is larger than %d MiB; it is not taken", v.Limits.Bytes>>20))
 	default:
 		f.name = name
 		return true

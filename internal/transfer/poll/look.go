@@ -13,6 +13,7 @@ import (
 	"sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/intake"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // Results of looks, besides the kinds of what failed.
@@ -89,7 +90,7 @@ func (v *visit) judgeOne(ctx context.Context, l *listing, f *far, mac []byte, no
 	case look == nil && len(v.looks)+l.fresh >= 2*v.Limits.Entries+1000:
 		if !l.full {
 			l.full = true
-			return nil, v.problem(ctx, f.path, fault.New(fault.TooLarge, "poll: list",
+			return nil, v.problem(ctx, f.path, why.Endless.New(fault.TooLarge, "poll: list",
 				"more files were seen there in the last days than can be remembered; new ones are not fetched until files that are done were moved to another folder"))
 		}
 		return nil, nil

@@ -46,6 +46,7 @@ import (
 	"sealgate/internal/transfer/glob"
 	"sealgate/internal/transfer/intake"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // Job says what to fetch, and for whom.
@@ -179,7 +180,7 @@ func (p *Poller) Run(ctx context.Context, s remote.Session, job Job) (Result, er
 	return v.result, fault.Wrap(fault.Internal, "poll", err)
 }
 
-var errOverTime = fault.New(fault.TryLater, "poll", "the visit took longer than it may; the server, or the way to it, is very slow")
+var errOverTime = why.OverTime.New(fault.TryLater, "poll", "the visit took longer than it may; the server, or the way to it, is very slow")
 
 func (v *visit) run(ctx context.Context) error {
 	if err := v.remember(ctx); err != nil {

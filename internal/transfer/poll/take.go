@@ -14,6 +14,7 @@ import (
 	"sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/intake"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 const (
@@ -28,7 +29,7 @@ const (
 )
 
 // errChanged is for a file that is not any more what was seen a moment ago.
-var errChanged = fault.New(fault.TryLater, "poll: take", "the file was changed while it was fetched; it is fetched when it stays as it is")
+var errChanged = why.Changed.New(fault.TryLater, "poll: take", "the file was changed while it was fetched; it is fetched when it stays as it is")
 
 // ours is an error of the gateway, not of the server: it ends the visit.
 type ours struct{ error }
@@ -114,7 +115,7 @@ func (v *visit) gone(ctx context.Context, f *far) error {
 	f.look.Result = fault.NotFound.String()
 	f.look.LastSeen = v.now()
 	if f.look.Tries >= patience {
-		err := v.problem(ctx, f.path, fault.New(fault.NotFound, "poll: take",
+		err := v.problem(ctx, f.path, why.NotThere.New(fault.NotFound, "poll: take",
 			"the file is in the server's listing, but it is not there, or not for this login, when it is opened"))
 		if err != nil {
 			return err
@@ -211,9 +212,9 @@ func (v *visit) agree(f *far, e remote.Entry) error {
 	case !same:
 		return errChanged
 	case e.Size < 0:
-		return fault.New(fault.Invalid, "poll: take", "the server does not tell the size of the file; it cannot be known whether it is whole, so it is not taken")
+		return why.NoSize.New(fault.Invalid, "poll: take", "the server does not tell the size of the file; it cannot be known whether it is whole, so it is not taken")
 	case e.Size > v.Limits.Bytes:
-		return fault.New(fault.TooLarge, "poll: take", "the file is larger than %d MiB; it is not taken", v.Limits.Bytes>>20)
+		return why.TooLarge.New(fault.TooLarge, "poll: take", "the file is larger than %d MiB; it is not taken", v.Limits.Bytes>>20)
 	}
 	f.look.Size, f.look.ModTime = e.Size, e.ModTime
 	return nil

@@ -16,6 +16,7 @@ import (
 	"sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/outbox"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // parcel is one file on its way.
@@ -97,7 +98,7 @@ func (v *visit) ready(p *parcel) error {
 // errUnknown is for a file whose rename was begun and never answered, and that lies
 // there under neither name: the customer may have taken it, or the folder of before is
 // not what is looked into. Nobody but a person can know.
-var errUnknown = fault.New(fault.Invalid, "push: settle",
+var errUnknown = why.AnswerLost.New(fault.Invalid, "push: settle",
 	"the connection broke just when the file was given its name, and now it is not there: it cannot be known whether it was left there and taken. Ask who runs the server; then say that it was delivered, or have it sent again")
 
 // settle finds out how far a file came whose rename was begun and not answered: done,
@@ -147,7 +148,7 @@ func (v *visit) send(ctx context.Context, p *parcel) (pr proof, err error) {
 	sum := sha256.New()
 	there, err := v.session.Create(ctx, p.names.Temporary, io.TeeReader(io.NewSectionReader(body, 0, body.Size()), sum))
 	if err == nil && (there.Size != body.Size() || there.SHA256 != [32]byte(sum.Sum(nil))) {
-		err = fault.New(fault.Damaged, "push: send", "the server has %d bytes of a file of %d", there.Size, body.Size())
+		err = why.NotWritten.New(fault.Damaged, "push: send", "the server has %d bytes of a file of %d", there.Size, body.Size())
 	}
 	if err != nil {
 		if !ends(ctx, err) {
@@ -169,7 +170,7 @@ func whileWriting(err error) error {
 		return err
 	}
 	return &fault.Error{
-		Kind: fault.KindOf(err), Op: "push: send", Err: err,
+		Kind: fault.KindOf(err), Op: "push: send", Err: why.NotWritten.By(err),
 		Message: "the file could not be written there, its disk may be full: " + fault.Message(err),
 	}
 }
@@ -227,7 +228,7 @@ func (v *visit) failed(ctx context.Context, p *parcel, err error) error {
 	v.result.Failed++
 	if p.state.Names != nil && ctx.Err() == nil {
 		p.state.Tries++ // it comes last next time, also when it is what breaks the connection
-		p.state.Error = fault.KindOf(err).String()
+		p.state.Error = string(why.Of(err))
 		if !ends(ctx, err) {
 			p.state.RunAt = v.now().Add(retryAfter(p.state.Tries))
 			v.again(p)

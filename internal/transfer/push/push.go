@@ -41,6 +41,7 @@ import (
 	"sealgate/internal/transfer/glob"
 	"sealgate/internal/transfer/outbox"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // Job says what to deliver, and for whom.
@@ -102,7 +103,7 @@ type visit struct {
 	result  Result
 }
 
-var errOverTime = fault.New(fault.TryLater, "push", "the visit took longer than it may; the server, or the way to it, is very slow")
+var errOverTime = why.OverTime.New(fault.TryLater, "push", "the visit took longer than it may; the server, or the way to it, is very slow")
 
 // Run pays one visit. An error says why it ended before its end; what it has done by
 // then stays done, and stands in the Result.

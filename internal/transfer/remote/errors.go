@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // IdentityError says that a server did not prove to be the one that was confirmed:
@@ -42,15 +43,16 @@ func (e *IdentityError) Unwrap() error { return e.Err }
 func (e *IdentityError) Fault() error {
 	seen, expected := strings.Join(e.Seen, ", "), strings.Join(e.Expected, ", ")
 	var message string
+	var code why.Code
 	switch {
 	case len(e.Expected) > 0:
-		message = fmt.Sprintf("the server shows the %s %s, but %s was confirmed; ask who runs it whether it was changed, by another way than this connection, before you confirm the new one", e.What, seen, expected)
+		code, message = why.Identity, fmt.Sprintf("the server shows the %s %s, but %s was confirmed; ask who runs it whether it was changed, by another way than this connection, before you confirm the new one", e.What, seen, expected)
 	case e.Err != nil:
-		message = fmt.Sprintf("the server's %s %s is not trusted (%s); who runs the server can install one from a public authority for its name, or you compare the fingerprint with them and confirm it", e.What, seen, plainCause(e.Err))
+		code, message = why.NotTrusted, fmt.Sprintf("the server's %s %s is not trusted (%s); who runs the server can install one from a public authority for its name, or you compare the fingerprint with them and confirm it", e.What, seen, plainCause(e.Err))
 	default:
-		message = fmt.Sprintf("the server shows the %s %s, which nobody has confirmed yet; compare it with who runs the server, and confirm it", e.What, seen)
+		code, message = why.NotConfirmed, fmt.Sprintf("the server shows the %s %s, which nobody has confirmed yet; compare it with who runs the server, and confirm it", e.What, seen)
 	}
-	return &fault.Error{Kind: fault.Denied, Op: "remote: identity", Message: message, Err: e}
+	return &fault.Error{Kind: fault.Denied, Op: "remote: identity", Message: message, Err: code.By(e)}
 }
 
 // plainCause is the first line of an error's text, fit to be shown.
@@ -74,11 +76,11 @@ func Quote(words string) string {
 
 // ErrCut is the cause of every error that says that a connection ended where it
 // should not: the same may go well when it is tried again.
-var ErrCut = errors.New("the connection ended too early")
+var ErrCut error = why.Cut
 
 // ErrSilent is the cause of every error that says that the server did not answer in
 // time.
-var ErrSilent = errors.New("the server did not answer in time")
+var ErrSilent error = why.NoAnswer
 
 // Broken explains an error of the connection itself; nil when it is none.
 func Broken(ctx context.Context, op string, err error) error {
@@ -109,8 +111,6 @@ func IsCut(err error) bool {
 
 // Short is the error for a file that ended before its size, or went on after it.
 func Short(op string, got, want int64) error {
-	return &fault.Error{
-		Kind: fault.Damaged, Op: op,
-		Message: fmt.Sprintf("the server said that the file has %d bytes, and sent %d; it was changed while it was read, or the server is wrong about it", want, got),
-	}
+	return why.Changed.New(fault.Damaged, op,
+		"the server said that the file has %d bytes, and sent %d; it was changed while it was read, or the server is wrong about it", want, got)
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // shownName bounds what is repeated of a name that is none.
@@ -30,7 +31,7 @@ func (l *Listing) Add(e Entry) error {
 		return nil
 	}
 	if l.seen[e.Name] {
-		return fault.New(fault.Damaged, "remote: list", "the server lists a name twice in one folder; who runs it should look at it")
+		return why.Wrong.New(fault.Damaged, "remote: list", "the server lists a name twice in one folder; who runs it should look at it")
 	}
 	if l.seen == nil {
 		l.seen = map[string]bool{}
@@ -55,7 +56,7 @@ func TooLong(err error) error {
 	return &fault.Error{
 		Kind: fault.TooLarge, Op: "remote: list",
 		Message: "the server's listing of this folder does not end; move files that are done to another folder",
-		Err:     err,
+		Err:     why.Endless.By(err),
 	}
 }
 

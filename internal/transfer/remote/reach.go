@@ -12,6 +12,7 @@ import (
 
 	"sealgate/internal/dialguard"
 	"sealgate/internal/fault"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // Server is where a server is, and how it may be reached.
@@ -46,15 +47,28 @@ const (
 // Step is one of them: what was seen, or why it failed. Both are sentences for the
 // customer and the operator; neither holds a secret.
 type Step struct {
-	Name string
-	Seen string
-	Err  error
+	Name  string
+	Seen  string
+	Facts map[string]string // what Seen tells, one by one, for other languages
+	Err   error
 }
 
-// Done reports the end of a step and returns its error.
-func (s Server) Done(name, seen string, err error) error {
+// Saw reports the good end of a step, with names and values of its facts.
+func (s Server) Saw(name, seen string, facts ...string) {
+	if s.Report == nil {
+		return
+	}
+	step := Step{Name: name, Seen: seen, Facts: map[string]string{}}
+	for i := 0; i+1 < len(facts); i += 2 {
+		step.Facts[facts[i]] = facts[i+1]
+	}
+	s.Report(step)
+}
+
+// Failed reports why a step failed, and returns that.
+func (s Server) Failed(name string, err error) error {
 	if s.Report != nil {
-		s.Report(Step{Name: name, Seen: seen, Err: err})
+		s.Report(Step{Name: name, Err: err})
 	}
 	return err
 }
@@ -84,9 +98,10 @@ type Certificate struct {
 // lets through and that answers.
 func (s Server) Dial(ctx context.Context, seen *Seen) (net.Conn, error) {
 	if err := s.resolve(ctx, seen); err != nil {
-		return nil, s.Done(StepResolve, "", err)
+		return nil, s.Failed(StepResolve, err)
 	}
-	_ = s.Done(StepResolve, "the name leads to "+s.tell(seen.Addresses), nil)
+	addresses := s.tell(seen.Addresses)
+	s.Saw(StepResolve, "the name leads to "+addresses, "addresses", addresses)
 
 	ctx, cancel := context.WithTimeout(ctx, s.Patience())
 	defer cancel()
@@ -97,13 +112,14 @@ func (s Server) Dial(ctx context.Context, seen *Seen) (net.Conn, error) {
 		conn, err := dialer.DialContext(ctx, "tcp", at.String())
 		if err == nil {
 			seen.Address = at
-			return conn, s.Done(StepConnect, "connected to "+at.String(), nil)
+			s.Saw(StepConnect, "connected to "+at.String(), "address", at.String())
+			return conn, nil
 		}
 		if first == nil || fault.Is(first, fault.Denied) {
 			first = err
 		}
 	}
-	return nil, s.Done(StepConnect, "", s.unreached(first))
+	return nil, s.Failed(StepConnect, s.unreached(first))
 }
 
 func (s Server) resolve(ctx context.Context, seen *Seen) error {
@@ -117,11 +133,11 @@ func (s Server) resolve(ctx context.Context, seen *Seen) error {
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return &fault.Error{Kind: fault.Invalid, Op: op, Message: "nobody knows the name of the host; check how it is written, and that it is published in DNS", Err: err}
+		return &fault.Error{Kind: fault.Invalid, Op: op, Message: "nobody knows the name of the host; check how it is written, and that it is published in DNS", Err: why.UnknownHost.By(err)}
 	case err != nil:
-		return &fault.Error{Kind: fault.TryLater, Op: op, Message: "the name of the host cannot be looked up now; the gateway asks again later", Err: err}
+		return &fault.Error{Kind: fault.TryLater, Op: op, Message: "the name of the host cannot be looked up now; the gateway asks again later", Err: why.NoLookup.By(err)}
 	case len(found) == 0:
-		return fault.New(fault.Invalid, op, "the name of the host leads to no address")
+		return why.UnknownHost.New(fault.Invalid, op, "the name of the host leads to no address")
 	}
 	if len(found) > 8 {
 		found = found[:8]
@@ -137,20 +153,21 @@ func (s Server) resolve(ctx context.Context, seen *Seen) error {
 func (s Server) unreached(err error) error {
 	const op = "remote: connect"
 	var message string
+	var code why.Code
 	var timeout net.Error
 	switch {
 	case fault.Is(err, fault.Denied):
-		return fault.Wrap(fault.Denied, op, err)
+		return &fault.Error{Kind: fault.Denied, Op: op, Message: fault.Message(err), Err: why.OwnNet.By(err)}
 	case errors.Is(err, syscall.ECONNREFUSED):
-		message = fmt.Sprintf("nothing listens at port %d of the server; check the port, and that the server is running", s.Port)
+		code, message = why.NotListened, fmt.Sprintf("nothing listens at port %d of the server; check the port, and that the server is running", s.Port)
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		message = fmt.Sprintf("the server does not answer at port %d; its firewall may have to let the gateway in", s.Port)
+		code, message = why.NoAnswer, fmt.Sprintf("the server does not answer at port %d; its firewall may have to let the gateway in", s.Port)
 	case errors.Is(err, context.Canceled):
-		message = "the connection was given up"
+		return &fault.Error{Kind: fault.TryLater, Op: op, Message: "the connection was given up", Err: err}
 	default:
-		message = fmt.Sprintf("there is no way to port %d of the server; check address, port and firewall", s.Port)
+		code, message = why.Unreachable, fmt.Sprintf("there is no way to port %d of the server; check address, port and firewall", s.Port)
 	}
-	return &fault.Error{Kind: fault.TryLater, Op: op, Message: message, Err: err}
+	return &fault.Error{Kind: fault.TryLater, Op: op, Message: message, Err: code.By(err)}
 }
 
 // tell shows the addresses that may be reached: what names of the inner network lead to

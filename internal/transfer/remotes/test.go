@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"sealgate/internal/store/catalog"
 	table "sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // testWithin bounds a test.
@@ -89,8 +91,8 @@ func (s *Service) try(ctx context.Context, r *Remote, report *Report) {
 	if dir == "" {
 		dir = "."
 	}
-	seen, err := list(ctx, session, dir, r)
-	step(remote.Step{Name: remote.StepList, Seen: seen, Err: err})
+	seen, facts, err := list(ctx, session, dir, r)
+	step(remote.Step{Name: remote.StepList, Seen: seen, Facts: facts, Err: err})
 	if err != nil || r.Direction != table.Push {
 		return
 	}
@@ -99,14 +101,14 @@ func (s *Service) try(ctx context.Context, r *Remote, report *Report) {
 }
 
 // list tells what is in the folder.
-func list(ctx context.Context, session remote.Session, dir string, r *Remote) (string, error) {
+func list(ctx context.Context, session remote.Session, dir string, r *Remote) (seen string, facts map[string]string, err error) {
 	entries, err := session.List(ctx, dir)
 	if fault.Is(err, fault.NotFound) {
-		return "", &fault.Error{Kind: fault.NotFound, Op: "remotes: test", Err: err, Message: "the server has no folder " + remote.Quote(dir) +
+		return "", nil, &fault.Error{Kind: fault.NotFound, Op: "remotes: test", Err: why.NotThere.By(err), Message: "the server has no folder " + remote.Quote(dir) +
 			" for this login; the folder in an address is absolute, and /~/ in front makes it relative to where the sign-in leads"}
 	}
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	files, folders, meant := 0, 0, 0
 	names := r.Settings.Names()
@@ -121,11 +123,13 @@ func list(ctx context.Context, session remote.Session, dir string, r *Remote) (s
 			}
 		}
 	}
-	seen := fmt.Sprintf("the folder has %d files and %d folders", files, folders)
+	facts = map[string]string{"files": strconv.Itoa(files), "folders": strconv.Itoa(folders)}
+	seen = fmt.Sprintf("the folder has %d files and %d folders", files, folders)
 	if r.Direction == table.Pull {
+		facts["meant"] = strconv.Itoa(meant)
 		seen += fmt.Sprintf("; %d of the files would be fetched", meant)
 	}
-	return seen, nil
+	return seen, facts, nil
 }
 
 // write leaves a small file and removes it.

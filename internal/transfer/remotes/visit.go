@@ -10,6 +10,7 @@ import (
 	table "sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remote/schedule"
+	"sealgate/internal/transfer/remote/why"
 )
 
 const (
@@ -72,7 +73,7 @@ func (s *Service) pass(ctx context.Context, r *Remote, byHand bool) (sum Result,
 }
 
 // errNotAllowed ends visits by which an operator would be left what he may not see.
-var errNotAllowed = fault.New(fault.Denied, "remotes: visit",
+var errNotAllowed = why.NotAllowed.New(fault.Denied, "remotes: visit",
 	"who runs the gateway has said where the files go, and may not see the account's contents; an admin of the account may set it up anew, or let operators see them")
 
 // mayLead fails when a remote is pushed to that who runs the gateway has set up, and the
@@ -121,7 +122,7 @@ func (s *Service) connect(ctx context.Context, r *Remote, report func(remote.Ste
 		return nil, err
 	}
 	if secret.empty() {
-		return nil, fault.New(fault.Invalid, op, "there is no password or key for this address; set one")
+		return nil, why.NoSecret.New(fault.Invalid, op, "there is no password or key for this address; set one")
 	}
 	return s.opt.Connect(ctx, Target{Address: at, Secret: secret, Settings: r.Settings, Guard: s.opt.Guard, Report: report, Now: s.opt.Now})
 }
@@ -165,7 +166,12 @@ func (s *Service) finish(r *Remote, run *table.Run, result Result, err error, cu
 	case cut:
 		run.Outcome, problem = table.RunCut, nil
 	case problem != nil || result.Failed > 0:
-		run.Outcome, run.Error = table.RunFailed, codeOf(err)
+		run.Outcome, run.Error = table.RunFailed, string(why.SomeFiles)
+		if err != nil {
+			run.Error = string(why.Of(err))
+		} else if problem != nil {
+			run.FileError = string(why.Of(problem))
+		}
 		if rec, rerr := s.opt.Custody.Records(ctx, r.Account); rerr == nil && problem != nil {
 			run.Message = rec.Seal("remote_run", "message", run.ID, []byte(fault.Message(problem)))
 		}
@@ -259,22 +265,4 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// codeOf is a word for why a visit failed; nil = single files did.
-func codeOf(err error) string {
-	var identity *remote.IdentityError
-	switch {
-	case err == nil:
-		return "some-files"
-	case errors.Is(err, errNotAllowed):
-		return "not-allowed"
-	case errors.As(err, &identity):
-		return "identity"
-	case errors.Is(err, remote.ErrSilent):
-		return "timeout"
-	case errors.Is(err, remote.ErrCut):
-		return "cut"
-	}
-	return fault.KindOf(err).String()
 }

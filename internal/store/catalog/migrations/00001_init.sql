@@ -498,6 +498,7 @@ CREATE TABLE remote_run (
     bytes      INTEGER NOT NULL,
     failed     INTEGER NOT NULL,
     error      TEXT NOT NULL,
+    file_error TEXT NOT NULL,
     message    BLOB -- sealed
 );
 CREATE INDEX remote_run_remote ON remote_run (remote, seq);

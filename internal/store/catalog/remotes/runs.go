@@ -31,33 +31,35 @@ type Run struct {
 	Bytes   int64
 	Failed  int64  // files that were tried in vain
 	Error   string // a code word; empty = it went well
-	Message []byte // sealed: the same as a sentence
+	// FileError is that of the first file that failed, when single ones did.
+	FileError string
+	Message   []byte // sealed: the same as a sentence
 }
 
-const selectRun = `SELECT id, remote, fence, by, began_at, ended_at, outcome, seen, files, bytes, failed, error, message FROM remote_run `
+const selectRun = `SELECT id, remote, fence, by, began_at, ended_at, outcome, seen, files, bytes, failed, error, file_error, message FROM remote_run `
 
 func readRun(s engine.Scan) (*Run, error) {
 	r := new(Run)
 	err := s((*column.ID)(&r.ID), (*column.ID)(&r.Remote), &r.Fence, &r.By, (*column.Time)(&r.BeganAt), (*column.Time)(&r.EndedAt), &r.Outcome,
-		&r.Seen, &r.Files, &r.Bytes, &r.Failed, &r.Error, &r.Message)
+		&r.Seen, &r.Files, &r.Bytes, &r.Failed, &r.Error, &r.FileError, &r.Message)
 	return r, err
 }
 
 // InsertRemoteRun adds a run.
 func (in Servers) InsertRemoteRun(r *Run) error {
 	_, err := in.tx.Exec("catalog: insert remote run",
-		`INSERT INTO remote_run (id, remote, fence, by, began_at, ended_at, outcome, seen, files, bytes, failed, error, message)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		`INSERT INTO remote_run (id, remote, fence, by, began_at, ended_at, outcome, seen, files, bytes, failed, error, file_error, message)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		column.ID(r.ID), column.ID(r.Remote), r.Fence, r.By, column.Time(r.BeganAt), column.Time(r.EndedAt), r.Outcome,
-		r.Seen, r.Files, r.Bytes, r.Failed, r.Error, r.Message)
+		r.Seen, r.Files, r.Bytes, r.Failed, r.Error, r.FileError, r.Message)
 	return err
 }
 
 // SaveRemoteRun writes all of r but its ID, Remote, Fence, By and BeganAt.
 func (in Servers) SaveRemoteRun(r *Run) error {
 	return in.tx.ExecOne("catalog: save remote run",
-		`UPDATE remote_run SET ended_at = ?, outcome = ?, seen = ?, files = ?, bytes = ?, failed = ?, error = ?, message = ? WHERE id = ?`,
-		column.Time(r.EndedAt), r.Outcome, r.Seen, r.Files, r.Bytes, r.Failed, r.Error, r.Message, column.ID(r.ID))
+		`UPDATE remote_run SET ended_at = ?, outcome = ?, seen = ?, files = ?, bytes = ?, failed = ?, error = ?, file_error = ?, message = ? WHERE id = ?`,
+		column.Time(r.EndedAt), r.Outcome, r.Seen, r.Files, r.Bytes, r.Failed, r.Error, r.FileError, r.Message, column.ID(r.ID))
 }
 
 // DeleteRemoteRun forgets a run: there was nothing to do.

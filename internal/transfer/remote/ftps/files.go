@@ -16,6 +16,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // path returns a path as it is sent: absolute, so that no name is taken for an option.
@@ -75,7 +76,7 @@ func (s *Session) list(ctx context.Context, op, dir string) ([]remote.Entry, err
 	seen.end()
 	unread := seen.count - len(found)
 	if unread > 0 && len(found) == 0 {
-		return nil, fault.New(fault.Damaged, op, "the server's listing cannot be read; who runs it should look at it")
+		return nil, why.Wrong.New(fault.Damaged, op, "the server's listing cannot be read; who runs it should look at it")
 	}
 	var list remote.Listing
 	list.Unread(unread) // a name with a line break is one line, and what follows the break another
@@ -150,7 +151,7 @@ func (s *Session) Stat(ctx context.Context, name string) (remote.Entry, error) {
 	case err == nil && e.Size >= 0:
 		return e, nil
 	case err == nil, errors.As(err, &number), errors.As(err, &clock):
-		return remote.Entry{}, &fault.Error{Kind: fault.Damaged, Op: op, Message: "the server does not tell the size or time of a file as numbers; who runs it should look at it", Err: err}
+		return remote.Entry{}, &fault.Error{Kind: fault.Damaged, Op: op, Message: "the server does not tell the size or time of a file as numbers; who runs it should look at it", Err: why.Wrong.By(err)}
 	case code(err) == ftp.StatusFileUnavailable || code(err) == ftp.StatusNotImplementedParameter:
 		return s.lookUp(ctx, op, name, err)
 	}
@@ -159,8 +160,8 @@ func (s *Session) Stat(ctx context.Context, name string) (remote.Entry, error) {
 
 // lookUp finds what has no size: a folder, or nothing. FTP has one code for what is not
 // there and what is not allowed, so the folder above is asked.
-func (s *Session) lookUp(ctx context.Context, op, name string, why error) (remote.Entry, error) {
-	missing := &fault.Error{Kind: fault.NotFound, Op: op, Message: "the server has no such file or folder for this login", Err: why}
+func (s *Session) lookUp(ctx context.Context, op, name string, because error) (remote.Entry, error) {
+	missing := &fault.Error{Kind: fault.NotFound, Op: op, Message: "the server has no such file or folder for this login", Err: why.NotThere.By(because)}
 	if name == "/" {
 		return remote.Entry{Name: "/", Kind: remote.Folder, Size: -1}, nil
 	}
@@ -262,7 +263,7 @@ func (s *Session) confirm(ctx context.Context, op, name string, proof remote.Pro
 	}
 	sum, ok := parseHash(answer)
 	if ok && sum != proof.SHA256 {
-		return remote.Proof{}, fault.New(fault.Damaged, op, "the server has other bytes than those that were sent, says its own hash of the file")
+		return remote.Proof{}, why.Wrong.New(fault.Damaged, op, "the server has other bytes than those that were sent, says its own hash of the file")
 	}
 	if ok {
 		proof.Hash = "SHA-256"
@@ -365,7 +366,7 @@ func (s *Session) Mkdir(ctx context.Context, name string) error {
 }
 
 func taken(op string, err error) error {
-	return &fault.Error{Kind: fault.Exists, Op: op, Message: "something with this name is on the server already", Err: err}
+	return &fault.Error{Kind: fault.Exists, Op: op, Message: "something with this name is on the server already", Err: why.Taken.By(err)}
 }
 
 // code returns the server's code for an error; 0 = it did not give one.
@@ -380,7 +381,7 @@ func code(err error) int {
 // refused tells what is not there from what is not allowed.
 func (s *Session) refused(ctx context.Context, op, name string, err error) error {
 	if _, missing := s.Stat(ctx, name); fault.Is(missing, fault.NotFound) {
-		return &fault.Error{Kind: fault.NotFound, Op: op, Message: "the server has no such file or folder for this login", Err: err}
+		return &fault.Error{Kind: fault.NotFound, Op: op, Message: "the server has no such file or folder for this login", Err: why.NotThere.By(err)}
 	}
 	return s.explain(ctx, op, err)
 }
@@ -399,21 +400,21 @@ func (s *Session) explain(ctx context.Context, op string, err error) error {
 		return identity.Fault()
 	}
 	said := remote.Quote(err.Error())
-	kind, message := fault.Invalid, "the server refused: "+said
+	kind, reason, message := fault.Invalid, why.Refused, "the server refused: "+said
 	switch c := code(err); {
 	case c == 0:
 		if broken := remote.Broken(ctx, op, err); broken != nil {
 			return broken
 		}
-		kind, message = fault.Damaged, "the server answered something that is not FTP; who runs it should look at it"
+		kind, reason, message = fault.Damaged, why.Wrong, "the server answered something that is not FTP; who runs it should look at it"
 	case c == 452 || c == ftp.StatusExceededStorage:
-		kind, message = fault.Full, "the server has no room left for this login"
+		kind, reason, message = fault.Full, why.ServerFull, "the server has no room left for this login"
 	case c/100 == 4:
-		kind, message = fault.TryLater, "the server cannot do it now: "+said
+		kind, reason, message = fault.TryLater, why.Busy, "the server cannot do it now: "+said
 	case c == 521 || c == 522 || c == 533 || c == 534:
-		kind, message = fault.Denied, "the server and the gateway do not agree on how data is encrypted: "+said
+		kind, reason, message = fault.Denied, why.NoTLS, "the server and the gateway do not agree on how data is encrypted: "+said
 	case c == ftp.StatusFileUnavailable || c == ftp.StatusBadFileName || c == ftp.StatusNotLoggedIn || c == ftp.StatusStorNeedAccount:
-		kind, message = fault.Denied, "the server does not allow this to the login; who runs it has to give it the right"
+		kind, reason, message = fault.Denied, why.NoRight, "the server does not allow this to the login; who runs it has to give it the right"
 	}
-	return &fault.Error{Kind: kind, Op: op, Message: message, Err: err}
+	return &fault.Error{Kind: kind, Op: op, Message: message, Err: reason.By(err)}
 }

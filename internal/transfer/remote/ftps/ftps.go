@@ -26,6 +26,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // Config is a server and a login there.
@@ -114,22 +115,22 @@ func (s *Session) signIn(ctx context.Context) error {
 	})
 	step := remote.StepSignIn
 	if err == nil || s.control.verb != "USER" && s.control.verb != "PASS" {
-		_ = s.config.Done(remote.StepSignIn, "signed in", nil)
+		s.config.Saw(remote.StepSignIn, "signed in", "server", s.seen.Banner, "encryption", s.seen.Encryption)
 		step = remote.StepStart
 	}
 	if err != nil {
-		kind, message := fault.Denied, ""
+		kind, reason, message := fault.Denied, why.NoTLS, ""
 		switch verb := s.control.verb; {
 		case fault.Is(err, fault.TryLater):
-			return s.config.Done(step, "", err)
+			return s.config.Failed(step, err)
 		case verb == "PBSZ" || verb == "PROT":
 			message = "the server does not encrypt data connections (PBSZ 0, PROT P); who runs it has to allow that"
 		case step == remote.StepSignIn:
-			message = "the server refused the sign-in; check username and password, and that it lets this login in over TLS"
+			reason, message = why.SignIn, "the server refused the sign-in; check username and password, and that it lets this login in over TLS"
 		default:
-			kind, message = fault.Damaged, "the server does not answer "+verb+" as FTP servers do; who runs it should look at it"
+			kind, reason, message = fault.Damaged, why.Wrong, "the server does not answer "+verb+" as FTP servers do; who runs it should look at it"
 		}
-		return s.config.Done(step, "", &fault.Error{Kind: kind, Op: op, Message: message, Err: err})
+		return s.config.Failed(step, &fault.Error{Kind: kind, Op: op, Message: message, Err: reason.By(err)})
 	}
 	err = s.do(ctx, op, func() error {
 		s.features = map[string]string{}
@@ -146,12 +147,13 @@ func (s *Session) signIn(ctx context.Context) error {
 		s.seen.Features = append(s.seen.Features, name)
 	}
 	if err == nil && !strings.HasPrefix(s.home, "/") {
-		err = fault.New(fault.Damaged, op, "the server does not say in which folder the login starts")
+		err = why.Wrong.New(fault.Damaged, op, "the server does not say in which folder the login starts")
 	}
 	if err != nil {
-		return s.config.Done(remote.StepStart, "", s.explain(ctx, op, err))
+		return s.config.Failed(remote.StepStart, s.explain(ctx, op, err))
 	}
-	return s.config.Done(remote.StepStart, "data connections are encrypted, too", nil)
+	s.config.Saw(remote.StepStart, "data connections are encrypted, too")
+	return nil
 }
 
 // do runs f, which asks the server something and waits for the answers.
@@ -172,7 +174,7 @@ func (s *Session) doFor(ctx context.Context, op string, patience time.Duration, 
 	switch {
 	case over:
 		s.cut()
-		return &fault.Error{Kind: fault.Damaged, Op: op, Message: "the server's answer does not end; who runs it should look at it", Err: err}
+		return &fault.Error{Kind: fault.Damaged, Op: op, Message: "the server's answer does not end; who runs it should look at it", Err: why.Wrong.By(err)}
 	case err == nil:
 		return nil
 	}

@@ -20,6 +20,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // fingerprints brings those that people typed into the form that is compared.
@@ -147,7 +148,7 @@ func (s *Session) meet(ctx context.Context) error {
 		return nil
 	})
 	if err != nil {
-		return s.config.Done(remote.StepCertificate, "", s.unmet(op, err))
+		return s.config.Failed(remote.StepCertificate, s.unmet(op, err))
 	}
 	s.control.replay = strings.NewReader("220 read already\r\n")
 	state := conn.ConnectionState()
@@ -157,8 +158,10 @@ func (s *Session) meet(ctx context.Context) error {
 	if len(s.expected) > 0 {
 		how = "as confirmed"
 	}
-	return s.config.Done(remote.StepCertificate, fmt.Sprintf("%s for %s by %s, valid until %s, %s; %s",
-		leaf.SHA256, strings.Join(leaf.Names, ", "), leaf.Issuer, leaf.Before.Format("2006-01-02"), how, s.seen.Encryption), nil)
+	names, until := strings.Join(leaf.Names, ", "), leaf.Before.Format("2006-01-02")
+	s.config.Saw(remote.StepCertificate, fmt.Sprintf("%s for %s by %s, valid until %s, %s; %s", leaf.SHA256, names, leaf.Issuer, until, how, s.seen.Encryption),
+		"fingerprint", leaf.SHA256, "names", names, "issuer", leaf.Issuer, "until", until)
+	return nil
 }
 
 // errNoTLS says that the server answered AUTH TLS with something else.
@@ -198,25 +201,25 @@ func (s *Session) unmet(op string, err error) error {
 	var garbage textproto.ProtocolError
 	var record tls.RecordHeaderError
 	var alert *net.OpError // TLS reports the other side's alerts so
-	kind, message := fault.Invalid, ""
+	kind, reason, message := fault.Invalid, why.NoTLS, ""
 	switch {
 	case errors.As(err, &identity):
 		return identity.Fault()
 	case fault.Is(err, fault.Damaged):
 		return err
 	case errors.As(err, &refused):
-		kind, message = fault.TryLater, "the server does not let anybody in now: "+remote.Quote(refused.Error())
+		kind, reason, message = fault.TryLater, why.Busy, "the server does not let anybody in now: "+remote.Quote(refused.Error())
 	case errors.Is(err, errNoTLS):
 		message = "the server does not offer TLS (AUTH TLS); nothing is sent without it, so who runs the server has to switch it on"
 	case errors.As(err, &record), errors.As(err, &garbage):
-		message = "what answers at this port does not speak FTP over TLS in this way; check the port, and whether TLS is to be implicit (ftps, often port 990) or explicit (ftpes, often port 21)"
+		reason, message = why.NotSpoken, "what answers at this port does not speak FTP over TLS in this way; check the port, and whether TLS is to be implicit (ftps, often port 990) or explicit (ftpes, often port 21)"
 	case errors.Is(err, remote.ErrSilent):
-		kind = fault.TryLater
+		kind, reason = fault.TryLater, why.NoAnswer
 		message = "the server did not answer in time; with a server that expects explicit TLS (ftpes), implicit TLS waits for ever, and the other way round"
 	case fault.Is(err, fault.TryLater) && !(errors.As(err, &alert) && alert.Op == "remote error"):
 		return err
 	default:
 		message = "TLS could not be agreed on; the server has to offer TLS 1.2 or 1.3, and to let in clients without a certificate"
 	}
-	return &fault.Error{Kind: kind, Op: op, Message: message, Err: err}
+	return &fault.Error{Kind: kind, Op: op, Message: message, Err: reason.By(err)}
 }

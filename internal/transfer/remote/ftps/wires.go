@@ -16,6 +16,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // control is the control connection as the library sees it. The greeting, which was
@@ -75,7 +76,7 @@ func (s *Session) dial(_, address string) (net.Conn, error) {
 	_, text, _ := net.SplitHostPort(address)
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || port < 1024 {
-		return nil, &fault.Error{Kind: fault.Damaged, Op: op, Message: "the server names a port for data that is none; who runs it should look at its passive mode", Err: err}
+		return nil, &fault.Error{Kind: fault.Damaged, Op: op, Message: "the server names a port for data that is none; who runs it should look at its passive mode", Err: why.Wrong.By(err)}
 	}
 	s.mu.Lock()
 	ctx := s.ctx
@@ -83,7 +84,7 @@ func (s *Session) dial(_, address string) (net.Conn, error) {
 	at := netip.AddrPortFrom(s.seen.Address.Addr(), uint16(port))
 	conn, err := s.config.Guard.Dialer(s.patience).DialContext(ctx, "tcp", at.String())
 	if err != nil {
-		return nil, &fault.Error{Kind: fault.TryLater, Op: op, Message: "the server cannot be reached at the port that it named for data; its firewall may have to let the ports of its passive mode through", Err: err}
+		return nil, &fault.Error{Kind: fault.TryLater, Op: op, Message: "the server cannot be reached at the port that it named for data; its firewall may have to let the ports of its passive mode through", Err: why.DataPort.By(err)}
 	}
 	raw := &spy{Conn: conn}
 	d := &data{Conn: tls.Client(raw, s.tls), raw: raw, patience: s.patience, cut: s.cut}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // Legacy allows a server what is no longer safe, until a day, and by name:
@@ -63,7 +64,7 @@ func (l Legacy) algorithms(now time.Time) (algorithms, error) {
 		return a, fault.New(fault.Invalid, op, "an option for old algorithms needs the day until which it holds")
 	}
 	if now.After(l.Until) {
-		return a, fault.New(fault.Denied, op, "old algorithms (%s) were allowed for this server until %s; who runs it has to update it, or who runs the gateway sets another day",
+		return a, why.OldOver.New(fault.Denied, op, "old algorithms (%s) were allowed for this server until %s; who runs it has to update it, or who runs the gateway sets another day",
 			strings.Join(l.Options, ", "), l.Until.Format(time.DateOnly))
 	}
 	for _, name := range l.Options {

@@ -15,6 +15,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // List implements remote.Session.
@@ -207,7 +208,7 @@ func (s *Session) taken(ctx context.Context, op, name string, err error) error {
 }
 
 func taken(op string, err error) error {
-	return &fault.Error{Kind: fault.Exists, Op: op, Message: "something with this name is on the server already", Err: err}
+	return &fault.Error{Kind: fault.Exists, Op: op, Message: "something with this name is on the server already", Err: why.Taken.By(err)}
 }
 
 // explain gives an error of the library its kind and its sentence.
@@ -220,9 +221,9 @@ func (s *Session) explain(ctx context.Context, op string, err error) error {
 	case errors.As(err, &known):
 		return fault.Wrap(fault.Internal, op, err)
 	case errors.Is(err, os.ErrNotExist):
-		return &fault.Error{Kind: fault.NotFound, Op: op, Message: "the server has no such file or folder for this login", Err: err}
+		return &fault.Error{Kind: fault.NotFound, Op: op, Message: "the server has no such file or folder for this login", Err: why.NotThere.By(err)}
 	case errors.Is(err, os.ErrPermission):
-		return &fault.Error{Kind: fault.Denied, Op: op, Message: "the server does not allow this to the login; who runs it has to give it the right", Err: err}
+		return &fault.Error{Kind: fault.Denied, Op: op, Message: "the server does not allow this to the login; who runs it has to give it the right", Err: why.NoRight.By(err)}
 	case errors.As(err, &refused):
 		return refusal(op, refused)
 	}
@@ -232,7 +233,7 @@ func (s *Session) explain(ctx context.Context, op string, err error) error {
 	if broken := remote.Broken(ctx, op, err); broken != nil {
 		return broken
 	}
-	return &fault.Error{Kind: fault.Damaged, Op: op, Message: "the server answered something that is not SFTP; who runs it should look at it", Err: err}
+	return &fault.Error{Kind: fault.Damaged, Op: op, Message: "the server answered something that is not SFTP; who runs it should look at it", Err: why.Wrong.By(err)}
 }
 
 // Codes of later versions that servers of version 3 use, too.
@@ -244,14 +245,14 @@ const (
 )
 
 func refusal(op string, err *sftp.StatusError) error {
-	f := &fault.Error{Kind: fault.Invalid, Op: op, Err: err, Message: "the server refused: " + remote.Quote(err.Error())}
+	f := &fault.Error{Kind: fault.Invalid, Op: op, Err: why.Refused.By(err), Message: "the server refused: " + remote.Quote(err.Error())}
 	switch err.Code {
 	case codeNoSpace, codeQuotaExceeded:
-		f.Kind, f.Message = fault.Full, "the server has no room left for this login"
+		f.Kind, f.Message, f.Err = fault.Full, "the server has no room left for this login", why.ServerFull.By(err)
 	case codeFileAlreadyThere:
 		return taken(op, err)
 	case codeConnectionLost, uint32(sftp.ErrSSHFxNoConnection):
-		f.Kind, f.Message = fault.TryLater, "the server has lost its own connection to where the files are"
+		f.Kind, f.Message, f.Err = fault.TryLater, "the server has lost its own connection to where the files are", why.Busy.By(err)
 	}
 	return f
 }

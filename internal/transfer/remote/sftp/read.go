@@ -10,6 +10,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 const (
@@ -34,7 +35,7 @@ func (s *Session) Open(ctx context.Context, name string, offset int64) (*remote.
 		return nil, fault.New(fault.Invalid, op, "this is no file on the server")
 	}
 	if entry.Size < 0 {
-		return nil, fault.New(fault.Damaged, op, "the server says that the file has less than no bytes")
+		return nil, why.Wrong.New(fault.Damaged, op, "the server says that the file has less than no bytes")
 	}
 	if offset < 0 || offset > entry.Size {
 		return nil, remote.Short(op, entry.Size, offset)

@@ -20,6 +20,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // Config is a server and a login there.
@@ -87,7 +88,7 @@ func (s *Session) start(ctx context.Context) error {
 	if broken := remote.Broken(ctx, op, err); broken != nil && !remote.IsCut(err) {
 		return broken
 	}
-	return &fault.Error{Kind: fault.Denied, Op: op, Message: "the login may sign in, but the server does not give it SFTP; who runs the server can allow the subsystem for it", Err: err}
+	return &fault.Error{Kind: fault.Denied, Op: op, Message: "the login may sign in, but the server does not give it SFTP; who runs the server can allow the subsystem for it", Err: why.NoSFTP.By(err)}
 }
 
 // within runs f, and cuts the connection when the context ends or the time is over.

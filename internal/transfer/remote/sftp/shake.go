@@ -13,6 +13,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 const (
@@ -73,13 +74,13 @@ func (c Config) shake(ctx context.Context, auth []ssh.AuthMethod, expected []str
 		}
 	}
 	identity := &remote.IdentityError{What: remote.StepHostKey, Seen: shown, Expected: expected}
-	return nil, c.Done(remote.StepHostKey, "", identity.Fault())
+	return nil, c.Failed(remote.StepHostKey, identity.Fault())
 }
 
 // laterSteps reports what a first try has not reported yet.
 func (c Config) laterSteps(step remote.Step) {
-	if step.Err != nil || step.Name != remote.StepResolve && step.Name != remote.StepConnect {
-		_ = c.Done(step.Name, step.Seen, step.Err)
+	if c.Report != nil && (step.Err != nil || step.Name != remote.StepResolve && step.Name != remote.StepConnect) {
+		c.Report(step)
 	}
 }
 
@@ -125,12 +126,13 @@ func (h *handshake) run(ctx context.Context, auth []ssh.AuthMethod) (*Session, e
 	if len(s.seen.Legacy) > 0 {
 		signedIn += "; warning: " + strings.Join(s.seen.Legacy, ", ") + " is no longer safe and only allowed until " + h.Legacy.Until.Format("2006-01-02")
 	}
-	_ = h.Done(remote.StepSignIn, signedIn, nil)
+	h.Saw(remote.StepSignIn, signedIn, "server", s.seen.Banner, "encryption", s.seen.Encryption, "old", strings.Join(s.seen.Legacy, ", "))
 	if err := s.start(ctx); err != nil {
 		_ = s.Close()
-		return nil, h.Done(remote.StepStart, "", err)
+		return nil, h.Failed(remote.StepStart, err)
 	}
-	return s, h.Done(remote.StepStart, "SFTP is there", nil)
+	h.Saw(remote.StepStart, "SFTP is there")
+	return s, nil
 }
 
 func (h *handshake) client(auth []ssh.AuthMethod) *ssh.ClientConfig {
@@ -152,7 +154,7 @@ func (h *handshake) judge(_ string, _ net.Addr, key ssh.PublicKey) error {
 	}
 	if !h.trusted { // a later exchange of keys shows it again
 		h.trusted = true
-		_ = h.Done(remote.StepHostKey, fingerprint+" ("+key.Type()+"), as confirmed", nil)
+		h.Saw(remote.StepHostKey, fingerprint+" ("+key.Type()+"), as confirmed", "fingerprint", fingerprint, "type", key.Type())
 	}
 	return nil
 }
@@ -169,26 +171,26 @@ func (h *handshake) explain(err error, over bool) error {
 		step = remote.StepSignIn
 	}
 	var message string
-	kind := fault.Invalid
+	kind, code := fault.Invalid, why.NotSpoken
 	switch {
 	case over:
 		message = "what answers at this port does not stop talking before SSH begins; check the port"
 	case errors.As(err, &none):
-		message = fmt.Sprintf("the server offers nothing that is safe today for %s, only %s; who runs it should update it",
+		code, message = why.TooOld, fmt.Sprintf("the server offers nothing that is safe today for %s, only %s; who runs it should update it",
 			none.What, remote.Quote(strings.Join(none.RequestedAlgorithms, ", ")))
 		if option := optionFor(none.RequestedAlgorithms); option != "" {
 			message += fmt.Sprintf("; until then who runs the gateway can allow %q for this server, until a day", option)
 		}
 	case fault.Is(err, fault.TryLater): // silent, or given up
-		return h.Done(step, "", err)
+		return h.Failed(step, err)
 	case remote.IsCut(err) && h.trusted:
-		kind, message = fault.TryLater, "the server ended the connection during the sign-in; it may have too many sessions, or not let this address or login in"
+		kind, code, message = fault.TryLater, why.HungUp, "the server ended the connection during the sign-in; it may have too many sessions, or not let this address or login in"
 	case remote.IsCut(err):
-		kind, message = fault.TryLater, "the server ended the connection before it showed a host key; it may be busy, or not let this address in, or what answers at this port is no SFTP server"
+		kind, code, message = fault.TryLater, why.HungUp, "the server ended the connection before it showed a host key; it may be busy, or not let this address in, or what answers at this port is no SFTP server"
 	case h.trusted:
-		kind, message = fault.Denied, "the server refused the sign-in; check username, password and key, and that the server lets the login in by one of them"
+		kind, code, message = fault.Denied, why.SignIn, "the server refused the sign-in; check username, password and key, and that the server lets the login in by one of them"
 	default:
 		message = "what answers at this port does not speak SSH as it should; check the port"
 	}
-	return h.Done(step, "", &fault.Error{Kind: kind, Op: op, Message: message, Err: err})
+	return h.Failed(step, &fault.Error{Kind: kind, Op: op, Message: message, Err: code.By(err)})
 }
