@@ -31,6 +31,7 @@ var arrows = []struct {
 	{"internal/dialguard", "fault"},
 	{"internal/limit", ""},
 	{"internal/statement/...", "payment fault"},
+	{"internal/connect", "statement seal fault"},
 
 	// What files say.
 	{"internal/index/...", "index/... payment fault"},
