@@ -31,6 +31,7 @@ import (
 	"sealgate/internal/transfer/poll"
 	"sealgate/internal/transfer/push"
 	"sealgate/internal/transfer/remotes"
+	"sealgate/internal/transfer/remotes/visits"
 	"sealgate/internal/work"
 )
 
@@ -80,8 +81,8 @@ func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set, door htt
 		reseal.Options{Worker: s.node, Now: a.Now, Log: log})
 
 	j.remotes = remotes.New(remotes.Options{
-		Catalog: s.catalog, Custody: s.custody, Keys: s.keys, Guard: dialguard.New(s.cfg.Remotes.Allow), Node: s.node, Connect: remotes.Dial,
-		Pull: remotes.Pulling(poll.New(s.catalog, j.in, s.custody, a.Now)), Push: remotes.Pushing(push.New(s.catalog, j.out, s.custody, a.Now), j.out),
+		Catalog: s.catalog, Custody: s.custody, Keys: s.keys, Guard: dialguard.New(s.cfg.Remotes.Allow), Node: s.node, Connect: visits.Dial,
+		Pull: visits.Pulling(poll.New(s.catalog, j.in, s.custody, a.Now)), Push: visits.Pushing(push.New(s.catalog, j.out, s.custody, a.Now), j.out),
 		Observe: counts.Visit, Now: a.Now, Log: log,
 	})
 	if j.notices, err = j.tell(counts, door); err != nil {

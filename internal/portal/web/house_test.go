@@ -42,6 +42,7 @@ import (
 	"sealgate/internal/transfer/push"
 	"sealgate/internal/transfer/remote/remotetest"
 	"sealgate/internal/transfer/remotes"
+	"sealgate/internal/transfer/remotes/visits"
 	"sealgate/internal/work"
 )
 
@@ -119,8 +120,8 @@ func newHouse(t testing.TB) *house {
 		Machine: h, Now: w.Clock.Now, Log: log, ExportKeys: true, Version: "test",
 	})
 	remoteapi.Register(h.api.Router, remoteapi.Services{Accounts: people, Remotes: remotes.New(remotes.Options{
-		Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Guard: remotetest.Loopback(), Node: "test", Connect: remotes.Dial,
-		Pull: remotes.Pulling(poll.New(w.Catalog, w.Intake, w.Keys, w.Clock.Now)), Push: remotes.Pushing(push.New(w.Catalog, h.out, w.Keys, w.Clock.Now), h.out),
+		Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Guard: remotetest.Loopback(), Node: "test", Connect: visits.Dial,
+		Pull: visits.Pulling(poll.New(w.Catalog, w.Intake, w.Keys, w.Clock.Now)), Push: visits.Pushing(push.New(w.Catalog, h.out, w.Keys, w.Clock.Now), h.out),
 		Now: w.Clock.Now, Log: log,
 	})})
 	h.pages = New(Options{API: h.api.Inside(), Now: w.Clock.Now, Log: log})

@@ -22,6 +22,9 @@ type Server struct {
 	Guard   *dialguard.Guard
 	Timeout time.Duration // of each step, and of each answer; 0 = 30 s
 	Report  func(Step)    // told of each step when it has ended; may be nil
+	// Reach is asked before each address that is tried; may be nil. An error says that it
+	// is another's turn there.
+	Reach func(netip.Addr) error
 }
 
 // Patience is the timeout that counts.
@@ -106,8 +109,14 @@ func (s Server) Dial(ctx context.Context, seen *Seen) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Patience())
 	defer cancel()
 	dialer := s.Guard.Dialer(s.Patience() / time.Duration(len(seen.Addresses)))
-	var first error
+	var first, busy error
 	for _, addr := range seen.Addresses {
+		if s.Reach != nil {
+			if err := s.Reach(addr); err != nil {
+				busy = err
+				continue
+			}
+		}
 		at := netip.AddrPortFrom(addr, s.Port)
 		conn, err := dialer.DialContext(ctx, "tcp", at.String())
 		if err == nil {
@@ -118,6 +127,9 @@ func (s Server) Dial(ctx context.Context, seen *Seen) (net.Conn, error) {
 		if first == nil || fault.Is(first, fault.Denied) {
 			first = err
 		}
+	}
+	if busy != nil { // there it might have answered
+		return nil, s.Failed(StepConnect, busy)
 	}
 	return nil, s.Failed(StepConnect, s.unreached(first))
 }

@@ -4,9 +4,10 @@ import "context"
 
 // Begin visits a remote that was looked at before.
 func (s *Service) Begin(ctx context.Context, r *Remote) error {
-	if err := s.places.Wait(ctx, r.place()); err != nil {
+	place, err := s.places.Wait(ctx, r.place())
+	if err != nil {
 		return err
 	}
-	_, err := s.begin(ctx, r, r.place(), "")
+	_, err = s.begin(ctx, r, place, "")
 	return err
 }

@@ -26,15 +26,15 @@ func (s *Service) Start(ctx context.Context, actor, account, name string) (*Run,
 		if err != nil {
 			return nil, err
 		}
-		at := r.place()
-		if err := s.places.Wait(ctx, at); err != nil {
+		place, err := s.places.Wait(ctx, r.place())
+		if err != nil {
 			return nil, fault.New(fault.TryLater, op, "so many servers are being visited that there was no turn for this one within a minute; try again later")
 		}
-		run, err := s.begin(ctx, r, at, actor)
+		run, err := s.begin(ctx, r, place, actor)
 		if err == nil {
 			return s.openRun(ctx, &r.Remote, run), nil
 		}
-		s.places.Give(at)
+		place.Give()
 		s.mu.Lock()
 		now := s.underWay[r.ID]
 		s.mu.Unlock()

@@ -140,7 +140,7 @@ func (s *Service) open(ctx context.Context, row *table.Remote) (*Remote, error) 
 	}
 	if err != nil { // one that cannot be read keeps nobody from the others
 		if !fault.Is(err, fault.Locked) {
-			s.opt.Log.WarnContext(ctx, "remotes: what one is set to cannot be read", "account", row.Account, "remote", row.Name, "err", err)
+			s.opt.Log.WarnContext(ctx, "remotes: what one is set to cannot be read", "account", row.Account, "remote", row.Name, "kind", fault.KindOf(err)) // its words name the host
 		}
 		return r, nil
 	}
@@ -344,7 +344,7 @@ func (s *Service) Set(ctx context.Context, actor, account, name string, c Change
 		row.ByOperator = false
 	}
 	row.ChangedAt = s.opt.Now()
-	row.NextRun = firstRun(row.State, &set, secret, row.ChangedAt)
+	row.NextRun, row.Planned = firstRun(row.State, &set, secret, row.ChangedAt), time.Time{}
 	if row.Settings, err = s.seal(ctx, r.Account, r.ID, &set); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}

@@ -21,6 +21,7 @@ import (
 	"sealgate/internal/transfer/poll"
 	"sealgate/internal/transfer/remote/remotetest"
 	"sealgate/internal/transfer/remotes"
+	"sealgate/internal/transfer/remotes/visits"
 )
 
 const (
@@ -115,10 +116,10 @@ func newCrowd(t *testing.T, n int) *crowd {
 	}
 	c.sshd = remotetest.OpenSSH(t, more...)
 	c.Account("acme", catalog.ContentKeep)
-	pulling := remotes.Pulling(poll.New(c.Catalog, c.Intake, c.Keys, c.Clock.Now))
+	pulling := visits.Pulling(poll.New(c.Catalog, c.Intake, c.Keys, c.Clock.Now))
 	c.Service = remotes.New(remotes.Options{
 		PerAccount: 32,
-		Catalog:    c.Catalog, Custody: c.Keys, Keys: c.Store, Guard: remotetest.Loopback(), Node: "node-1", Connect: remotes.Dial,
+		Catalog:    c.Catalog, Custody: c.Keys, Keys: c.Store, Guard: remotetest.Loopback(), Node: "node-1", Connect: visits.Dial,
 		Pull: func(ctx context.Context, v remotes.Visit) (remotes.Result, error) {
 			c.begins(v.Name)
 			r, err := pulling(ctx, v)

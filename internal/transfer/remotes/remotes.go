@@ -16,9 +16,10 @@
 // one that speaks FTPS may be known by public authorities instead.
 //
 // One visit at a time is paid to a remote, under a lease with a fence; so many to all,
-// so many for one account and so many to one host. It goes by what the remote is set
-// to when the lease is taken; a change ends it. One that fails is left alone with growing pauses and delays
-// no other.
+// so many for one account, so many to one host and to one address. It goes by what the
+// remote is set to when the lease is taken; a change ends it, and so does a server that
+// moves next to nothing. One that fails is left alone with growing pauses and delays no
+// other.
 //
 // What a visit does is the business of Work. Logs and audit name account and remote,
 // never a host, a path or a file.
@@ -27,6 +28,7 @@ package remotes
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,7 +59,7 @@ type Options struct {
 
 	Places     int // visits at a time; 0 = 32
 	PerAccount int // of them for one account; 0 = a quarter
-	PerHost    int // of them at one host; 0 = 4
+	PerHost    int // of them at one host, and at one address; 0 = 4
 
 	// Observe is told how each visit ended. It may be nil.
 	Observe func(direction, outcome string, files int, took time.Duration)
@@ -75,7 +77,9 @@ type Target struct {
 	Settings *Settings
 	Guard    *dialguard.Guard
 	Report   func(remote.Step) // may be nil
-	Now      func() time.Time
+	// Reach is asked before each address that is connected to.
+	Reach func(netip.Addr) error
+	Now   func() time.Time
 }
 
 // Work is what one visit does. The error says why it ended before its end; what was

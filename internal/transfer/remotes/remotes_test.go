@@ -21,6 +21,7 @@ import (
 	"sealgate/internal/store/catalog/trail"
 	"sealgate/internal/transfer/remote/remotetest"
 	"sealgate/internal/transfer/remotes"
+	"sealgate/internal/transfer/remotes/visits"
 )
 
 const fingerprint = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
@@ -56,7 +57,7 @@ func (d *desk) service(node string, change ...func(*remotes.Options)) *remotes.S
 		return work(ctx, v)
 	}
 	opt := remotes.Options{
-		Catalog: d.Catalog, Custody: d.Custody, Keys: d.Keys, Guard: remotetest.Loopback(), Node: node, Connect: remotes.Dial,
+		Catalog: d.Catalog, Custody: d.Custody, Keys: d.Keys, Guard: remotetest.Loopback(), Node: node, Connect: visits.Dial,
 		Pull: work, Push: work, Now: d.Clock.Now, Log: slog.New(slog.NewTextHandler(&d.logs, nil)),
 	}
 	for _, c := range change {

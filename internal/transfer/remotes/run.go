@@ -154,13 +154,13 @@ func (s *Service) Round(ctx context.Context) error {
 			s.opt.Log.WarnContext(ctx, "remotes: cannot be opened", "remote", row.Name, "account", row.Account, "err", err)
 			continue
 		}
-		at := r.place()
-		if ok, _ := s.places.Take(at); !ok {
+		place, _ := s.places.Take(r.place())
+		if place == nil {
 			s.waiting.Store(true)
 			continue // others are not kept waiting
 		}
-		if _, err := s.begin(ctx, r, at, ""); err != nil {
-			s.places.Give(at)
+		if _, err := s.begin(ctx, r, place, ""); err != nil {
+			place.Give()
 			if !fault.Is(err, fault.Exists) && !fault.Is(err, fault.NotFound) { // another has it, or it is gone
 				return err
 			}
@@ -232,7 +232,7 @@ func (s *Service) endVisit(id uuid.UUID) {
 
 // begin takes the lease of a remote and visits it in a goroutine, which gives the
 // caller's place back.
-func (s *Service) begin(ctx context.Context, r *Remote, at places.Place, by string) (*table.Run, error) {
+func (s *Service) begin(ctx context.Context, r *Remote, place *places.Taken, by string) (*table.Run, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, err
@@ -256,9 +256,9 @@ func (s *Service) begin(ctx context.Context, r *Remote, at places.Place, by stri
 		return nil, err
 	}
 	s.work.Go(func() {
-		defer s.places.Give(at)
+		defer place.Give()
 		defer s.leave(r.ID)
-		s.visit(u.ctx, row, *run)
+		s.visit(u.ctx, row, place, *run)
 	})
 	return run, nil
 }

@@ -16,6 +16,7 @@ import (
 	table "sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remote/why"
+	"sealgate/internal/transfer/remotes/places"
 )
 
 // testWithin bounds a test.
@@ -54,13 +55,13 @@ func (s *Service) Test(ctx context.Context, actor, account, name string) (*Repor
 	}
 	ctx, stop := context.WithTimeout(ctx, testWithin)
 	defer stop()
-	at := r.place()
-	if err := s.places.Wait(ctx, at); err != nil {
+	place, err := s.places.Wait(ctx, r.place())
+	if err != nil {
 		return nil, fault.New(fault.TryLater, op, "so many servers are being visited that there was no turn for this one; try again later")
 	}
-	defer s.places.Give(at)
+	defer place.Give()
 	report := &Report{}
-	s.try(ctx, r, report)
+	s.try(ctx, r, place, report)
 	detail := map[string]string{"outcome": "ok"}
 	if !report.OK() {
 		last := report.Steps[len(report.Steps)-1].Name
@@ -72,9 +73,9 @@ func (s *Service) Test(ctx context.Context, actor, account, name string) (*Repor
 	return report, fault.Wrap(fault.Internal, op, err)
 }
 
-func (s *Service) try(ctx context.Context, r *Remote, report *Report) {
+func (s *Service) try(ctx context.Context, r *Remote, place *places.Taken, report *Report) {
 	step := func(st remote.Step) { report.Steps = append(report.Steps, st) }
-	session, err := s.connect(ctx, r, step)
+	session, err := s.connect(ctx, r, place, step)
 	if err != nil {
 		var identity *remote.IdentityError
 		if errors.As(err, &identity) {

@@ -3,19 +3,26 @@ package remotes
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
 	table "sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/pace"
 	"sealgate/internal/transfer/remote/schedule"
 	"sealgate/internal/transfer/remote/why"
+	"sealgate/internal/transfer/remotes/places"
 )
 
 const (
 	leaseFor    = 5 * time.Minute
 	extendEvery = time.Minute
+	busyPause   = 10 * time.Second // until it is tried again to get a place at an address
 )
 
 // A run by hand goes on until what it saw is still: so often, and as long as that is
@@ -27,7 +34,7 @@ const (
 
 // visit pays one visit to a remote as it was set when it was leased, and writes down how
 // it went.
-func (s *Service) visit(ctx context.Context, row *table.Remote, run table.Run) {
+func (s *Service) visit(ctx context.Context, row *table.Remote, place *places.Taken, run table.Run) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r, err := s.open(ctx, row)
@@ -42,7 +49,7 @@ func (s *Service) visit(ctx context.Context, row *table.Remote, run table.Run) {
 	began := time.Now()
 	var result Result
 	if err == nil {
-		result, err = s.pass(ctx, r, run.By != "")
+		result, err = s.guarded(ctx, r, place, run.By != "")
 	}
 	cut := s.ctx.Err() != nil || errors.Is(context.Cause(ctx), errSet)
 	cancel(nil)
@@ -51,10 +58,27 @@ func (s *Service) visit(ctx context.Context, row *table.Remote, run table.Run) {
 	s.opt.Observe(r.Direction, outcome, result.Files, time.Since(began))
 }
 
+// guarded is pass; a panic over what a server has sent ends the visit, not the gateway.
+func (s *Service) guarded(ctx context.Context, r *Remote, place *places.Taken, byHand bool) (result Result, err error) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		what := fmt.Sprintf("%T", p) // its words may be the server's
+		if e, ok := p.(runtime.Error); ok {
+			what = e.Error()
+		}
+		s.opt.Log.Error("remote: a visit panicked", "account", r.Account, "remote", r.Name, "panic", what, "stack", string(debug.Stack()))
+		err = fault.New(fault.Internal, "remotes: visit", "the gateway failed over what the server sent; that is a fault of the gateway, and who runs it finds more in its log")
+	}()
+	return s.pass(ctx, r, place, byHand)
+}
+
 // pass does the work; by hand until what was seen is still.
-func (s *Service) pass(ctx context.Context, r *Remote, byHand bool) (sum Result, err error) {
+func (s *Service) pass(ctx context.Context, r *Remote, place *places.Taken, byHand bool) (sum Result, err error) {
 	for n := 1; ; n++ {
-		result, err := s.once(ctx, r)
+		result, err := s.once(ctx, r, place)
 		sum.Seen, sum.Failed, sum.Problem, sum.Again = result.Seen, result.Failed, result.Problem, result.Again
 		sum.Files += result.Files
 		sum.Bytes += result.Bytes
@@ -89,7 +113,7 @@ func mayLead(tx *catalog.Tx, r *Remote) error {
 	return err
 }
 
-func (s *Service) once(ctx context.Context, r *Remote) (Result, error) {
+func (s *Service) once(ctx context.Context, r *Remote, place *places.Taken) (Result, error) {
 	if err := s.opt.Catalog.View(ctx, func(tx *catalog.Tx) error { return mayLead(tx, r) }); err != nil {
 		return Result{}, err
 	}
@@ -106,12 +130,21 @@ func (s *Service) once(ctx context.Context, r *Remote) (Result, error) {
 	}
 	return work(ctx, Visit{
 		Account: r.Account, Remote: r.ID, Name: r.Name, Fence: r.Lease.Fence, Dir: at.Dir, Settings: r.Settings,
-		Connect: func(ctx context.Context) (remote.Session, error) { return s.connect(ctx, r, nil) },
+		Connect: func(ctx context.Context) (remote.Session, error) {
+			session, err := s.connect(ctx, r, place, nil)
+			if err != nil {
+				return nil, err
+			}
+			return pace.Watch(session, s.opt.Now), nil
+		},
 	})
 }
 
+// errBusy ends visits to a server that has as many already, under other names.
+var errBusy = why.NoTurn.New(fault.TryLater, "remotes: connect", "so many visits are paid at the server's address right now that there was no turn for this one; it is tried again soon")
+
 // connect signs in on a remote's server.
-func (s *Service) connect(ctx context.Context, r *Remote, report func(remote.Step)) (remote.Session, error) {
+func (s *Service) connect(ctx context.Context, r *Remote, place *places.Taken, report func(remote.Step)) (remote.Session, error) {
 	const op = "remotes: connect"
 	at, err := r.Settings.Address()
 	if err != nil {
@@ -124,7 +157,13 @@ func (s *Service) connect(ctx context.Context, r *Remote, report func(remote.Ste
 	if secret.empty() {
 		return nil, why.NoSecret.New(fault.Invalid, op, "there is no password or key for this address; set one")
 	}
-	return s.opt.Connect(ctx, Target{Address: at, Secret: secret, Settings: r.Settings, Guard: s.opt.Guard, Report: report, Now: s.opt.Now})
+	reach := func(addr netip.Addr) error {
+		if !place.Reach(addr) {
+			return errBusy
+		}
+		return nil
+	}
+	return s.opt.Connect(ctx, Target{Address: at, Secret: secret, Settings: r.Settings, Guard: s.opt.Guard, Report: report, Reach: reach, Now: s.opt.Now})
 }
 
 // extend keeps the lease while a visit lasts, and ends the visit when it is lost, or no
@@ -162,18 +201,18 @@ func (s *Service) finish(r *Remote, run *table.Run, result Result, err error, cu
 	if problem == nil && result.Failed > 0 {
 		problem = result.Problem
 	}
+	if rec, rerr := s.opt.Custody.Records(ctx, r.Account); rerr == nil && problem != nil && !cut {
+		run.Message = rec.Seal("remote_run", "message", run.ID, []byte(fault.Message(problem)))
+	}
 	switch {
-	case cut:
-		run.Outcome, problem = table.RunCut, nil
+	case cut, errors.Is(err, errBusy):
+		run.Outcome = table.RunCut
 	case problem != nil || result.Failed > 0:
 		run.Outcome, run.Error = table.RunFailed, string(why.SomeFiles)
 		if err != nil {
 			run.Error = string(why.Of(err))
 		} else if problem != nil {
 			run.FileError = string(why.Of(problem))
-		}
-		if rec, rerr := s.opt.Custody.Records(ctx, r.Account); rerr == nil && problem != nil {
-			run.Message = rec.Seal("remote_run", "message", run.ID, []byte(fault.Message(problem)))
 		}
 		s.opt.Log.Info("remote: visit failed", "account", r.Account, "remote", r.Name, "direction", r.Direction, "code", run.Error, "failures", r.Health.Failures+1)
 	}
@@ -194,7 +233,7 @@ func (s *Service) release(tx *catalog.Tx, r *Remote, run *table.Run, result Resu
 	if rerr != nil {
 		return rerr // it was removed
 	}
-	h, next, now := row.Health, row.NextRun, run.EndedAt
+	h, planned, next, now := row.Health, row.Planned, row.NextRun, run.EndedAt
 	h.LastRun = now
 	if result.Files > 0 {
 		h.LastFile = now
@@ -210,10 +249,14 @@ func (s *Service) release(tx *catalog.Tx, r *Remote, run *table.Run, result Resu
 			h.FailingSince = now
 		}
 	}
-	if run.Outcome != table.RunCut {
-		next = s.next(r, row, run, h, result, err)
+	switch {
+	case run.Outcome != table.RunCut:
+		planned, next = s.next(r, row, run, h, result, err)
+	case errors.Is(err, errBusy) && !next.IsZero():
+		h.LastRun = row.Health.LastRun
+		next = later(next, now.Add(busyPause))
 	}
-	if err := tx.ReleaseRemote(r.ID, r.Lease.Fence, h, next); err != nil {
+	if err := tx.ReleaseRemote(r.ID, r.Lease.Fence, h, planned, next); err != nil {
 		return err
 	}
 	switch {
@@ -226,38 +269,65 @@ func (s *Service) release(tx *catalog.Tx, r *Remote, run *table.Run, result Resu
 			return err
 		}
 	}
-	if run.Outcome == table.RunOK && run.By == "" && run.Files == 0 { // a look that found nothing to do
+	if run.By == "" && (run.Outcome == table.RunOK && run.Files == 0 || errors.Is(err, errBusy)) { // a look that found nothing to do, or no turn
 		return tx.DeleteRemoteRun(run.ID)
 	}
 	return tx.SaveRemoteRun(run)
 }
 
-// next is when a remote is due after a visit.
-func (s *Service) next(r *Remote, row *table.Remote, run *table.Run, h table.Health, result Result, err error) time.Time {
+// next is when a remote is due after a visit, and for when the newest visit was planned
+// that its schedule asked for.
+func (s *Service) next(r *Remote, row *table.Remote, run *table.Run, h table.Health, result Result, err error) (planned, next time.Time) {
 	now := run.EndedAt
+	planned = row.Planned
 	if r.Settings == nil {
-		return now.Add(schedule.LongPause)
+		return planned, now.Add(schedule.LongPause)
 	}
 	if row.State != table.On || !r.Settings.Confirmed() || !r.Password && !r.Key {
-		return time.Time{}
-	}
-	if err != nil {
-		return now.Add(schedule.Pause(h.Failures))
+		return planned, time.Time{}
 	}
 	due, derr := r.Settings.Schedule(r.Direction)
 	if derr != nil {
-		return now.Add(schedule.LongPause)
+		return planned, now.Add(schedule.LongPause)
 	}
-	var next time.Time
-	if row.NextRun.After(run.BeganAt) { // by hand, before its time: that is still to come
-		next = earlier(row.NextRun, due.Next(time.Time{}, now))
-	} else {
-		next = due.Next(row.NextRun, now)
+	ahead := planned.Sub(run.BeganAt) // what ran before the clock was set back is not run again, where it has its hour
+	wrong := ahead > 24*time.Hour || ahead > 0 && r.Settings.Cron == ""
+	if planned.IsZero() || wrong || !run.BeganAt.Before(due.Next(planned, planned)) { // else it came in between
+		planned = run.BeganAt
+		if !row.NextRun.IsZero() {
+			planned = earlier(planned, row.NextRun)
+		}
 	}
-	if result.Again.After(now) {
-		next = earlier(next, result.Again)
+	if err != nil {
+		return planned, now.Add(schedule.Pause(h.Failures))
 	}
-	return next
+	next = due.Next(planned, now)
+	if !result.Again.After(now) {
+		return planned, next
+	}
+	if recovered := !row.Health.FailingSince.IsZero() && h.FailingSince.IsZero(); recovered {
+		return planned, earlier(next, result.Again)
+	}
+	return planned, between(planned, now, next, result.Again)
+}
+
+// between is when a remote is due after a visit that leaves something to be done again
+// before the next that is planned: not sooner than after as long as has passed since the
+// last one that was planned, and in the first half of the time between the two. So a
+// file that never stays as it is makes the visits to its server a few more, not many.
+func between(planned, now, next, again time.Time) time.Time {
+	again = later(again, now.Add(now.Sub(planned)))
+	if again.After(planned.Add(next.Sub(planned) / 2)) {
+		return next
+	}
+	return again
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -39,7 +39,7 @@ func testRemotes(t *testing.T, c *catalog.Catalog) {
 		return tx.InsertRemote(&remotes.Remote{ID: ID(), Account: ID(), Name: "bank", Settings: []byte{1}})
 	}), fault.NotFound)
 
-	first.Settings, first.State, first.ByOperator, first.ChangedAt, first.NextRun = []byte{1}, remotes.Off, true, noon.Add(time.Minute), noon.Add(time.Hour)
+	first.Settings, first.State, first.ByOperator, first.ChangedAt, first.NextRun, first.Planned = []byte{1}, remotes.Off, true, noon.Add(time.Minute), noon.Add(time.Hour), noon
 	Update(t, c, func(tx *catalog.Tx) error { return tx.SaveRemote(first) })
 	wantSame(t, remoteOf(t, c, first.ID), first)
 
@@ -92,14 +92,14 @@ func testRemoteLeases(t *testing.T, c *catalog.Catalog) {
 	for _, act := range []func(tx *catalog.Tx) error{
 		func(tx *catalog.Tx) error { return tx.HoldsRemote(early.ID, 1) },
 		func(tx *catalog.Tx) error { return tx.ExtendRemote(early.ID, 1, noon.Add(time.Hour)) },
-		func(tx *catalog.Tx) error { return tx.ReleaseRemote(early.ID, 1, remotes.Health{}, noon) },
+		func(tx *catalog.Tx) error { return tx.ReleaseRemote(early.ID, 1, remotes.Health{}, noon, noon) },
 	} {
 		wantKind(t, fails(t, c, act), fault.Exists)
 	}
 	Update(t, c, func(tx *catalog.Tx) error { return tx.HoldsRemote(early.ID, 2) })
 	h := remotes.Health{LastRun: noon, LastOK: noon, LastFile: noon, FailingSince: noon, Failures: 3, Error: "timeout"}
-	Update(t, c, func(tx *catalog.Tx) error { return tx.ReleaseRemote(early.ID, 2, h, noon.Add(time.Hour)) })
-	early.Lease, early.Health, early.NextRun = remotes.Lease{Fence: 2}, h, noon.Add(time.Hour)
+	Update(t, c, func(tx *catalog.Tx) error { return tx.ReleaseRemote(early.ID, 2, h, noon, noon.Add(time.Hour)) })
+	early.Lease, early.Health, early.Planned, early.NextRun = remotes.Lease{Fence: 2}, h, noon, noon.Add(time.Hour)
 	wantSame(t, remoteOf(t, c, early.ID), early)
 	wantKind(t, fails(t, c, func(tx *catalog.Tx) error { return tx.HoldsRemote(early.ID, 2) }), fault.Exists)
 

@@ -424,6 +424,7 @@ CREATE TABLE remote (
     created_at    INTEGER NOT NULL,
     changed_at    INTEGER NOT NULL,
     next_run      INTEGER NOT NULL, -- 0 = by hand only
+    planned_at    INTEGER NOT NULL, -- for when the newest run was planned that the schedule asked for
     holder        TEXT NOT NULL,    -- who runs it, until lease_until; empty = nobody
     fence         INTEGER NOT NULL,
     lease_until   INTEGER NOT NULL,

@@ -46,6 +46,7 @@ type Remote struct {
 	CreatedAt  time.Time
 	ChangedAt  time.Time
 	NextRun    time.Time // not before; zero = by hand only
+	Planned    time.Time // for when the newest run was planned that the schedule asked for; zero = none yet
 	Lease      Lease
 	Health     Health
 }
@@ -67,13 +68,13 @@ type Health struct {
 	Error        string    // a code word about the last run; empty = it went well
 }
 
-const selectRemote = `SELECT id, account, name, direction, settings, state, by_operator, created_at, changed_at, next_run, holder, fence, lease_until,
+const selectRemote = `SELECT id, account, name, direction, settings, state, by_operator, created_at, changed_at, next_run, planned_at, holder, fence, lease_until,
 	last_run, last_ok, last_file, failing_since, failures, error FROM remote `
 
 func readRemote(s engine.Scan) (*Remote, error) {
 	r := new(Remote)
 	err := s((*column.ID)(&r.ID), (*column.ID)(&r.Account), &r.Name, &r.Direction, &r.Settings, &r.State, (*column.Bool)(&r.ByOperator),
-		(*column.Time)(&r.CreatedAt), (*column.Time)(&r.ChangedAt), (*column.Time)(&r.NextRun),
+		(*column.Time)(&r.CreatedAt), (*column.Time)(&r.ChangedAt), (*column.Time)(&r.NextRun), (*column.Time)(&r.Planned),
 		&r.Lease.Holder, &r.Lease.Fence, (*column.Time)(&r.Lease.Until),
 		(*column.Time)(&r.Health.LastRun), (*column.Time)(&r.Health.LastOK), (*column.Time)(&r.Health.LastFile),
 		(*column.Time)(&r.Health.FailingSince), &r.Health.Failures, &r.Health.Error)
@@ -84,18 +85,18 @@ func readRemote(s engine.Scan) (*Remote, error) {
 // is fault.Exists.
 func (in Servers) InsertRemote(r *Remote) error {
 	_, err := in.tx.Exec("catalog: insert remote",
-		`INSERT INTO remote (id, account, name, direction, settings, state, by_operator, created_at, changed_at, next_run, holder, fence, lease_until,
-		last_run, last_ok, last_file, failing_since, failures, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, 0, 0, 0, 0, 0, '')`,
+		`INSERT INTO remote (id, account, name, direction, settings, state, by_operator, created_at, changed_at, next_run, planned_at, holder, fence, lease_until,
+		last_run, last_ok, last_file, failing_since, failures, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, 0, 0, 0, 0, 0, '')`,
 		column.ID(r.ID), column.ID(r.Account), r.Name, r.Direction, r.Settings, r.State, column.Bool(r.ByOperator),
-		column.Time(r.CreatedAt), column.Time(r.ChangedAt), column.Time(r.NextRun))
+		column.Time(r.CreatedAt), column.Time(r.ChangedAt), column.Time(r.NextRun), column.Time(r.Planned))
 	return err
 }
 
-// SaveRemote writes Settings, State, ByOperator, ChangedAt and NextRun.
+// SaveRemote writes Settings, State, ByOperator, ChangedAt, NextRun and Planned.
 func (in Servers) SaveRemote(r *Remote) error {
 	return in.tx.ExecOne("catalog: save remote",
-		`UPDATE remote SET settings = ?, state = ?, by_operator = ?, changed_at = ?, next_run = ? WHERE id = ?`,
-		r.Settings, r.State, column.Bool(r.ByOperator), column.Time(r.ChangedAt), column.Time(r.NextRun), column.ID(r.ID))
+		`UPDATE remote SET settings = ?, state = ?, by_operator = ?, changed_at = ?, next_run = ?, planned_at = ? WHERE id = ?`,
+		r.Settings, r.State, column.Bool(r.ByOperator), column.Time(r.ChangedAt), column.Time(r.NextRun), column.Time(r.Planned), column.ID(r.ID))
 }
 
 // DeleteRemote removes a remote with all that is known of it.
@@ -186,17 +187,17 @@ func (in Servers) ExtendRemote(id uuid.UUID, fence int64, until time.Time) error
 	return in.tx.ExecOne("catalog: extend remote", `UPDATE remote SET lease_until = ? WHERE id = ?`, column.Time(until), column.ID(id))
 }
 
-// ReleaseRemote gives a lease back and writes how the run went and when the next is
-// due; it fails as HoldsRemote does.
-func (in Servers) ReleaseRemote(id uuid.UUID, fence int64, h Health, next time.Time) error {
+// ReleaseRemote gives a lease back and writes how the run went, and when the next is
+// due and the last was planned; it fails as HoldsRemote does.
+func (in Servers) ReleaseRemote(id uuid.UUID, fence int64, h Health, planned, next time.Time) error {
 	if err := in.HoldsRemote(id, fence); err != nil {
 		return err
 	}
 	return in.tx.ExecOne("catalog: release remote",
 		`UPDATE remote SET holder = '', lease_until = 0, last_run = ?, last_ok = ?, last_file = ?, failing_since = ?, failures = ?, error = ?,
-		next_run = ? WHERE id = ?`,
+		next_run = ?, planned_at = ? WHERE id = ?`,
 		column.Time(h.LastRun), column.Time(h.LastOK), column.Time(h.LastFile), column.Time(h.FailingSince), h.Failures, h.Error,
-		column.Time(next), column.ID(id))
+		column.Time(next), column.Time(planned), column.ID(id))
 }
 
 // EndRemoteRun takes a remote from whoever runs it: it was changed. What it still

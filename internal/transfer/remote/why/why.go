@@ -87,6 +87,8 @@ const (
 	NotWritten Code = "not-written"
 	AnswerLost Code = "answer-lost"
 	OverTime   Code = "over-time"
+	TooSlow    Code = "too-slow"
+	NoTurn     Code = "no-turn" // others are at the server's address
 )
 
 // The visit itself.

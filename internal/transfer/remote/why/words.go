@@ -166,6 +166,14 @@ var words = map[Code][2]Words{
 		{"the visit took longer than it may", "see whether the server, or the way to it, is slow"},
 		{"besöket tog längre tid än det får", "se om servern, eller vägen dit, är långsam"},
 	},
+	TooSlow: {
+		{"the server, or the way to it, is so slow that it is not waited for", "ask who runs the server; see what else loads it and the line"},
+		{"servern, eller vägen dit, är så långsam att den inte inväntas", "fråga den som driver servern; se vad mer som belastar den och linjen"},
+	},
+	NoTurn: {
+		{"so many visits are paid at the server's address that there was no turn for this one", "nothing; it is tried again soon"},
+		{"så många besök pågår på serverns adress att det inte blev någon tur för det här", "inget; det görs ett nytt försök snart"},
+	},
 	SomeFiles: {
 		{"some files could not be transferred", "the remote's page says which one and why"},
 		{"vissa filer gick inte att överföra", "fjärrserverns sida säger vilken och varför"},

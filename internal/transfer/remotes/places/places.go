@@ -1,9 +1,11 @@
 // Package places shares out a number of places: so many in all, and of them so many for
-// one account and at one host. Who has slow servers of any number waits for himself.
+// one account, at one host and at one address. Who has slow servers of any number, or
+// one under any number of names, waits for himself.
 package places
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 
 	"github.com/google/uuid"
@@ -13,11 +15,12 @@ import (
 type Places struct {
 	all, perAccount, perHost int
 
-	mu       sync.Mutex
-	taken    int
-	accounts map[uuid.UUID]int
-	hosts    map[string]int
-	freed    chan struct{} // closed, and made anew, when a place is given back
+	mu        sync.Mutex
+	taken     int
+	accounts  map[uuid.UUID]int
+	hosts     map[string]int
+	addresses map[netip.Prefix]int
+	freed     chan struct{} // closed, and made anew, when a place is given back
 }
 
 // Place is whose and where one is taken.
@@ -28,51 +31,94 @@ type Place struct {
 
 // New returns places: so many in all, for one account, at one host.
 func New(all, perAccount, perHost int) *Places {
-	return &Places{all: all, perAccount: perAccount, perHost: perHost, accounts: map[uuid.UUID]int{}, hosts: map[string]int{}, freed: make(chan struct{})}
+	return &Places{
+		all: all, perAccount: perAccount, perHost: perHost,
+		accounts: map[uuid.UUID]int{}, hosts: map[string]int{}, addresses: map[netip.Prefix]int{}, freed: make(chan struct{}),
+	}
 }
 
-// Take takes a place if there is one; else it returns what is closed when one
+// Taken is a place that somebody has until he gives it back.
+type Taken struct {
+	places *Places
+	at     Place
+	reach  netip.Prefix // where he is; the zero value = nowhere yet
+}
+
+// Take takes a place if there is one; else it returns nil and what is closed when one
 // was given back.
-func (p *Places) Take(at Place) (ok bool, freed <-chan struct{}) {
+func (p *Places) Take(at Place) (*Taken, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.taken >= p.all || p.accounts[at.Account] >= p.perAccount || p.hosts[at.Host] >= p.perHost {
-		return false, p.freed
+		return nil, p.freed
 	}
 	p.taken++
 	p.accounts[at.Account]++
 	p.hosts[at.Host]++
-	return true, nil
+	return &Taken{places: p, at: at}, nil
 }
 
 // Wait takes a place when there is one.
-func (p *Places) Wait(ctx context.Context, at Place) error {
+func (p *Places) Wait(ctx context.Context, at Place) (*Taken, error) {
 	for {
-		ok, freed := p.Take(at)
-		if ok {
-			return nil
+		t, freed := p.Take(at)
+		if t != nil {
+			return t, nil
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		case <-freed:
 		}
 	}
 }
 
-// Give gives a place back.
-func (p *Places) Give(at Place) {
+// Reach takes a place at an address, in place of the one before, and reports whether
+// there was one: as many as at a host. Of IPv6 a network of 64 bits counts as one.
+func (t *Taken) Reach(addr netip.Addr) bool {
+	addr = addr.Unmap().WithZone("")
+	bits := addr.BitLen()
+	if addr.Is6() {
+		bits = 64
+	}
+	to, err := addr.Prefix(bits)
+	if err != nil {
+		return false
+	}
+	p := t.places
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if to == t.reach {
+		return true
+	}
+	drop(p.addresses, t.reach)
+	t.reach = netip.Prefix{}
+	if p.addresses[to] >= p.perHost {
+		return false
+	}
+	p.addresses[to]++
+	t.reach = to
+	return true
+}
+
+// Give gives the place back.
+func (t *Taken) Give() {
+	p := t.places
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.taken--
-	if p.accounts[at.Account]--; p.accounts[at.Account] == 0 {
-		delete(p.accounts, at.Account)
-	}
-	if p.hosts[at.Host]--; p.hosts[at.Host] == 0 {
-		delete(p.hosts, at.Host)
-	}
+	drop(p.accounts, t.at.Account)
+	drop(p.hosts, t.at.Host)
+	drop(p.addresses, t.reach)
 	close(p.freed)
 	p.freed = make(chan struct{})
+}
+
+// drop counts one less of what.
+func drop[K comparable](of map[K]int, what K) {
+	if of[what]--; of[what] <= 0 {
+		delete(of, what)
+	}
 }
 
 // Full reports whether none is left for anybody.

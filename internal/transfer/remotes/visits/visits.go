@@ -1,4 +1,6 @@
-package remotes
+// Package visits is what visits to remotes do, over the network: sign in, and fetch
+// what lies there or leave what waits.
+package visits
 
 import (
 	"context"
@@ -8,27 +10,28 @@ import (
 	"sealgate/internal/transfer/outbox"
 	"sealgate/internal/transfer/poll"
 	"sealgate/internal/transfer/push"
+	"sealgate/internal/transfer/remotes"
 )
 
 // Pulling fetches what lies there.
-func Pulling(p *poll.Poller) Work {
-	return func(ctx context.Context, v Visit) (Result, error) {
+func Pulling(p *poll.Poller) remotes.Work {
+	return func(ctx context.Context, v remotes.Visit) (remotes.Result, error) {
 		session, err := v.Connect(ctx)
 		if err != nil {
-			return Result{}, err
+			return remotes.Result{}, err
 		}
 		defer func() { _ = session.Close() }() // all that counts was answered
 		set := v.Settings
 		job := poll.Job{
 			Account: v.Account, Remote: v.Remote, Name: v.Name, Fence: v.Fence, Dir: v.Dir, Names: set.Names(), Depth: set.Depth,
-			Still: set.Still, Marker: set.Marker, After: poll.After{Delete: set.After == Delete},
+			Still: set.Still, Marker: set.Marker, After: poll.After{Delete: set.After == remotes.Delete},
 			Limits: poll.Limits{Entries: set.Limits.Entries, Files: set.Limits.Files, Bytes: set.Limits.Bytes, Time: set.Limits.Time},
 		}
-		if dir, ok := strings.CutPrefix(set.After, Move); ok {
+		if dir, ok := strings.CutPrefix(set.After, remotes.Move); ok {
 			job.After.Move = dir
 		}
 		r, err := p.Run(ctx, session, job)
-		result := Result{Seen: r.Seen, Files: r.Files, Bytes: r.Bytes, Failed: r.Failed, Again: r.Again}
+		result := remotes.Result{Seen: r.Seen, Files: r.Files, Bytes: r.Bytes, Failed: r.Failed, Again: r.Again}
 		if len(r.Problems) > 0 {
 			result.Problem = about(r.Problems[0].Path, r.Problems[0].Err)
 		}
@@ -37,22 +40,22 @@ func Pulling(p *poll.Poller) Work {
 }
 
 // Pushing leaves there what waits in the outbox. It calls nobody when nothing waits.
-func Pushing(p *push.Pusher, box *outbox.Outbox) Work {
-	return func(ctx context.Context, v Visit) (Result, error) {
+func Pushing(p *push.Pusher, box *outbox.Outbox) remotes.Work {
+	return func(ctx context.Context, v remotes.Visit) (remotes.Result, error) {
 		waiting, err := box.Waiting(ctx, v.Account)
 		if err != nil || len(waiting) == 0 {
-			return Result{}, err
+			return remotes.Result{}, err
 		}
 		session, err := v.Connect(ctx)
 		if err != nil {
-			return Result{Seen: len(waiting)}, err
+			return remotes.Result{Seen: len(waiting)}, err
 		}
 		defer func() { _ = session.Close() }() // all that counts was answered
 		r, err := p.Run(ctx, session, push.Job{
 			Account: v.Account, Remote: v.Remote, Name: v.Name, Fence: v.Fence, Dir: v.Dir, Names: v.Settings.Names(),
 			Files: v.Settings.Limits.Files, Time: v.Settings.Limits.Time,
 		})
-		result := Result{Seen: r.Seen, Files: r.Files, Bytes: r.Bytes, Failed: r.Failed, Again: r.Again}
+		result := remotes.Result{Seen: r.Seen, Files: r.Files, Bytes: r.Bytes, Failed: r.Failed, Again: r.Again}
 		if len(r.Problems) > 0 {
 			result.Problem = about(r.Problems[0].Name, r.Problems[0].Err)
 		}

@@ -1,4 +1,4 @@
-package remotes
+package visits
 
 import (
 	"context"
@@ -8,21 +8,22 @@ import (
 	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remote/ftps"
 	"sealgate/internal/transfer/remote/sftp"
+	"sealgate/internal/transfer/remotes"
 )
 
-// Dial is Connect over the network.
-func Dial(ctx context.Context, t Target) (remote.Session, error) {
-	server := remote.Server{Host: t.Host, Port: t.Port, Guard: t.Guard, Report: t.Report}
+// Dial is remotes.Connect over the network.
+func Dial(ctx context.Context, t remotes.Target) (remote.Session, error) {
+	server := remote.Server{Host: t.Host, Port: t.Port, Guard: t.Guard, Report: t.Report, Reach: t.Reach}
 	switch t.Scheme {
-	case SFTP:
+	case remotes.SFTP:
 		return connected(sftp.Connect(ctx, sftp.Config{
 			Server: server, User: t.User, Password: t.Secret.Password, Key: []byte(t.Secret.Key), Passphrase: t.Secret.Passphrase,
 			HostKeys: t.Settings.HostKeys, Legacy: sftp.Legacy{Options: t.Settings.Legacy, Until: t.Settings.LegacyUntil}, Now: t.Now,
 		}))
-	case FTPS, FTPES:
+	case remotes.FTPS, remotes.FTPES:
 		return connected(ftps.Connect(ctx, ftps.Config{
-			Server: server, Implicit: t.Scheme == FTPS, User: t.User, Password: t.Secret.Password, Certificates: t.Settings.Certificates,
-			TLS12: slices.Contains(t.Settings.Quirks, QuirkTLS12), ListOnly: slices.Contains(t.Settings.Quirks, QuirkList), Now: t.Now,
+			Server: server, Implicit: t.Scheme == remotes.FTPS, User: t.User, Password: t.Secret.Password, Certificates: t.Settings.Certificates,
+			TLS12: slices.Contains(t.Settings.Quirks, remotes.QuirkTLS12), ListOnly: slices.Contains(t.Settings.Quirks, remotes.QuirkList), Now: t.Now,
 		}))
 	}
 	return nil, fault.New(fault.Invalid, "remotes: connect", "this gateway does not speak %s", t.Scheme)

@@ -1,0 +1,64 @@
+package places_test
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/transfer/remotes/places"
+)
+
+// One server under any number of names, and of any number of accounts, has as many
+// places as one with one name.
+func TestNamesOfOneAddressDoNotMultiply(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		addr func(i int) string
+		want int
+	}{
+		{"one address", func(int) string { return "192.0.2.1" }, 4},
+		{"one address in two forms", func(i int) string { return []string{"192.0.2.1", "::ffff:192.0.2.1"}[i%2] }, 4},
+		{"one network of IPv6", func(i int) string { return fmt.Sprintf("2001:db8::%x", i+1) }, 4},
+		{"networks of IPv6", func(i int) string { return fmt.Sprintf("2001:db8:0:%x::1", i) }, 16},
+		{"addresses", func(i int) string { return fmt.Sprintf("192.0.2.%d", i) }, 16},
+	} {
+		p := places.New(32, 8, 4)
+		var in []*places.Taken
+		for i := range 16 {
+			got, _ := p.Take(places.Place{Account: uuid.New(), Host: fmt.Sprintf("a%d.evil.example", i)})
+			if got == nil {
+				t.Fatalf("%s: no place for name %d", c.what, i)
+			}
+			addr := netip.MustParseAddr(c.addr(i))
+			if !got.Reach(addr) {
+				got.Give()
+				continue
+			}
+			if !got.Reach(addr) {
+				t.Errorf("%s: who is there is sent away", c.what)
+			}
+			in = append(in, got)
+		}
+		if len(in) != c.want {
+			t.Errorf("%s: %d places, want %d", c.what, len(in), c.want)
+		}
+		in[0].Give()
+		next, _ := p.Take(places.Place{Account: uuid.New(), Host: "b.example"})
+		if !next.Reach(netip.MustParseAddr(c.addr(0))) {
+			t.Errorf("%s: a place that was given back is not there", c.what)
+		}
+	}
+}
+
+// Who goes on to another address is at the one before no more.
+func TestReachingAnotherAddress(t *testing.T) {
+	p := places.New(8, 8, 1)
+	a, _ := p.Take(places.Place{Account: uuid.New(), Host: "a"})
+	b, _ := p.Take(places.Place{Account: uuid.New(), Host: "b"})
+	first, second := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	if !a.Reach(first) || b.Reach(first) || !a.Reach(second) || !b.Reach(first) || b.Reach(second) {
+		t.Error("places at addresses are not given on")
+	}
+}
