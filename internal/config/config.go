@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"sealgate/internal/config/nearest"
 	"sealgate/internal/fault"
 )
 
@@ -256,7 +257,7 @@ func (c *Config) fromEnvironment(env map[string]string) error {
 			}
 			continue
 		}
-		if near := nearest(variable, known); near != "" {
+		if near := nearest.Of(variable, known); near != "" {
 			c.Warnings = append(c.Warnings, variable+" is no setting; did you mean "+near+"?")
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"sealgate/internal/config/nearest"
 	"sealgate/internal/fault"
 )
 
@@ -87,7 +88,7 @@ func (c *Config) set(name, value string, o origin) error {
 	store, ok := keys[name]
 	if !ok {
 		hint := ""
-		if near := nearest(name, keys); near != "" {
+		if near := nearest.Of(name, keys); near != "" {
 			hint = fmt.Sprintf("; did you mean %q?", near)
 		}
 		return fault.New(fault.Invalid, "config: set", "%s: unknown setting %q%s", o, name, hint)

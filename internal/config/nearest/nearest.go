@@ -1,4 +1,5 @@
-package config
+// Package nearest finds the known name that a mistyped one most likely meant.
+package nearest
 
 import (
 	"cmp"
@@ -6,9 +7,9 @@ import (
 	"slices"
 )
 
-// nearest finds the known name that a mistyped one most likely meant: at most a
+// Of finds the known name that a mistyped one most likely meant: at most a
 // third of its letters differ. It is empty when none is near.
-func nearest[V any](name string, known map[string]V) string {
+func Of[V any](name string, known map[string]V) string {
 	limit := max(2, len(name)/3)
 	type candidate struct {
 		name     string

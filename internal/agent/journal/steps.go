@@ -1,0 +1,116 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/fault"
+)
+
+// step changes a delivery that is in one of the states given; Invalid when it is in
+// none, which says that somebody else has moved it on.
+func (j *Journal) step(ctx context.Context, op, query string, args ...any) error {
+	res, err := j.db.ExecContext(ctx, query, args...)
+	if err != nil {
+		return wrap(op, err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(fault.New(fault.Invalid, op, "the delivery is in another state"), err)
+	}
+	return nil
+}
+
+// Seal notes the id and key under which a file is about to be sent in parts, and
+// forgets what was sent under another. Key and header are needed to go on after a
+// crash; the file itself lies in the clear beside the journal.
+func (j *Journal) Seal(ctx context.Context, seq int64, file uuid.UUID, key, header []byte) error {
+	const op = "journal: seal"
+	return wrap(op, j.tx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM mark WHERE seq = ?", seq); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, "UPDATE delivery SET state = 'sealed', file = ?, key = ?, header = ? WHERE seq = ? AND state IN ('found', 'sealed')", file[:], key, header, seq)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n != 1 {
+			return errors.Join(fault.New(fault.Invalid, op, "the delivery is in another state"), err)
+		}
+		return nil
+	}))
+}
+
+// Hashed notes the content's hash, and the delivery id that it makes.
+func (j *Journal) Hashed(ctx context.Context, seq int64, id, sum [32]byte) error {
+	return j.step(ctx, "journal: hashed", "UPDATE delivery SET id = ?, sha256 = ? WHERE seq = ?", id[:], sum[:], seq)
+}
+
+// Mark notes that what goes out now is the content whose first slots have this hash.
+func (j *Journal) Mark(ctx context.Context, seq, slots int64, sum [32]byte) error {
+	const keep = 8 // at least as many as can be on their way when it breaks
+	return wrap("journal: mark", j.tx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO mark VALUES (?, ?, ?) ON CONFLICT (seq, slots) DO UPDATE SET sha256 = excluded.sha256", seq, slots, sum[:]); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "DELETE FROM mark WHERE seq = ?1 AND slots NOT IN (SELECT slots FROM mark WHERE seq = ?1 ORDER BY slots DESC LIMIT ?2)", seq, keep)
+		return err
+	}))
+}
+
+// Marked returns the hash of the content whose first slots were sent; NotFound when
+// nobody noted it.
+func (j *Journal) Marked(ctx context.Context, seq, slots int64) (sum [32]byte, err error) {
+	var b []byte
+	err = j.db.QueryRowContext(ctx, "SELECT sha256 FROM mark WHERE seq = ? AND slots = ?", seq, slots).Scan(&b)
+	copy(sum[:], b)
+	return sum, wrap("journal: marked", err)
+}
+
+// Receive notes that the receipt of a delivery is verified and on the disk, under
+// which id the gateway has it, and where the file is to be put now.
+func (j *Journal) Receive(ctx context.Context, seq int64, file uuid.UUID, at string, now time.Time) error {
+	return j.step(ctx, "journal: receive", `UPDATE delivery SET state = 'received', file = ?, at = ?, received = ?, key = NULL, header = NULL,
+		code = '', problem = '', tries = 0, again = 0 WHERE seq = ? AND state IN ('found', 'sealed')`, file[:], at, nanos(now), seq)
+}
+
+// Finish ends a delivery whose file was put away.
+func (j *Journal) Finish(ctx context.Context, seq int64, now time.Time) error {
+	return wrap("journal: finish", j.tx(ctx, func(tx *sql.Tx) error { return end(ctx, tx, seq, Done, now, "", "") }))
+}
+
+// Leave ends a delivery whose file is not what was found any more.
+func (j *Journal) Leave(ctx context.Context, seq int64, now time.Time, code, sentence string) error {
+	return wrap("journal: leave", j.tx(ctx, func(tx *sql.Tx) error { return end(ctx, tx, seq, Gone, now, code, sentence) }))
+}
+
+// Fail notes what is wrong with a delivery and when it is tried again.
+func (j *Journal) Fail(ctx context.Context, seq int64, code, sentence string, again time.Time) error {
+	return j.step(ctx, "journal: fail", "UPDATE delivery SET code = ?, problem = ?, tries = tries + 1, again = ? WHERE seq = ?", code, sentence, nanos(again), seq)
+}
+
+// Hurry makes everything due now: the gateway answers again, or a person asks.
+func (j *Journal) Hurry(ctx context.Context) error {
+	_, err := j.db.ExecContext(ctx, "UPDATE delivery SET again = 0 WHERE state IN ('found', 'sealed', 'received') AND again <> 0")
+	return wrap("journal: hurry", err)
+}
+
+// Unknown notes that a gateway does not know a file that it has given a receipt for.
+// With its content still here, it is sent again, under the delivery id that it had;
+// without, it is lost.
+func (j *Journal) Unknown(ctx context.Context, seq int64, here bool, sentence string) error {
+	const op = "journal: unknown"
+	if here {
+		return j.step(ctx, op, `UPDATE delivery SET state = 'found', path = at, after = 'leave', resent = 1, file = NULL, tries = 0, again = 0,
+			code = 'sent-again', problem = ? WHERE seq = ? AND state = 'done'`, sentence, seq)
+	}
+	return j.step(ctx, op, "UPDATE delivery SET state = 'lost', code = 'lost', problem = ? WHERE seq = ? AND state = 'done'", sentence, seq)
+}
+
+// Lose ends a delivery that was to be sent again, and whose content is here no more.
+func (j *Journal) Lose(ctx context.Context, seq int64, now time.Time, sentence string) error {
+	return wrap("journal: lose", j.tx(ctx, func(tx *sql.Tx) error { return end(ctx, tx, seq, Lost, now, "lost", sentence) }))
+}
