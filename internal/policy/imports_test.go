@@ -141,6 +141,11 @@ var arrows = []struct {
 	{"internal/cli/use", "portal/sheet cli cli/ask cli/locks portal portal/client index/check fileobject seal terminal payment fault"},
 	{"internal/cli/offline", "cli statement index index/check keys keys/keyfile seal seal/sealfile terminal payment fault"},
 
+	// Connect, which shares words and formats with the gateway and none of its stores.
+	{"internal/agent/home", "connect config/nearest transfer/glob durable fault"},
+	{"internal/agent/journal", "fault"},
+	{"internal/agent/watch", "agent/home agent/journal transfer/vpath fault"},
+
 	{"internal/policy", ""},
 	{"internal/campaign", ""}, // tests of the whole gateway, from outside
 	{"cmd/gateway", "..."},

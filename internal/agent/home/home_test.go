@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"sealgate/internal/connect"
 	"sealgate/internal/fault"
 )
 
@@ -91,7 +92,7 @@ func TestKeysComeBackAndAreTheirOwnersOnly(t *testing.T) {
 	if _, err := h.Keys(); !fault.Is(err, fault.NotFound) {
 		t.Fatalf("no keys yet: %v", err)
 	}
-	k, err := NewKeys()
+	k, err := connect.NewAgentKeys()
 	if err != nil {
 		t.Fatal(err)
 	}

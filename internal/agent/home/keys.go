@@ -1,53 +1,24 @@
 package home
 
 import (
-	"crypto/ed25519"
-	"crypto/hpke"
 	"encoding/pem"
 	"errors"
 	"io/fs"
-	"log/slog"
 
+	"sealgate/internal/connect"
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
 )
 
-// Keys are the agent's private keys: it signs with one, and what comes down is
-// sealed to the other. They do not print.
-type Keys struct {
-	Sign    ed25519.PrivateKey
-	Receive hpke.PrivateKey
-}
+const keyBlock = "SEALGATE AGENT KEY" // the bytes of connect.AgentKeys; on Windows under DPAPI
 
-// LogValue redacts the keys.
-func (Keys) LogValue() slog.Value { return slog.StringValue("[keys]") }
-
-// String redacts the keys.
-func (Keys) String() string { return "[keys]" }
-
-const (
-	keyBlock = "SEALGATE AGENT KEY" // the seed of Ed25519 (32) and the seed of the HPKE key (32)
-	seedSize = 32
-)
-
-// NewKeys draws both keys.
-func NewKeys() (*Keys, error) {
-	_, sign, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "home: new keys", err)
-	}
-	receive, err := hpke.MLKEM768X25519().GenerateKey()
-	return &Keys{Sign: sign, Receive: receive}, fault.Wrap(fault.Internal, "home: new keys", err)
-}
-
-// SetKeys writes the keys, readable by their owner only.
-func (h Home) SetKeys(k *Keys) error {
+// SetKeys writes the agent's keys, readable by their owner only.
+func (h Home) SetKeys(k *connect.AgentKeys) error {
 	const op = "home: write keys"
-	seed, err := k.Receive.Bytes()
+	secret, err := k.Bytes()
 	if err != nil {
 		return fault.Wrap(fault.Internal, op, err)
 	}
-	secret := append(append([]byte(nil), k.Sign.Seed()...), seed...)
 	defer clear(secret)
 	wrapped, err := wrapSecret(secret)
 	if err != nil {
@@ -56,8 +27,8 @@ func (h Home) SetKeys(k *Keys) error {
 	return fault.Wrap(fault.Internal, op, durable.WriteFile(durable.OS, h.Key(), pem.EncodeToMemory(&pem.Block{Type: keyBlock, Bytes: wrapped})))
 }
 
-// Keys reads the keys; NotFound when there are none.
-func (h Home) Keys() (*Keys, error) {
+// Keys reads the agent's keys; NotFound when there are none.
+func (h Home) Keys() (*connect.AgentKeys, error) {
 	const op = "home: read keys"
 	damaged := fault.New(fault.Damaged, op, "%s is damaged, or was made on another machine; enroll again with a new code", h.Key())
 	text, err := durable.ReadFile(durable.OS, h.Key(), 1<<16)
@@ -72,13 +43,13 @@ func (h Home) Keys() (*Keys, error) {
 		return nil, damaged
 	}
 	secret, err := openSecret(block.Bytes)
-	if err != nil || len(secret) != 2*seedSize {
-		return nil, damaged
-	}
-	defer clear(secret)
-	receive, err := hpke.MLKEM768X25519().NewPrivateKey(secret[seedSize:])
 	if err != nil {
 		return nil, damaged
 	}
-	return &Keys{Sign: ed25519.NewKeyFromSeed(secret[:seedSize]), Receive: receive}, nil
+	defer clear(secret)
+	k, err := connect.AgentKeysFromBytes(secret)
+	if err != nil {
+		return nil, damaged
+	}
+	return k, nil
 }

@@ -62,14 +62,8 @@ type Trouble struct {
 	Again    time.Time
 }
 
-// Hint is what names a file before its content was read: the same for the same path,
-// size and time. The gateway takes it as a hint that it may know the file.
-func (j *Journal) Hint(s Source) [32]byte { return j.mac("hint", s, nil) }
-
-// ID is the delivery id of a file with this content.
-func (j *Journal) ID(s Source, sum [32]byte) [32]byte { return j.mac("delivery", s, sum[:]) }
-
-func (j *Journal) mac(domain string, s Source, sum []byte) (id [32]byte) {
+// ID is the delivery id of a file with this content: the same whenever it is sent.
+func (j *Journal) ID(s Source, sum [32]byte) (id [32]byte) {
 	m := hmac.New(sha256.New, j.key[:])
 	var n [8]byte
 	field := func(b []byte) {
@@ -78,11 +72,11 @@ func (j *Journal) mac(domain string, s Source, sum []byte) (id [32]byte) {
 		m.Write(b)
 	}
 	number := func(v int64) { field(binary.BigEndian.AppendUint64(nil, uint64(v))) }
-	field([]byte("sealgate/connect/v1 " + domain))
+	field([]byte("sealgate/connect/v1 delivery"))
 	field([]byte(s.Path))
 	number(s.Size)
 	number(nanos(s.Modified))
-	field(sum)
+	field(sum[:])
 	m.Sum(id[:0])
 	return id
 }
@@ -165,6 +159,13 @@ func (j *Journal) ByPath(ctx context.Context, path string) (*Delivery, error) {
 		return nil, err
 	}
 	return all[0], nil
+}
+
+// Knew reports whether a file of this path, size and time was taken before.
+func (j *Journal) Knew(ctx context.Context, s Source, seq int64) (bool, error) {
+	var n int
+	err := j.db.QueryRowContext(ctx, "SELECT count(*) FROM delivery WHERE path = ? AND size = ? AND modified = ? AND seq <> ?", s.Path, s.Size, nanos(s.Modified), seq).Scan(&n)
+	return n > 0, wrap("journal: knew", err)
 }
 
 // Delivered lists what was received since a time and is done, page by page.

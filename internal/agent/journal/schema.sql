@@ -32,7 +32,7 @@ CREATE TABLE delivery (
 CREATE UNIQUE INDEX delivery_open ON delivery (path) WHERE state IN ('found', 'sealed', 'received');
 CREATE INDEX delivery_due  ON delivery (seq) WHERE state IN ('found', 'sealed', 'received');
 CREATE INDEX delivery_done ON delivery (done) WHERE state IN ('done', 'lost', 'gone');
-CREATE INDEX delivery_file ON delivery (file);
+CREATE INDEX delivery_path ON delivery (path);
 
 -- How far the parts of a large file were sent, and the SHA-256 of the content that
 -- went with them: only the same content is continued.
