@@ -306,6 +306,9 @@ func (s *Service) RemoveAccount(ctx context.Context, actor, name string) error {
 		if err := tx.DeleteNotices(row.ID); err != nil {
 			return err
 		}
+		if err := tx.RevokeAgents(row.ID, s.now()); err != nil {
+			return err
+		}
 		if err := tx.DeleteRemotes(row.ID); err != nil {
 			return err
 		}

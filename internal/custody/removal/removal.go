@@ -151,7 +151,7 @@ func (r *Remover) intend(tx *catalog.Tx, actor string, t Target, cause string, a
 		action = "certificate.removed"
 		err = markCertificate(tx, t, at)
 		if err == nil && loss.Closes {
-			err = closeAccount(tx, t.Account)
+			err = closeAccount(tx, t.Account, at)
 		}
 	} else {
 		err = markAccessKey(tx, t.AccessKey, at)
@@ -222,9 +222,9 @@ func markAccessKey(tx *catalog.Tx, id uuid.UUID, at time.Time) error {
 }
 
 // closeAccount ends an account whose names nobody can read any more: it accepts
-// nothing, its tokens and webhooks are gone, and of its logins there is nothing left
+// nothing, its tokens and webhooks are gone, its agents revoked, and of its logins there is nothing left
 // to find or to guess.
-func closeAccount(tx *catalog.Tx, account uuid.UUID) error {
+func closeAccount(tx *catalog.Tx, account uuid.UUID, at time.Time) error {
 	acc, err := tx.Account(account)
 	if err != nil {
 		return err
@@ -246,6 +246,9 @@ func closeAccount(tx *catalog.Tx, account uuid.UUID) error {
 		return err
 	}
 	if err := tx.DeleteNotices(account); err != nil {
+		return err
+	}
+	if err := tx.RevokeAgents(account, at); err != nil {
 		return err
 	}
 	if err := tx.DeleteRemotes(account); err != nil {

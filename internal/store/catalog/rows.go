@@ -171,8 +171,8 @@ type File struct {
 	State     State
 	Source    string // sftp, portal, api, connect, remote:NAME, operator, gateway
 	Node      string // the gateway it arrives at
-	Login     uuid.UUID
-	Name      []byte // sealed
+	Login     uuid.UUID // who has sent it: a login, or an agent by source connect
+	Name      []byte    // sealed
 	NameMAC   []byte
 	Reason    string
 	Times

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"sealgate/internal/store/catalog/agents"
 	"sealgate/internal/store/catalog/approvals"
 	"sealgate/internal/store/catalog/engine"
 	"sealgate/internal/store/catalog/figures"
@@ -20,6 +21,7 @@ type Tx struct {
 	figures.Figures
 	requests.Requests
 	remotes.Servers
+	agents.Agents
 	approvals.Approvals
 	c       *Catalog
 	t       *engine.Tx
@@ -27,7 +29,7 @@ type Tx struct {
 }
 
 func (c *Catalog) tx(t *engine.Tx) *Tx {
-	return &Tx{Tables: logins.In(t), Log: trail.In(t, c.now), Notices: notices.In(t), Figures: figures.In(t), Requests: requests.In(t), Servers: remotes.In(t), Approvals: approvals.In(t), c: c, t: t}
+	return &Tx{Tables: logins.In(t), Log: trail.In(t, c.now), Notices: notices.In(t), Figures: figures.In(t), Requests: requests.In(t), Servers: remotes.In(t), Agents: agents.In(t), Approvals: approvals.In(t), c: c, t: t}
 }
 
 // The tables' files speak to the engine through these.

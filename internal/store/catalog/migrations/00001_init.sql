@@ -238,7 +238,7 @@ CREATE TABLE file (
     state          TEXT NOT NULL,
     source         TEXT NOT NULL,
     node           TEXT NOT NULL,
-    login          BLOB,
+    login          BLOB, -- or the agent that has sent it
     name           BLOB, -- sealed
     name_mac       BLOB,
     reason         TEXT NOT NULL,
@@ -504,6 +504,59 @@ CREATE TABLE remote_run (
 );
 CREATE INDEX remote_run_remote ON remote_run (remote, seq);
 CREATE INDEX remote_run_ended ON remote_run (ended_at) WHERE ended_at > 0;
+
+-- Programs at customers' premises. One that was revoked stays: its files name it.
+CREATE TABLE agent (
+    id             BLOB PRIMARY KEY,
+    account        BLOB NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    name           BLOB NOT NULL, -- sealed
+    sign_key       BLOB NOT NULL UNIQUE,
+    receive_key    BLOB NOT NULL,
+    may            TEXT NOT NULL, -- JSON list
+    invited_by     TEXT NOT NULL,
+    state          TEXT NOT NULL,
+    created_at     INTEGER NOT NULL,
+    revoked_at     INTEGER NOT NULL,
+    silent_after   INTEGER NOT NULL,
+    last_seen      INTEGER NOT NULL,
+    reported_at    INTEGER NOT NULL,
+    version        TEXT NOT NULL,
+    platform       TEXT NOT NULL,
+    waiting        INTEGER NOT NULL,
+    failed         INTEGER NOT NULL,
+    oldest         INTEGER NOT NULL,
+    error          TEXT NOT NULL,
+    clock_off      INTEGER NOT NULL,
+    folders        INTEGER NOT NULL,
+    troubled_since INTEGER NOT NULL
+);
+CREATE INDEX agent_account ON agent (account, created_at);
+CREATE INDEX agent_active ON agent (state) WHERE state = 'active';
+
+CREATE TABLE invitation (
+    id         BLOB PRIMARY KEY,
+    code       BLOB NOT NULL UNIQUE,
+    account    BLOB NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    name       BLOB NOT NULL, -- sealed
+    key        BLOB NOT NULL, -- sealed
+    may        TEXT NOT NULL, -- JSON list
+    invited_by TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    until      INTEGER NOT NULL,
+    wrong      INTEGER NOT NULL,
+    used_by    BLOB -- the agent; NULL = nobody yet
+);
+CREATE INDEX invitation_account ON invitation (account, created_at);
+
+-- What an agent calls a file of its own, and the file that it became.
+CREATE TABLE agent_delivery (
+    agent    BLOB NOT NULL REFERENCES agent (id) ON DELETE CASCADE,
+    delivery BLOB NOT NULL,
+    file     BLOB NOT NULL,
+    taken_at INTEGER NOT NULL, -- 0 = the file is on its way
+    PRIMARY KEY (agent, delivery)
+) WITHOUT ROWID;
+CREATE INDEX agent_delivery_open ON agent_delivery (agent, file) WHERE taken_at = 0;
 
 -- Looks at an account's contents that who runs the gateway has asked its people for.
 CREATE TABLE approval (
