@@ -169,8 +169,8 @@ type File struct {
 	Number    int64 // arrival number; InsertFile gives one when it is 0
 	Direction Direction
 	State     State
-	Source    string // sftp, portal, api, connect, remote:NAME, operator, gateway
-	Node      string // the gateway it arrives at
+	Source    string    // sftp, portal, api, connect, remote:NAME, operator, gateway
+	Node      string    // the gateway it arrives at
 	Login     uuid.UUID // who has sent it: a login, or an agent by source connect
 	Name      []byte    // sealed
 	NameMAC   []byte

@@ -36,6 +36,7 @@ type Agent struct {
 	ReceiveKey []byte   // MLKEM768-X25519, public
 	May        []string // send, fetch, open
 	InvitedBy  string   // as in the audit log
+	ByOperator bool     // what it may was last said by who runs the gateway
 	State      string
 	CreatedAt  time.Time
 	RevokedAt  time.Time
@@ -60,12 +61,12 @@ type Report struct {
 	TroubledSince time.Time
 }
 
-const selectAgent = `SELECT id, account, name, sign_key, receive_key, may, invited_by, state, created_at, revoked_at, silent_after, last_seen,
+const selectAgent = `SELECT id, account, name, sign_key, receive_key, may, invited_by, by_operator, state, created_at, revoked_at, silent_after, last_seen,
 	reported_at, version, platform, waiting, failed, oldest, error, clock_off, folders, troubled_since FROM agent `
 
 func readAgent(s engine.Scan) (*Agent, error) {
 	a, r := new(Agent), new(Report)
-	err := s((*column.ID)(&a.ID), (*column.ID)(&a.Account), &a.Name, &a.SignKey, &a.ReceiveKey, (*column.Texts)(&a.May), &a.InvitedBy, &a.State,
+	err := s((*column.ID)(&a.ID), (*column.ID)(&a.Account), &a.Name, &a.SignKey, &a.ReceiveKey, (*column.Texts)(&a.May), &a.InvitedBy, (*column.Bool)(&a.ByOperator), &a.State,
 		(*column.Time)(&a.CreatedAt), (*column.Time)(&a.RevokedAt), (*column.Seconds)(&a.SilentAfter), (*column.Time)(&a.LastSeen),
 		(*column.Time)(&r.At), &r.Version, &r.Platform, &r.Waiting, &r.Failed, (*column.Time)(&r.Oldest), &r.Error,
 		(*column.Seconds)(&r.ClockOff), &r.Folders, (*column.Time)(&r.TroubledSince))
@@ -76,18 +77,18 @@ func readAgent(s engine.Scan) (*Agent, error) {
 // InsertAgent adds an agent that has not reported yet.
 func (in Agents) InsertAgent(a *Agent) error {
 	_, err := in.tx.Exec("catalog: insert agent",
-		`INSERT INTO agent (id, account, name, sign_key, receive_key, may, invited_by, state, created_at, revoked_at, silent_after, last_seen,
+		`INSERT INTO agent (id, account, name, sign_key, receive_key, may, invited_by, by_operator, state, created_at, revoked_at, silent_after, last_seen,
 		reported_at, version, platform, waiting, failed, oldest, error, clock_off, folders, troubled_since)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '', ?, 0, 0, 0, '', 0, 0, 0)`,
-		column.ID(a.ID), column.ID(a.Account), a.Name, a.SignKey, a.ReceiveKey, column.Texts(a.May), a.InvitedBy, a.State,
-		column.Time(a.CreatedAt), column.Time(a.RevokedAt), column.Seconds(a.SilentAfter), column.Time(a.LastSeen), a.Report.Platform)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, 0, 0, '', 0, 0, 0)`,
+		column.ID(a.ID), column.ID(a.Account), a.Name, a.SignKey, a.ReceiveKey, column.Texts(a.May), a.InvitedBy, column.Bool(a.ByOperator), a.State,
+		column.Time(a.CreatedAt), column.Time(a.RevokedAt), column.Seconds(a.SilentAfter), column.Time(a.LastSeen), a.Report.Version, a.Report.Platform)
 	return err
 }
 
-// SaveAgent writes Name, May, State, RevokedAt and SilentAfter.
+// SaveAgent writes Name, May, ByOperator, State, RevokedAt and SilentAfter.
 func (in Agents) SaveAgent(a *Agent) error {
-	return in.tx.ExecOne("catalog: save agent", `UPDATE agent SET name = ?, may = ?, state = ?, revoked_at = ?, silent_after = ? WHERE id = ?`,
-		a.Name, column.Texts(a.May), a.State, column.Time(a.RevokedAt), column.Seconds(a.SilentAfter), column.ID(a.ID))
+	return in.tx.ExecOne("catalog: save agent", `UPDATE agent SET name = ?, may = ?, by_operator = ?, state = ?, revoked_at = ?, silent_after = ? WHERE id = ?`,
+		a.Name, column.Texts(a.May), column.Bool(a.ByOperator), a.State, column.Time(a.RevokedAt), column.Seconds(a.SilentAfter), column.ID(a.ID))
 }
 
 // ReportAgent writes what an agent says of itself; that is a time when it was seen, too.
@@ -139,17 +140,21 @@ type Invitation struct {
 	Key       []byte // sealed: the enrolment key, which derives from the code's secret
 	May       []string
 	InvitedBy string
-	CreatedAt time.Time
-	Until     time.Time // good for nothing from then on
-	Wrong     int64     // attempts whose MAC was wrong
-	UsedBy    uuid.UUID // the agent that has enrolled with it
+	// ByOperator: it was made by who runs the gateway.
+	ByOperator bool
+	// SilentAfter is that of the agent to come.
+	SilentAfter time.Duration
+	CreatedAt   time.Time
+	Until       time.Time // good for nothing from then on
+	Wrong       int64     // attempts whose MAC was wrong
+	UsedBy      uuid.UUID // the agent that has enrolled with it
 }
 
-const selectInvitation = `SELECT id, code, account, name, key, may, invited_by, created_at, until, wrong, used_by FROM invitation `
+const selectInvitation = `SELECT id, code, account, name, key, may, invited_by, by_operator, silent_after, created_at, until, wrong, used_by FROM invitation `
 
 func readInvitation(s engine.Scan) (*Invitation, error) {
 	i := new(Invitation)
-	err := s((*column.ID)(&i.ID), &i.Code, (*column.ID)(&i.Account), &i.Name, &i.Key, (*column.Texts)(&i.May), &i.InvitedBy,
+	err := s((*column.ID)(&i.ID), &i.Code, (*column.ID)(&i.Account), &i.Name, &i.Key, (*column.Texts)(&i.May), &i.InvitedBy, (*column.Bool)(&i.ByOperator), (*column.Seconds)(&i.SilentAfter),
 		(*column.Time)(&i.CreatedAt), (*column.Time)(&i.Until), &i.Wrong, (*column.Ref)(&i.UsedBy))
 	return i, err
 }
@@ -157,8 +162,10 @@ func readInvitation(s engine.Scan) (*Invitation, error) {
 // InsertInvitation adds an invitation that nobody has used.
 func (in Agents) InsertInvitation(i *Invitation) error {
 	_, err := in.tx.Exec("catalog: insert invitation",
-		`INSERT INTO invitation (id, code, account, name, key, may, invited_by, created_at, until, wrong, used_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL)`,
-		column.ID(i.ID), i.Code, column.ID(i.Account), i.Name, i.Key, column.Texts(i.May), i.InvitedBy, column.Time(i.CreatedAt), column.Time(i.Until))
+		`INSERT INTO invitation (id, code, account, name, key, may, invited_by, by_operator, silent_after, created_at, until, wrong, used_by)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL)`,
+		column.ID(i.ID), i.Code, column.ID(i.Account), i.Name, i.Key, column.Texts(i.May), i.InvitedBy, column.Bool(i.ByOperator),
+		column.Seconds(i.SilentAfter), column.Time(i.CreatedAt), column.Time(i.Until))
 	return err
 }
 

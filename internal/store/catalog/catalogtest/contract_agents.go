@@ -15,7 +15,7 @@ func addAgent(t *testing.T, c *catalog.Catalog, account uuid.UUID, at time.Time)
 	t.Helper()
 	a := &agents.Agent{
 		ID: ID(), Account: account, Name: []byte("sealed"), SignKey: MAC(), ReceiveKey: []byte("public"), May: []string{"send", "fetch"},
-		InvitedBy: "cli", State: agents.Active, CreatedAt: at, SilentAfter: 24 * time.Hour, LastSeen: at, Report: agents.Report{Platform: "linux/amd64"},
+		InvitedBy: "cli", State: agents.Active, CreatedAt: at, SilentAfter: 24 * time.Hour, LastSeen: at, Report: agents.Report{Version: "connect 0.9", Platform: "linux/amd64"},
 	}
 	Update(t, c, func(tx *catalog.Tx) error { return tx.InsertAgent(a) })
 	return a
@@ -43,6 +43,7 @@ func testAgents(t *testing.T, c *catalog.Catalog) {
 	first.LastSeen = first.Report.At
 	Update(t, c, func(tx *catalog.Tx) error { return tx.ReportAgent(first.ID, first.Report) })
 	wantSame(t, of(first.ID), first)
+	first.ByOperator = true
 	first.Name, first.May, first.State, first.RevokedAt, first.SilentAfter = []byte{1}, []string{"send"}, agents.Revoked, noon, time.Hour
 	Update(t, c, func(tx *catalog.Tx) error { return tx.SaveAgent(first) })
 	wantSame(t, of(first.ID), first)
@@ -51,7 +52,7 @@ func testAgents(t *testing.T, c *catalog.Catalog) {
 		t.Helper()
 		i := &agents.Invitation{
 			ID: ID(), Code: MAC()[:8], Account: account, Name: []byte("sealed"), Key: []byte("sealed"), May: []string{"send"}, InvitedBy: "cli",
-			CreatedAt: noon, Until: until,
+			ByOperator: true, SilentAfter: time.Hour, CreatedAt: noon, Until: until,
 		}
 		Update(t, c, func(tx *catalog.Tx) error { return tx.InsertInvitation(i) })
 		return i

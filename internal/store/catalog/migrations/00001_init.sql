@@ -514,6 +514,7 @@ CREATE TABLE agent (
     receive_key    BLOB NOT NULL,
     may            TEXT NOT NULL, -- JSON list
     invited_by     TEXT NOT NULL,
+    by_operator    INTEGER NOT NULL, -- 1 = what it may was last said by who runs the gateway
     state          TEXT NOT NULL,
     created_at     INTEGER NOT NULL,
     revoked_at     INTEGER NOT NULL,
@@ -534,17 +535,19 @@ CREATE INDEX agent_account ON agent (account, created_at);
 CREATE INDEX agent_active ON agent (state) WHERE state = 'active';
 
 CREATE TABLE invitation (
-    id         BLOB PRIMARY KEY,
-    code       BLOB NOT NULL UNIQUE,
-    account    BLOB NOT NULL REFERENCES account (id) ON DELETE CASCADE,
-    name       BLOB NOT NULL, -- sealed
-    key        BLOB NOT NULL, -- sealed
-    may        TEXT NOT NULL, -- JSON list
-    invited_by TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
-    until      INTEGER NOT NULL,
-    wrong      INTEGER NOT NULL,
-    used_by    BLOB -- the agent; NULL = nobody yet
+    id           BLOB PRIMARY KEY,
+    code         BLOB NOT NULL UNIQUE,
+    account      BLOB NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    name         BLOB NOT NULL, -- sealed
+    key          BLOB NOT NULL, -- sealed
+    may          TEXT NOT NULL, -- JSON list
+    invited_by   TEXT NOT NULL,
+    by_operator  INTEGER NOT NULL,
+    silent_after INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL,
+    until        INTEGER NOT NULL,
+    wrong        INTEGER NOT NULL,
+    used_by      BLOB -- the agent; NULL = nobody yet
 );
 CREATE INDEX invitation_account ON invitation (account, created_at);
 
