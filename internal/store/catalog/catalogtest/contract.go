@@ -60,8 +60,6 @@ func Run(t *testing.T, open func(t testing.TB) *catalog.Catalog) {
 		{"Mail", testMail},
 		{"Remotes", testRemotes},
 		{"RemotesAreLeased", testRemoteLeases},
-		{"Agents", testAgents},
-		{"AgentDeliveries", testAgentDeliveries},
 		{"RemoteLooks", testRemoteLooks},
 		{"RemoteLedger", testRemoteLedger},
 		{"RemotePushes", testRemotePushes},
