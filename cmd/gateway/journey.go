@@ -104,11 +104,10 @@ func (j *journey) tell(counts *metrics.Set, door httpd.Certificates) (*notify.No
 	if err != nil {
 		return nil, err
 	}
-	trusted := func() bool { ok, _ := j.clock.Trusted(); return ok }
 	checks := []alarm.Check{
 		alarm.Disk(j.room),
 		alarm.DataBackup(j.catalog, portal.LastBackupSetting, j.app.Now),
-		alarm.Clock(trusted),
+		alarm.Clock(j.clock.Sure),
 		alarm.Remotes(j.remotes.Troubles),
 		alarm.Audit(func(ctx context.Context) error { _, err := health.VerifyAudit(ctx, j.catalog, j.keys); return err }),
 	}
@@ -124,7 +123,7 @@ func (j *journey) tell(counts *metrics.Set, door httpd.Certificates) (*notify.No
 		Catalog: j.catalog, Custody: j.custody, Keys: j.keys, Accounts: j.accounts,
 		Mail:     mail.Server{Host: m.Host, Port: m.Port, Security: m.Security, User: m.User, Password: password, From: m.From},
 		Language: m.Language, URL: j.cfg.HTTPS.URL, Allow: j.cfg.Remotes.Allow,
-		Checks: checks, Observe: counts.Webhook, Now: j.app.Now, Trusted: trusted, Log: j.log, Version: version,
+		Checks: checks, Observe: counts.Webhook, Now: j.app.Now, Trusted: j.clock.Sure, Log: j.log, Version: version,
 	}), nil
 }
 
@@ -158,7 +157,7 @@ func (j *journey) parts() []part {
 	return []part{
 		{"keys of the day", j.custody.Run},
 		{"copy of the keys", j.custody.KeepCopy},
-		{"leftover secrets", leftover.New(j.catalog, j.keys, j.app.Now, j.log).Run},
+		{"leftover secrets", leftover.New(j.catalog, j.keys, j.app.Now, j.clock.Sure, j.log).Run},
 		{"account databases", j.databases.Run},
 		{"accounts", j.accounts.Run},
 		{"people", j.accounts.People.Run},

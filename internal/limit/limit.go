@@ -61,6 +61,16 @@ func (l *Limiter) Take(name string) (wait time.Duration) {
 	return 0
 }
 
+// Give gives back one that was taken for something that did not come to be.
+func (l *Limiter) Give(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b, ok := l.buckets[name]; ok {
+		b.left = min(l.Burst, b.left+1)
+		l.buckets[name] = b
+	}
+}
+
 // level is a bucket as it is now. A clock that was set back does not empty it.
 func (l *Limiter) level(name string, now time.Time) bucket {
 	b, ok := l.buckets[name]

@@ -58,7 +58,7 @@ type Notices struct {
 func New(opt Options) *Notices {
 	n := &Notices{}
 	if opt.Mail.Host != "" {
-		n.Post = mail.New(opt.Mail, opt.Catalog, opt.Custody, opt.Now, opt.Log)
+		n.Post = mail.New(opt.Mail, opt.Catalog, opt.Custody, opt.Now, opt.Trusted, opt.Log)
 	}
 	n.Mailer = &alarm.Mailer{
 		Catalog: opt.Catalog, Custody: opt.Custody, Post: n.Post, Operators: operators(opt.Accounts), Language: opt.Language, URL: opt.URL, Now: opt.Now, Log: opt.Log,

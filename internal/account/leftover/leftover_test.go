@@ -2,16 +2,20 @@ package leftover_test
 
 import (
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/account"
 	"sealgate/internal/account/leftover"
 	"sealgate/internal/fault"
 	"sealgate/internal/notify/notifytest"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
+	"sealgate/internal/store/catalog/logins"
 	"sealgate/internal/store/catalog/notices"
 )
 
@@ -21,6 +25,12 @@ func TestSecretsThatNothingNamesAreDestroyed(t *testing.T) {
 	o := notifytest.Open(t)
 	w := &notices.Webhook{ID: catalogtest.ID(), Account: o.Acme.ID, URL: []byte("sealed"), State: notices.WebhookOn, CreatedAt: o.Clock.Now()}
 	catalogtest.Update(t, o.Catalog, func(tx *catalog.Tx) error { return tx.InsertWebhook(w) })
+	sso := &logins.SingleSignOn{Account: o.Acme.ID, Settings: []byte("sealed"), Secret: uuid.New(), ChangedAt: o.Clock.Now()}
+	catalogtest.Update(t, o.Catalog, func(tx *catalog.Tx) error { return tx.PutSingleSignOn(sso) })
+	anna, _, err := o.Accounts.AddLogin(t.Context(), "test", "acme", account.NewLogin{Username: "anna@acme.example", Role: account.Admin})
+	if err != nil {
+		t.Fatal(err)
+	}
 	strange, gone := uuid.New(), uuid.New()
 	set := func(kind string, id uuid.UUID) {
 		t.Helper()
@@ -32,8 +42,16 @@ func TestSecretsThatNothingNamesAreDestroyed(t *testing.T) {
 	set("webhook", gone)
 	set("webhook-old", gone)
 	set("totp", gone)
-	set("oidc", strange)
-	s := leftover.New(o.Catalog, o.Keys, o.Clock.Now, slog.New(slog.DiscardHandler))
+	set("totp", anna.ID) // who has taken her one-time codes away
+	set("oidc", gone)
+	set("oidc", sso.Secret)
+	set("strange", strange)
+	broken := filepath.Join(o.Keys.Dir(), "account-00000000-0000-4000-8000-000000000001.key") // the first that is looked at
+	if err := os.WriteFile(broken, []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	trusted := true
+	s := leftover.New(o.Catalog, o.Keys, o.Clock.Now, func() bool { return trusted }, slog.New(slog.DiscardHandler))
 	sweep := func(after time.Duration) {
 		t.Helper()
 		o.Clock.Add(after)
@@ -49,15 +67,21 @@ func TestSecretsThatNothingNamesAreDestroyed(t *testing.T) {
 	}
 	sweep(0)
 	sweep(23 * time.Hour)
-	for _, kind := range []string{"webhook", "webhook-old", "totp"} {
+	for _, kind := range []string{"webhook", "webhook-old", "totp", "oidc"} {
 		want(kind, gone, true)
 	}
-	sweep(time.Hour)
-	for _, kind := range []string{"webhook", "webhook-old", "totp"} {
+	trusted = false
+	sweep(time.Hour) // nobody knows how long it was
+	want("totp", gone, true)
+	trusted = true
+	sweep(0)
+	for _, kind := range []string{"webhook", "webhook-old", "totp", "oidc"} {
 		want(kind, gone, false)
 	}
+	want("totp", anna.ID, false)
 	want("webhook", w.ID, true)
-	want("oidc", strange, true)
+	want("oidc", sso.Secret, true)
+	want("strange", strange, true)
 
 	if err := o.Accounts.RemoveAccount(t.Context(), "test", "acme"); err != nil {
 		t.Fatal(err)
@@ -65,5 +89,6 @@ func TestSecretsThatNothingNamesAreDestroyed(t *testing.T) {
 	sweep(time.Hour)
 	sweep(24 * time.Hour)
 	want("webhook", w.ID, false)
-	want("oidc", strange, false)
+	want("oidc", sso.Secret, false)
+	want("strange", strange, false)
 }

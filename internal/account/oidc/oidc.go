@@ -154,6 +154,7 @@ type house struct {
 	*catalog.Account
 	rec *custody.Records
 	Settings
+	secret uuid.UUID // how the key store names the client's
 }
 
 func (s *Service) house(ctx context.Context, name string) (*house, error) {
@@ -164,21 +165,28 @@ func (s *Service) house(ctx context.Context, name string) (*house, error) {
 	if row == nil {
 		return nil, errNone
 	}
+	return h, s.read(h, row)
+}
+
+// read opens an account's settings.
+func (s *Service) read(h *house, row *logins.SingleSignOn) error {
 	const op = "oidc: settings"
 	text, err := h.rec.Open("single_sign_on", "settings", h.ID, row.Settings)
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, op, err)
+		return fault.Wrap(fault.Internal, op, err)
 	}
 	if err := json.Unmarshal(text, &h.Settings); err != nil {
-		return nil, fault.Wrap(fault.Damaged, op, err)
+		return fault.Wrap(fault.Damaged, op, err)
 	}
-	h.ChangedAt = row.ChangedAt
-	_, err = s.opt.Keys.AccountSecret(h.ID, secretKind, h.secretID())
-	h.Secret = err == nil
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return nil, fault.Wrap(fault.Internal, op, err)
+	h.ChangedAt, h.secret = row.ChangedAt, row.Secret
+	if h.secret == uuid.Nil {
+		return nil
 	}
-	return h, nil
+	_, err = s.opt.Keys.AccountSecret(h.ID, secretKind, h.secret)
+	if h.Secret = err == nil; fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return fault.Wrap(fault.Internal, op, err)
 }
 
 // account finds an open account of customers, with or without a provider.
@@ -214,7 +222,8 @@ func (s *Service) Settings(ctx context.Context, account string) (*Settings, erro
 
 // Set changes an account's provider, or gives it one. The provider is asked for its
 // description first. When it is another one, or another client of it, whom it means
-// by a subject is forgotten; sessions that began by it end with every change.
+// by a subject is forgotten; sessions that began by it end with every change. TryLater:
+// somebody else has changed it meanwhile.
 func (s *Service) Set(ctx context.Context, actor, account string, c Change) (*Settings, error) {
 	const op = "oidc: set"
 	if s.opt.URL == "" {
@@ -222,7 +231,7 @@ func (s *Service) Set(ctx context.Context, actor, account string, c Change) (*Se
 	}
 	h, row, err := s.account(ctx, account)
 	if err == nil && row != nil {
-		h, err = s.house(ctx, account)
+		err = s.read(h, row)
 	}
 	if err != nil {
 		return nil, err
@@ -241,7 +250,8 @@ func (s *Service) Set(ctx context.Context, actor, account string, c Change) (*Se
 	if _, err := s.provider(ctx, h.Issuer, true); err != nil {
 		return nil, err
 	}
-	if err := s.keepSecret(h, c.Secret); err != nil {
+	next, err := s.keepSecret(h, c.Secret)
+	if err != nil {
 		return nil, err
 	}
 	text, err := json.Marshal(h.Settings)
@@ -250,7 +260,10 @@ func (s *Service) Set(ctx context.Context, actor, account string, c Change) (*Se
 	}
 	h.ChangedAt = s.opt.Now()
 	err = s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
-		v := &logins.SingleSignOn{Account: h.ID, Settings: h.rec.Seal("single_sign_on", "settings", h.ID, text), ChangedAt: h.ChangedAt}
+		if err := unchanged(tx, h.ID, row); err != nil {
+			return err
+		}
+		v := &logins.SingleSignOn{Account: h.ID, Settings: h.rec.Seal("single_sign_on", "settings", h.ID, text), Secret: next, ChangedAt: h.ChangedAt}
 		if err := tx.PutSingleSignOn(v); err != nil {
 			return err
 		}
@@ -261,35 +274,51 @@ func (s *Service) Set(ctx context.Context, actor, account string, c Change) (*Se
 		}
 		return s.ended(tx, h.ID, actor, "sign-on.set")
 	})
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, op, err)
-	}
-	if another && row != nil {
-		err = s.opt.Keys.RemoveSecret(h.ID, secretKind, (&house{Account: h.Account, Settings: before}).secretID())
+	if err == nil && row != nil && row.Secret != next {
+		err = s.forget(h.ID, row.Secret)
 	}
 	return &h.Settings, fault.Wrap(fault.Internal, op, err)
 }
 
-// secretID is what the client's secret has in the key store. It belongs to this client
-// of this issuer: whatever happens between the two stores, no provider is ever shown
-// the secret that another one gave.
-func (h *house) secretID() uuid.UUID {
-	return uuid.NewSHA1(h.ID, []byte(h.Issuer+"\n"+h.ClientID))
+// unchanged refuses a change of settings that are not those which were read.
+func unchanged(tx *catalog.Tx, account uuid.UUID, read *logins.SingleSignOn) error {
+	now, err := tx.SingleSignOn(account)
+	switch {
+	case fault.Is(err, fault.NotFound) && read == nil:
+		return nil
+	case err != nil && !fault.Is(err, fault.NotFound):
+		return err
+	case err == nil && read != nil && bytes.Equal(now.Settings, read.Settings):
+		return nil
+	}
+	return fault.New(fault.TryLater, "oidc: set", "somebody else has changed single sign-on just now; look at it, and try again")
 }
 
-// keepSecret brings the client's secret to the key store. It comes before the
-// settings: a secret without them opens nothing.
-func (s *Service) keepSecret(h *house, secret *string) (err error) {
-	switch {
-	case secret == nil:
-		return nil
-	case *secret == "":
-		err = s.opt.Keys.RemoveSecret(h.ID, secretKind, h.secretID())
-	default:
-		err = s.opt.Keys.SetSecret(h.ID, secretKind, h.secretID(), []byte(*secret))
+// keepSecret brings a client's secret to the key store, under a name of its own, and
+// returns how the settings name the client's secret from now on. So no provider is ever
+// shown the secret that another one gave, whatever happens between the two stores; a
+// secret that no settings name in the end goes with the leftovers.
+func (s *Service) keepSecret(h *house, secret *string) (uuid.UUID, error) {
+	if secret == nil && h.Secret {
+		return h.secret, nil // of this client: another one would need its own
 	}
-	h.Secret = *secret != ""
-	return fault.Wrap(fault.Internal, "oidc: client secret", err)
+	if h.Secret = secret != nil && *secret != ""; !h.Secret {
+		return uuid.Nil, nil
+	}
+	const op = "oidc: client secret"
+	id, err := uuid.NewV7()
+	if err == nil {
+		err = s.opt.Keys.SetSecret(h.ID, secretKind, id, []byte(*secret))
+	}
+	return id, fault.Wrap(fault.Internal, op, err)
+}
+
+// forget destroys a client's secret that the settings name no more.
+func (s *Service) forget(account, secret uuid.UUID) error {
+	if secret == uuid.Nil {
+		return nil
+	}
+	return s.opt.Keys.RemoveSecret(account, secretKind, secret)
 }
 
 // ended puts a change on record and ends the sessions that stood on what was before.
@@ -317,7 +346,7 @@ func (s *Service) Remove(ctx context.Context, actor, account string) error {
 		return s.ended(tx, h.ID, actor, "sign-on.removed")
 	})
 	if err == nil {
-		err = s.opt.Keys.RemoveSecret(h.ID, secretKind, h.secretID())
+		err = s.forget(h.ID, h.secret)
 	}
 	return fault.Wrap(fault.Internal, op, err)
 }

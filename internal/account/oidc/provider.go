@@ -103,7 +103,7 @@ func (s *Service) at(h *house, p known) (*oauth2.Config, error) {
 		c.Endpoint.AuthStyle = oauth2.AuthStyleInParams
 		return c, nil
 	}
-	secret, err := s.opt.Keys.AccountSecret(h.ID, secretKind, h.secretID())
+	secret, err := s.opt.Keys.AccountSecret(h.ID, secretKind, h.secret)
 	c.ClientSecret = string(secret)
 	return c, fault.Wrap(fault.Internal, "oidc: client secret", err)
 }

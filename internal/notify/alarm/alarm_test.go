@@ -40,7 +40,7 @@ func open(t *testing.T) *tower {
 	t.Helper()
 	w := &tower{Office: notifytest.Open(t), t: t, people: []string{"op@pay.example"}}
 	w.mailer = &alarm.Mailer{
-		Catalog: w.Catalog, Custody: w.Custody, Post: mail.New(mail.Server{}, w.Catalog, w.Custody, w.Clock.Now, slog.New(slog.DiscardHandler)),
+		Catalog: w.Catalog, Custody: w.Custody, Post: mail.New(mail.Server{}, w.Catalog, w.Custody, w.Clock.Now, func() bool { return true }, slog.New(slog.DiscardHandler)),
 		Operators: func(context.Context) ([]string, error) { return w.people, nil }, Language: alarm.English, URL: "https://pay.example", Now: w.Clock.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	w.Service = alarm.New(alarm.Options{

@@ -5,7 +5,7 @@
 // sealed under the record key of the built-in account, before anything else; from
 // there it is sent, and tried again for two days when the server does not take it. It
 // is deleted when the server has taken it, has refused it for good, or nobody took it
-// in time.
+// in time; no time passes while the clock is in doubt.
 //
 // The server is spoken to with TLS from the first byte, or with STARTTLS that must
 // succeed; without either only on the gateway's own machine. A name and a password are
@@ -79,13 +79,14 @@ type Post struct {
 	catalog *catalog.Catalog
 	keys    *custody.Custodian
 	now     func() time.Time
+	trusted func() bool
 	log     *slog.Logger
 	woken   chan struct{}
 }
 
-// New returns a post; Run makes it send.
-func New(server Server, cat *catalog.Catalog, keys *custody.Custodian, now func() time.Time, log *slog.Logger) *Post {
-	return &Post{server: server, catalog: cat, keys: keys, now: now, log: log, woken: make(chan struct{}, 1)}
+// New returns a post; Run makes it send. trusted tells whether now is to be believed.
+func New(server Server, cat *catalog.Catalog, keys *custody.Custodian, now func() time.Time, trusted func() bool, log *slog.Logger) *Post {
+	return &Post{server: server, catalog: cat, keys: keys, now: now, trusted: trusted, log: log, woken: make(chan struct{}, 1)}
 }
 
 // Check refuses what is no letter: above all what would put a line of its own into the
@@ -219,13 +220,19 @@ func (p *Post) Round(ctx context.Context) error {
 // was off: their links are over, and their alarms.
 func (p *Post) withoutStale(ctx context.Context, due []*notices.Mail) (fresh []*notices.Mail, err error) {
 	for _, row := range due {
-		if p.now().Sub(row.CreatedAt) <= tryFor {
+		if !p.late(row) {
 			fresh = append(fresh, row)
 		} else if err := p.record(ctx, row, verdict{err: fault.New(fault.TryLater, "mail: send", "it was not sent in time"), final: true}); err != nil {
 			return nil, err
 		}
 	}
 	return fresh, nil
+}
+
+// late tells whether a letter is to be given up. A clock that is in doubt silences
+// nothing.
+func (p *Post) late(row *notices.Mail) bool {
+	return p.now().Sub(row.CreatedAt) > tryFor && p.trusted()
 }
 
 func (p *Post) one(s *session, rec *custody.Records, row *notices.Mail) verdict {
@@ -244,8 +251,7 @@ func (p *Post) one(s *session, rec *custody.Records, row *notices.Mail) verdict 
 func (p *Post) record(ctx context.Context, row *notices.Mail, v verdict) error {
 	err := p.catalog.Update(ctx, func(tx *catalog.Tx) error {
 		row.Attempts++
-		late := p.now().Sub(row.CreatedAt) > tryFor
-		gone := v.err != nil && (v.final || late)
+		gone := v.err != nil && (v.final || p.late(row))
 		if gone { // somebody waits for a letter that will not come: an alarm says so
 			if err := tx.SetSetting(LostSetting, p.now().UTC().Format(time.RFC3339)); err != nil {
 				return err

@@ -127,8 +127,10 @@ func startServer(t *testing.T, args ...string) (mail.Server, <-chan letter) {
 	return s, taken
 }
 
+func sure() bool { return true }
+
 func post(o *notifytest.Office, s mail.Server) *mail.Post {
-	return mail.New(s, o.Catalog, o.Custody, o.Clock.Now, slog.New(slog.DiscardHandler))
+	return mail.New(s, o.Catalog, o.Custody, o.Clock.Now, sure, slog.New(slog.DiscardHandler))
 }
 
 func waiting(o *notifytest.Office) (rows []*notices.Mail) {

@@ -3,6 +3,7 @@ package mail_test
 import (
 	"bufio"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -147,5 +148,29 @@ func TestALetterOutlivesAClockThatWasAhead(t *testing.T) {
 	}
 	if got := taken(); len(got) != 1 {
 		t.Errorf("taken: %v", got)
+	}
+}
+
+// A clock that has jumped ahead silences no letter.
+func TestALetterOutlivesAWrongClock(t *testing.T) {
+	o := notifytest.Open(t)
+	s, taken := touchy(t, "")
+	trusted := false
+	p := mail.New(mail.Server{Host: "127.0.0.1", Port: 1, Security: mail.Plain, From: "a@b.example"}, o.Catalog, o.Custody, o.Clock.Now, func() bool { return trusted }, slog.New(slog.DiscardHandler))
+	if err := p.Send(t.Context(), hello); err != nil {
+		t.Fatal(err)
+	}
+	o.Clock.Add(21 * 24 * time.Hour)
+	for range 2 { // nobody listens
+		if err := p.Round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		o.Clock.Add(2 * time.Hour)
+	}
+	if err := mail.New(s, o.Catalog, o.Custody, o.Clock.Now, func() bool { return trusted }, slog.New(slog.DiscardHandler)).Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := taken(); len(got) != 1 || len(waiting(o)) != 0 {
+		t.Errorf("taken %v, %d left", got, len(waiting(o)))
 	}
 }

@@ -481,23 +481,41 @@ func (s *Service) Sweep(ctx context.Context) error {
 		if w.OldUntil.IsZero() || w.OldUntil.After(s.opt.Now()) {
 			continue
 		}
-		if err := s.opt.Keys.RemoveSecret(w.Account, oldSecretKind, w.ID); err != nil {
-			return err
-		}
-		err := s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
-			row, err := tx.Webhook(w.ID)
-			if fault.Is(err, fault.NotFound) || err == nil && !row.OldUntil.Equal(w.OldUntil) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			row.OldUntil = time.Time{}
-			return tx.SaveWebhook(row)
-		})
-		if err != nil {
+		if err := s.forgetOld(ctx, w.ID); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// forgetOld destroys the secret before the present one when its time is over. A new one
+// may have come since somebody looked.
+func (s *Service) forgetOld(ctx context.Context, webhook uuid.UUID) error {
+	s.rotating.Lock()
+	defer s.rotating.Unlock()
+	var w *notices.Webhook
+	err := s.opt.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+		w, err = tx.Webhook(webhook)
+		return err
+	})
+	switch {
+	case fault.Is(err, fault.NotFound), err == nil && (w.OldUntil.IsZero() || w.OldUntil.After(s.opt.Now())):
+		return nil
+	case err != nil:
+		return err
+	}
+	if err := s.opt.Keys.RemoveSecret(w.Account, oldSecretKind, w.ID); err != nil {
+		return err
+	}
+	return s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
+		row, err := tx.Webhook(w.ID)
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		row.OldUntil = time.Time{}
+		return tx.SaveWebhook(row)
+	})
 }

@@ -460,6 +460,37 @@ func TestTwoSecretsAreGoodForADay(t *testing.T) {
 	test(false)
 }
 
+// A new secret that comes just when the one before is about to be destroyed: its own
+// predecessor stays for a day.
+func TestASweepTakesNoSecretThatCameMeanwhile(t *testing.T) {
+	d := open(t)
+	rc := receive(t, nil)
+	w, _ := d.add(rc.URL)
+	_, second, err := d.Rotate(t.Context(), "test", "acme", w.ID.String(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Clock.Add(25 * time.Hour)
+	looks := 0
+	d.with(func(o *webhook.Options) {
+		now := o.Now
+		o.Now = func() time.Time {
+			if looks++; looks == 2 { // it has looked for what is over
+				if _, _, err := d.Rotate(t.Context(), "test", "acme", w.ID.String(), false); err != nil {
+					t.Error(err)
+				}
+			}
+			return now()
+		}
+	})
+	if err := d.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if old, err := d.Keys.AccountSecret(d.Acme.ID, "webhook-old", w.ID); err != nil || string(old) != second {
+		t.Errorf("the secret before the present one: %v", err)
+	}
+}
+
 func TestAddressesThatAreRefused(t *testing.T) {
 	d := open(t)
 	for address, kind := range map[string]fault.Kind{

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sealgate/internal/account"
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/portal"
@@ -119,6 +120,40 @@ func TestWhatStaysOnTheMachine(t *testing.T) {
 	cert := portal.NewCertificate{Certificate: "x", Key: " pkcs11:token=x;object=y?module-path=/tmp/evil.so"}
 	if code := h.ask(away, "POST", "/accounts/acme/certificates", body(h, cert), nil); code != http.StatusForbidden {
 		t.Errorf("a library from away: %d", code)
+	}
+}
+
+// Who runs the gateway guesses at a passphrase as seldom as the customer, and takes
+// none of his guesses; the right one is none.
+func TestGuessesAtAPassphrase(t *testing.T) {
+	h := newHouse(t)
+	h.want(http.StatusOK, "POST", "/accounts", portal.NewAccount{Name: "acme", Keys: "customer"}, nil)
+	const phrase = "correct horse battery"
+	key, err := keys.NewAccessKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	encrypted, err := keyfile.EncryptAccessKey(key.Private, []byte(phrase))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.want(http.StatusOK, "POST", "/accounts/acme/access-keys", portal.NewAccessKey{Public: string(keyfile.MarshalAccessPublicKey(key.Public)), Encrypted: string(encrypted.Marshal())}, nil)
+	admin := access.Caller{Actor: "token:x", Name: "x", Account: h.account("acme").ID, Role: account.Admin}
+	try := func(c access.Caller, phrase string) int {
+		return h.ask(c, "POST", "/accounts/acme/unlock", body(h, portal.Unlock{Passphrase: phrase, For: portal.Duration(time.Hour)}), nil)
+	}
+	for range 6 {
+		if code := try(admin, phrase); code != http.StatusOK {
+			t.Fatalf("the right one: %d", code)
+		}
+	}
+	for i := range 6 {
+		if code := try(access.ControlSocket, "another"); (code == http.StatusServiceUnavailable) != (i == 5) {
+			t.Errorf("guess %d: %d", i, code)
+		}
+	}
+	if code := try(admin, phrase); code != http.StatusOK {
+		t.Errorf("after the operator's guesses: %d", code)
 	}
 }
 

@@ -171,7 +171,7 @@ func TestRemembersSoMuch(t *testing.T) {
 	acme := h.account("acme").ID
 	count := func() (n int64) {
 		t.Helper()
-		h.world.Update(func(tx *catalog.Tx) (err error) { n, err = tx.CountRequests(acme); return err })
+		h.world.Update(func(tx *catalog.Tx) (err error) { n, err = tx.CountRequests(acme, nil); return err })
 		return n
 	}
 	admin := access.Caller{Actor: "token:x", Name: "x", Account: acme, Role: account.Admin}
@@ -181,7 +181,7 @@ func TestRemembersSoMuch(t *testing.T) {
 	}
 	h.world.Update(func(tx *catalog.Tx) error {
 		for i := range 4_999 {
-			v := &requests.Request{Hash: []byte(strconv.Itoa(i)), ID: uuid.New(), Print: []byte("x"), Account: acme, Until: h.world.Clock.Now().Add(24 * time.Hour)}
+			v := &requests.Request{Hash: []byte(strconv.Itoa(i)), ID: uuid.New(), Print: []byte("x"), Account: acme, Sender: []byte("x"), Until: h.world.Clock.Now().Add(24 * time.Hour)}
 			if err := tx.InsertRequest(v); err != nil {
 				return err
 			}
@@ -202,5 +202,40 @@ func TestRemembersSoMuch(t *testing.T) {
 	retention.New(h.world.Catalog, h.world.Bodies, h.world.Keys, h.clock, slog.New(slog.DiscardHandler)).Round(t.Context())
 	if n := count(); n != 0 {
 		t.Errorf("%d after a day", n)
+	}
+}
+
+// Operators share an account, and none uses up what the others have.
+func TestOperatorsDoNotStopEachOther(t *testing.T) {
+	h := newHouse(t)
+	op := func(name string) access.Caller {
+		return access.Caller{Actor: "token:" + name, Name: name, Operator: true}
+	}
+	ask := func(c access.Caller, key string) int {
+		return h.keyed(c, someKey+key, "/accounts", `{"name":"acme-`+key+`"}`).Code
+	}
+	if code := ask(op("busy"), "1"); code != http.StatusOK {
+		t.Fatal(code)
+	}
+	h.world.Update(func(tx *catalog.Tx) error {
+		system, err := tx.AccountByName(catalog.SystemAccount)
+		if err != nil {
+			return err
+		}
+		rec, err := h.world.Keys.Records(t.Context(), system.ID)
+		if err != nil {
+			return err
+		}
+		busy := rec.MAC("request sender", []byte("token:busy"))
+		for i := range 4_999 {
+			v := &requests.Request{Hash: []byte(strconv.Itoa(i)), ID: uuid.New(), Print: []byte("x"), Account: system.ID, Sender: busy[:], Until: h.world.Clock.Now().Add(24 * time.Hour)}
+			if err := tx.InsertRequest(v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if busy, other := ask(op("busy"), "2"), ask(op("other"), "2"); busy != http.StatusTooManyRequests || other != http.StatusOK {
+		t.Errorf("who has asked so often: %d; another: %d", busy, other)
 	}
 }

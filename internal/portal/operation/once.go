@@ -35,7 +35,7 @@ const (
 	minKey, maxKey = 8, 255
 	maxAsked       = 1 << 20
 	maxAnswered    = 64 << 10
-	maxRemembered  = 5_000 // requests of an account
+	maxRemembered  = 5_000 // requests of an account; of an operator, or of a program of one
 )
 
 // once lets do answer when the request was never asked before under its key, and
@@ -60,7 +60,8 @@ func (r *Router) once(w http.ResponseWriter, req *http.Request, operation string
 	}
 	sum := rec.MAC("request key", []byte(access.Of(ctx).Actor), []byte(key))
 	print := rec.MAC("request", []byte(req.Method), []byte(req.URL.RequestURI()), body)
-	known, fresh, err := r.begun(ctx, account, sum[:], print[:])
+	sender := rec.MAC("request sender", []byte(access.Of(ctx).Actor))
+	known, fresh, err := r.begun(ctx, &requests.Request{Hash: sum[:], Print: print[:], Run: r.run, Account: account, Sender: sender[:]})
 	switch {
 	case err != nil:
 		r.Refuse(ctx, w, err)
@@ -120,27 +121,30 @@ func bodyError(err error) error {
 }
 
 // begun remembers a request that begins, or finds the one that was begun before.
-func (r *Router) begun(ctx context.Context, account uuid.UUID, hash, print []byte) (v *requests.Request, fresh bool, err error) {
+func (r *Router) begun(ctx context.Context, begins *requests.Request) (v *requests.Request, fresh bool, err error) {
 	const op = "api: once"
-	id, err := uuid.NewV7()
-	if err != nil {
+	if begins.ID, err = uuid.NewV7(); err != nil {
 		return nil, false, fault.Wrap(fault.Internal, op, err)
+	}
+	var bounded []byte // an account's requests together; operators share one, and each has his own
+	if access.Of(ctx).Account == uuid.Nil {
+		bounded = begins.Sender
 	}
 	err = r.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
 		if err := tx.SweepRequests(r.opt.Now()); err != nil {
 			return err
 		}
-		v, err = tx.Request(hash)
+		v, err = tx.Request(begins.Hash)
 		if !fault.Is(err, fault.NotFound) {
 			return err
 		}
-		if n, err := tx.CountRequests(account); err != nil {
+		if n, err := tx.CountRequests(begins.Account, bounded); err != nil {
 			return err
 		} else if n >= maxRemembered {
 			return tooMany("very many requests with an Idempotency-Key were made in the last 24 hours; ask without one, or later")
 		}
-		fresh = true
-		v = &requests.Request{Hash: hash, ID: id, Print: print, Run: r.run, Account: account, Until: r.opt.Now().Add(rememberedFor)}
+		fresh, v = true, begins
+		v.Until = r.opt.Now().Add(rememberedFor)
 		return tx.InsertRequest(v)
 	})
 	return v, fresh, fault.Wrap(fault.Internal, op, err)

@@ -14,7 +14,7 @@ func testSingleSignOn(t *testing.T, c *catalog.Catalog) {
 	anna, bo, cia := addLogin(t, c, acme.ID), addLogin(t, c, acme.ID), addLogin(t, c, zeta.ID)
 	v := &logins.SingleSignOn{Account: acme.ID, Settings: []byte("sealed"), ChangedAt: noon}
 	Update(t, c, func(tx *catalog.Tx) error { return tx.PutSingleSignOn(v) })
-	v.Settings, v.ChangedAt = []byte("others"), noon.Add(time.Hour)
+	v.Settings, v.Secret, v.ChangedAt = []byte("others"), ID(), noon.Add(time.Hour)
 	Update(t, c, func(tx *catalog.Tx) error { return tx.PutSingleSignOn(v) })
 	wantSame(t, get(t, c, func(tx *catalog.Tx) (*logins.SingleSignOn, error) { return tx.SingleSignOn(acme.ID) }), v)
 	wantKind(t, fails(t, c, func(tx *catalog.Tx) error { _, err := tx.SingleSignOn(zeta.ID); return err }), fault.NotFound)

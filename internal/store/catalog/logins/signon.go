@@ -13,16 +13,17 @@ import (
 // secret is in the key store.
 type SingleSignOn struct {
 	Account   uuid.UUID
-	Settings  []byte // sealed JSON
+	Settings  []byte    // sealed JSON
+	Secret    uuid.UUID // how the key store names the client's secret; Nil = there is none
 	ChangedAt time.Time
 }
 
 // PutSingleSignOn gives an account single sign-on, in the place of what it had.
 func (in Tables) PutSingleSignOn(v *SingleSignOn) error {
 	_, err := in.tx.Exec("catalog: put single sign-on",
-		`INSERT INTO single_sign_on (account, settings, changed_at) VALUES (?, ?, ?)
-		ON CONFLICT (account) DO UPDATE SET settings = excluded.settings, changed_at = excluded.changed_at`,
-		column.ID(v.Account), v.Settings, column.Time(v.ChangedAt))
+		`INSERT INTO single_sign_on (account, settings, secret, changed_at) VALUES (?, ?, ?, ?)
+		ON CONFLICT (account) DO UPDATE SET settings = excluded.settings, secret = excluded.secret, changed_at = excluded.changed_at`,
+		column.ID(v.Account), v.Settings, column.Ref(v.Secret), column.Time(v.ChangedAt))
 	return err
 }
 
@@ -30,9 +31,9 @@ func (in Tables) PutSingleSignOn(v *SingleSignOn) error {
 func (in Tables) SingleSignOn(account uuid.UUID) (*SingleSignOn, error) {
 	read := func(s engine.Scan) (*SingleSignOn, error) {
 		v := &SingleSignOn{Account: account}
-		return v, s(&v.Settings, (*column.Time)(&v.ChangedAt))
+		return v, s(&v.Settings, (*column.Ref)(&v.Secret), (*column.Time)(&v.ChangedAt))
 	}
-	return engine.One(in.tx, "catalog: single sign-on", read, `SELECT settings, changed_at FROM single_sign_on WHERE account = ?`, column.ID(account))
+	return engine.One(in.tx, "catalog: single sign-on", read, `SELECT settings, secret, changed_at FROM single_sign_on WHERE account = ?`, column.ID(account))
 }
 
 // DeleteSingleSignOn takes single sign-on from an account.

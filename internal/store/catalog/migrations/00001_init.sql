@@ -196,6 +196,7 @@ CREATE INDEX passkey_login ON passkey (login, created_at);
 CREATE TABLE single_sign_on (
     account    BLOB PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
     settings   BLOB NOT NULL, -- sealed
+    secret     BLOB, -- how the key store names the client's secret; NULL: it has none
     changed_at INTEGER NOT NULL
 );
 CREATE TABLE login_subject (
@@ -584,13 +585,14 @@ CREATE TABLE request (
     print   BLOB NOT NULL, -- MAC of what was asked; as hash under the account's record key
     run     TEXT NOT NULL,
     account BLOB NOT NULL,
+    sender  BLOB NOT NULL, -- MAC of who asked; as hash
     status  INTEGER NOT NULL, -- 0 = not answered yet
     media   TEXT NOT NULL,
     answer  BLOB, -- sealed; NULL: it is not kept
     until   INTEGER NOT NULL
 );
 CREATE INDEX request_until ON request (until);
-CREATE INDEX request_account ON request (account);
+CREATE INDEX request_account ON request (account, sender);
 
 CREATE TABLE audit (
     id      BLOB PRIMARY KEY,

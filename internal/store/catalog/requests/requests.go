@@ -19,6 +19,7 @@ type Request struct {
 	Print   []byte // of what was asked
 	Run     string // of the gateway in which it was begun
 	Account uuid.UUID
+	Sender  []byte // MAC of who asks
 	Status  int64 // of the answer; 0 = there is none yet
 	Media   string
 	Answer  []byte // sealed; nil = it is not kept
@@ -35,21 +36,22 @@ func In(tx *engine.Tx) Requests { return Requests{tx} }
 func (in Requests) Request(hash []byte) (*Request, error) {
 	read := func(s engine.Scan) (*Request, error) {
 		v := &Request{Hash: hash}
-		return v, s((*column.ID)(&v.ID), &v.Print, &v.Run, (*column.ID)(&v.Account), &v.Status, &v.Media, &v.Answer, (*column.Time)(&v.Until))
+		return v, s((*column.ID)(&v.ID), &v.Print, &v.Run, (*column.ID)(&v.Account), &v.Sender, &v.Status, &v.Media, &v.Answer, (*column.Time)(&v.Until))
 	}
-	return engine.One(in.tx, "catalog: request", read, `SELECT id, print, run, account, status, media, answer, until FROM request WHERE hash = ?`, hash)
+	return engine.One(in.tx, "catalog: request", read, `SELECT id, print, run, account, sender, status, media, answer, until FROM request WHERE hash = ?`, hash)
 }
 
 // InsertRequest remembers one that begins.
 func (in Requests) InsertRequest(v *Request) error {
-	_, err := in.tx.Exec("catalog: insert request", `INSERT INTO request (hash, id, print, run, account, status, media, answer, until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		v.Hash, column.ID(v.ID), v.Print, v.Run, column.ID(v.Account), v.Status, v.Media, v.Answer, column.Time(v.Until))
+	_, err := in.tx.Exec("catalog: insert request", `INSERT INTO request (hash, id, print, run, account, sender, status, media, answer, until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		v.Hash, column.ID(v.ID), v.Print, v.Run, column.ID(v.Account), v.Sender, v.Status, v.Media, v.Answer, column.Time(v.Until))
 	return err
 }
 
-// CountRequests counts those of an account.
-func (in Requests) CountRequests(account uuid.UUID) (int64, error) {
-	return engine.One(in.tx, "catalog: count requests", engine.Value[int64], `SELECT COUNT(*) FROM request WHERE account = ?`, column.ID(account))
+// CountRequests counts those of an account; of one sender, if that is not nil.
+func (in Requests) CountRequests(account uuid.UUID, sender []byte) (int64, error) {
+	return engine.One(in.tx, "catalog: count requests", engine.Value[int64],
+		`SELECT COUNT(*) FROM request WHERE account = ?1 AND (?2 IS NULL OR sender = ?2)`, column.ID(account), sender)
 }
 
 // AnswerRequest remembers the answer; nil for one that is not kept.
