@@ -20,7 +20,7 @@ type Request struct {
 	Run     string // of the gateway in which it was begun
 	Account uuid.UUID
 	Sender  []byte // MAC of who asks
-	Status  int64 // of the answer; 0 = there is none yet
+	Status  int64  // of the answer; 0 = there is none yet
 	Media   string
 	Answer  []byte // sealed; nil = it is not kept
 	Until   time.Time
