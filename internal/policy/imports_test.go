@@ -88,7 +88,7 @@ var arrows = []struct {
 	{"internal/transfer/push", "transfer/glob transfer/remote transfer/remote/why transfer/outbox custody store/catalog store/catalog/remotes killpoint fault"},
 	{"internal/transfer/remotes/places", ""},
 	{"internal/transfer/remotes", "transfer/remotes/places transfer/glob transfer/remote transfer/remote/why transfer/remote/pace transfer/remote/schedule transfer/poll dialguard custody keys store/catalog store/catalog/remotes audit fault"},
-	{"internal/transfer/remotes/visits", "transfer/remotes transfer/remote transfer/remote/sftp transfer/remote/ftps transfer/poll transfer/push transfer/outbox fault"},
+	{"internal/transfer/remotes/visits", "transfer/remotes transfer/remote transfer/remote/sftp transfer/remote/ftps transfer/poll transfer/push fault"},
 	{"internal/indexer/...", "index transfer/bodies fileobject killpoint work custody seal store/catalog store/accountdb audit payment fault metrics"},
 	{"internal/notify/webhook", "dialguard fileobject custody keys store/catalog store/catalog/notices audit fault"},
 	{"internal/notify/mail", "mailaddr custody store/catalog store/catalog/notices fault"},

@@ -99,8 +99,8 @@ var outcomes = map[string]string{
 
 // proofs are what shows that a file lies on the account's own server.
 var proofs = map[string]string{
-	"size":  " to the account's own server, which confirmed its size",
-	"taken": " to the account's own server; it was taken from there before the gateway could look again",
+	"size":    " to the account's own server, which confirmed its size",
+	"content": " to the account's own server, from which it was read back",
 }
 
 // reasons are why content was erased.

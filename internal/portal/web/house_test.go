@@ -121,7 +121,7 @@ func newHouse(t testing.TB) *house {
 	})
 	remoteapi.Register(h.api.Router, remoteapi.Services{Accounts: people, Remotes: remotes.New(remotes.Options{
 		Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Guard: remotetest.Loopback(), Node: "test", Connect: visits.Dial,
-		Pull: visits.Pulling(poll.New(w.Catalog, w.Intake, w.Keys, w.Clock.Now)), Push: visits.Pushing(push.New(w.Catalog, h.out, w.Keys, w.Clock.Now), h.out),
+		Pull: visits.Pulling(poll.New(w.Catalog, w.Intake, w.Keys, w.Clock.Now)), Push: visits.Pushing(push.New(w.Catalog, h.out, w.Keys, w.Clock.Now)),
 		Now: w.Clock.Now, Log: log,
 	})})
 	h.pages = New(Options{API: h.api.Inside(), Now: w.Clock.Now, Log: log})

@@ -124,6 +124,9 @@ func (v *visit) gone(ctx context.Context, f *far) error {
 	return v.update(ctx, v.put(f.look))
 }
 
+// errPanic is why an arrival is given up whose reading panicked.
+var errPanic = fault.New(fault.Internal, "poll: fetch", "the gateway failed over what the server sent")
+
 // received is a file that was fetched.
 type received struct {
 	id       uuid.UUID
@@ -136,7 +139,17 @@ func (v *visit) fetch(ctx context.Context, f *far) (got received, err error) {
 	if err != nil {
 		return got, err
 	}
+	panics := true
+	defer func() {
+		if panics { // over what the server sent: whoever ends the visit for it goes on with the other files first
+			arrival.Drop(errPanic)
+			f.look.Arrival, f.look.Result = uuid.Nil, fault.Internal.String()
+			f.look.Tries++
+			_ = v.update(context.WithoutCancel(ctx), v.put(f.look)) // best effort
+		}
+	}()
 	err = copyAll(arrival, src, offset)
+	panics = false
 	if cerr := src.Close(); err == nil {
 		err = cerr
 	}

@@ -3,9 +3,8 @@ package push
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
+	"errors"
 	"fmt"
-	"io"
 	"path"
 	"strconv"
 	"strings"
@@ -22,7 +21,7 @@ import (
 // parcel is one file on its way.
 type parcel struct {
 	outbox.Item
-	state *remotes.PushState // nil = it was never tried
+	state *remotes.PushState
 	names names
 }
 
@@ -32,15 +31,22 @@ const maxNumbers = 50
 // deliver brings one file there. What goes wrong with this file alone is a problem; an
 // error ends the visit.
 func (v *visit) deliver(ctx context.Context, p *parcel) error {
-	if p.state != nil && p.state.RunAt.After(v.now()) && p.state.RunAt.Before(v.now().Add(lastRetry)) { // later: the clock was ahead
-		v.again(p)
-		return nil
-	}
+	panics := true
+	defer func() {
+		if panics { // over what the server said: the other files come first next time
+			p.state.Tries++
+			_ = v.stage(context.WithoutCancel(ctx), p, p.state.Stage) // best effort
+		}
+	}()
 	proof, err := v.bring(ctx, p)
+	panics = false
 	if err == nil {
 		err = v.record(ctx, p, proof)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errElsewhere):
+		return v.forget(ctx, p.state)
+	case err != nil:
 		return v.failed(ctx, p, err)
 	}
 	v.result.Files++
@@ -80,9 +86,6 @@ func (v *visit) ready(p *parcel) error {
 		Temporary: remote.Delivery{Path: v.there(p.Name), ID: p.File.ID.String()}.Temporary(),
 		Final:     v.there(p.Name),
 	}
-	if p.state == nil {
-		p.state = &remotes.PushState{Remote: v.Remote, File: p.File.ID, Stage: remotes.PushSending}
-	}
 	p.names = fresh
 	if p.state.Stage != remotes.PushRenaming {
 		return nil
@@ -114,7 +117,15 @@ func (v *visit) settle(ctx context.Context, p *parcel) (pr proof, done, whole bo
 	e, err := v.session.Stat(ctx, p.names.Final)
 	switch {
 	case err == nil && (e.Size == size || e.Size < 0):
-		return proof{check: "size"}, true, false, nil
+		same, read, err := v.same(ctx, p)
+		if err == nil && !same {
+			err = errUnknown
+		}
+		pr.check = "size"
+		if read {
+			pr.check = "content"
+		}
+		return pr, err == nil, false, err
 	case err == nil, fault.Is(err, fault.NotFound): // nothing, or somebody else's
 		return pr, false, false, errUnknown
 	}
@@ -122,57 +133,23 @@ func (v *visit) settle(ctx context.Context, p *parcel) (pr proof, done, whole bo
 }
 
 // stage puts on record how far a file has come.
-func (v *visit) stage(ctx context.Context, p *parcel, stage string) (err error) {
-	p.state.Stage, p.state.ChangedAt = stage, v.now()
-	if p.state.Names, err = v.sealed(p.File.ID, p.names); err != nil {
+func (v *visit) stage(ctx context.Context, p *parcel, stage string) error {
+	row, err := v.row(p, stage)
+	if err != nil {
 		return err
 	}
+	return v.update(ctx, func(tx *catalog.Tx) error { return tx.PutRemotePush(row) })
+}
+
+// row is how far a file has come, to be written.
+func (v *visit) row(p *parcel, stage string) (*remotes.PushState, error) {
+	names, err := v.sealed(p.File.ID, p.names)
+	if err != nil {
+		return nil, err
+	}
+	p.state.Stage, p.state.ChangedAt, p.state.Names = stage, v.now(), names
 	row := *p.state
-	return v.update(ctx, func(tx *catalog.Tx) error { return tx.PutRemotePush(&row) })
-}
-
-// send writes the file under its temporary name.
-func (v *visit) send(ctx context.Context, p *parcel) (pr proof, err error) {
-	body, err := v.outbox.Open(ctx, p.File)
-	if err != nil {
-		return pr, err
-	}
-	defer func() { _ = body.Close() }()
-	if err := v.stage(ctx, p, remotes.PushSending); err != nil {
-		return pr, err
-	}
-	killpoint.At("push.begun")
-	if err := v.session.Remove(ctx, p.names.Temporary); err != nil && !fault.Is(err, fault.NotFound) { // of an earlier try
-		return pr, err
-	}
-	sum := sha256.New()
-	there, err := v.session.Create(ctx, p.names.Temporary, io.TeeReader(io.NewSectionReader(body, 0, body.Size()), sum))
-	if err == nil && (there.Size != body.Size() || there.SHA256 != [32]byte(sum.Sum(nil))) {
-		err = why.NotWritten.New(fault.Damaged, "push: send", "the server has %d bytes of a file of %d", there.Size, body.Size())
-	}
-	if err != nil {
-		if !ends(ctx, err) {
-			_ = v.session.Remove(ctx, p.names.Temporary) // the next try removes what stays
-		}
-		return pr, whileWriting(err)
-	}
-	killpoint.At("push.sent")
-	if err := v.stage(ctx, p, remotes.PushRenaming); err != nil {
-		return pr, err
-	}
-	return proof{check: "size", hash: there.Hash}, nil
-}
-
-// whileWriting says what an error of the server often means that comes while a file is
-// written: few of them tell that their disk is full, and some just hang up.
-func whileWriting(err error) error {
-	if fault.Is(err, fault.Full) || fault.Is(err, fault.Denied) {
-		return err
-	}
-	return &fault.Error{
-		Kind: fault.KindOf(err), Op: "push: send", Err: why.NotWritten.By(err),
-		Message: "the file could not be written there, its disk may be full: " + fault.Message(err),
-	}
+	return &row, nil
 }
 
 // rename gives the file its name: the first that is free.

@@ -18,6 +18,9 @@
 // connection that breaks ends the visit, and the file that it broke at comes last at
 // the next.
 //
+// Servers of one account whose patterns overlap are not left the same file twice: it is
+// on record for one of them at a time that it is about to get its name there.
+//
 // Not here: when a visit is due and who pays it (transfer/remotes), how the server is
 // spoken to (transfer/remote), and what waits (transfer/outbox).
 package push
@@ -94,20 +97,24 @@ func New(cat *catalog.Catalog, box *outbox.Outbox, keys *custody.Custodian, now 
 	return &Pusher{cat, box, keys, now}
 }
 
+// Connect signs in on the server.
+type Connect func(context.Context) (remote.Session, error)
+
 // visit is one Run.
 type visit struct {
 	*Pusher
 	Job
-	session remote.Session
+	connect Connect
+	session remote.Session // nil = nobody was called yet
 	rec     *custody.Records
 	result  Result
 }
 
 var errOverTime = why.OverTime.New(fault.TryLater, "push", "the visit took longer than it may; the server, or the way to it, is very slow")
 
-// Run pays one visit. An error says why it ended before its end; what it has done by
-// then stays done, and stands in the Result.
-func (p *Pusher) Run(ctx context.Context, s remote.Session, job Job) (Result, error) {
+// Run pays one visit; it calls nobody when there is nothing to be done. An error says why
+// it ended before its end; what it has done by then stays done, and stands in the Result.
+func (p *Pusher) Run(ctx context.Context, connect Connect, job Job) (Result, error) {
 	if job.Files <= 0 {
 		job.Files = defaultFiles
 	}
@@ -116,8 +123,9 @@ func (p *Pusher) Run(ctx context.Context, s remote.Session, job Job) (Result, er
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, job.Time, errOverTime)
 	defer cancel()
-	v := &visit{Pusher: p, Job: job, session: s}
+	v := &visit{Pusher: p, Job: job, connect: connect}
 	err := v.run(ctx)
+	v.close()
 	if err != nil && errors.Is(context.Cause(ctx), errOverTime) {
 		err = errOverTime
 		if v.result.Files > 0 { // it goes on at the next visit
@@ -128,11 +136,7 @@ func (p *Pusher) Run(ctx context.Context, s remote.Session, job Job) (Result, er
 }
 
 func (v *visit) run(ctx context.Context) error {
-	var err error
-	if v.rec, err = v.keys.Records(ctx, v.Account); err != nil {
-		return err
-	}
-	states, err := v.states(ctx)
+	known, err := v.known(ctx)
 	if err != nil {
 		return err
 	}
@@ -140,46 +144,91 @@ func (v *visit) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	waits := make(map[uuid.UUID]bool, len(items))
+	due := v.due(known, items)
+	over := known.states // of what was fetched by another way, or erased
 	for _, i := range items {
-		waits[i.File.ID] = true
+		delete(over, i.File.ID)
 	}
-	for id, p := range states {
-		if !waits[id] { // it was fetched by another way, or erased
-			if err := v.forget(ctx, p); err != nil {
-				return err
-			}
+	if len(due)+len(over) == 0 {
+		return nil
+	}
+	if v.rec, err = v.keys.Records(ctx, v.Account); err != nil {
+		return err
+	}
+	if err := v.anew(ctx); err != nil {
+		return err
+	}
+	for _, p := range over {
+		if err := v.forget(ctx, p); err != nil {
+			return err
 		}
 	}
-	tries := func(i outbox.Item) int64 {
-		if p := states[i.File.ID]; p != nil {
-			return p.Tries
-		}
-		return 0
-	}
-	slices.SortStableFunc(items, func(a, b outbox.Item) int { return cmp.Compare(tries(a), tries(b)) })
-	for _, i := range items {
-		if !v.Names.Has(i.Name) {
-			continue
-		}
-		v.result.Seen++
+	for _, p := range due {
 		if v.result.Files >= v.Files {
-			continue
+			break
 		}
-		if err := v.deliver(ctx, &parcel{Item: i, state: states[i.File.ID]}); err != nil {
+		if err := v.deliver(ctx, p); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// states returns what is on its way there.
-func (v *visit) states(ctx context.Context) (map[uuid.UUID]*remotes.PushState, error) {
-	states := map[uuid.UUID]*remotes.PushState{}
-	return states, v.catalog.View(ctx, func(tx *catalog.Tx) error {
+// due returns what is to be delivered now, what has failed most often last.
+func (v *visit) due(known *known, items []outbox.Item) (due []*parcel) {
+	now := v.now()
+	for _, i := range items {
+		if !v.Names.Has(i.Name) || known.elsewhere[i.File.ID] {
+			continue
+		}
+		v.result.Seen++
+		p := &parcel{Item: i, state: known.states[i.File.ID]}
+		if p.state == nil {
+			p.state = &remotes.PushState{Remote: v.Remote, File: i.File.ID, Stage: remotes.PushSending}
+		}
+		if p.state.RunAt.After(now) && p.state.RunAt.Before(now.Add(lastRetry)) { // later: the clock was ahead
+			v.again(p)
+			continue
+		}
+		due = append(due, p)
+	}
+	slices.SortStableFunc(due, func(a, b *parcel) int { return cmp.Compare(a.state.Tries, b.state.Tries) })
+	return due
+}
+
+// anew signs in, again if the session of before may be of no use any more.
+func (v *visit) anew(ctx context.Context) (err error) {
+	v.close()
+	v.session, err = v.connect(ctx)
+	return err
+}
+
+func (v *visit) close() {
+	if v.session != nil {
+		_ = v.session.Close() // all that counts was answered
+	}
+	v.session = nil
+}
+
+// known is what is known of files on their way.
+type known struct {
+	states    map[uuid.UUID]*remotes.PushState
+	elsewhere map[uuid.UUID]bool // they are about to get their name on another server
+}
+
+func (v *visit) known(ctx context.Context) (*known, error) {
+	k := &known{states: map[uuid.UUID]*remotes.PushState{}, elsewhere: map[uuid.UUID]bool{}}
+	return k, v.catalog.View(ctx, func(tx *catalog.Tx) error {
 		list, err := tx.RemotePushes(v.Remote)
+		if err != nil {
+			return err
+		}
 		for _, p := range list {
-			states[p.File] = p
+			k.states[p.File] = p
+		}
+		claimed, err := tx.ClaimedElsewhere(v.Account, v.Remote)
+		for _, id := range claimed {
+			k.elsewhere[id] = true
 		}
 		return err
 	})

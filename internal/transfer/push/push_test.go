@@ -1,6 +1,7 @@
 package push_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -32,6 +33,7 @@ type world struct {
 	connect func() (remote.Session, error)
 	job     push.Job
 	wrap    func(remote.Session) remote.Session // what stands between; nil = nothing
+	calls   int                                 // how often the server was called
 }
 
 func newWorld(t *testing.T, in *intaketest.World, disk string, connect func() (remote.Session, error)) *world {
@@ -72,15 +74,18 @@ func (w *world) send(name, content string) *catalog.File {
 // visit pays one visit.
 func (w *world) visit() (push.Result, error) {
 	w.t.Helper()
-	s, err := w.connect()
-	if err != nil {
-		w.t.Fatal(err)
+	connect := func(context.Context) (remote.Session, error) {
+		s, err := w.connect()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.calls++
+		if w.wrap != nil {
+			s = w.wrap(s)
+		}
+		return s, nil
 	}
-	defer func() { _ = s.Close() }()
-	if w.wrap != nil {
-		s = w.wrap(s)
-	}
-	return push.New(w.Catalog, w.box(), w.Keys, w.Clock.Now).Run(w.t.Context(), s, w.job)
+	return push.New(w.Catalog, w.box(), w.Keys, w.Clock.Now).Run(w.t.Context(), connect, w.job)
 }
 
 // visits pays one visit that goes well, after the time given.
@@ -182,12 +187,14 @@ func (w *world) waits() (n int) {
 }
 
 // proofs are what the log says of deliveries of a file.
-func (w *world) proofs(id uuid.UUID) (all []map[string]string) {
+func (w *world) proofs(id uuid.UUID) []map[string]string { return w.proofsBy(id, "remote:bank") }
+
+func (w *world) proofsBy(id uuid.UUID, actor string) (all []map[string]string) {
 	w.t.Helper()
 	err := w.Catalog.View(w.t.Context(), func(tx *catalog.Tx) error {
 		entries, err := tx.AuditOf(id.String(), 100)
 		for _, e := range entries {
-			if e.Action == "file.delivered" && e.Actor == "remote:bank" {
+			if e.Action == "file.delivered" && e.Actor == actor {
 				all = append(all, e.Detail)
 			}
 		}
@@ -244,8 +251,8 @@ func TestAServerThatIsReadOnly(t *testing.T) {
 	if !r.Again.After(w.Clock.Now()) {
 		t.Errorf("tried again at %v", r.Again)
 	}
-	if r := w.visits(time.Second); r.Failed != 0 || r.Seen != 2 { // not before
-		t.Errorf("at once: %+v", r)
+	if r := w.visits(time.Second); r.Failed != 0 || r.Seen != 2 || w.calls != 1 || !r.Again.After(w.Clock.Now()) { // not before
+		t.Errorf("at once: %+v, %d calls", r, w.calls)
 	}
 	if r := w.visits(time.Hour); r.Failed != 2 {
 		t.Errorf("an hour later: %+v", r)
@@ -304,7 +311,7 @@ func aRefusedRenameAndAFolderThatIsEmpty(t *testing.T, at server) {
 // The answer to a rename was lost, and nothing lies there, or somebody else's: nobody
 // says that it was delivered until somebody says so, or what lay there is back.
 func aLostAnswerAndAFolderThatIsEmpty(t *testing.T, at server) {
-	for _, way := range []string{"delivered by hand", "sent again", "back again", "somebody else's"} {
+	for _, way := range []string{"delivered by hand", "sent again", "back again", "somebody else's", "somebody else's, as long"} {
 		t.Run(way, func(t *testing.T) {
 			w := at.world(t)
 			f := w.send("a.xml", "one")
@@ -315,8 +322,11 @@ func aLostAnswerAndAFolderThatIsEmpty(t *testing.T, at server) {
 			}
 			w.wrap = nil
 			part := w.tidied()
-			if way == "somebody else's" {
+			switch way {
+			case "somebody else's":
 				w.put("a.xml", "another")
+			case "somebody else's, as long":
+				w.put("a.xml", "two")
 			}
 			for range 2 {
 				r := w.visits(7 * time.Hour)
@@ -335,7 +345,7 @@ func aLostAnswerAndAFolderThatIsEmpty(t *testing.T, at server) {
 				w.put(part, "one")
 				w.visits(7 * time.Hour)
 				w.expect("renamed", "a.xml=one")
-			case "somebody else's", "sent again":
+			case "somebody else's", "somebody else's, as long", "sent again":
 				w.Update(func(tx *catalog.Tx) error { return tx.ResendRemotePush(w.job.Remote, f.ID) })
 				w.visits(0)
 				if got := w.there(); w.waits() != 0 || got[len(got)-1] == "" || !strings.Contains(strings.Join(got, " "), "=one") {

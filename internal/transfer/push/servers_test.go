@@ -64,6 +64,7 @@ var everywhere = []test{
 	{"a temporary file that is taken away", aTemporaryFileThatIsTakenAway},
 	{"a file that is not to be delivered any more", aFileThatIsNotToBeDeliveredAnyMore},
 	{"a full disk there", aFullDiskThere},
+	{"a body of ours that is damaged", aBodyOfOursThatIsDamaged},
 	{"a file that breaks the connection", aFileThatBreaksTheConnection},
 }
 

@@ -214,7 +214,8 @@ func testRemoteLedger(t *testing.T, c *catalog.Catalog) {
 }
 
 func testRemotePushes(t *testing.T, c *catalog.Catalog) {
-	r := addRemote(t, c, Account(t, c, "acme").ID, "bank", noon)
+	acme := Account(t, c, "acme").ID
+	r, other := addRemote(t, c, acme, "bank", noon), addRemote(t, c, acme, "erp", noon)
 	p := &remotes.PushState{Remote: r.ID, File: ID(), Names: []byte("sealed"), Stage: remotes.PushSending, RunAt: noon, ChangedAt: noon}
 	for range 2 {
 		Update(t, c, func(tx *catalog.Tx) error { return tx.PutRemotePush(p) })
@@ -222,6 +223,25 @@ func testRemotePushes(t *testing.T, c *catalog.Catalog) {
 		p.Names, p.Stage, p.Tries, p.RunAt, p.ChangedAt, p.Error = []byte{1}, remotes.PushRenaming, 3, noon.Add(time.Hour), noon.Add(time.Second), "full"
 	}
 	wantSame(t, get(t, c, func(tx *catalog.Tx) ([]*remotes.PushState, error) { return tx.RemotePushes(r.ID) }), []*remotes.PushState{p})
+
+	// A file is about to get its name on one server at a time.
+	claimed := func(by *remotes.Remote) []uuid.UUID {
+		t.Helper()
+		return get(t, c, func(tx *catalog.Tx) ([]uuid.UUID, error) { return tx.ClaimedElsewhere(acme, by.ID) })
+	}
+	p.Stage = remotes.PushRenaming
+	Update(t, c, func(tx *catalog.Tx) error { return tx.PutRemotePush(p) })
+	second := &remotes.PushState{Remote: other.ID, File: p.File, Names: []byte("sealed"), Stage: remotes.PushSending}
+	Update(t, c, func(tx *catalog.Tx) error { return tx.PutRemotePush(second) })
+	wantSame(t, claimed(other), []uuid.UUID{p.File})
+	wantSame(t, claimed(r), []uuid.UUID(nil))
+	second.Stage = remotes.PushRenaming
+	wantKind(t, fails(t, c, func(tx *catalog.Tx) error { return tx.PutRemotePush(second) }), fault.Exists)
+	Update(t, c, func(tx *catalog.Tx) error { return tx.ResendRemotePush(r.ID, p.File) })
+	Update(t, c, func(tx *catalog.Tx) error { return tx.PutRemotePush(second) })
+	wantSame(t, claimed(r), []uuid.UUID{p.File})
+	Update(t, c, func(tx *catalog.Tx) error { return tx.DeleteRemotePush(other.ID, p.File) })
+
 	for range 2 {
 		Update(t, c, func(tx *catalog.Tx) error { return tx.DeleteRemotePush(r.ID, p.File) })
 	}

@@ -485,6 +485,7 @@ CREATE TABLE remote_push (
     error      TEXT NOT NULL,
     PRIMARY KEY (remote, file)
 ) WITHOUT ROWID;
+CREATE UNIQUE INDEX remote_push_claimed ON remote_push (file) WHERE stage = 'renaming'; -- it is about to get its name on one server only
 
 CREATE TABLE remote_run (
     seq        INTEGER PRIMARY KEY,

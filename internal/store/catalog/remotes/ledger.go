@@ -175,6 +175,7 @@ func readPush(s engine.Scan) (*PushState, error) {
 }
 
 // PutRemotePush writes how far a file has come, in the place of what was known.
+// fault.Exists: it is PushRenaming on the way to another server.
 func (in Servers) PutRemotePush(p *PushState) error {
 	_, err := in.tx.Exec("catalog: put remote push",
 		`INSERT INTO remote_push (remote, file, names, stage, tries, run_at, changed_at, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -192,6 +193,16 @@ func (in Servers) RemotePush(remote, file uuid.UUID) (*PushState, error) {
 // RemotePushes returns the files that are on their way to a remote, in no order.
 func (in Servers) RemotePushes(remote uuid.UUID) ([]*PushState, error) {
 	return engine.List(in.tx, "catalog: remote pushes", readPush, selectPush+`WHERE remote = ?`, column.ID(remote))
+}
+
+// ClaimedElsewhere returns the files of an account that are about to get their name on
+// another of its servers than remote.
+func (in Servers) ClaimedElsewhere(account, remote uuid.UUID) ([]uuid.UUID, error) {
+	return engine.List(in.tx, "catalog: claimed elsewhere", func(s engine.Scan) (id uuid.UUID, err error) {
+		err = s((*column.ID)(&id))
+		return id, err
+	}, `SELECT file FROM remote_push WHERE stage = 'renaming' AND remote <> ? AND remote IN (SELECT id FROM remote WHERE account = ?)`,
+		column.ID(remote), column.ID(account))
 }
 
 // ResendRemotePush lets a file begin anew, at once; fault.NotFound: it is not on its way.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"sealgate/internal/fault"
-	"sealgate/internal/transfer/outbox"
 	"sealgate/internal/transfer/poll"
 	"sealgate/internal/transfer/push"
 	"sealgate/internal/transfer/remotes"
@@ -39,19 +38,10 @@ func Pulling(p *poll.Poller) remotes.Work {
 	}
 }
 
-// Pushing leaves there what waits in the outbox. It calls nobody when nothing waits.
-func Pushing(p *push.Pusher, box *outbox.Outbox) remotes.Work {
+// Pushing leaves there what waits in the outbox. It calls nobody when nothing is due.
+func Pushing(p *push.Pusher) remotes.Work {
 	return func(ctx context.Context, v remotes.Visit) (remotes.Result, error) {
-		waiting, err := box.Waiting(ctx, v.Account)
-		if err != nil || len(waiting) == 0 {
-			return remotes.Result{}, err
-		}
-		session, err := v.Connect(ctx)
-		if err != nil {
-			return remotes.Result{Seen: len(waiting)}, err
-		}
-		defer func() { _ = session.Close() }() // all that counts was answered
-		r, err := p.Run(ctx, session, push.Job{
+		r, err := p.Run(ctx, v.Connect, push.Job{
 			Account: v.Account, Remote: v.Remote, Name: v.Name, Fence: v.Fence, Dir: v.Dir, Names: v.Settings.Names(),
 			Files: v.Settings.Limits.Files, Time: v.Settings.Limits.Time,
 		})
