@@ -9,6 +9,7 @@ import (
 	"sealgate/internal/audit"
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/agents"
 	"sealgate/internal/store/catalog/logins"
 )
 
@@ -22,6 +23,7 @@ const (
 	ActorOperator ActorKind = "operator"
 	ActorLogin    ActorKind = "login"
 	ActorToken    ActorKind = "token"
+	ActorAgent    ActorKind = "agent"
 	ActorRemote   ActorKind = "remote" // a visit at a server of the account's, by the remote's name
 )
 
@@ -43,6 +45,8 @@ func (s *Service) Actor(ctx context.Context, text string) (Actor, error) {
 		return Actor{Kind: ActorRemote, Name: after}, nil
 	case cut && before == "token":
 		kind, id = ActorToken, after
+	case cut && before == "agent":
+		kind, id = ActorAgent, after
 	case cut && before == "operator":
 		kind, id = ActorOperator, after
 	}
@@ -57,12 +61,18 @@ func (s *Service) Actor(ctx context.Context, text string) (Actor, error) {
 		if system, err = tx.AccountByName(catalog.SystemAccount); err != nil {
 			return err
 		}
-		if kind == ActorToken {
+		switch kind {
+		case ActorToken:
 			var row *logins.Token
 			if row, err = tx.Token(parsed); err == nil {
 				a.Account, sealed = row.Account, row.Name
 			}
-		} else {
+		case ActorAgent:
+			var row *agents.Agent
+			if row, err = tx.Agent(parsed); err == nil {
+				a.Account, sealed = row.Account, row.Name
+			}
+		default:
 			var row *logins.Login
 			if row, err = tx.Login(parsed); err == nil {
 				a.Account, sealed = row.Account, row.Name
@@ -87,8 +97,8 @@ func (s *Service) Actor(ctx context.Context, text string) (Actor, error) {
 		return a, err
 	}
 	table := "login"
-	if kind == ActorToken {
-		table = "token"
+	if kind == ActorToken || kind == ActorAgent {
+		table = string(kind)
 	}
 	if name, err := rec.Open(table, "name", parsed, sealed); err == nil { // else nobody can read it any more
 		a.Name = string(name)

@@ -46,7 +46,7 @@ const damagedTries = 4
 
 // Reasons of states, as the file object shows them.
 const (
-	ReasonLost     = "lost-before-indexing"
+	ReasonLost     = catalog.ReasonLost
 	ReasonDamaged  = "content-damaged"
 	ReasonReleased = "released"
 	ReasonErased   = "erased"

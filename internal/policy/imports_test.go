@@ -67,7 +67,8 @@ var arrows = []struct {
 	{"internal/custody/removal", "custody/keyring custody/ingest keys keys/spare seal store/catalog statement audit killpoint fault"},
 	{"internal/custody", "custody/removal custody/inventory custody/ingest custody/keyring custody/records custody/loan custody/stock keys keys/keyfile seal store/catalog audit killpoint fault"},
 	{"internal/fileobject", "custody store/catalog payment fault"},
-	{"internal/account/...", "mailaddr account/approval store/catalog/approvals dialguard limit account/passkey account/password account/person account/signin custody keys keys/keyfile seal store/catalog store/catalog/logins audit fault logging metrics"},
+	{"internal/account/agents", "connect custody store/catalog store/catalog/agents audit fault"},
+	{"internal/account/...", "mailaddr account/agents account/approval store/catalog/agents store/catalog/approvals dialguard limit account/passkey account/password account/person account/signin custody keys keys/keyfile seal store/catalog store/catalog/logins audit fault logging metrics"},
 	{"internal/work", "store/catalog fault"},
 
 	// Steps: how bytes move.

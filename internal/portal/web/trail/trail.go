@@ -53,7 +53,7 @@ var kinds = map[string][]string{
 	"sign-in":  {"login.signed-in", "login.half-way", "login.refused", "session.", "link.", "factor", "recovery-code", "password."},
 	"insight":  {"approval.", "payments.", "content.", "sealed.", "receipt.", "findings."},
 	"files":    {"file.", "arrival.", "content.", "receipt.", "payments.", "grant."},
-	"people":   {"login.added", "login.changed", "login.removed", "login.reset", "login.bound", "sign-on.", "token.", "link.", "factors.reset"},
+	"people":   {"login.added", "login.changed", "login.removed", "login.reset", "login.bound", "sign-on.", "token.", "agent.", "link.", "factors.reset"},
 	"keys":     {"access-key.", "certificate.", "key.", "keys.", "ingest-key.", "master-key.", "statement.", "account.reseal"},
 	"settings": {"account.", "webhook.", "alarm.", "data.", "queue.", "remote."},
 	"denied":   {"access.denied", "login.refused"},
