@@ -107,12 +107,25 @@ func (g *Guard) Check(addr netip.Addr) error {
 	if isMetadata(addr) {
 		return refused("an address at which a cloud hands out credentials", addr.String())
 	}
+	if g.allowed(addr) {
+		return nil
+	}
 	what := special(addr)
-	if what == "" && g.ours(addr) {
-		what = "the gateway's own machine" // where doors stand open that a firewall shuts for others
+	if what == "" {
+		own, err := g.ours(addr)
+		if err != nil {
+			return &fault.Error{
+				Kind: fault.Denied, Op: "dial guard",
+				Message: "the gateway cannot tell which addresses are its own, so it connects to those in remotes.allow only; who runs it lets it read them (AF_NETLINK)",
+				Err:     err,
+			}
+		}
+		if own {
+			what = "the gateway's own machine" // where doors stand open that a firewall shuts for others
+		}
 	}
 	switch {
-	case g.allowed(addr), what == "" && !g.inner:
+	case what == "" && !g.inner:
 		return nil
 	case what == "":
 		return &fault.Error{
@@ -140,19 +153,19 @@ func (g *Guard) Resolve(ctx context.Context, host string) error {
 }
 
 // ours reports whether an address is one of this machine.
-func (g *Guard) ours(addr netip.Addr) bool {
+func (g *Guard) ours(addr netip.Addr) (bool, error) {
 	all, err := g.own()
 	if err != nil {
-		return false
+		return false, fmt.Errorf("the addresses of this machine: %w", err)
 	}
 	for _, a := range all {
 		if n, ok := a.(*net.IPNet); ok {
 			if at, ok := netip.AddrFromSlice(n.IP); ok && at.Unmap() == addr {
-				return true
+				return true, nil
 			}
 		}
 	}
-	return false
+	return false, nil
 }
 
 func (g *Guard) allowed(addr netip.Addr) bool {

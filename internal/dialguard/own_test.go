@@ -1,8 +1,10 @@
 package dialguard
 
 import (
+	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"sealgate/internal/fault"
@@ -30,5 +32,18 @@ func TestTheMachinesOwnPublicAddress(t *testing.T) {
 	g.own = own
 	if err := g.Check(mine); err != nil {
 		t.Errorf("allowed: %v", err)
+	}
+}
+
+// Where the machine does not tell its addresses, no other is taken for somebody else's.
+func TestAMachineThatDoesNotTellItsAddresses(t *testing.T) {
+	public, near := netip.MustParseAddr("8.8.4.5"), netip.MustParseAddr("10.1.2.3")
+	g := New([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")})
+	g.own = func() ([]net.Addr, error) { return nil, errors.New("address family not supported") }
+	if err := g.Check(public); !fault.Is(err, fault.Denied) || !strings.Contains(fault.Message(err), "AF_NETLINK") {
+		t.Errorf("a public address: %v", err)
+	}
+	if err := g.Check(near); err != nil {
+		t.Errorf("an allowed one: %v", err)
 	}
 }

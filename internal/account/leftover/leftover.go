@@ -139,6 +139,8 @@ func named(tx *catalog.Tx, account *catalog.Account, name keys.SecretName) (bool
 		_, err = tx.TOTP(name.ID) // they are offered before that, in a session that lasts less than a day
 	case "webhook", "webhook-old":
 		_, err = tx.Webhook(name.ID)
+	case "remote":
+		_, err = tx.Remote(name.ID)
 	case "oidc":
 		var row *logins.SingleSignOn
 		if row, err = tx.SingleSignOn(account.ID); err == nil {

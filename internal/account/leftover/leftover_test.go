@@ -17,6 +17,7 @@ import (
 	"sealgate/internal/store/catalog/catalogtest"
 	"sealgate/internal/store/catalog/logins"
 	"sealgate/internal/store/catalog/notices"
+	"sealgate/internal/store/catalog/remotes"
 )
 
 // What nothing names for a day goes; what somebody uses, and what nobody here knows,
@@ -31,6 +32,8 @@ func TestSecretsThatNothingNamesAreDestroyed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := &remotes.Remote{ID: catalogtest.ID(), Account: o.Acme.ID, Name: "bank", Direction: remotes.Pull, Settings: []byte("sealed"), State: remotes.On}
+	catalogtest.Update(t, o.Catalog, func(tx *catalog.Tx) error { return tx.InsertRemote(r) })
 	strange, gone := uuid.New(), uuid.New()
 	set := func(kind string, id uuid.UUID) {
 		t.Helper()
@@ -43,6 +46,8 @@ func TestSecretsThatNothingNamesAreDestroyed(t *testing.T) {
 	set("webhook-old", gone)
 	set("totp", gone)
 	set("totp", anna.ID) // who has taken her one-time codes away
+	set("remote", r.ID)
+	set("remote", gone)
 	set("oidc", gone)
 	set("oidc", sso.Secret)
 	set("strange", strange)
@@ -67,7 +72,7 @@ func TestSecretsThatNothingNamesAreDestroyed(t *testing.T) {
 	}
 	sweep(0)
 	sweep(23 * time.Hour)
-	for _, kind := range []string{"webhook", "webhook-old", "totp", "oidc"} {
+	for _, kind := range []string{"webhook", "webhook-old", "totp", "oidc", "remote"} {
 		want(kind, gone, true)
 	}
 	trusted = false
@@ -75,13 +80,14 @@ func TestSecretsThatNothingNamesAreDestroyed(t *testing.T) {
 	want("totp", gone, true)
 	trusted = true
 	sweep(0)
-	for _, kind := range []string{"webhook", "webhook-old", "totp", "oidc"} {
+	for _, kind := range []string{"webhook", "webhook-old", "totp", "oidc", "remote"} {
 		want(kind, gone, false)
 	}
 	want("totp", anna.ID, false)
 	want("webhook", w.ID, true)
 	want("oidc", sso.Secret, true)
 	want("strange", strange, true)
+	want("remote", r.ID, true)
 
 	if err := o.Accounts.RemoveAccount(t.Context(), "test", "acme"); err != nil {
 		t.Fatal(err)
@@ -91,4 +97,5 @@ func TestSecretsThatNothingNamesAreDestroyed(t *testing.T) {
 	want("webhook", w.ID, false)
 	want("oidc", sso.Secret, false)
 	want("strange", strange, false)
+	want("remote", r.ID, false)
 }

@@ -3,6 +3,7 @@ package remotes_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
 	table "sealgate/internal/store/catalog/remotes"
+	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remotes"
 )
 
@@ -195,4 +197,55 @@ func TestSendAgain(t *testing.T) {
 	})
 	same(t, "visits", d.round(), []string{"out"})
 	same(t, "audit", d.actions(), []string{"remote.sent-again", "remote.added"})
+}
+
+// A change that fails changes nothing, the password neither.
+func TestAChangeThatFailsLeavesThePassword(t *testing.T) {
+	var used []string
+	d := open(t, func(o *remotes.Options) {
+		o.Connect = func(_ context.Context, t remotes.Target) (remote.Session, error) {
+			used = append(used, t.Host+" "+t.Secret.Password)
+			return nil, remote.ErrCut
+		}
+	})
+	d.does(func(ctx context.Context, v remotes.Visit) (remotes.Result, error) {
+		_, err := v.Connect(ctx)
+		return remotes.Result{}, err
+	})
+	d.add(pull("bank", "h1"))
+	for _, host := range []string{"h1", "h2"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := d.Set(ctx, "test", "acme", "bank", remotes.Change{Secret: remotes.SecretChange{Password: text("hunter3")}, Settings: func(s *remotes.Settings) error {
+			cancel()
+			s.URL = "sftp://payments@" + host + "/"
+			return nil
+		}})
+		if err == nil {
+			t.Fatal("a change of somebody who has gone")
+		}
+	}
+	d.round()
+	same(t, "used", used, []string{"h1 hunter2"})
+}
+
+// Two who change a remote at the same time both have their way.
+func TestTwoWhoChangeARemote(t *testing.T) {
+	d := open(t)
+	d.add(pull("bank", "h1"))
+	var wait sync.WaitGroup
+	for _, change := range []func(*remotes.Settings) error{
+		func(s *remotes.Settings) error { s.Every = time.Hour; return nil },
+		func(s *remotes.Settings) error { s.Depth = 2; return nil },
+		func(s *remotes.Settings) error { s.Include = []string{"*.xml"}; return nil },
+	} {
+		wait.Go(func() {
+			if _, err := d.Set(t.Context(), "test", "acme", "bank", remotes.Change{Settings: change}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if s := d.find("bank").Settings; s.Every != time.Hour || s.Depth != 2 || len(s.Include) != 1 {
+		t.Errorf("%+v", s)
+	}
 }

@@ -119,6 +119,29 @@ func (s *Service) keepSecret(account, id uuid.UUID, secret Secret) error {
 	return s.opt.Keys.SetSecret(account, secretKind, id, value)
 }
 
+// swapSecret keeps a secret in the place of the one before, and returns what puts that
+// back.
+func (s *Service) swapSecret(account, id uuid.UUID, secret Secret) (putBack func(), err error) {
+	before, err := s.opt.Keys.AccountSecret(account, secretKind, id)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, fault.Wrap(fault.Internal, "remotes: secret", err)
+	}
+	if err := s.keepSecret(account, id, secret); err != nil {
+		return nil, err
+	}
+	return func() {
+		var err error
+		if before == nil {
+			err = s.opt.Keys.RemoveSecret(account, secretKind, id)
+		} else {
+			err = s.opt.Keys.SetSecret(account, secretKind, id, before)
+		}
+		if err != nil {
+			s.opt.Log.Warn("remotes: a secret that was not to be changed could not be put back", "account", account, "err", err)
+		}
+	}, nil
+}
+
 // open opens a row.
 func (s *Service) open(ctx context.Context, row *table.Remote) (*Remote, error) {
 	r := &Remote{Remote: *row}
@@ -284,6 +307,8 @@ func (s *Settings) leadsElsewhere(before *Settings) bool {
 // confirmed of the server are forgotten, unless they are given anew.
 func (s *Service) Set(ctx context.Context, actor, account, name string, c Change) (*Remote, error) {
 	const op = "remotes: set"
+	s.setting.Lock()
+	defer s.setting.Unlock()
 	r, err := s.Find(ctx, account, name)
 	if err != nil {
 		return nil, err
@@ -324,12 +349,6 @@ func (s *Service) Set(ctx context.Context, actor, account, name string, c Change
 	if err := secret.check(at); err != nil {
 		return nil, err
 	}
-	// The secret first: it is of use for its own address only.
-	if !c.Secret.nothing() {
-		if err := s.keepSecret(r.Account, r.ID, secret); err != nil {
-			return nil, err
-		}
-	}
 	row := r.Remote
 	if c.On != nil {
 		row.State = table.Off
@@ -347,6 +366,13 @@ func (s *Service) Set(ctx context.Context, actor, account, name string, c Change
 	row.NextRun, row.Planned = firstRun(row.State, &set, secret, row.ChangedAt), time.Time{}
 	if row.Settings, err = s.seal(ctx, r.Account, r.ID, &set); err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	// The secret first: it is of use for its own address only.
+	putBack := func() {}
+	if !c.Secret.nothing() {
+		if putBack, err = s.swapSecret(r.Account, r.ID, secret); err != nil {
+			return nil, err
+		}
 	}
 	err = s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
 		now, err := tx.Remote(row.ID)
@@ -377,6 +403,7 @@ func (s *Service) Set(ctx context.Context, actor, account, name string, c Change
 		return tx.Audit(entry(&row, actor, "remote.changed", detail))
 	})
 	if err != nil {
+		putBack()
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	s.endVisit(r.ID)
@@ -427,6 +454,8 @@ func (s *Service) SendAgain(ctx context.Context, actor, account, name string, fi
 // Remove ends a remote and forgets what is known of it. Files that were fetched stay.
 func (s *Service) Remove(ctx context.Context, actor, account, name string) error {
 	const op = "remotes: remove"
+	s.setting.Lock()
+	defer s.setting.Unlock()
 	r, err := s.Find(ctx, account, name)
 	if err != nil {
 		return err

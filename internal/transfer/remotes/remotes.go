@@ -122,6 +122,7 @@ type Service struct {
 	stop     context.CancelFunc
 	mu       sync.Mutex
 	underWay map[uuid.UUID]*underWay // by remote
+	setting  sync.Mutex              // one change at a time: a remote is a row and a secret
 }
 
 // New returns a service of these stores; Run makes it work.
