@@ -103,7 +103,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	control := api.New(j.services(machine{a, s}))
-	remoteapi.Register(control.Router, remoteapi.Services{Accounts: s.accounts, Remotes: j.remotes})
+	remoteapi.Register(control.Router, remoteapi.Services{Accounts: s.accounts, Catalog: s.catalog, Remotes: j.remotes})
 	control.Observe(counts.Request)
 	uploads := j.uploads(control)
 	signer, err := audit.NewSigner(s.keys.Identity())

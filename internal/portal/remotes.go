@@ -127,6 +127,8 @@ type RemoteToConfirm struct {
 type RemoteRun struct {
 	ID      string     `json:"id"`
 	By      string     `json:"by,omitempty" doc:"who asked for it; absent: the schedule"`
+	ByKind  string     `json:"by_kind,omitempty" enum:"machine,operator,login,token"`
+	ByName  *string    `json:"by_name,omitempty" doc:"absent: gone, or not for you to know"`
 	BeganAt time.Time  `json:"began_at"`
 	EndedAt *time.Time `json:"ended_at"`
 	Outcome string     `json:"outcome" enum:"running,ok,failed,cut" doc:"cut: the gateway stopped, or lost its lease"`
@@ -138,4 +140,15 @@ type RemoteRun struct {
 	// FileError is that of the first file that failed, when single ones did.
 	FileError string  `json:"file_error,omitempty" doc:"with some-files: a word about the first of them: no-right, answer-lost, …"`
 	Message   *string `json:"message" doc:"what to change; null: it went well, or the sentence is sealed under a key that is not here"`
+}
+
+// RemoteFile is a file of the outbox that was tried to be left on a server in vain.
+type RemoteFile struct {
+	ID      string     `json:"id"`
+	Tries   int64      `json:"tries" doc:"in a row"`
+	TriedAt time.Time  `json:"tried_at"`
+	NextTry *time.Time `json:"next_try" doc:"not before; null: at the next run"`
+	Error   string     `json:"error,omitempty" doc:"a word about the last try"`
+	// Unknown is for a person to settle: no try will.
+	Unknown bool `json:"unknown" doc:"nobody here knows whether it has arrived: somebody says so (POST /files/{id}/delivered) or has it sent again"`
 }

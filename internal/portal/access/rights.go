@@ -146,6 +146,7 @@ var rights = map[string]Right{
 	"remove-remote":        Manage,
 	"test-remote":          Manage,
 	"run-remote":           Manage,
+	"list-remote-files":    Manage,
 	"send-again-to-remote": Manage,
 	"list-remote-runs":     Manage,
 	"get-remote-run":       Manage,

@@ -24,7 +24,7 @@ func (h *house) mountRemotes() {
 		_, err := v.Connect(ctx)
 		return remotes.Result{}, err
 	}
-	remoteapi.Register(h.api.Router, remoteapi.Services{Accounts: h.api.Accounts, Remotes: remotes.New(remotes.Options{
+	remoteapi.Register(h.api.Router, remoteapi.Services{Accounts: h.api.Accounts, Catalog: h.world.Catalog, Remotes: remotes.New(remotes.Options{
 		Catalog: h.world.Catalog, Custody: h.world.Keys, Keys: h.world.Store, Guard: dialguard.New(nil), Node: "test",
 		Connect: func(_ context.Context, t remotes.Target) (remote.Session, error) {
 			err := why.SignIn.New(fault.Denied, "test", "the server at %s lets nobody in", t.Host)

@@ -1,12 +1,15 @@
 package remoteapi
 
 import (
+	"cmp"
 	"context"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/account"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
@@ -123,7 +126,59 @@ func (d *desk) run(ctx context.Context, in *ByRemote) (*operation.Out[portal.Rem
 	if err != nil {
 		return nil, err
 	}
-	return operation.Answer(runOf(run)), nil
+	return answerRun(ctx, d, run)
+}
+
+func answerRun(ctx context.Context, d *desk, r *remotes.Run) (*operation.Out[portal.RemoteRun], error) {
+	run, err := runOf(r, d.whoIs(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return operation.Answer(run), nil
+}
+
+// whoIs looks up each actor once. The names of who runs the gateway are not told to its
+// customers.
+func (d *desk) whoIs(ctx context.Context) func(actor string) (account.Actor, error) {
+	known := map[string]account.Actor{}
+	return func(actor string) (account.Actor, error) {
+		who, ok := known[actor]
+		if !ok {
+			var err error
+			if who, err = d.Accounts.Actor(ctx, actor); err != nil {
+				return who, err
+			}
+			if !access.Own(ctx, who.Account) {
+				who.Name = ""
+			}
+			known[actor] = who
+		}
+		return who, nil
+	}
+}
+
+// files are those that were tried: what has not been is just waiting in the outbox.
+func (d *desk) files(ctx context.Context, in *ByRemote) (*operation.Out[[]portal.RemoteFile], error) {
+	r, err := d.Remotes.Find(ctx, in.Name, in.Remote)
+	if err != nil {
+		return nil, err
+	}
+	var all []*table.PushState
+	err = d.Catalog.View(ctx, func(tx *catalog.Tx) error {
+		all, err = tx.RemotePushes(r.ID)
+		return err
+	})
+	list := []portal.RemoteFile{}
+	for _, p := range all {
+		if p.Tries > 0 {
+			list = append(list, portal.RemoteFile{
+				ID: p.File.String(), Tries: p.Tries, TriedAt: p.ChangedAt.UTC(), NextTry: portal.Moment(p.RunAt),
+				Error: p.Error, Unknown: p.Error == string(why.AnswerLost),
+			})
+		}
+	}
+	slices.SortFunc(list, func(a, b portal.RemoteFile) int { return cmp.Compare(a.ID, b.ID) })
+	return operation.Answer(list), fault.Wrap(fault.Internal, "api: remote files", err)
 }
 
 func (d *desk) sendAgain(ctx context.Context, in *struct {
@@ -148,8 +203,13 @@ func (d *desk) runs(ctx context.Context, in *struct {
 		return nil, err
 	}
 	list := make([]portal.RemoteRun, 0, len(rows))
+	by := d.whoIs(ctx)
 	for _, row := range rows {
-		list = append(list, runOf(row))
+		run, err := runOf(row, by)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, run)
 	}
 	return operation.Answer(list), nil
 }
@@ -168,5 +228,5 @@ func (d *desk) wait(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return operation.Answer(runOf(run)), nil
+	return answerRun(ctx, d, run)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"sealgate/internal/account"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
 	table "sealgate/internal/store/catalog/remotes"
@@ -112,7 +113,7 @@ func listOf(list []string) []string {
 	return list
 }
 
-func runOf(r *remotes.Run) portal.RemoteRun {
+func runOf(r *remotes.Run, whoIs func(actor string) (account.Actor, error)) (portal.RemoteRun, error) {
 	o := portal.RemoteRun{
 		ID: r.ID.String(), By: r.By, BeganAt: r.BeganAt.UTC(), EndedAt: portal.Moment(r.EndedAt), Outcome: cmp.Or(r.Outcome, "running"),
 		Seen: r.Seen, Files: r.Files, Bytes: r.Bytes, Failed: r.Failed, Error: r.Error, FileError: r.FileError,
@@ -120,5 +121,13 @@ func runOf(r *remotes.Run) portal.RemoteRun {
 	if r.Message != "" {
 		o.Message = &r.Message
 	}
-	return o
+	if r.By == "" {
+		return o, nil
+	}
+	who, err := whoIs(r.By)
+	o.ByKind = string(who.Kind)
+	if who.Name != "" {
+		o.ByName = &who.Name
+	}
+	return o, err
 }

@@ -119,7 +119,7 @@ func newHouse(t testing.TB) *house {
 		Clock:   retention.NewClock(w.Catalog, w.Clock.Now, func() time.Duration { return time.Hour }, log),
 		Machine: h, Now: w.Clock.Now, Log: log, ExportKeys: true, Version: "test",
 	})
-	remoteapi.Register(h.api.Router, remoteapi.Services{Accounts: people, Remotes: remotes.New(remotes.Options{
+	remoteapi.Register(h.api.Router, remoteapi.Services{Accounts: people, Catalog: w.Catalog, Remotes: remotes.New(remotes.Options{
 		Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Guard: remotetest.Loopback(), Node: "test", Connect: visits.Dial,
 		Pull: visits.Pulling(poll.New(w.Catalog, w.Intake, w.Keys, w.Clock.Now)), Push: visits.Pushing(push.New(w.Catalog, h.out, w.Keys, w.Clock.Now)),
 		Now: w.Clock.Now, Log: log,
@@ -194,7 +194,7 @@ func sample(t testing.TB, name string) string {
 func (h *house) person(role string) (ui.Person, access.Caller) {
 	p := ui.Person{Login: h.login, Username: role + "@acme.example", Role: role, Account: h.account.Name, Language: ui.Swedish, Session: uuid.New()}
 	c := access.Caller{
-		Actor: "login:" + h.login.String(), Account: h.account.ID, Login: h.login, Role: account.Role(role),
+		Actor: h.login.String(), Account: h.account.ID, Login: h.login, Role: account.Role(role),
 		Source: "portal", Name: "test-" + role, Session: p.Session, ProvedAt: h.proved,
 	}
 	if role == operator {

@@ -11,9 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/client"
+	"sealgate/internal/store/catalog"
+	table "sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/remote/remotetest"
 )
 
@@ -31,9 +35,9 @@ func TestARemoteIsAddedConfirmedVisitedAndRemoved(t *testing.T) {
 	const own = "/a/acme/remotes/of/bank"
 	form := url.Values{
 		"name": {"bank"}, "url": {fmt.Sprintf("sftp://%s@127.0.0.1:%d%s", server.User, server.Port, server.Disk)}, "private_key": {strings.ReplaceAll(string(server.Key), "\n", "\r\n")},
-		"include": {"*.xml\r\n*.txt"}, "every": {"1h"}, "time_zone": {"Europe/Stockholm"}, "after": {"leave"}, "still": {"0s"}, "subfolders": {"0"}, "alarm_after": {"2h"}, "expect": {"bankdays by 17:00"},
+		"include": {"*.xml\r\n*.txt"}, "every": {"1h"}, "time_zone": {"Europe/Stockholm"}, "after": {"leave"}, "still": {"0s"}, "subfolders": {"0"}, "alarm_after": {"2h"}, "expect_days": {"bankdays"}, "expect_by": {"17:00"},
 	}
-	for field, bad := range map[string]string{"name": "Å", "url": "ftp://x", "every": "often", "private_key": "no key", "expect": "soon", "after": "move", "time_zone": "Nowhere"} {
+	for field, bad := range map[string]string{"name": "Å", "url": "ftp://x", "every": "often", "private_key": "no key", "expect_by": "soon", "after": "move", "time_zone": "Nowhere"} {
 		wrong := url.Values{}
 		for name, values := range form {
 			wrong[name] = values
@@ -47,7 +51,7 @@ func TestARemoteIsAddedConfirmedVisitedAndRemoved(t *testing.T) {
 		t.Fatalf("leads to %s", to)
 	}
 	h.has(h.see("admin", "/a/acme/remotes"), "bank", "Behöver bekräftas")
-	h.has(h.see(operator, own), "Servern besöks inte än", "bankdays by 17:00", "2h")
+	h.has(h.see(operator, own), "Servern besöks inte än", "Bankdagar, senast 17:00", "2 timmar")
 	h.hasNot(h.see("admin", own+"/edit"), "BEGIN")
 
 	tested := func() string {
@@ -76,7 +80,7 @@ func TestARemoteIsAddedConfirmedVisitedAndRemoved(t *testing.T) {
 	h.does("admin", own+"/confirm", confirm)
 	h.has(h.see("admin", own), seen[1], "Inget besök än")
 	text = tested()
-	h.has(text, "Allt gick bra", "1 of the files would be fetched")
+	h.has(text, "Allt gick bra", "1 fil skulle hämtas")
 	h.hasNot(text, "Bekräfta fingeravtrycket")
 
 	h.does("admin", own+"/run", nil)
@@ -88,14 +92,14 @@ func TestARemoteIsAddedConfirmedVisitedAndRemoved(t *testing.T) {
 	if err := local.Get(t.Context(), "/accounts/acme/remotes/bank/runs/"+runs[0].ID, url.Values{"wait": {"60"}}, &runs[0]); err != nil {
 		t.Fatal(err)
 	}
-	h.has(h.see("admin", own), "Fungerar", "Gick bra", "för hand av")
+	h.has(h.see("admin", own), "Fungerar", "Gick bra", "För hand: erp@acme.example")
 
 	form.Del("private_key") // it stays
 	form.Set("after", "move")
 	form.Set("folder", "klart")
 	form.Set("cron", "30 6 * * 1-5")
 	h.does("admin", own+"/edit", form)
-	h.has(h.see("admin", own), "move:klart", "30 6 * * 1-5", "Privat nyckel", seen[1])
+	h.has(h.see("admin", own), "Den flyttas där", "klart", "30 6 * * 1-5", "Privat nyckel", seen[1])
 	h.does("admin", own+"/off", nil)
 	h.has(h.see("admin", own), "Slå på")
 	h.does("admin", own+"/on", nil)
@@ -109,4 +113,68 @@ func TestARemoteIsAddedConfirmedVisitedAndRemoved(t *testing.T) {
 	if w := h.visit("admin", "GET", own, nil); w.Code != http.StatusNotFound {
 		t.Errorf("removed: %d", w.Code)
 	}
+}
+
+// Of a file whose answer was lost, somebody of the account says whether it has arrived;
+// anybody who manages the remote has it sent again.
+func TestAFileOfWhichNobodyKnowsIsSettledByAPerson(t *testing.T) {
+	h := newHouse(t)
+	local := client.Inside(h.api.Handler(access.ControlSocket))
+	address, key, on := "sftp://u@127.0.0.1:1/in", "hunter2", false
+	n := portal.NewRemote{Name: "bank", Direction: "push"}
+	n.URL, n.Password, n.Enabled = &address, &key, &on
+	n.OldAlgorithms, n.OldUntil = &[]string{"ssh-rsa"}, new("2027-06-30")
+	n.Limits = &portal.RemoteLimits{Files: 7, FileSize: 5_000_000}
+	var made portal.Remote
+	if err := local.Post(t.Context(), "/accounts/acme/remotes", n, &made); err != nil {
+		t.Fatal(err)
+	}
+	const own = "/a/acme/remotes/of/bank"
+	h.has(plain(h.see("admin", own)), "Upplagd av Den som sköter gatewayen", "ssh-rsa till och med 30 juni 2027", "7 filer, filer upp till 5,0 MB")
+	h.has(plain(h.see("admin", own+"/edit")), "gateway remote set acme bank --help")
+	if err := local.Patch(t.Context(), "/accounts/acme", map[string]string{"operator_access": "asked"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	h.has(plain(h.see("admin", own)), "Inget lämnas här")
+	if err := local.Patch(t.Context(), "/accounts/acme", map[string]string{"operator_access": "on"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	tried := func(name, code string) string {
+		t.Helper()
+		f, err := h.out.Send(t.Context(), h.account.ID, name, strings.NewReader("hej"), "operator:test", "operator")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.work()
+		h.world.Update(func(tx *catalog.Tx) error {
+			return tx.PutRemotePush(&table.PushState{
+				Remote: uuid.MustParse(made.ID), File: f.ID, Names: []byte("sealed"), Stage: table.PushRenaming, Tries: 2,
+				RunAt: h.world.Clock.Now().Add(time.Hour), ChangedAt: h.world.Clock.Now(), Error: code,
+			})
+		})
+		return f.ID.String()
+	}
+	lost, refused, other := tried("lost.xml", "answer-lost"), tried("refused.xml", "no-right"), tried("other.xml", "answer-lost")
+	text := plain(h.see("admin", own))
+	h.has(text, "2 filer behöver ett svar av någon", "lost.xml Oklart om den kommit fram", "Den har kommit fram", "refused.xml Servern tillåter inte detta för inloggningen.", "Försök nu")
+	h.hasNot(plain(h.see(operator, own)), "Den har kommit fram Skicka")
+
+	w := h.visit("admin", "POST", own+"/test", url.Values{})
+	h.has(plain(w.Body.String()), "Namnet leder till 127.0.0.1.", "Servern finns, men inget svarar på dess port. Kontrollera porten", "“nothing listens at port 1 of the server")
+
+	at := func(file, what string) string { return own + "/files/" + file + "/" + what }
+	if w := h.visit("approver", "POST", at(lost, "arrived"), nil); w.Code != http.StatusForbidden {
+		t.Errorf("an approver: %d", w.Code)
+	}
+	for role, file := range map[string]string{"admin": refused, operator: lost} { // one waits for no answer, one cannot give it
+		if w := h.visit(role, "POST", at(file, "arrived"), nil); w.Code < 400 {
+			t.Errorf("%s: %d", role, w.Code)
+		}
+	}
+	h.has(plain(h.see("admin", h.does("admin", at(lost, "arrived"), nil))), "Filen är markerad som lämnad.", "1 fil behöver ett svar")
+	if f := h.world.File(uuid.MustParse(lost)); f.State != catalog.Delivered {
+		t.Errorf("it is %s", f.State)
+	}
+	h.has(plain(h.see("admin", h.does("admin", at(other, "again"), nil))), "Filen skickas igen.")
+	h.hasNot(plain(h.see("admin", own)), "other.xml", "behöver ett svar")
 }

@@ -15,7 +15,7 @@ import (
 
 // open are the fields of the form that may stand in an address: no secret is among them.
 var open = []string{
-	"name", "url", "every", "cron", "time_zone", "include", "exclude", "subfolders", "after", "folder", "still", "done_marker", "expect", "alarm_after",
+	"name", "url", "every", "cron", "time_zone", "include", "exclude", "subfolders", "after", "folder", "still", "done_marker", "expect_days", "expect_by", "alarm_after",
 }
 
 type formPage struct {
@@ -23,7 +23,8 @@ type formPage struct {
 	New, Pull             bool
 	Password, PrivateKey  bool // there is one already
 	Form                  *ui.Form
-	Afters                []ui.Option
+	Afters, Days          []ui.Option
+	Account, Name         string
 }
 
 func direction(v *desk.Visit) (string, error) {
@@ -65,6 +66,8 @@ func showNew(v *desk.Visit, way string, form *ui.Form) error {
 
 func showForm(v *desk.Visit, page formPage, crumbs ...ui.Crumb) error {
 	page.Afters = v.Options("remote.after", "leave", "delete", "move")
+	page.Days = v.Options("remote.days", "never", "daily", "weekdays", "bankdays")
+	page.Account = v.Account
 	status := http.StatusOK
 	if !page.Form.OK() {
 		status = http.StatusUnprocessableEntity
@@ -120,7 +123,7 @@ func askEdit(v *desk.Visit) error {
 
 func showEdit(v *desk.Visit, r portal.Remote, form *ui.Form) error {
 	page := formPage{
-		Title: v.L.T("remote.edit"), Action: own(v, "edit"), Cancel: own(v), Pull: r.Direction == "pull", Password: r.Password, PrivateKey: r.PrivateKey, Form: form,
+		Title: v.L.T("remote.edit"), Action: own(v, "edit"), Cancel: own(v), Pull: r.Direction == "pull", Password: r.Password, PrivateKey: r.PrivateKey, Form: form, Name: r.Name,
 	}
 	return showForm(v, page, append(crumbs(v), ui.Crumb{Label: r.Name, Href: own(v)})...)
 }
@@ -128,7 +131,11 @@ func showEdit(v *desk.Visit, r portal.Remote, form *ui.Form) error {
 func valuesOf(s *portal.RemoteSettings) url.Values {
 	values := url.Values{
 		"url": {s.URL}, "cron": {s.Cron}, "time_zone": {s.TimeZone}, "include": {strings.Join(s.Include, "\n")}, "exclude": {strings.Join(s.Exclude, "\n")},
-		"subfolders": {strconv.Itoa(s.Subfolders)}, "after": {s.After}, "done_marker": {s.DoneMarker}, "expect": {s.Expect}, "alarm_after": {s.AlarmAfter.String()},
+		"subfolders": {strconv.Itoa(s.Subfolders)}, "after": {s.After}, "done_marker": {s.DoneMarker}, "alarm_after": {s.AlarmAfter.String()},
+	}
+	if days, by, ok := strings.Cut(s.Expect, " by "); ok {
+		values.Set("expect_days", days)
+		values.Set("expect_by", by)
 	}
 	if s.Every != nil {
 		values.Set("every", s.Every.String())
@@ -216,7 +223,7 @@ func read(v *desk.Visit, form *ui.Form, pull bool) (c portal.RemoteChange) {
 	if err != nil {
 		form.Fail("subfolders", v.L.T("remote.subfolders.help"))
 	}
-	c.Subfolders, c.After, c.Still, c.DoneMarker, c.Expect = &depth, text("after"), span("still"), text("done_marker"), text("expect")
+	c.Subfolders, c.After, c.Still, c.DoneMarker, c.Expect = &depth, text("after"), span("still"), text("done_marker"), expected(v, form)
 	switch *c.After {
 	case "":
 		*c.After = "leave"
@@ -224,6 +231,20 @@ func read(v *desk.Visit, form *ui.Form, pull bool) (c portal.RemoteChange) {
 		*c.After = "move:" + *text("folder")
 	}
 	return c
+}
+
+// expected puts the days and the time together at which a file is expected.
+func expected(v *desk.Visit, form *ui.Form) *string {
+	expect, by := form.Values.Get("expect_days"), strings.TrimSpace(form.Values.Get("expect_by"))
+	switch {
+	case expect == "" || expect == "never":
+		expect = ""
+	case by == "":
+		form.Fail("expect_by", v.L.T("form.required"))
+	default:
+		expect += " by " + by
+	}
+	return &expect
 }
 
 // refusals are what the API says, and which field it is about.
@@ -239,7 +260,7 @@ var refusals = []desk.Refusal{
 	{Words: "unchanged for", Field: "still"},
 	{Words: "done-marker", Field: "done_marker"},
 	{Words: "to which folder", Field: "folder"},
-	{Words: "expected is written", Field: "expect"},
+	{Words: "expected is written", Field: "expect_by", Text: "remote.expect.wrong"},
 	{Words: "an alarm is raised", Field: "alarm_after"},
 	{Words: "address", Field: "url"},
 	{Words: "host", Field: "url"},

@@ -4,12 +4,14 @@
 // They lie below /a/{account}, for its admins and for who runs the gateway. What a
 // server proves itself by is shown by a test, and confirmed by a button of its own:
 // nothing is confirmed on the way. Passwords and keys are typed and never shown.
+//
+// Why something failed is said in the reader's language by the code of the error; what
+// the gateway and the server said stands beside it as a quotation.
 package remotes
 
 import (
 	"cmp"
 	"embed"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -44,6 +46,8 @@ var room = desk.Room{
 		{Pattern: "POST " + one + "/run", Answer: run},
 		{Pattern: "POST " + one + "/on", Answer: turn},
 		{Pattern: "POST " + one + "/off", Answer: turn},
+		{Pattern: "POST " + one + "/files/{file}/arrived", Answer: arrived},
+		{Pattern: "POST " + one + "/files/{file}/again", Answer: sendAgain},
 		{Pattern: "GET " + one + "/remove", Answer: askRemove},
 		{Pattern: "POST " + one + "/remove", Answer: remove},
 	},
@@ -119,61 +123,6 @@ func urgency(r portal.Remote) int {
 
 // ready reports whether a remote can be visited.
 func ready(r portal.Remote) bool { return r.Confirmed && (r.Password || r.PrivateKey) }
-
-type onePage struct {
-	Base   string
-	Remote portal.Remote
-	Runs   []portal.RemoteRun
-	Last   string // what the last visit that failed ended with, while they fail
-	Ready  bool
-}
-
-func show(v *desk.Visit) error {
-	r, err := theRemote(v)
-	if err != nil {
-		return err
-	}
-	page := onePage{Base: own(v), Remote: r, Ready: ready(r)}
-	if err := v.Get(of(v, r.Name, "runs"), url.Values{"limit": {"30"}}, &page.Runs); err != nil {
-		return err
-	}
-	if r.FailingSince != nil {
-		i := slices.IndexFunc(page.Runs, func(run portal.RemoteRun) bool { return run.Outcome == "failed" && run.Message != nil })
-		if i >= 0 {
-			page.Last = *page.Runs[i].Message
-		}
-	}
-	return v.Show("remote", "remotes", r.Name, page, crumbs(v)...)
-}
-
-type testPage struct {
-	Base   string
-	Remote portal.Remote
-	Test   portal.RemoteTest
-	Before []string // what was confirmed until now
-}
-
-// test shows what was seen. Who is going to confirm a server proves who he is first.
-func test(v *desk.Visit) error {
-	r, err := theRemote(v)
-	if err != nil {
-		return err
-	}
-	v.Next = own(v)
-	if !r.Confirmed {
-		if err := v.Proved(); err != nil {
-			return err
-		}
-	}
-	page := testPage{Base: own(v), Remote: r}
-	if err := v.Post(of(v, r.Name, "test"), struct{}{}, &page.Test); err != nil {
-		return err
-	}
-	if s := r.Settings; s != nil && page.Test.Confirm != nil {
-		page.Before = slices.Concat(s.HostKeys, s.CertificatePins)
-	}
-	return v.Show("test", "remotes", v.L.T("remote.test"), page, append(crumbs(v), ui.Crumb{Label: r.Name, Href: own(v)})...)
-}
 
 // confirm puts what the test showed in the place of what was confirmed before. It is
 // what stood in the page: what the server shows now may be another.
