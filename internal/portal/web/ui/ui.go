@@ -54,8 +54,13 @@ var headers = map[string]string{
 type UI struct {
 	read    func() // fills what follows, once; nil when New has done it
 	locales map[Language]*Locale
-	pages   map[Language]map[string]*template.Template
+	pages   map[Language]map[string]maker
 }
+
+// maker makes a page's template when it is shown for the first time, and keeps it: those
+// of all pages in all languages are most of what a gateway at rest would keep in memory,
+// and most gateways show few.
+type maker func() *template.Template
 
 // New reads the templates below the directory "templates" of files. NAME.html is the
 // body of the page NAME; a file whose name begins with "_" holds definitions for all
@@ -65,7 +70,7 @@ func New(files fs.FS, texts ...Texts) (*UI, error) {
 	for _, table := range append([]Texts{commonTexts, stateTexts, glanceTexts, findingTexts}, texts...) {
 		maps.Copy(all, table)
 	}
-	u := &UI{locales: map[Language]*Locale{}, pages: map[Language]map[string]*template.Template{}}
+	u := &UI{locales: map[Language]*Locale{}, pages: map[Language]map[string]maker{}}
 	for _, lang := range Languages {
 		l, err := newLocale(lang, all)
 		if err != nil {
@@ -107,9 +112,9 @@ func Must(u *UI, err error) *UI {
 	return u
 }
 
-// templates makes a template of each page: the layout and the components, with the
-// page's body as "main".
-func templates(files fs.FS, l *Locale) (map[string]*template.Template, error) {
+// templates makes a template of each page, to see that it can be made: the layout and
+// the components, with the page's body as "main".
+func templates(files fs.FS, l *Locale) (map[string]maker, error) {
 	base, err := template.New("base").Funcs(functions(l)).ParseFS(common, "templates/_*.html")
 	if err != nil {
 		return nil, fmt.Errorf("ui: %w", err)
@@ -117,7 +122,7 @@ func templates(files fs.FS, l *Locale) (map[string]*template.Template, error) {
 	if base, err = shared(base, files); err != nil {
 		return nil, err
 	}
-	pages := map[string]*template.Template{}
+	pages := map[string]maker{}
 	for _, from := range []fs.FS{common, files} {
 		bodies, err := fs.Glob(from, "templates/*.html")
 		if err != nil {
@@ -132,14 +137,14 @@ func templates(files fs.FS, l *Locale) (map[string]*template.Template, error) {
 			if err != nil {
 				return nil, fmt.Errorf("ui: %w", err)
 			}
-			page, err := add(base, string(text))
+			made, err := add(base, string(text))
 			if err != nil {
 				return nil, fmt.Errorf("ui: %s: %w", file, err)
 			}
-			if err := l.checkTemplates(page); err != nil {
+			if err := l.checkTemplates(made); err != nil {
 				return nil, fmt.Errorf("ui: %s: %w", file, err)
 			}
-			pages[name] = page
+			pages[name] = sync.OnceValue(func() *template.Template { return template.Must(add(base, string(text))) })
 		}
 	}
 	return pages, nil
@@ -181,12 +186,12 @@ func (u *UI) Fragment(w http.ResponseWriter, r *http.Request, status int, name, 
 
 func (u *UI) render(w http.ResponseWriter, r *http.Request, status int, name, definition string, data any) {
 	u.Ready()
-	page := u.pages[LanguageOf(r)][name]
-	if page == nil {
+	page, ok := u.pages[LanguageOf(r)][name]
+	if !ok {
 		panic(fmt.Sprintf("ui: there is no page %q", name))
 	}
 	var text bytes.Buffer
-	if err := page.ExecuteTemplate(&text, definition, data); err != nil {
+	if err := page().ExecuteTemplate(&text, definition, data); err != nil {
 		slog.ErrorContext(r.Context(), "ui: a page could not be made", "page", name, "error", err)
 		http.Error(w, "this page could not be made", http.StatusInternalServerError)
 		return
