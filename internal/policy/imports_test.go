@@ -147,10 +147,21 @@ var arrows = []struct {
 	{"internal/agent/home", "connect config/nearest transfer/glob durable fault"},
 	{"internal/agent/journal", "fault"},
 	{"internal/agent/watch", "agent/home agent/journal transfer/vpath fault"},
+	{"internal/agent/sealing", "connect seal fault"},
+	{"internal/agent/wire", "connect seal fault"},
+	{"internal/agent/enrol", "agent/home agent/wire connect fault"},
+	{"internal/agent/send", "agent/home agent/journal agent/sealing agent/wire connect statement seal durable fault"},
+	{"internal/agent/fetch", "agent/home agent/journal agent/wire connect seal durable fault"},
+	{"internal/agent/status", "agent/home agent/journal terminal"},
+	{"internal/agent/control", "agent/status fault"},
+	{"internal/agent/console", "agent/control agent/enrol agent/home connect terminal fault"},
+	{"internal/agent/doctor", "agent/home agent/journal agent/wire agent/watch agent/control connect durable terminal fault"},
+	{"internal/agent", "agent/control agent/fetch agent/home agent/journal agent/sealing agent/send agent/status agent/watch agent/wire connect statement durable fault"},
 
 	{"internal/policy", ""},
 	{"internal/campaign", ""}, // tests of the whole gateway, from outside
 	{"cmd/gateway", "..."},
+	{"cmd/connect", "agent/... connect keys/keyfile seal seal/sealfile statement durable terminal logging fault"},
 	{"bench/...", "..."}, // programs that measure
 	{"demo/...", "..."},
 }

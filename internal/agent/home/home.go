@@ -16,6 +16,8 @@ package home
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -61,7 +63,17 @@ func (h Home) About() string    { return h.Join("agent.json") }
 func (h Home) Journal() string  { return h.Join("journal.db") }
 func (h Home) Receipts() string { return h.Join("receipts") }
 func (h Home) Log() string      { return h.Join("connect.log") }
-func (h Home) Socket() string   { return h.Join("connect.sock") }
+
+// Socket is where the running agent answers. The path of a socket is short on every
+// platform: of a long directory it lies with the temporary files.
+func (h Home) Socket() string {
+	const most = 100
+	if path := h.Join("connect.sock"); len(path) <= most {
+		return path
+	}
+	sum := sha256.Sum256([]byte(h))
+	return filepath.Join(os.TempDir(), "sealgate-connect-"+hex.EncodeToString(sum[:8])+".sock")
+}
 
 // Make makes the directory, for its owner only.
 func (h Home) Make() error {
@@ -78,8 +90,11 @@ type Enrolment struct {
 	Agent    uuid.UUID         `json:"agent"`        // its id there
 	Account  uuid.UUID         `json:"account"`      //
 	Name     string            `json:"account_name"` //
+	Label    string            `json:"agent_name"`   //
 	CA       string            `json:"ca,omitempty"` // PEM of an authority to believe besides the system's
+	SignKey  ed25519.PublicKey `json:"sign_key"`     // the public half of the key that it signs with
 	At       time.Time         `json:"enrolled_at"`  //
+	Since    time.Time         `json:"since"`        // of its first enrolment for this account there: what was sent from then on is there
 }
 
 // Enrolled reads the enrolment; NotFound when there is none.
@@ -93,7 +108,7 @@ func (h Home) Enrolled() (Enrolment, error) {
 	if err != nil {
 		return e, fault.New(fault.Denied, op, "%s cannot be read: %v", h.About(), err)
 	}
-	if err := json.Unmarshal(text, &e); err != nil || len(e.Identity) != ed25519.PublicKeySize || e.Agent == uuid.Nil || e.Gateway == "" {
+	if err := json.Unmarshal(text, &e); err != nil || len(e.Identity) != ed25519.PublicKeySize || e.Agent == uuid.Nil || len(e.SignKey) != ed25519.PublicKeySize || e.Gateway == "" {
 		return e, fault.New(fault.Damaged, op, "%s is damaged; enroll again with a new code", h.About())
 	}
 	return e, nil

@@ -2,6 +2,7 @@ package home
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -89,19 +90,35 @@ func TestKeysComeBackAndAreTheirOwnersOnly(t *testing.T) {
 	if err := h.Make(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Keys(); !fault.Is(err, fault.NotFound) {
-		t.Fatalf("no keys yet: %v", err)
-	}
 	k, err := connect.NewAgentKeys()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.SetKeys(k); err != nil {
+	e := Enrolment{SignKey: k.Sign.Public().(ed25519.PublicKey)}
+	if _, err := h.Keys(e); !fault.Is(err, fault.NotFound) {
+		t.Fatalf("no keys yet: %v", err)
+	}
+	if err := h.SetPending(k); err != nil {
 		t.Fatal(err)
 	}
-	again, err := h.Keys()
-	if err != nil || !again.Sign.Equal(k.Sign) || !bytes.Equal(again.Receive.PublicKey().Bytes(), k.Receive.PublicKey().Bytes()) {
-		t.Fatalf("the keys are others after reading them back: %v", err)
+	for range 2 { // the first time they are settled
+		again, err := h.Keys(e)
+		if err != nil || !again.Sign.Equal(k.Sign) || !bytes.Equal(again.Receive.PublicKey().Bytes(), k.Receive.PublicKey().Bytes()) {
+			t.Fatalf("the keys are others after reading them back: %v", err)
+		}
+	}
+	other, err := connect.NewAgentKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.SetPending(other); err != nil { // an enrolment that did not end changes nothing
+		t.Fatal(err)
+	}
+	if again, err := h.Keys(e); err != nil || !again.Sign.Equal(k.Sign) {
+		t.Fatalf("%v", err)
+	}
+	if _, err := h.Keys(Enrolment{SignKey: make([]byte, 32)}); !fault.Is(err, fault.Damaged) {
+		t.Fatalf("keys of another enrolment: %v", err)
 	}
 	for name, mode := range map[string]os.FileMode{h.Key(): 0o600, string(h): 0o700} {
 		info, err := os.Stat(name)
@@ -117,7 +134,7 @@ func TestKeysComeBackAndAreTheirOwnersOnly(t *testing.T) {
 		if err := os.WriteFile(h.Key(), bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.Keys(); !fault.Is(err, fault.Damaged) {
+		if _, err := h.Keys(e); !fault.Is(err, fault.Damaged) {
 			t.Errorf("a damaged key file: %v", err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -135,6 +136,36 @@ const columns = "seq, folder, path, name, at, resent, size, modified, after, sta
 // place in that order.
 func (j *Journal) Open(ctx context.Context, behind int64, limit int) ([]*Delivery, error) {
 	return j.list(ctx, "WHERE state IN ('found', 'sealed', 'received') AND seq > ? ORDER BY seq LIMIT ?", behind, limit)
+}
+
+// Due lists what may be tried at this time, in the order in which it was found, but
+// for the files of folders that keep an order: see Head.
+func (j *Journal) Due(ctx context.Context, now time.Time, ordered []string, limit int) ([]*Delivery, error) {
+	if ordered == nil {
+		ordered = []string{}
+	}
+	list, err := json.Marshal(ordered)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "journal: due", err)
+	}
+	return j.list(ctx, "WHERE state IN ('found', 'sealed', 'received') AND again <= ? AND folder NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?",
+		nanos(now), string(list), limit)
+}
+
+// Head is the oldest file of a folder that is on its way; nil when there is none.
+func (j *Journal) Head(ctx context.Context, folder string) (*Delivery, error) {
+	all, err := j.list(ctx, "WHERE state IN ('found', 'sealed', 'received') AND folder = ? ORDER BY modified, path LIMIT 1", folder)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// Next is when something that waits may be tried again; zero = nothing waits.
+func (j *Journal) Next(ctx context.Context) (time.Time, error) {
+	var again sql.NullInt64
+	err := j.db.QueryRowContext(ctx, "SELECT min(again) FROM delivery WHERE state IN ('found', 'sealed', 'received') AND again > 0").Scan(&again)
+	return timeOf(again.Int64), wrap("journal: next", err)
 }
 
 // Get returns one delivery.

@@ -77,6 +77,11 @@ func (j *Journal) Receive(ctx context.Context, seq int64, file uuid.UUID, at str
 		code = '', problem = '', tries = 0, again = 0 WHERE seq = ? AND state IN ('found', 'sealed')`, file[:], at, nanos(now), seq)
 }
 
+// Elsewhere notes that a received file is put to another place than was noted.
+func (j *Journal) Elsewhere(ctx context.Context, seq int64, at string) error {
+	return j.step(ctx, "journal: elsewhere", "UPDATE delivery SET at = ? WHERE seq = ? AND state = 'received'", at, seq)
+}
+
 // Finish ends a delivery whose file was put away.
 func (j *Journal) Finish(ctx context.Context, seq int64, now time.Time) error {
 	return wrap("journal: finish", j.tx(ctx, func(tx *sql.Tx) error { return end(ctx, tx, seq, Done, now, "", "") }))
@@ -104,7 +109,7 @@ func (j *Journal) Hurry(ctx context.Context) error {
 func (j *Journal) Unknown(ctx context.Context, seq int64, here bool, sentence string) error {
 	const op = "journal: unknown"
 	if here {
-		return j.step(ctx, op, `UPDATE delivery SET state = 'found', path = at, after = 'leave', resent = 1, file = NULL, tries = 0, again = 0,
+		return j.step(ctx, op, `UPDATE delivery SET state = 'found', path = CASE at WHEN '' THEN path ELSE at END, after = 'leave', resent = 1, file = NULL, tries = 0, again = 0,
 			code = 'sent-again', problem = ? WHERE seq = ? AND state = 'done'`, sentence, seq)
 	}
 	return j.step(ctx, op, "UPDATE delivery SET state = 'lost', code = 'lost', problem = ? WHERE seq = ? AND state = 'done'", sentence, seq)

@@ -1,0 +1,260 @@
+// Package fetch brings home what waits for the account, and opens what is kept.
+//
+// A file of the outbox is fetched sealed, under a temporary name that no program
+// takes for finished and that a broken fetch goes on with. It is opened, verified to
+// its last byte, and has its own name only when it is on the disk:
+//
+//	body complete; opened and verified into another temporary file; fsync
+//	rename to a name that nothing has; fsync the folder
+//	journal: written
+//	the gateway: delivered
+//	journal: done
+//
+// A crash between any two fetches it again or only says again that it is here: it is
+// written once. With customer-held access keys the gateway gives its half of the
+// file's key only; the access key's half is opened here.
+package fetch
+
+import (
+	"context"
+	"crypto/hpke"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/agent/home"
+	"sealgate/internal/agent/journal"
+	"sealgate/internal/agent/wire"
+	"sealgate/internal/connect"
+	"sealgate/internal/durable"
+	"sealgate/internal/fault"
+	"sealgate/internal/seal"
+)
+
+// Fetcher fetches. One goroutine uses it.
+type Fetcher struct {
+	Journal *journal.Journal
+	Client  *wire.Client
+	Disk    durable.FS
+	Folder  string // where files are written
+	As      home.Form
+	Access  hpke.PrivateKey // nil = none here
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Result is what a visit brought.
+type Result struct {
+	Fetched []journal.Fetched
+	Failed  []Failure
+}
+
+// Failure is a file that was not fetched.
+type Failure struct {
+	File uuid.UUID
+	Name string
+	Err  error
+}
+
+// All fetches everything that waits. What is wrong with one file keeps none of the
+// others; an error means that nothing could be listed.
+func (f *Fetcher) All(ctx context.Context) (Result, error) {
+	var r Result
+	if info, err := os.Stat(f.Folder); err != nil || !info.IsDir() {
+		return r, fault.New(fault.NotFound, "fetch: folder", "the folder %s, where fetched files are to be written, is not there", f.Folder)
+	}
+	var page connect.Page
+	for {
+		var list connect.List
+		if err := f.Client.Call(ctx, connect.PathOutbox, wire.Say(page), nil, &list); err != nil {
+			return r, err
+		}
+		for _, l := range list.Files {
+			got, err := f.one(ctx, l)
+			if err != nil {
+				if ctx.Err() != nil {
+					return r, err
+				}
+				r.Failed = append(r.Failed, Failure{l.File, l.Name, err})
+				continue
+			}
+			r.Fetched = append(r.Fetched, *got)
+		}
+		if list.After == nil {
+			return r, nil
+		}
+		page.After = list.After
+	}
+}
+
+func (f *Fetcher) one(ctx context.Context, l connect.Listed) (*journal.Fetched, error) {
+	got, err := f.Journal.Fetch(ctx, l.File)
+	if err != nil {
+		return nil, err
+	}
+	if got == nil {
+		path, err := f.write(ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		got = &journal.Fetched{File: l.File, Name: l.Name, Path: path, SHA256: l.SHA256, At: f.Now()}
+		if err := f.Journal.SetFetched(ctx, *got); err != nil {
+			return nil, err
+		}
+		f.Log.Info("fetched", "file", l.File, "size", l.Size)
+	}
+	if err := f.Client.Call(ctx, connect.PathOutboxAck(l.File), wire.Say(connect.Ack{SHA256: got.SHA256}), nil, new(connect.Nothing)); err != nil {
+		return nil, err
+	}
+	got.Acknowledged = true
+	return got, f.Journal.SetFetched(ctx, *got)
+}
+
+// write brings the file to its place.
+func (f *Fetcher) write(ctx context.Context, l connect.Listed) (string, error) {
+	sealed := filepath.Join(f.Folder, ".sealgate-"+l.File.String()+".part")
+	if err := f.Body(ctx, connect.PathOutboxBody(l.File), l, sealed); err != nil {
+		return "", err
+	}
+	path, err := f.finish(ctx, l, sealed)
+	if fault.Is(err, fault.Damaged) { // fetched anew the next time
+		_ = f.Disk.Remove(sealed)
+	}
+	return path, err
+}
+
+func (f *Fetcher) finish(ctx context.Context, l connect.Listed, sealed string) (string, error) {
+	key, err := f.fileKey(ctx, l, sealed)
+	if f.As == home.Sealed && fault.Is(err, fault.Locked) { // who opens it elsewhere finds out there
+		key, err = nil, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if key != nil {
+		defer key.Wipe()
+	}
+	if f.As == home.Sealed {
+		if key != nil {
+			if err := verify(ctx, sealed, l, key, io.Discard); err != nil {
+				return "", err
+			}
+		}
+		return f.name(sealed, seal.SafeName(l.Name)+".sealed", l.File)
+	}
+	open := filepath.Join(f.Folder, ".sealgate-"+l.File.String()+".opened.part")
+	if err := f.extract(ctx, sealed, open, l, key); err != nil {
+		return "", err
+	}
+	path, err := f.name(open, seal.SafeName(l.Name), l.File)
+	if err != nil {
+		return "", err
+	}
+	return path, ignoreMissing(f.Disk.Remove(sealed))
+}
+
+// extract writes the content, verified to its last byte, and fsyncs it.
+func (f *Fetcher) extract(ctx context.Context, sealed, open string, l connect.Listed, key *seal.FileKey) error {
+	if err := ignoreMissing(f.Disk.Remove(open)); err != nil {
+		return unwritten(err)
+	}
+	out, err := f.Disk.Create(open)
+	if err != nil {
+		return unwritten(err)
+	}
+	w := &writer{f: out}
+	if err = verify(ctx, sealed, l, key, w); err == nil {
+		err = out.Sync()
+	}
+	if cerr := out.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		_ = f.Disk.Remove(open)
+		if w.err != nil || !fault.Is(err, fault.Damaged) {
+			return unwritten(err)
+		}
+	}
+	return err
+}
+
+// verify opens a sealed object, compares it with what was listed, and writes it.
+func verify(ctx context.Context, name string, l connect.Listed, key *seal.FileKey, w io.Writer) error {
+	const op = "fetch: verify"
+	in, err := os.Open(name)
+	if err != nil {
+		return fault.Wrap(fault.Internal, op, err)
+	}
+	defer in.Close()
+	r, err := seal.OpenReaderAt(in, l.ObjectSize, func(h seal.Header) (*seal.FileKey, error) {
+		if h.File != l.File {
+			return nil, fault.New(fault.Damaged, op, "what was fetched is another file")
+		}
+		return key, nil
+	})
+	if err != nil {
+		return err
+	}
+	if t := r.Trailer(); t.Size != l.Size || len(l.SHA256) > 0 && string(t.SHA256[:]) != string(l.SHA256) {
+		return fault.New(fault.Damaged, op, "what was fetched is not what was listed")
+	}
+	return r.VerifyTo(ctx, w)
+}
+
+// name gives a temporary file its own name, or one beside it when that is taken.
+func (f *Fetcher) name(temp, name string, file uuid.UUID) (string, error) {
+	path := filepath.Join(f.Folder, name)
+	if taken(path) {
+		ext := filepath.Ext(name)
+		path = filepath.Join(f.Folder, strings.TrimSuffix(name, ext)+"."+file.String()[24:]+ext)
+		if taken(path) {
+			return "", fault.New(fault.Exists, "fetch: name", "%s is there already; nothing was overwritten", path)
+		}
+	}
+	if err := f.Disk.Rename(temp, path); err != nil {
+		return "", unwritten(err)
+	}
+	if err := f.Disk.SyncDir(f.Folder); err != nil {
+		return "", unwritten(err)
+	}
+	return path, nil
+}
+
+func taken(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+func ignoreMissing(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+func unwritten(err error) error {
+	if fault.Is(err, fault.Full) {
+		return fault.New(fault.Full, "fetch: write", "there is no room for the file in the folder of fetched files")
+	}
+	return fault.Wrap(fault.Internal, "fetch: write", err)
+}
+
+// writer is an io.Writer over a file of package durable.
+type writer struct {
+	f   durable.File
+	at  int64
+	err error
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	n, err := w.f.WriteAt(p, w.at)
+	w.at, w.err = w.at+int64(n), err
+	return n, err
+}

@@ -1,0 +1,261 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/agent/journal"
+	"sealgate/internal/agent/status"
+	"sealgate/internal/agent/wire"
+	"sealgate/internal/connect"
+	"sealgate/internal/fault"
+)
+
+const (
+	beat       = time.Minute
+	remember   = 30 * 24 * time.Hour  // what was sent within is asked for after a restart of the gateway
+	forget     = 180 * 24 * time.Hour // what was sent before leaves the journal; its receipt stays
+	checkEvery = 7 * 24 * time.Hour
+
+	metaEpoch = "epoch"      // the gateway's process that was asked about our receipts
+	metaCheck = "check"      // the last check of kept files
+	metaSince = "check-from" // when the last check began
+)
+
+// pulse tells the gateway how this agent is, again and again, and does what the
+// answers ask for.
+func (a *Agent) pulse(ctx context.Context) {
+	every := a.Beat
+	if every == 0 {
+		every = beat
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	tries := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-a.look:
+		}
+		err := a.beat(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			tries = 0
+			timer.Reset(every)
+		default:
+			t := a.client.Explain(err)
+			if tries == 0 {
+				a.Log.Warn("the gateway is not reached", "code", t.Code, "why", t.Sentence, "cause", err)
+			}
+			tries++
+			timer.Reset(max(t.Wait, min(wire.Backoff(tries), every)))
+		}
+	}
+}
+
+func (a *Agent) beat(ctx context.Context) error {
+	p, err := a.Heartbeat(ctx)
+	if err != nil {
+		return err
+	}
+	a.hear()
+	if !a.queue.Locked(p.Lock) {
+		a.queue.Relock()
+	}
+	if g := a.queue.Gate(); g.Tries > 0 && !g.Stop { // it is heard again
+		a.queue.Retry()
+	}
+	if err := a.known(ctx); err != nil {
+		return err
+	}
+	if a.fetcher != nil && p.Outbox > 0 {
+		a.fetch(ctx)
+	}
+	if err := a.regular(ctx); err != nil {
+		return err
+	}
+	return a.journal.Forget(ctx, a.Now().Add(-forget))
+}
+
+// Heartbeat tells the gateway how this agent is.
+func (a *Agent) Heartbeat(ctx context.Context) (*connect.Pulse, error) {
+	f, err := a.journal.Figures(ctx)
+	if err != nil {
+		return nil, err
+	}
+	h := connect.Heartbeat{
+		Program: a.Program, Platform: Platform(), Waiting: int64(f.Waiting), Failed: int64(f.Failed), LastError: f.Code, Clock: a.client.Offset().Milliseconds(),
+	}
+	if !f.Oldest.IsZero() {
+		h.Oldest = new(f.Oldest.UTC())
+	}
+	if g := a.queue.Gate(); g.Tries > 0 {
+		h.LastError = g.Code
+	}
+	a.mu.Lock()
+	for path, f := range a.folders {
+		if f.trouble != "" {
+			h.Troubled = append(h.Troubled, path)
+		}
+	}
+	a.mu.Unlock()
+	slices.Sort(h.Troubled)
+	p := new(connect.Pulse)
+	return p, a.client.Call(ctx, connect.PathHeartbeat, wire.Say(h), nil, p)
+}
+
+// known asks a gateway that was started anew whether it knows what it has given
+// receipts for: one that came back from an older backup does not know all. What it
+// does not know is sent again if it is still here, and named if not.
+func (a *Agent) known(ctx context.Context) error {
+	epoch := a.client.Epoch()
+	last, err := a.journal.Meta(ctx, metaEpoch)
+	if err != nil || epoch == "" || string(last) == epoch {
+		return err
+	}
+	since := a.Now().Add(-remember)
+	if a.enrolment.Since.After(since) {
+		since = a.enrolment.Since
+	}
+	for behind := int64(0); ; {
+		page, err := a.journal.Delivered(ctx, since, behind, connect.MaxNames)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			break
+		}
+		behind = page[len(page)-1].Seq
+		if err := a.ask(ctx, page); err != nil {
+			return err
+		}
+	}
+	a.queue.Wake()
+	return a.journal.SetMeta(ctx, metaEpoch, []byte(epoch))
+}
+
+func (a *Agent) ask(ctx context.Context, page []*journal.Delivery) error {
+	var q connect.Files
+	by := map[uuid.UUID]*journal.Delivery{}
+	for _, d := range page {
+		q.Files = append(q.Files, d.File)
+		by[d.File] = d
+	}
+	var u connect.Unknown
+	if err := a.client.Call(ctx, connect.PathKnown, wire.Say(q), nil, &u); err != nil {
+		return err
+	}
+	for _, file := range u.Unknown {
+		d := by[file]
+		if d == nil {
+			return fault.New(fault.Damaged, "connect: known", "the gateway does not know a file that nobody asked for")
+		}
+		here := lies(d)
+		sentence := "The gateway was restored from a backup that does not hold this file, and its content is not here any more: make the file again."
+		if here {
+			sentence = "The gateway was restored from a backup that does not hold this file: it is sent again."
+		}
+		a.Log.Warn("the gateway does not know a file that it has given a receipt for", "file", file, "sent_again", here)
+		if err := a.journal.Unknown(ctx, d.Seq, here, sentence); err != nil && !fault.Is(err, fault.Invalid) {
+			return err
+		}
+	}
+	return nil
+}
+
+// lies reports whether the content of a delivery that is done is still where it was
+// put; sending it again compares its hash.
+func lies(d *journal.Delivery) bool {
+	path := d.At
+	if path == "" {
+		path = d.Path
+	}
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular() && info.Size() == d.Size && info.ModTime().Equal(d.Modified)
+}
+
+// fetch brings home what waits.
+func (a *Agent) fetch(ctx context.Context) {
+	r, err := a.fetcher.All(ctx)
+	t := wire.Trouble{}
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		t = a.queue.Explain(err)
+	case len(r.Failed) > 0:
+		t = a.queue.Explain(r.Failed[0].Err)
+	}
+	a.mu.Lock()
+	before := a.fetching
+	a.fetching = t
+	a.mu.Unlock()
+	if t.Code != "" && t.Code != before.Code {
+		a.Log.Warn("files are not fetched", "code", t.Code, "why", t.Sentence, "failed", len(r.Failed), "cause", err)
+	}
+}
+
+// regular proves once a week that what is kept still opens with the access key here.
+func (a *Agent) regular(ctx context.Context) error {
+	if a.Access == nil {
+		return nil
+	}
+	last, err := a.journal.Meta(ctx, metaSince)
+	if err != nil {
+		return err
+	}
+	var at time.Time
+	if len(last) > 0 {
+		_ = at.UnmarshalText(last) // damaged is as good as never
+	}
+	if a.Now().Sub(at) < checkEvery {
+		return nil
+	}
+	checked, err := a.Fetcher().Regular(ctx)
+	if errors.As(err, new(*connect.Problem)) { // as when this agent may open nothing
+		a.Log.Warn("kept files cannot be checked", "why", sentence(err))
+	} else if err != nil {
+		return err
+	}
+	c := status.Check{At: a.Now(), Checked: checked.Checked, Failed: []string{}}
+	for _, f := range checked.Failed {
+		c.Failed = append(c.Failed, f.File.String())
+		a.Log.Error("a kept file does not open", "file", f.File, "why", sentence(f.Err))
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	if err := a.journal.SetMeta(ctx, metaCheck, text); err != nil {
+		return err
+	}
+	began, err := a.Now().MarshalText()
+	if err != nil {
+		return err
+	}
+	return a.journal.SetMeta(ctx, metaSince, began)
+}
+
+func lstat(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fault.New(fault.NotFound, "agent: send", "there is no file %s", path)
+	case err != nil:
+		return nil, fault.New(fault.Denied, "agent: send", "%s cannot be looked at: %v", path, err)
+	case !info.Mode().IsRegular():
+		return nil, fault.New(fault.Invalid, "agent: send", "%s is no file", path)
+	}
+	return info, nil
+}

@@ -1,0 +1,138 @@
+package wire
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"sealgate/internal/fault"
+)
+
+// pins are the public keys of the certificates that the identity vouches for.
+type pins struct {
+	mu  sync.Mutex
+	all [][]byte
+}
+
+func (p *pins) set(all [][]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all = all
+}
+
+func (p *pins) has(cert *x509.Certificate) bool {
+	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, pin := range p.all {
+		if string(pin) == string(sum[:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// untrusted is a certificate that nobody vouches for.
+type untrusted struct{ err error }
+
+func (e *untrusted) Error() string { return "certificate: " + e.err.Error() }
+func (e *untrusted) Unwrap() error { return e.err }
+
+// newHTTP makes a client of HTTP/1.1, which gives parallel files connections of their
+// own. With vouched, certificates are verified; without, any will do.
+func newHTTP(proxy func(*http.Request) (*url.URL, error), ca []byte, vouched *pins) (*http.Client, error) {
+	roots, err := rootsWith(ca)
+	if err != nil {
+		return nil, err
+	}
+	t := &http.Transport{
+		Proxy:       proxy,
+		DialContext: (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig: &tls.Config{
+			MinVersion: tls.VersionTLS12, // of proxies that open TLS; the gateway speaks 1.3
+			NextProtos: []string{"http/1.1"},
+
+			// What is verified, and how, stands in the next line: an authority, or the
+			// gateway's identity.
+			InsecureSkipVerify: true,
+			VerifyConnection:   func(s tls.ConnectionState) error { return verify(s, roots, vouched) },
+		},
+		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
+		TLSHandshakeTimeout:    20 * time.Second,
+		ResponseHeaderTimeout:  callTime,
+		MaxIdleConnsPerHost:    32,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true,
+		WriteBufferSize:        64 << 10,
+		ReadBufferSize:         16 << 10,
+	}
+	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
+}
+
+func verify(s tls.ConnectionState, roots *x509.CertPool, vouched *pins) error {
+	if vouched == nil {
+		return nil
+	}
+	if len(s.PeerCertificates) == 0 {
+		return &untrusted{errors.New("there is none")}
+	}
+	o := x509.VerifyOptions{Roots: roots, DNSName: s.ServerName, Intermediates: x509.NewCertPool()}
+	for _, c := range s.PeerCertificates[1:] {
+		o.Intermediates.AddCert(c)
+	}
+	_, err := s.PeerCertificates[0].Verify(o)
+	if err == nil || vouched.has(s.PeerCertificates[0]) {
+		return nil
+	}
+	return &untrusted{err}
+}
+
+// rootsWith are the machine's authorities and those in ca; nil = the machine's.
+func rootsWith(ca []byte) (*x509.CertPool, error) {
+	if len(ca) == 0 {
+		return nil, nil
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM(ca) {
+		return nil, fault.New(fault.Invalid, "wire: authorities", "the file of authorities holds no certificate in PEM")
+	}
+	return roots, nil
+}
+
+// proxyOf says which proxy a request takes.
+func proxyOf(setting string) (func(*http.Request) (*url.URL, error), error) {
+	switch setting {
+	case "direct":
+		return nil, nil
+	case "":
+		return systemProxy(), nil
+	}
+	u, err := url.Parse(setting)
+	if err != nil || u.Host == "" {
+		return nil, fault.New(fault.Invalid, "wire: proxy", "the proxy is no address like http://user:password@proxy.example.com:3128")
+	}
+	return http.ProxyURL(u), nil
+}
+
+// Way says which proxy leads to the gateway, for people; empty = none.
+func (c *Client) Way() string {
+	t, ok := c.verified.Transport.(*http.Transport)
+	if !ok || t.Proxy == nil {
+		return ""
+	}
+	u, err := t.Proxy(&http.Request{URL: c.base})
+	if err != nil || u == nil {
+		return ""
+	}
+	return u.Redacted()
+}
