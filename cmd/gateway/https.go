@@ -9,11 +9,11 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/note"
 
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
+	"sealgate/internal/keys/drawer"
 	"sealgate/internal/metrics"
 	"sealgate/internal/notify/letter"
 	"sealgate/internal/portal/api"
@@ -29,12 +29,14 @@ import (
 type web struct {
 	server      *httpd.Server
 	redirects   httpd.Redirects
+	agents      bool        // are let in by the plain one, too
 	renewal     *certs.ACME // nil: no authority is asked
 	fingerprint string      // of the certificate that clients are shown now
 }
 
 // behindHTTPS is what answers behind the HTTPS door.
 type behindHTTPS struct {
+	connect http.Handler // agents
 	api     http.Handler // below /api/v1/; nil lets nobody in
 	pages   http.Handler // everything else; nil = there are no pages
 	streams []string     // patterns of requests with bodies of any size
@@ -62,10 +64,11 @@ func (a *app) webDoor(s *stores, log *slog.Logger, counts *metrics.Set, source h
 	return &web{
 		renewal: renewal,
 		server: httpd.New(httpd.Options{
-			Certificates: source, Protocols: protocols, Host: host, API: behind.api, Web: behind.pages, Streams: behind.streams, Ready: a.readyFor(s), Identity: identity,
+			Certificates: source, Protocols: protocols, Host: host, Connect: behind.connect, API: behind.api, Web: behind.pages, Streams: behind.streams, Ready: a.readyFor(s), Identity: identity,
 			Now: a.Now, Log: log, Metrics: counts,
 		}),
 		redirects:   httpd.Redirects{To: s.cfg.HTTPS.URL, Log: log},
+		agents:      s.cfg.HTTP.Connect,
 		fingerprint: certs.Fingerprint(shown),
 	}, nil
 }
@@ -104,7 +107,12 @@ func (w *web) parts(ls *listeners) []part {
 			list = append(list, part{"certificate", w.renewal.Run})
 		}
 		if ls.http != nil {
-			list = append(list, part{"http", func(ctx context.Context) error { return w.redirects.Run(ctx, ls.http) }})
+			list = append(list, part{"http", func(ctx context.Context) error {
+				if w.agents {
+					return w.server.RunPlain(ctx, ls.http, w.redirects)
+				}
+				return w.redirects.Run(ctx, ls.http)
+			}})
 		}
 	}
 	return list
@@ -136,32 +144,17 @@ func (a *app) certificates(s *stores, log *slog.Logger) (httpd.Certificates, err
 
 // acmeKeys keeps the keys of the gateway's certificate in the key store, with the secrets
 // of the built-in account.
-type acmeKeys struct {
-	keys    *keys.Store
-	account uuid.UUID
-}
-
-func (s *stores) acmeKeys() (acmeKeys, error) {
-	v := acmeKeys{keys: s.keys}
+func (s *stores) acmeKeys() (drawer.Drawer, error) {
+	d := drawer.Drawer{Keys: s.keys, Kind: "acme"}
 	err := s.catalog.View(context.Background(), func(tx *catalog.Tx) error {
 		acct, err := tx.AccountByName(catalog.SystemAccount)
 		if err == nil {
-			v.account = acct.ID
+			d.Account = acct.ID
 		}
 		return err
 	})
-	return v, fault.Wrap(fault.Internal, "serve: built-in account", err)
+	return d, fault.Wrap(fault.Internal, "serve: built-in account", err)
 }
-
-func (v acmeKeys) Get(name string) ([]byte, error) {
-	return v.keys.AccountSecret(v.account, "acme", v.id(name))
-}
-
-func (v acmeKeys) Put(name string, secret []byte) error {
-	return v.keys.SetSecret(v.account, "acme", v.id(name), secret)
-}
-
-func (v acmeKeys) id(name string) uuid.UUID { return uuid.NewSHA1(v.account, []byte(name)) }
 
 func identityOf(store *keys.Store) (httpd.Identity, error) {
 	public := store.Identity().Public().(ed25519.PublicKey)

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"log/slog"
 	"time"
 
+	"sealgate/internal/account/agents"
 	"sealgate/internal/account/leftover"
 	"sealgate/internal/account/oidc"
 	"sealgate/internal/dialguard"
@@ -54,6 +56,7 @@ type journey struct {
 	retention *retention.Retention
 	notices   *notify.Notices
 	remotes   *remotes.Service
+	agents    *agents.Service
 }
 
 func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set, door httpd.Certificates) (_ *journey, err error) {
@@ -85,6 +88,7 @@ func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set, door htt
 		Pull: visits.Pulling(poll.New(s.catalog, j.in, s.custody, a.Now)), Push: visits.Pushing(push.New(s.catalog, j.out, s.custody, a.Now)),
 		Observe: counts.Visit, Now: a.Now, Log: log,
 	})
+	j.agents = agents.New(s.catalog, s.custody, agents.Options{Identity: s.keys.Identity().Public().(ed25519.PublicKey), Now: a.Now, Log: log})
 	if j.notices, err = j.tell(counts, door); err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
@@ -18,14 +17,13 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/logging"
 	"sealgate/internal/metrics"
-	"sealgate/internal/notify"
+	"sealgate/internal/metrics/levels"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/api"
 	socket "sealgate/internal/portal/control"
 	"sealgate/internal/portal/remoteapi"
 	"sealgate/internal/portal/web/send"
-	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/outbox/folders"
 	"sealgate/internal/transfer/sftpd"
 	"sealgate/internal/transfer/upload"
@@ -110,10 +108,11 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return fault.Wrap(fault.Internal, "serve", err)
 	}
-	levels(counts, s.catalog, j.notices)
+	levels.Show(counts, s.catalog, j.notices.Open)
 	people := a.portal(s, log, control, j.letters())
 	web, err := a.webDoor(s, log, counts, shown, behindHTTPS{
-		api: control.Authenticated(access.Chain(access.Bearer(s.accounts), people)), pages: people, streams: append([]string{send.Pattern, api.SendPattern}, upload.Patterns...),
+		connect: j.door(shown),
+		api:     control.Authenticated(access.Chain(access.Bearer(s.accounts), people)), pages: people, streams: append([]string{send.Pattern, api.SendPattern}, upload.Patterns...),
 	})
 	if err != nil {
 		return err
@@ -282,24 +281,6 @@ func (a *app) announce(ctx context.Context, s *stores, ls *listeners, web *web) 
 		}
 	}
 	return nil
-}
-
-// levels shows what waits.
-func levels(counts *metrics.Set, cat *catalog.Catalog, notices *notify.Notices) {
-	count := func(ask func(*catalog.Tx) (int64, error)) func() float64 {
-		return func() float64 {
-			ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
-			defer stop()
-			var n int64
-			if cat.View(ctx, func(tx *catalog.Tx) (err error) { n, err = ask(tx); return err }) != nil {
-				return -1
-			}
-			return float64(n)
-		}
-	}
-	counts.Level("index_queue", "Files that wait to be indexed.", count(func(tx *catalog.Tx) (int64, error) { return tx.CountJobs(catalog.IndexJob) }))
-	counts.Level("files_held", "Held files that wait for a person.", count(func(tx *catalog.Tx) (int64, error) { return tx.CountFiles(catalog.Held) }))
-	counts.Level("alarms_open", "Alarms that nobody has seen yet.", notices.Open)
 }
 
 // machine does for the API what touches files of this machine.

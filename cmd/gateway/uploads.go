@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/google/uuid"
 
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/api"
+	"sealgate/internal/portal/httpd"
+	"sealgate/internal/portal/httpd/certs"
 	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/connectd"
 	"sealgate/internal/transfer/upload"
 )
 
@@ -25,4 +29,13 @@ func (j *journey) uploads(control *api.API) *upload.Uploads {
 	})
 	control.MountUploads(u)
 	return u
+}
+
+// door makes the one that agents knock on, whose HTTPS certificate is shown.
+func (j *journey) door(shown httpd.Certificates) http.Handler {
+	return connectd.New(connectd.Options{
+		Identity: j.keys.Identity(), Agents: j.agents, Catalog: j.catalog, Custody: j.custody,
+		Intake: j.in, Receipts: j.receipts, Outbox: j.out, Bodies: j.contents, Now: j.app.Now, Log: j.log,
+		Pins: func() [][]byte { return certs.Pins(shown) },
+	})
 }

@@ -76,9 +76,11 @@ func (h HTTPS) Host() string {
 	return u.Hostname()
 }
 
-// HTTP is the plain door, which only says where the other one is.
+// HTTP is the plain door, which says where the other one is, and lets agents in when
+// it is told to.
 type HTTP struct {
-	Listen string // host:port, or empty for none
+	Listen  string // host:port, or empty for none
+	Connect bool
 }
 
 // Metrics is the listener for Prometheus and profiling.
@@ -180,6 +182,8 @@ func (c *Config) check() error {
 		return refuse("https.acme is set, which asks for a certificate for the name in https.url, and there is none")
 	case c.HTTP.Listen != "" && c.HTTPS.Listen == "":
 		return refuse("http.listen is set, which leads clients to the HTTPS door, and https.listen is off: there is none")
+	case c.HTTP.Connect && c.HTTP.Listen == "":
+		return refuse("http.connect is true, which lets agents in by plain HTTP, and http.listen is off: there is no such door")
 	case c.HTTP.Listen != "" && c.HTTPS.URL == "":
 		return refuse("http.listen is set, which leads clients to https.url, and that is not set")
 	}

@@ -135,6 +135,8 @@ func TestSettingsThatDoNotFitTogetherAreRefused(t *testing.T) {
 		"https.acme: nobody\n":             "e-mail",
 		"https.certificate-key: key.pem\n": "https.certificate ",
 		"http.listen: 127.0.0.1:80\n":      "https.url",
+		"http.connect: true\n":             "http.listen is off",
+		"http.connect: maybe\n":            "true, false",
 		"http.listen: 127.0.0.1:80\nhttps.url: https://a.example\nhttps.listen: off\n": "https.listen is off",
 	} {
 		_, err := load(t, text, Sources{})

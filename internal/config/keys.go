@@ -53,7 +53,13 @@ var keys = map[string]func(c *Config, value string, o origin) error{
 		c.HTTPS.ACMEDirectory = v
 		return nil
 	},
-	"http.listen":    func(c *Config, v string, _ origin) error { return addressOrOff(&c.HTTP.Listen, v) },
+	"http.listen": func(c *Config, v string, _ origin) error { return addressOrOff(&c.HTTP.Listen, v) },
+	"http.connect": func(c *Config, v string, _ origin) error {
+		var word string
+		err := oneOf(&word, v, "true", "false")
+		c.HTTP.Connect = word == "true"
+		return err
+	},
 	"metrics.listen": func(c *Config, v string, _ origin) error { return addressOrOff(&c.Metrics.Listen, v) },
 	"keys.master":    func(c *Config, v string, o origin) error { return master(&c.Keys.Master, v, o.base) },
 	"keys.export": func(c *Config, v string, _ origin) error {

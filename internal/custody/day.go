@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/keys"
+	"sealgate/internal/seal"
 )
 
 // dayCheck is how often Run looks at the clock: a machine may have slept.
@@ -45,4 +47,17 @@ func (c *Custodian) Run(ctx context.Context) error {
 // anew, and those keys are destroyed. When nothing is to be done it is quick.
 func (c *Custodian) ChangeDay(ctx context.Context) error {
 	return fault.Wrap(fault.Internal, "custody: change day", c.ingest.Change(ctx))
+}
+
+// IngestKey returns the key of the day, which agents seal for.
+func (c *Custodian) IngestKey() (*keys.IngestKey, error) {
+	k, err := c.ingest.Current()
+	return k, fault.Wrap(fault.Internal, "custody: ingest key", err)
+}
+
+// IngestKeyOf returns an ingest key of this node that is not destroyed yet; NotFound
+// when it is.
+func (c *Custodian) IngestKeyOf(fp seal.Fingerprint) (*keys.IngestKey, error) {
+	k, err := c.ks.IngestKey(fp)
+	return k, fault.Wrap(fault.Internal, "custody: ingest key", err)
 }

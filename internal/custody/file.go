@@ -143,6 +143,31 @@ func (c *Custodian) byLock(account uuid.UUID, h seal.Header) (*seal.FileKey, err
 	return h.FileKey(cert.Key, access)
 }
 
+// ShareA returns the half of a kept file's key that its certificate gives: whoever
+// has an access key of the file opens it with that. Locked: no certificate that
+// the header names is here.
+func (c *Custodian) ShareA(f *catalog.File, h seal.Header) (seal.Share, error) {
+	const op = "custody: share A"
+	binding := seal.Binding{File: f.ID, Account: f.Account}
+	if err := h.Check(binding); err != nil {
+		return seal.Share{}, fault.Wrap(fault.Damaged, op, err)
+	}
+	have, err := c.accountKeys(f.Account)
+	if err != nil {
+		return seal.Share{}, fault.Wrap(fault.Internal, op, err)
+	}
+	for _, w := range h.Wraps {
+		if w.Kind != seal.KindCertificate {
+			continue
+		}
+		if k := have.Certificate(w.Key); k != nil && k.Key != nil {
+			share, err := seal.UnwrapByCertificate(w, k.Key, binding)
+			return share, fault.Wrap(fault.Internal, op, err)
+		}
+	}
+	return seal.Share{}, fault.New(fault.Locked, op, "the certificate key that opens this file is not in the key store")
+}
+
 // pair returns the first certificate and the first access key that are here, or
 // are unlocked, and that the header names.
 func (c *Custodian) pair(account uuid.UUID, h seal.Header) (*keys.Certificate, hpke.PrivateKey, error) {

@@ -226,6 +226,11 @@ func (l *Lock) wraps(a, b seal.Share, binding seal.Binding) ([]seal.Wrap, error)
 	return wraps, nil
 }
 
+// For returns the public keys that the lock seals for, for who seals elsewhere.
+func (l *Lock) For() (certificates []*x509.Certificate, accessKeys []hpke.PublicKey) {
+	return l.certificates, l.accessKeys
+}
+
 // Is reports whether a lock on record is this one.
 func (l *Lock) Is(row *catalog.Lock) bool {
 	return slices.Equal(l.certs, row.Certificates) && slices.Equal(l.access, row.AccessKeys)

@@ -38,6 +38,7 @@ var arrows = []struct {
 	{"internal/index/...", "index/... payment fault"},
 
 	// Truth: keys and stores, and who may use which key.
+	{"internal/keys/drawer", "keys"},
 	{"internal/keys/...", "keys/... seal durable killpoint fault"},
 	{"internal/store/catalog/engine", "fault"},
 	{"internal/store/catalog/column", ""},
@@ -69,6 +70,7 @@ var arrows = []struct {
 	{"internal/fileobject", "custody store/catalog payment fault"},
 	{"internal/account/agents", "connect custody store/catalog store/catalog/agents audit fault"},
 	{"internal/account/...", "mailaddr account/agents account/approval store/catalog/agents store/catalog/approvals dialguard limit account/passkey account/password account/person account/signin custody keys keys/keyfile seal store/catalog store/catalog/logins audit fault logging metrics"},
+	{"internal/metrics/levels", "metrics store/catalog"},
 	{"internal/work", "store/catalog fault"},
 
 	// Steps: how bytes move.
@@ -103,6 +105,7 @@ var arrows = []struct {
 	// Doors.
 	{"internal/transfer/sftpd/packets/...", "fault"},
 	{"internal/transfer/sftpd/...", "transfer/sftpd/packets transfer/vpath transfer/intake transfer/outbox account store/catalog fault logging metrics"},
+	{"internal/transfer/connectd/...", "connect account/agents custody seal store/catalog audit receipt fileobject transfer/bodies transfer/intake transfer/outbox portal/fair limit fault"},
 	{"internal/transfer/outbox/folders", "transfer/outbox transfer/sftpd store/catalog"},
 	{"internal/portal", "payment fault"},
 	{"internal/portal/fair", "fault"},

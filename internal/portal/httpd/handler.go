@@ -19,6 +19,7 @@ import (
 // Places of the door itself.
 const (
 	apiPath       = "/api/v1"
+	connectPath   = "/connect/v1/"
 	healthPath    = "/healthz"
 	readyPath     = "/readyz"
 	wellKnownPath = "/.well-known/sealgate.json"
@@ -40,6 +41,7 @@ func (s *Server) handler(hurry context.Context) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(apiPath, s.bounded(hurry, s.opt.API))
 	mux.Handle(apiPath+"/", s.bounded(hurry, s.opt.API))
+	mux.Handle(connectPath, s.opt.Connect) // it bounds what it reads
 	mux.Handle("/", s.bounded(hurry, s.opt.Web))
 	for _, pattern := range s.opt.Streams {
 		if strings.Contains(pattern, apiPath+"/") {
@@ -145,9 +147,9 @@ func clean(p string) bool {
 }
 
 // known reports whether a request is for this gateway. Probes of a load balancer come
-// by address.
+// by address, and agents by any name: theirs say in their signature whom they mean.
 func (s *Server) known(r *http.Request) bool {
-	if s.opt.Host == "" || r.URL.Path == healthPath || r.URL.Path == readyPath {
+	if s.opt.Host == "" || r.URL.Path == healthPath || r.URL.Path == readyPath || strings.HasPrefix(r.URL.Path, connectPath) {
 		return true
 	}
 	host := r.Host

@@ -1,6 +1,7 @@
 // Package httpd is the HTTPS door: TLS 1.3 and nothing older, HTTP/1.1 and HTTP/2.
 //
 //	connection ─ gate ─ TLS ─ request ─ checks ─┬ /api/v1/…   the API and uploads
+//	                                            ├ /connect/v1/…  agents
 //	                                            ├ /healthz, /readyz
 //	                                            ├ /.well-known/sealgate.json
 //	                                            └ everything else: pages
@@ -47,6 +48,7 @@ type Options struct {
 	Protocols    []string                    // of TLS's ALPN besides HTTP's: how an authority looks whose name it is
 	Host         string                      // what clients call this gateway; "" = anything
 	API          http.Handler                // all below /api/v1/; nil = nobody is let in
+	Connect      http.Handler                // agents, below /connect/v1/; nil = none
 	Web          http.Handler                // pages: everything that nobody else answers; nil = there are none
 	Streams      []string                    // patterns of requests with bodies of any size, for which API or Web sets its own deadlines
 	Ready        func(context.Context) error // nil when work can be taken in
@@ -94,6 +96,9 @@ func (o *Options) fill() {
 	}
 	if o.API == nil {
 		o.API = http.HandlerFunc(nobody)
+	}
+	if o.Connect == nil {
+		o.Connect = http.HandlerFunc(nothing)
 	}
 	if o.Web == nil {
 		o.Web = http.HandlerFunc(nothing)

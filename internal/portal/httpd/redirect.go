@@ -42,6 +42,38 @@ func (d Redirects) Run(ctx context.Context, l net.Listener) error {
 	return fault.Wrap(fault.Internal, "httpd: plain http", err)
 }
 
+// RunPlain serves l as Redirects does, and agents beside: what they say is sealed and
+// signed by itself. It ends with Run.
+func (s *Server) RunPlain(ctx context.Context, l net.Listener, d Redirects) error {
+	g := newGate(l, s.opt.MaxOpen, s.opt.MaxEach, func() func() { return func() {} })
+	srv := &http.Server{
+		Handler:                      s.received(s.plain(d)),
+		ReadHeaderTimeout:            s.opt.Header,
+		IdleTimeout:                  s.opt.Idle,
+		MaxHeaderBytes:               maxHeader,
+		ConnState:                    g.state,
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(quiet{s.opt.Log.Handler()}, slog.LevelWarn),
+		BaseContext:                  func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	err := serve(ctx, srv, func() error { return srv.Serve(g) }, s.opt.Drain, s.opt.Hurry, func() {})
+	return fault.Wrap(fault.Internal, "httpd: plain http", err)
+}
+
+// plain tells agents from all others, who are sent away at once.
+func (s *Server) plain(d Redirects) http.Handler {
+	agents := s.checked(s.opt.Connect)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, connectPath) {
+			agents.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Connection", "close")
+		w.Header().Del("Strict-Transport-Security") // means nothing here
+		d.ServeHTTP(w, r)
+	})
+}
+
 // ServeHTTP answers a request.
 func (d Redirects) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")

@@ -25,6 +25,21 @@ func Fingerprint(c *tls.Certificate) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
+// Pins tells how agents know the key of the certificate that they are shown now: by the
+// SHA-256 of its SubjectPublicKeyInfo. When there is none they go by the authorities
+// that they trust.
+func Pins(source interface {
+	Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
+},
+) [][]byte {
+	c, err := source.Certificate(nil)
+	if err != nil || c.Leaf == nil {
+		return nil
+	}
+	sum := sha256.Sum256(c.Leaf.RawSubjectPublicKeyInfo)
+	return [][]byte{sum[:]}
+}
+
 // usable says why nobody should be shown the certificate.
 func usable(leaf *x509.Certificate, now time.Time) error {
 	switch key := leaf.PublicKey.(type) {

@@ -1,0 +1,268 @@
+package connectd
+
+import (
+	"context"
+	"encoding/hex"
+	"io"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/account/agents"
+	"sealgate/internal/audit"
+	"sealgate/internal/connect"
+	"sealgate/internal/custody"
+	"sealgate/internal/fault"
+	"sealgate/internal/fileobject"
+	"sealgate/internal/seal"
+	"sealgate/internal/store/catalog"
+)
+
+// box is a kind of file that an agent may fetch.
+type box struct {
+	state     catalog.State
+	direction catalog.Direction
+}
+
+var (
+	outboxOf = box{catalog.Waiting, catalog.Out}
+	keptOf   = box{catalog.Kept, catalog.In}
+)
+
+func (b box) holds(f *catalog.File) bool { return f.State == b.state && f.Direction == b.direction }
+
+// pageSize is how many files a page of a list has.
+const pageSize = 500
+
+func (d *Door) waiting(c *call, p *connect.Page, _ []byte) (*connect.List, error) {
+	return d.list(c, outboxOf, p)
+}
+
+func (d *Door) kept(c *call, p *connect.Page, _ []byte) (*connect.List, error) {
+	return d.list(c, keptOf, p)
+}
+
+// list gives a page, the newest files first.
+func (d *Door) list(c *call, b box, p *connect.Page) (*connect.List, error) {
+	const op = "connectd: list"
+	ctx := c.Context()
+	rec, err := d.Custody.Records(ctx, c.agent.Account)
+	if err != nil {
+		return nil, err
+	}
+	var files []*catalog.File
+	var owner *catalog.Account
+	err = d.Catalog.View(ctx, func(tx *catalog.Tx) error {
+		if owner, err = tx.Account(c.agent.Account); err != nil {
+			return err
+		}
+		filter := catalog.FileFilter{Account: owner.ID, State: b.state, Direction: b.direction, Limit: pageSize + 1}
+		if p.After != nil {
+			last, err := tx.File(*p.After)
+			if err != nil {
+				return err
+			}
+			if last.Account != owner.ID {
+				return fault.New(fault.NotFound, op, "there is no such file")
+			}
+			filter.Before = last.Number
+		}
+		files, err = tx.Files(filter)
+		return err
+	})
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
+	}
+	l := &connect.List{Files: []connect.Listed{}}
+	if len(files) > pageSize {
+		files = files[:pageSize]
+		l.After = &files[pageSize-1].ID
+	}
+	for _, f := range files {
+		l.Files = append(l.Files, listed(rec, owner, f))
+	}
+	return l, nil
+}
+
+func listed(rec *custody.Records, owner *catalog.Account, f *catalog.File) connect.Listed {
+	o := fileobject.Of(rec, owner.Name, f)
+	x := connect.Listed{
+		File: f.ID, Name: o.Shown(), Size: f.Content.Size, ReceivedAt: f.ReceivedAt.UTC(), ObjectSize: f.Body.Sealed, Opens: connect.OpensAccessKey,
+	}
+	if o.SHA256 != nil {
+		x.SHA256, _ = hex.DecodeString(*o.SHA256) // written by the object
+	}
+	if owner.Keys == catalog.KeysGateway || f.Grant.Key != "" {
+		x.Opens = connect.OpensGateway
+	}
+	return x
+}
+
+// named returns the file that a request names, if it is of the agent's account.
+func (d *Door) named(c *call) (*catalog.File, error) {
+	id, err := c.file()
+	if err != nil {
+		return nil, err
+	}
+	var f *catalog.File
+	err = d.Catalog.View(c.Context(), func(tx *catalog.Tx) error {
+		f, err = tx.File(id)
+		return err
+	})
+	if err == nil && f.Account != c.agent.Account {
+		d.foreign(c.Context(), c.agent, id)
+		err = fault.New(fault.NotFound, "connectd: find", "there is no such file")
+	}
+	return f, err
+}
+
+// find returns the file that a request names, if it is in the box.
+func (d *Door) find(c *call, b box) (*catalog.File, error) {
+	f, err := d.named(c)
+	if err == nil && !b.holds(f) {
+		return nil, fault.New(fault.NotFound, "connectd: find", "the file is not there any more")
+	}
+	return f, err
+}
+
+// foreign puts on record that an agent has named a file of another account.
+func (d *Door) foreign(ctx context.Context, a *agents.Agent, file uuid.UUID) {
+	err := d.Catalog.Update(context.WithoutCancel(ctx), func(tx *catalog.Tx) error {
+		return tx.Audit(audit.Entry{
+			Account: a.Account, Actor: agents.Actor(a.ID), Action: "access.denied", Object: file.String(), Detail: map[string]string{"to": "connect"},
+		})
+	})
+	if err != nil {
+		d.Log.ErrorContext(ctx, "connect: a denial is not on record", "agent", a.ID, "error", err)
+	}
+}
+
+// openWaiting tells what a file of the outbox is opened with.
+func (d *Door) openWaiting(c *call, _ *connect.Nothing, _ []byte) (*connect.Opening, error) {
+	f, err := d.find(c, outboxOf)
+	if err != nil {
+		return nil, err
+	}
+	h, err := d.header(c.Context(), f)
+	if err != nil {
+		return nil, err
+	}
+	key, err := d.Custody.FileKey(c.Context(), f, h)
+	if fault.Is(err, fault.Locked) {
+		return d.share(f, h)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer key.Wipe()
+	return &connect.Opening{FileKey: key.Bytes()}, nil
+}
+
+// keptShare gives the half of a kept file's key that the gateway has. It is on record
+// before it leaves.
+func (d *Door) keptShare(c *call, _ *connect.Nothing, _ []byte) (*connect.Opening, error) {
+	f, err := d.find(c, keptOf)
+	if err != nil {
+		return nil, err
+	}
+	h, err := d.header(c.Context(), f)
+	if err != nil {
+		return nil, err
+	}
+	o, err := d.share(f, h)
+	if err != nil {
+		return nil, err
+	}
+	return o, d.onRecord(c, "share.given", f)
+}
+
+func (d *Door) share(f *catalog.File, h seal.Header) (*connect.Opening, error) {
+	share, err := d.Custody.ShareA(f, h)
+	if err != nil {
+		return nil, err
+	}
+	defer share.Wipe()
+	return &connect.Opening{ShareA: append([]byte(nil), share[:]...)}, nil
+}
+
+func (d *Door) onRecord(c *call, action string, f *catalog.File) error {
+	return d.Catalog.Update(c.Context(), func(tx *catalog.Tx) error {
+		return tx.Audit(audit.Entry{Account: f.Account, Actor: agents.Actor(c.agent.ID), Action: action, Object: f.ID.String()})
+	})
+}
+
+func (d *Door) header(ctx context.Context, f *catalog.File) (seal.Header, error) {
+	obj, err := d.Bodies.OpenSealed(ctx, f)
+	if err != nil {
+		return seal.Header{}, err
+	}
+	defer obj.Close()
+	h, _, err := seal.ReadHeader(io.NewSectionReader(obj, 0, obj.Size()))
+	return h, err
+}
+
+func (d *Door) waitingBody(c *call) ([]byte, error) { return d.piece(c, outboxOf) }
+
+// keptBody gives a kept file as it lies here. The first piece is on record, like a
+// file that is fetched so by the API.
+func (d *Door) keptBody(c *call) ([]byte, error) {
+	part, err := d.piece(c, keptOf)
+	if err != nil {
+		return nil, err
+	}
+	if offset, _ := c.offset(); offset == 0 {
+		f, err := d.find(c, keptOf)
+		if err != nil {
+			return nil, err
+		}
+		return part, d.onRecord(c, "sealed.read", f)
+	}
+	return part, nil
+}
+
+// piece reads a part of a sealed object, as it is.
+func (d *Door) piece(c *call, b box) ([]byte, error) {
+	offset, err := c.offset()
+	if err != nil {
+		return nil, err
+	}
+	f, err := d.find(c, b)
+	if err != nil {
+		return nil, err
+	}
+	obj, err := d.Bodies.OpenSealed(c.Context(), f)
+	if err != nil {
+		return nil, err
+	}
+	defer obj.Close()
+	if offset > obj.Size() {
+		p := connect.Refuse(connect.WrongOffset, "The file ends before that.")
+		end := obj.Size()
+		p.Offset = &end
+		return nil, p
+	}
+	part := make([]byte, min(connect.PartSize, obj.Size()-offset))
+	_, err = io.ReadFull(io.NewSectionReader(obj, offset, int64(len(part))), part)
+	return part, fault.Wrap(fault.Internal, "connectd: body", err)
+}
+
+// ack takes a file off the outbox: the agent has it on its disk and has seen that it
+// is the one on record. It says so again when our answer was not heard.
+func (d *Door) ack(c *call, a *connect.Ack, _ []byte) (*connect.Nothing, error) {
+	ctx := c.Context()
+	f, err := d.named(c)
+	if err != nil {
+		return nil, err
+	}
+	if delivered := (box{catalog.Delivered, catalog.Out}); !outboxOf.holds(f) && !delivered.holds(f) {
+		return nil, fault.New(fault.NotFound, "connectd: ack", "the file does not wait to be fetched")
+	}
+	rec, err := d.Custody.Records(ctx, f.Account)
+	if err != nil {
+		return nil, err
+	}
+	o := fileobject.Of(rec, "", f)
+	if o.SHA256 == nil || *o.SHA256 != hex.EncodeToString(a.SHA256) {
+		return nil, fault.New(fault.Damaged, "connectd: ack", "this is not the file that waits: its SHA-256 is another one")
+	}
+	return &connect.Nothing{}, d.Outbox.DeliveredTo(ctx, f.ID, agents.Actor(c.agent.ID), map[string]string{"verified": "sha256"}, nil)
+}

@@ -1,0 +1,105 @@
+// Package connectd is the door that agents knock on: /connect/v1, over HTTPS and,
+// where it is wanted, over plain HTTP.
+//
+//	signature ─ agent ─ for this gateway, now ─ place ─ body ─ nonce ─ envelope ─ operation ─ sealed, signed answer
+//
+// Nothing is done before all of the first seven hold, in this order. So who is no
+// agent costs one look at a row and one verification of a signature, and the body of
+// a request is held in memory for agents only, a few of each account at a time.
+//
+// A nonce is used up by a request that is believed whole, and by no other: nobody
+// can use up those of an agent. A request that was recorded is refused while it is
+// remembered, and later because it is old; after a restart, because it names
+// another epoch.
+//
+// Every answer is signed, refusals too: an agent believes no others. Package connect
+// has the protocol, docs/connect-protocol.md its description. What is done is done by
+// others: account/agents says who may come, intake takes files, outbox gives them.
+package connectd
+
+import (
+	"crypto/ed25519"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"sealgate/internal/account/agents"
+	"sealgate/internal/connect"
+	"sealgate/internal/custody"
+	"sealgate/internal/limit"
+	"sealgate/internal/portal/fair"
+	"sealgate/internal/receipt"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/transfer/bodies"
+	"sealgate/internal/transfer/intake"
+	"sealgate/internal/transfer/outbox"
+)
+
+// Options are the parts of a Door.
+type Options struct {
+	Identity ed25519.PrivateKey
+	Pins     func() [][]byte // SHA-256 of the public key that the HTTPS door shows now; none without one
+	Agents   *agents.Service
+	Catalog  *catalog.Catalog
+	Custody  *custody.Custodian
+	Intake   *intake.Intake
+	Receipts *receipt.Office
+	Outbox   *outbox.Outbox
+	Bodies   *bodies.Bodies
+
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// Door answers what is below connect.Prefix. It is safe for concurrent use.
+type Door struct {
+	Options
+	mux     *http.ServeMux
+	memory  *memory
+	places  *fair.Places // requests under way, of each account
+	enrols  *fair.Places // of strangers
+	tries   *limit.Limiter
+	rejects *limit.Limiter // lines in the log about who was not believed
+}
+
+// Bounds of what is under way at a time.
+const (
+	placesEach = 32  // requests of one account: 128 MiB of parts
+	placesAll  = 192 // and of all
+	enrolsAll  = 16
+)
+
+// enrolRate is how often one network may try to enrol.
+var enrolRate = limit.Rate{Burst: 20, Every: 10 * time.Second}
+
+// New returns the door of this process: its epoch begins.
+func New(opt Options) *Door {
+	d := &Door{
+		Options: opt, mux: http.NewServeMux(), memory: newMemory(),
+		places: fair.NewPlaces(placesEach, placesAll), enrols: fair.NewPlaces(2, enrolsAll), tries: limit.New(enrolRate, opt.Now),
+		rejects: limit.New(limit.Rate{Burst: 10, Every: time.Minute}, opt.Now),
+	}
+	const file = "/{file}/"
+	d.mux.HandleFunc("GET "+connect.PathGateway, d.gateway)
+	d.mux.HandleFunc("POST "+connect.PathEnroll, d.enroll)
+	d.mux.Handle("POST "+connect.PathAccount, sealed(d, "", d.account))
+	d.mux.Handle("POST "+connect.PathHeartbeat, sealed(d, "", d.heartbeat))
+	d.mux.Handle("POST "+connect.PathKnown, sealed(d, connect.RightSend, d.known))
+	d.mux.Handle("POST "+connect.PathOutbox, sealed(d, connect.RightFetch, d.waiting))
+	d.mux.Handle("POST "+connect.PathOutbox+file+"open", sealed(d, connect.RightFetch, d.openWaiting))
+	d.mux.Handle("GET "+connect.PathOutbox+file+"body", d.signed(connect.RightFetch, d.waitingBody))
+	d.mux.Handle("POST "+connect.PathOutbox+file+"ack", sealed(d, connect.RightFetch, d.ack))
+	d.mux.Handle("POST "+connect.PathKept, sealed(d, connect.RightOpen, d.kept))
+	d.mux.Handle("POST "+connect.PathKept+file+"share", sealed(d, connect.RightOpen, d.keptShare))
+	d.mux.Handle("GET "+connect.PathKept+file+"body", d.signed(connect.RightOpen, d.keptBody))
+	d.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		d.refuse(w, r, nil, connect.Refuse(connect.NotFound, "There is no such operation in version 1 of the protocol."))
+	})
+	return d
+}
+
+// ServeHTTP implements http.Handler.
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.mux.ServeHTTP(w, r) }
+
+// identity is the public half.
+func (d *Door) identity() ed25519.PublicKey { return d.Identity.Public().(ed25519.PublicKey) }

@@ -1,0 +1,312 @@
+package connectd
+
+import (
+	"bytes"
+	"context"
+	"crypto/hpke"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/account/agents"
+	"sealgate/internal/connect"
+	"sealgate/internal/fault"
+	"sealgate/internal/portal/fair"
+	"sealgate/internal/seal"
+	"sealgate/internal/transfer/intake"
+)
+
+// maxBody is the most that a signed request brings.
+const maxBody = connect.PartSize + connect.MaxEnvelope
+
+// call is a request of an agent that is believed whole.
+type call struct {
+	*http.Request
+	claim *connect.Claim
+	agent *agents.Agent
+	body  []byte
+}
+
+// file returns the file that the path names.
+func (c *call) file() (uuid.UUID, error) {
+	text := c.PathValue("file")
+	id, err := uuid.Parse(text)
+	if err != nil || id.String() != text {
+		return uuid.Nil, connect.Refuse(connect.NotFound, "")
+	}
+	return id, nil
+}
+
+// offset returns the offset in the query.
+func (c *call) offset() (int64, error) {
+	text := c.URL.Query().Get("offset")
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 || strconv.FormatInt(n, 10) != text {
+		return 0, connect.Refuse(connect.Invalid, "The query says offset=N.")
+	}
+	return n, nil
+}
+
+// signed answers a request whose body and answer are as they are: bytes that are
+// sealed already.
+func (d *Door) signed(right connect.Right, do func(c *call) ([]byte, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, leave, err := d.admit(w, r, right)
+		if err != nil {
+			d.refuse(w, r, c, err)
+			return
+		}
+		defer leave()
+		body, err := do(c)
+		if err != nil {
+			d.refuse(w, r, c, err)
+			return
+		}
+		d.answer(w, r, http.StatusOK, body)
+	})
+}
+
+// sealed answers a request that says something in an envelope.
+func sealed[Q, A any](d *Door, right connect.Right, do func(c *call, asked *Q, tail []byte) (A, error)) http.Handler {
+	return d.signed(right, func(c *call) ([]byte, error) {
+		asked := new(Q)
+		tail, err := connect.OpenRequest(d.ingestKey, c.URL.EscapedPath(), c.agent.ID, c.body, asked)
+		if fault.Is(err, fault.NotFound) {
+			return nil, d.withGateway(connect.Refuse(connect.IngestKeyExpired, ""))
+		}
+		if err != nil {
+			return nil, err
+		}
+		told, err := do(c, asked, tail)
+		if err != nil {
+			return nil, err
+		}
+		return d.tell(c, told)
+	})
+}
+
+func (d *Door) ingestKey(fp seal.Fingerprint) (hpke.PrivateKey, error) {
+	k, err := d.Custody.IngestKeyOf(fp)
+	if err != nil {
+		return nil, err
+	}
+	return k.Private, nil
+}
+
+// tell seals an answer for the agent.
+func (d *Door) tell(c *call, message any) ([]byte, error) {
+	receive, err := connect.ReceiveKey(c.agent.ReceiveKey)
+	if err != nil {
+		return nil, fault.Wrap(fault.Damaged, "connectd: receive key", err)
+	}
+	return connect.SealAnswer(receive, c.URL.EscapedPath(), c.agent.ID, c.claim.Signature(), message)
+}
+
+// admit is all that is checked of a request before anything is done. leave gives its
+// place back. With an error, the call says who asked as far as that was believed.
+func (d *Door) admit(w http.ResponseWriter, r *http.Request, right connect.Right) (c *call, leave func(), err error) {
+	claim, agent, standing, err := d.believe(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	c = &call{Request: r, claim: claim, agent: agent}
+	body := fair.NewBody(w, r.Body)
+	if err := d.may(c, standing, right); err != nil {
+		_, _ = io.CopyN(io.Discard, body, maxBody) // who is known hears the answer
+		return c, nil, err
+	}
+	if leave = d.places.Take(agent.Account.String()); leave == nil {
+		return c, nil, later("Too many requests of this account are under way.")
+	}
+	if err := d.take(c, body); err != nil {
+		leave()
+		return c, nil, err
+	}
+	if err := d.Agents.Seen(r.Context(), agent); err != nil && !fault.Is(err, fault.Full) {
+		leave()
+		return c, nil, err
+	}
+	return c, leave, nil
+}
+
+// believe finds out who has signed a request. standing is why he may do nothing, if
+// so: he is told when his signature holds.
+func (d *Door) believe(r *http.Request) (_ *connect.Claim, _ *agents.Agent, standing, err error) {
+	claim, err := connect.ParseClaim(r)
+	if err != nil {
+		return nil, nil, nil, connect.Refuse(connect.BadSignature, fault.Message(err))
+	}
+	agent, standing := d.Agents.Find(r.Context(), claim.Agent)
+	switch {
+	case agent == nil:
+		return nil, nil, nil, standing
+	case claim.Verify(agent.SignKey) != nil:
+		return nil, nil, nil, connect.Refuse(connect.BadSignature, "")
+	}
+	return claim, agent, standing, nil
+}
+
+// may refuses what an agent that is known asks in vain, whatever the body says.
+func (d *Door) may(c *call, standing error, right connect.Right) error {
+	now := d.Now()
+	switch {
+	case !c.claim.For(d.identity()):
+		return connect.Refuse(connect.OtherGateway, "")
+	case standing != nil:
+		return standing
+	case !c.claim.Near(now):
+		p := connect.Refuse(connect.ClockOff, "")
+		now = now.UTC()
+		p.Time = &now
+		return p
+	case c.claim.Epoch != d.memory.now():
+		return d.withGateway(connect.Refuse(connect.StaleEpoch, ""))
+	case right != "" && !c.agent.Is(right):
+		return connect.Refuse(connect.NotAllowed, "")
+	}
+	return nil
+}
+
+// take reads the body and uses the request up.
+func (d *Door) take(c *call, body io.Reader) error {
+	if c.ContentLength > maxBody {
+		return connect.Refuse(connect.TooLarge, "")
+	}
+	var buf bytes.Buffer
+	if c.ContentLength > 0 {
+		buf.Grow(int(c.ContentLength) + bytes.MinRead)
+	}
+	n, err := buf.ReadFrom(io.LimitReader(body, maxBody+1))
+	switch {
+	case err != nil:
+		return fault.Wrap(fault.TryLater, "connectd: body", err)
+	case n > maxBody:
+		return connect.Refuse(connect.TooLarge, "")
+	}
+	c.body = buf.Bytes()
+	if c.claim.Covers(c.body) != nil {
+		return connect.Refuse(connect.BadSignature, "")
+	}
+	if p := d.memory.use(c.claim, d.Now()); p != nil {
+		return d.withGateway(p)
+	}
+	return nil
+}
+
+// later refuses what may be asked again soon.
+func later(detail string) *connect.Problem {
+	p := connect.Refuse(connect.TryLater, detail)
+	p.RetryAfter = 5
+	return p
+}
+
+// withGateway tells a refusal's agent what it has to know now.
+func (d *Door) withGateway(p *connect.Problem) *connect.Problem {
+	switch p.Reason() {
+	case connect.StaleEpoch, connect.IngestKeyExpired:
+		if doc, err := d.document(); err == nil { // without, it asks
+			p.Gateway = doc
+		}
+	}
+	return p
+}
+
+// document is what the gateway says of itself.
+func (d *Door) document() (*connect.Gateway, error) {
+	key, err := d.Custody.IngestKey()
+	if err != nil {
+		return nil, err
+	}
+	pins := [][]byte{}
+	if d.Pins != nil {
+		pins = append(pins, d.Pins()...)
+	}
+	return &connect.Gateway{
+		Versions: []int{connect.Version}, Identity: d.identity(), Epoch: d.memory.now(), Time: d.Now().UTC(),
+		IngestKey: key.Public.Bytes(), IngestDay: key.Day, TLSPins: pins,
+		MaxSize: intake.MaxSize, PartSize: connect.PartSize, WholeSize: connect.WholeSize,
+	}, nil
+}
+
+func (d *Door) gateway(w http.ResponseWriter, r *http.Request) {
+	doc, err := d.document()
+	if err != nil {
+		d.refuse(w, r, nil, err)
+		return
+	}
+	d.answerJSON(w, r, http.StatusOK, doc)
+}
+
+// answerJSON answers in the open.
+func (d *Door) answerJSON(w http.ResponseWriter, r *http.Request, status int, what any) {
+	body, err := json.Marshal(what)
+	if err != nil {
+		d.Log.ErrorContext(r.Context(), "connect: an answer cannot be written", "error", err)
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	kind := "application/json"
+	if status >= http.StatusBadRequest {
+		kind = "application/problem+json"
+	}
+	w.Header().Set("Content-Type", kind)
+	d.answer(w, r, status, body)
+}
+
+func (d *Door) answer(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	h := w.Header()
+	if h.Get("Content-Type") == "" {
+		h.Set("Content-Type", "application/octet-stream")
+	}
+	h.Set("Cache-Control", "no-store, no-transform")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	connect.SignAnswer(d.Identity, r, h, status, body, d.Now())
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the agent is gone when this fails, and asks again
+}
+
+// reasons is the one table from kinds of error to what agents are told.
+var reasons = map[fault.Kind]connect.Reason{
+	fault.Internal: connect.Internal,
+	fault.Invalid:  connect.Invalid,
+	fault.Denied:   connect.NotAllowed,
+	fault.Locked:   connect.Locked,
+	fault.NotFound: connect.NotFound,
+	fault.Exists:   connect.Invalid,
+	fault.TooLarge: connect.TooLarge,
+	fault.TryLater: connect.TryLater,
+	fault.Full:     connect.NoRoom,
+	fault.Damaged:  connect.Damaged,
+}
+
+// refuse answers with what went wrong. c is nil when it is not known who asks.
+func (d *Door) refuse(w http.ResponseWriter, r *http.Request, c *call, err error) {
+	var p *connect.Problem
+	if known, ok := refusal(err); ok {
+		p = known
+	} else if !errors.As(err, &p) {
+		p = connect.Refuse(reasons[fault.KindOf(err)], fault.Message(err))
+		if r := p.Reason(); r == connect.TryLater || r == connect.NoRoom {
+			p.RetryAfter = 5
+		}
+	}
+	d.note(r.Context(), c, p.Reason(), err)
+	d.answerJSON(w, r, p.Status, p)
+}
+
+// note writes a refusal down, without what a stranger could fill the log with.
+func (d *Door) note(ctx context.Context, c *call, why connect.Reason, err error) {
+	switch {
+	case ctx.Err() != nil:
+	case why == connect.Internal || why == connect.NoRoom:
+		d.Log.ErrorContext(ctx, "connect: request failed", "reason", string(why), "error", err)
+	case c != nil:
+		d.Log.DebugContext(ctx, "connect: request refused", "agent", c.agent.ID, "reason", string(why), "error", err)
+	case d.rejects.Take("") == 0:
+		d.Log.WarnContext(ctx, "connect: a request was not believed", "reason", string(why))
+	}
+}
