@@ -36,6 +36,6 @@ func (j *journey) door(shown httpd.Certificates) http.Handler {
 	return connectd.New(connectd.Options{
 		Identity: j.keys.Identity(), Agents: j.agents, Catalog: j.catalog, Custody: j.custody,
 		Intake: j.in, Receipts: j.receipts, Outbox: j.out, Bodies: j.contents, Now: j.app.Now, Log: j.log,
-		Pins: func() [][]byte { return certs.Pins(shown) },
+		Pins: func() [][]byte { return certs.Pins(shown.Certificate) },
 	})
 }

@@ -38,7 +38,6 @@ var arrows = []struct {
 	{"internal/index/...", "index/... payment fault"},
 
 	// Truth: keys and stores, and who may use which key.
-	{"internal/keys/drawer", "keys"},
 	{"internal/keys/...", "keys/... seal durable killpoint fault"},
 	{"internal/store/catalog/engine", "fault"},
 	{"internal/store/catalog/column", ""},
@@ -105,13 +104,13 @@ var arrows = []struct {
 	// Doors.
 	{"internal/transfer/sftpd/packets/...", "fault"},
 	{"internal/transfer/sftpd/...", "transfer/sftpd/packets transfer/vpath transfer/intake transfer/outbox account store/catalog fault logging metrics"},
-	{"internal/transfer/connectd/...", "connect account/agents custody seal store/catalog audit receipt fileobject transfer/bodies transfer/intake transfer/outbox portal/fair limit fault"},
 	{"internal/transfer/outbox/folders", "transfer/outbox transfer/sftpd store/catalog"},
 	{"internal/portal", "payment fault"},
 	{"internal/portal/fair", "fault"},
 	{"internal/portal/sheet", "index/check payment terminal"},
 	{"internal/portal/httpd/...", "portal fault logging metrics"},
 	{"internal/transfer/upload/...", "portal portal/fair transfer/vpath transfer/intake account seal store/catalog fault logging"},
+	{"internal/transfer/connectd/...", "connect account/agents custody seal store/catalog audit receipt fileobject transfer/bodies transfer/intake transfer/outbox portal/fair limit fault"},
 	{"internal/portal/web/ui/...", "portal index/check payment fault logging"},
 	{"internal/portal/web/send", "portal/web/ui portal portal/fair fileobject payment fault"},
 	{"internal/portal/client/...", "portal fault"},

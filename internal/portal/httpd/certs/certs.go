@@ -28,11 +28,8 @@ func Fingerprint(c *tls.Certificate) string {
 // Pins tells how agents know the key of the certificate that they are shown now: by the
 // SHA-256 of its SubjectPublicKeyInfo. When there is none they go by the authorities
 // that they trust.
-func Pins(source interface {
-	Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
-},
-) [][]byte {
-	c, err := source.Certificate(nil)
+func Pins(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) [][]byte {
+	c, err := certificate(nil)
 	if err != nil || c.Leaf == nil {
 		return nil
 	}
