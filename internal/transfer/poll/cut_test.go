@@ -16,87 +16,14 @@ import (
 	"sealgate/internal/transfer/poll"
 	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remote/remotetest"
+	"sealgate/internal/transfer/remote/visittest"
 )
-
-// cutting cuts the connection at the nth step, before it was done or after.
-type cutting struct {
-	remote.Session
-	nth  int
-	done bool
-	met  string // the step that it was
-}
-
-func (c *cutting) wrap(s remote.Session) remote.Session {
-	c.Session = s
-	return c
-}
-
-func (c *cutting) step(name string, act func() error) error {
-	c.nth--
-	switch {
-	case c.nth > 0:
-		return act()
-	case c.nth == 0:
-		c.met = name
-		if c.done {
-			_ = act()
-		}
-		_ = c.Close()
-	}
-	return fmt.Errorf("test: cut at %s: %w", name, remote.ErrCut)
-}
-
-func (c *cutting) List(ctx context.Context, dir string) (l []remote.Entry, err error) {
-	err = c.step("list", func() (err error) { l, err = c.Session.List(ctx, dir); return err })
-	return l, err
-}
-
-func (c *cutting) Stat(ctx context.Context, path string) (e remote.Entry, err error) {
-	err = c.step("stat", func() (err error) { e, err = c.Session.Stat(ctx, path); return err })
-	return e, err
-}
-
-func (c *cutting) Open(ctx context.Context, path string, offset int64) (f *remote.File, err error) {
-	err = c.step("open", func() (err error) { f, err = c.Session.Open(ctx, path, offset); return err })
-	if err != nil {
-		return nil, err
-	}
-	inner := f.ReadCloser
-	f.ReadCloser = reading{inner.Close, func(p []byte) (n int, err error) {
-		err = c.step("read", func() (err error) { n, err = inner.Read(p); return err })
-		if err != nil && c.nth <= 0 {
-			n = 0
-		}
-		return n, err
-	}}
-	return f, nil
-}
-
-type reading struct {
-	close func() error
-	read  func([]byte) (int, error)
-}
-
-func (r reading) Read(p []byte) (int, error) { return r.read(p) }
-func (r reading) Close() error               { return r.close() }
-
-func (c *cutting) Rename(ctx context.Context, from, to string, replace bool) error {
-	return c.step("rename", func() error { return c.Session.Rename(ctx, from, to, replace) })
-}
-
-func (c *cutting) Remove(ctx context.Context, path string) error {
-	return c.step("remove", func() error { return c.Session.Remove(ctx, path) })
-}
-
-func (c *cutting) Mkdir(ctx context.Context, path string) error {
-	return c.step("mkdir", func() error { return c.Session.Mkdir(ctx, path) })
-}
 
 // Every step of a visit is cut, before it was done and after, at each place where it
 // comes, and the gateway begins anew. Every file is taken once, and all that lies there
 // in the end is what should.
-func cutAnywhere(t *testing.T, at server) {
-	w := at.world(t)
+func cutAnywhere(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	for _, after := range []poll.After{{}, {Delete: true}, {Move: "done"}} {
 		cutWhile(w, after)
 	}
@@ -120,54 +47,54 @@ func (w *world) cutOnce(nth int, done bool) bool {
 	t.Helper()
 	names := []string{"a.xml", "in/b.xml"}
 	for _, name := range names {
-		w.put(name, fmt.Append(nil, name, len(w.Files()))) // others than those before
-		w.dated(name, len(w.Files()))
+		w.Put(name, fmt.Append(nil, name, len(w.Files()))) // others than those before
+		w.Dated(name, len(w.Files()))
 	}
 	before := len(w.Files())
 	w.visits(0)
 	w.Clock.Add(time.Minute)
-	c := &cutting{nth: nth, done: done}
-	w.wrap = c.wrap
+	c := &visittest.Cutting{Nth: nth, Done: done}
+	w.Wrap = c.Wrap
 	_, err := w.visit()
-	if (err != nil) != (c.met != "") {
-		t.Errorf("cut at %s: %v", c.met, err)
+	if (err != nil) != (c.Met != "") {
+		t.Errorf("cut at %s: %v", c.Met, err)
 	}
-	w.wrap = nil
+	w.Wrap = nil
 	w.Restart()
 	for range 2 {
 		w.visits(time.Hour)
 	}
-	what := fmt.Sprintf("%+v, cut at step %d (%s, done: %v)", w.job.After, nth, c.met, done)
+	what := fmt.Sprintf("%+v, cut at step %d (%s, done: %v)", w.job.After, nth, c.Met, done)
 	if n := len(w.Files()) - before; n != len(names) {
 		t.Fatalf("%s: %d files came", what, n)
 	}
-	for _, name := range w.there() {
+	for _, name := range w.There() {
 		switch {
 		case w.job.After.Move != "" && strings.HasPrefix(name, "done/"), w.job.After == poll.After{} && slices.Contains(names, name):
 		default:
 			t.Fatalf("%s: %s is left there", what, name)
 		}
 	}
-	for _, name := range w.there() {
-		if err := os.Remove(filepath.Join(w.disk, name)); err != nil {
+	for _, name := range w.There() {
+		if err := os.Remove(filepath.Join(w.Disk, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return c.met != ""
+	return c.Met != ""
 }
 
 // A big file is cut at many places, the gateway begins anew or not; it is gone on with,
 // and is whole in the end.
-func aBigFileIsGoneOnWith(t *testing.T, at server) {
-	w := at.world(t)
+func aBigFileIsGoneOnWith(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	want := remotetest.Bytes(12<<20+77, 9)
-	w.put("big.bin", want)
+	w.Put("big.bin", want)
 	w.visits(0)
 	var offsets []int64
 	for i := range 4 {
 		w.Clock.Add(time.Minute)
-		c := &cutting{nth: 90} // pieces, of 32 KiB mostly
-		w.wrap = c.wrap
+		c := &visittest.Cutting{Nth: 90} // pieces, of 32 KiB mostly
+		w.Wrap = c.Wrap
 		if _, err := w.visit(); err == nil {
 			t.Fatal("the cut was not met")
 		}
@@ -178,7 +105,7 @@ func aBigFileIsGoneOnWith(t *testing.T, at server) {
 			t.Fatalf("after cut %d there are %d rows", i, len(files))
 		}
 	}
-	w.wrap = func(s remote.Session) remote.Session { return opening{s, &offsets} }
+	w.Wrap = func(s remote.Session) remote.Session { return opening{s, &offsets} }
 	if r := w.visits(time.Minute); r.Files != 1 {
 		t.Errorf("%+v", r)
 	}
@@ -204,27 +131,27 @@ func (o opening) Open(ctx context.Context, path string, offset int64) (*remote.F
 
 // What was cut and has changed meanwhile begins anew: by its time, its size, or, when
 // the server lies about both, by its last MiB.
-func aBigFileThatChangedMeanwhile(t *testing.T, at server) {
+func aBigFileThatChangedMeanwhile(t *testing.T, at visittest.Server) {
 	for name, change := range map[string]func(w *world, content []byte){
 		"another time, and only its first byte": func(w *world, _ []byte) {
 			content := remotetest.Bytes(12<<20, 1)
 			content[0]++
-			w.put("big.bin", content)
-			w.dated("big.bin", 9)
+			w.Put("big.bin", content)
+			w.Dated("big.bin", 9)
 		},
-		"another size": func(w *world, content []byte) { w.put("big.bin", content[:11<<20]) },
-		"only content": func(w *world, content []byte) { w.put("big.bin", content) },
+		"another size": func(w *world, content []byte) { w.Put("big.bin", content[:11<<20]) },
+		"only content": func(w *world, content []byte) { w.Put("big.bin", content) },
 	} {
-		w := at.world(t)
-		w.put("big.bin", remotetest.Bytes(12<<20, 1))
+		w := newWorld(t, at)
+		w.Put("big.bin", remotetest.Bytes(12<<20, 1))
 		w.visits(0)
 		w.Clock.Add(time.Minute)
-		c := &cutting{nth: 100}
-		w.wrap = c.wrap
+		c := &visittest.Cutting{Nth: 100}
+		w.Wrap = c.Wrap
 		if _, err := w.visit(); err == nil {
 			t.Fatal("the cut was not met")
 		}
-		w.wrap = nil
+		w.Wrap = nil
 		change(w, remotetest.Bytes(12<<20, 2))
 		w.settled()
 		w.visits(time.Minute)
@@ -232,7 +159,7 @@ func aBigFileThatChangedMeanwhile(t *testing.T, at server) {
 		if len(files) != 1 || files[0].State == catalog.Arriving {
 			t.Fatalf("%s: %d rows", name, len(files))
 		}
-		onDisk, err := os.ReadFile(filepath.Join(w.disk, "big.bin"))
+		onDisk, err := os.ReadFile(filepath.Join(w.Disk, "big.bin"))
 		if err != nil || !bytes.Equal(w.Read(files[0]), onDisk) {
 			t.Errorf("%s: what was taken is not what lies there", name)
 		}
@@ -244,11 +171,11 @@ func aBigFileThatChangedMeanwhile(t *testing.T, at server) {
 
 // A server that is dead, or so slow that the visit takes too long, ends it in time; what
 // has come of a big file is kept.
-func aVisitEndsInTime(t *testing.T, at server) {
-	w := at.world(t)
-	w.put("big.bin", remotetest.Bytes(12<<20, 1))
+func aVisitEndsInTime(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
+	w.Put("big.bin", remotetest.Bytes(12<<20, 1))
 	w.visits(0)
-	w.wrap = func(s remote.Session) remote.Session { return stuck{s} }
+	w.Wrap = func(s remote.Session) remote.Session { return stuck{s} }
 	w.job.Limits.Time = 2 * time.Second
 	w.Clock.Add(time.Minute)
 	began := time.Now()
@@ -259,7 +186,7 @@ func aVisitEndsInTime(t *testing.T, at server) {
 	if d := time.Since(began); d > 20*time.Second {
 		t.Errorf("it took %v", d)
 	}
-	w.wrap, w.job.Limits.Time = nil, 0
+	w.Wrap, w.job.Limits.Time = nil, 0
 	w.visits(time.Minute)
 	w.expect("later", "big.bin=12582912")
 	if !w.Files()[0].Delivery.Resumed {
@@ -276,7 +203,7 @@ func (s stuck) Open(ctx context.Context, path string, offset int64) (*remote.Fil
 		return nil, err
 	}
 	inner, came := f.ReadCloser, int64(0)
-	f.ReadCloser = reading{inner.Close, func(p []byte) (int, error) {
+	f.ReadCloser = visittest.Reading{Closer: inner, By: func(p []byte) (int, error) {
 		if came > f.Entry.Size/2 {
 			<-ctx.Done()
 			return 0, context.Cause(ctx)
@@ -290,19 +217,19 @@ func (s stuck) Open(ctx context.Context, path string, offset int64) (*remote.Fil
 
 // A commit of the catalog fails, stored or not: the gateway ends and begins anew, and
 // everything is taken once.
-func commitsFailBothWays(t *testing.T, at server) {
-	w := at.world(t)
+func commitsFailBothWays(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.job.After.Delete = true
 	for nth := 0; nth < 3; nth++ {
 		for _, stored := range []bool{false, true} {
-			w.put("a.xml", fmt.Append(nil, nth, stored))
+			w.Put("a.xml", fmt.Append(nil, nth, stored))
 			before := len(w.Files())
 			w.visits(0)
 			w.Clock.Add(time.Minute)
 			w.Faults.Skip(nth)
 			w.Faults.FailNext(stored)
 			_, err := w.visit()
-			w.World = w.Reopened()
+			w.Reopen()
 			for range 2 {
 				w.visits(time.Hour)
 			}

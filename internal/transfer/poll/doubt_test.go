@@ -15,6 +15,7 @@ import (
 	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remote/ftps"
 	"sealgate/internal/transfer/remote/remotetest"
+	"sealgate/internal/transfer/remote/visittest"
 )
 
 // told is what a server says, as a test wants it.
@@ -67,16 +68,16 @@ func inMinutes(l []remote.Entry) []remote.Entry {
 
 // A marker stays where files stay. It says nothing of what is written under the name
 // after it.
-func theMarkerOfTheFileBefore(t *testing.T, at server) {
-	w := at.world(t)
+func theMarkerOfTheFileBefore(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.job.Marker = ".done"
-	w.put("a.xml", []byte("first"))
-	w.put("a.xml.done", nil)
+	w.Put("a.xml", []byte("first"))
+	w.Put("a.xml.done", nil)
 	if r := w.visits(0); r.Files != 1 {
 		t.Errorf("%+v", r)
 	}
-	w.put("a.xml", []byte("second, half of it"))
-	w.dated("a.xml", 5)
+	w.Put("a.xml", []byte("second, half of it"))
+	w.Dated("a.xml", 5)
 	w.Clock.Add(time.Date(2026, 11, 1, 8, 1, 0, 0, time.UTC).Sub(w.Clock.Now()))
 	for range 3 {
 		if r := w.visits(time.Minute); r.Files+r.Failed != 0 {
@@ -86,9 +87,9 @@ func theMarkerOfTheFileBefore(t *testing.T, at server) {
 	if r := w.visits(2 * time.Hour); r.Files != 0 || r.Failed != 1 || !strings.Contains(fault.Message(r.Problems[0].Err), "older than the file") {
 		t.Errorf("for hours: %+v", r)
 	}
-	w.put("a.xml", []byte("second, whole"))
-	w.dated("a.xml", 9)
-	w.dated("a.xml.done", 9)
+	w.Put("a.xml", []byte("second, whole"))
+	w.Dated("a.xml", 9)
+	w.Dated("a.xml.done", 9)
 	w.visits(0)
 	w.expect("the marker is of the same second", "a.xml=first")
 	w.visits(time.Minute)
@@ -96,16 +97,16 @@ func theMarkerOfTheFileBefore(t *testing.T, at server) {
 }
 
 // Times to the minute, or none, do not tell whose the marker is.
-func markersWithoutExactTimes(t *testing.T, at server) {
+func markersWithoutExactTimes(t *testing.T, at visittest.Server) {
 	for _, list := range []func([]remote.Entry) []remote.Entry{inMinutes, allUntimed} {
-		w := at.world(t)
+		w := newWorld(t, at)
 		w.job.Marker, w.job.After.Delete = ".done", true
-		w.wrap = func(s remote.Session) remote.Session { return told{Session: s, list: list} }
-		w.put("a.xml", []byte("half"))
-		w.put("a.xml.done", nil)
+		w.Wrap = func(s remote.Session) remote.Session { return told{Session: s, list: list} }
+		w.Put("a.xml", []byte("half"))
+		w.Put("a.xml.done", nil)
 		w.visits(0)
-		w.put("a.xml", []byte("now it is whole"))
-		w.dated("a.xml", 5)
+		w.Put("a.xml", []byte("now it is whole"))
+		w.Dated("a.xml", 5)
 		w.visits(time.Second)
 		w.expect("at first sight")
 		w.visits(2 * time.Minute)
@@ -113,10 +114,10 @@ func markersWithoutExactTimes(t *testing.T, at server) {
 	}
 }
 
-func movedToTheFolderItself(t *testing.T, at server) {
-	w := at.world(t)
-	w.put("a.xml", []byte("one"))
-	for _, move := range []string{w.disk, w.disk + "/./", ".", "./."} {
+func movedToTheFolderItself(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
+	w.Put("a.xml", []byte("one"))
+	for _, move := range []string{w.Disk, w.Disk + "/./", ".", "./."} {
 		w.job.After.Move = move
 		if _, err := w.visit(); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", move, err)
@@ -126,10 +127,10 @@ func movedToTheFolderItself(t *testing.T, at server) {
 	if _, err := w.visit(); !fault.Is(err, fault.Invalid) {
 		t.Errorf("relative and absolute: %v", err)
 	}
-	w.job.Dir, w.job.Depth = w.disk, 1
-	for _, move := range []string{w.disk + "//done", "./done/.", "DONE"} {
+	w.job.Dir, w.job.Depth = w.Disk, 1
+	for _, move := range []string{w.Disk + "//done", "./done/.", "DONE"} {
 		w.job.After.Move = move
-		w.put("done/b.xml", []byte("taken long ago"))
+		w.Put("done/b.xml", []byte("taken long ago"))
 		w.settled()
 		w.settled()
 		w.expect(move, "a.xml=one")
@@ -137,11 +138,11 @@ func movedToTheFolderItself(t *testing.T, at server) {
 }
 
 // The listing is an hour off what the file says itself, and only to the minute.
-func listingsInLocalTime(t *testing.T, at server) {
+func listingsInLocalTime(t *testing.T, at visittest.Server) {
 	for _, after := range []poll.After{{}, {Delete: true}, {Move: "done"}} {
-		w := at.world(t)
+		w := newWorld(t, at)
 		w.job.After = after
-		w.wrap = func(s remote.Session) remote.Session {
+		w.Wrap = func(s remote.Session) remote.Session {
 			return told{Session: s, list: func(l []remote.Entry) []remote.Entry {
 				for i := range l {
 					l[i].ModTime = l[i].ModTime.Add(time.Hour)
@@ -155,18 +156,18 @@ func listingsInLocalTime(t *testing.T, at server) {
 
 func takenFromAnotherZone(w *world) {
 	w.t.Helper()
-	w.put("a.xml", []byte("one"))
+	w.Put("a.xml", []byte("one"))
 	for range 5 {
 		if r := w.visits(2 * time.Minute); r.Failed != 0 {
 			w.t.Errorf("%+v", r)
 		}
 	}
 	w.expect("once", "a.xml=one")
-	w.put("a.xml", []byte("two"))
-	w.dated("a.xml", 3600/int(w.grain/time.Second)) // what the listing has shown for the one before, perhaps
+	w.Put("a.xml", []byte("two"))
+	w.Dated("a.xml", 3600/int(w.Grain/time.Second)) // what the listing has shown for the one before, perhaps
 	w.visits(2 * time.Minute)
-	w.put("a.xml", []byte("two"))
-	w.dated("a.xml", 7200/int(w.grain/time.Second))
+	w.Put("a.xml", []byte("two"))
+	w.Dated("a.xml", 7200/int(w.Grain/time.Second))
 	for range 4 {
 		w.visits(2 * time.Minute)
 	}
@@ -176,22 +177,22 @@ func takenFromAnotherZone(w *world) {
 func TestAServerInAnotherTimeZone(t *testing.T) {
 	t.Setenv("TZ", "America/New_York") // for the server: our own zone is read already
 	f := remotetest.PureFTPD(t)
-	s := byFTP(f)
-	s.connect = func(t *testing.T) (remote.Session, error) {
+	s := visittest.ByFTP(f)
+	s.Connect = func(t testing.TB) (remote.Session, error) {
 		return ftps.Connect(t.Context(), ftps.Config{
 			Server: remote.Server{Host: "127.0.0.1", Port: f.Explicit, Guard: remotetest.Loopback()},
 			User:   f.User, Password: f.Password, Roots: f.Roots, ListOnly: true,
 		})
 	}
-	takenFromAnotherZone(s.world(t))
+	takenFromAnotherZone(newWorld(t, s))
 }
 
 // A file of which the server says something else each time is told, not passed over.
-func neverTheSame(t *testing.T, at server) {
-	w := at.world(t)
-	w.put("a.xml", []byte("one"))
+func neverTheSame(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
+	w.Put("a.xml", []byte("one"))
 	n := int64(0)
-	w.wrap = func(s remote.Session) remote.Session {
+	w.Wrap = func(s remote.Session) remote.Session {
 		return told{Session: s, stat: func(e *remote.Entry) { n++; e.ModTime = e.ModTime.Add(time.Duration(n) * time.Minute) }}
 	}
 	failed := 0
@@ -203,11 +204,11 @@ func neverTheSame(t *testing.T, at server) {
 	}
 }
 
-func listedAndNotThere(t *testing.T, at server) {
-	w := at.world(t)
-	w.put("a.xml", []byte("one"))
-	w.wrap = func(s remote.Session) remote.Session {
-		return somewhere{s, func(step, path string) error {
+func listedAndNotThere(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
+	w.Put("a.xml", []byte("one"))
+	w.Wrap = func(s remote.Session) remote.Session {
+		return visittest.Somewhere{Session: s, Before: func(step, path string) error {
 			if step == "open" {
 				return fault.New(fault.NotFound, "test", "550")
 			}
@@ -224,28 +225,28 @@ func listedAndNotThere(t *testing.T, at server) {
 }
 
 // Times in listings only: they are what files are compared by.
-func timesInListingsOnly(t *testing.T, at server) {
-	w := at.world(t)
+func timesInListingsOnly(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	during := func(string) {}
-	w.wrap = func(s remote.Session) remote.Session {
-		return somewhere{told{Session: s, stat: untimed}, func(step, path string) error { during(step); return nil }}
+	w.Wrap = func(s remote.Session) remote.Session {
+		return visittest.Somewhere{Session: told{Session: s, stat: untimed}, Before: func(step, path string) error { during(step); return nil }}
 	}
-	w.put("a.xml", []byte("one"))
+	w.Put("a.xml", []byte("one"))
 	w.settled()
-	w.put("a.xml", []byte("two"))
-	w.dated("a.xml", 5)
+	w.Put("a.xml", []byte("two"))
+	w.Dated("a.xml", 5)
 	w.settled()
 	w.expect("left, and replaced", "a.xml=one", "a.xml=two")
 	w.job.After.Delete = true
-	w.put("a.xml", []byte("tri"))
-	w.dated("a.xml", 9)
+	w.Put("a.xml", []byte("tri"))
+	w.Dated("a.xml", 9)
 	w.visits(0)
 	stats := 0
 	during = func(step string) {
 		if step == "stat" {
 			if stats++; stats == 2 { // the look that comes before the deletion
-				w.put("a.xml", []byte("for"))
-				w.dated("a.xml", 12)
+				w.Put("a.xml", []byte("for"))
+				w.Dated("a.xml", 12)
 			}
 		}
 	}
@@ -257,14 +258,14 @@ func timesInListingsOnly(t *testing.T, at server) {
 }
 
 // No times at all.
-func noTimes(t *testing.T, at server) {
-	w := at.world(t)
-	w.wrap = func(s remote.Session) remote.Session {
+func noTimes(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
+	w.Wrap = func(s remote.Session) remote.Session {
 		return told{Session: s, list: allUntimed, stat: untimed}
 	}
-	w.put("a.xml", []byte("one"))
+	w.Put("a.xml", []byte("one"))
 	w.settled()
-	w.put("a.xml", []byte("two"))
+	w.Put("a.xml", []byte("two"))
 	if r := w.visits(time.Hour); r.Files+r.Repeated != 0 {
 		t.Errorf("each visit fetches it again: %+v", r)
 	}
@@ -276,23 +277,23 @@ func noTimes(t *testing.T, at server) {
 	}
 	w.expectThere("it is not deleted on its size alone", "a.xml")
 	w.job.After = poll.After{Move: "done"}
-	w.put("a.xml", []byte("tri"))
+	w.Put("a.xml", []byte("tri"))
 	w.settled()
 	w.expect("its content was looked at", "a.xml=one", "a.xml=tri", "a.xml=two")
 	w.expectThere("moved", "done/a.xml")
 }
 
 // Some servers cannot start anywhere but at the beginning.
-func aServerThatCannotResume(t *testing.T, at server) {
-	w := at.world(t)
-	w.put("big.bin", remotetest.Bytes(12<<20, 5))
+func aServerThatCannotResume(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
+	w.Put("big.bin", remotetest.Bytes(12<<20, 5))
 	w.visits(0)
 	w.Clock.Add(time.Minute)
-	w.wrap = (&cutting{nth: 90}).wrap
+	w.Wrap = (&visittest.Cutting{Nth: 90}).Wrap
 	if _, err := w.visit(); err == nil {
 		t.Fatal("it was not cut")
 	}
-	w.wrap = func(s remote.Session) remote.Session { return fromTheStart{s} }
+	w.Wrap = func(s remote.Session) remote.Session { return fromTheStart{s} }
 	if r := w.visits(time.Minute); r.Files != 1 || r.Failed != 0 {
 		t.Errorf("%+v", r)
 	}
@@ -308,11 +309,11 @@ func (s fromTheStart) Open(ctx context.Context, path string, offset int64) (*rem
 }
 
 // Other names at each visit, and more of them than may be.
-func namesWithoutEnd(t *testing.T, at server) {
-	w := at.world(t)
+func namesWithoutEnd(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.job.Limits.Entries = 500
 	visit := 0
-	w.wrap = func(s remote.Session) remote.Session {
+	w.Wrap = func(s remote.Session) remote.Session {
 		return told{Session: s, list: func([]remote.Entry) (l []remote.Entry) {
 			visit++
 			for i := range 501 {
@@ -336,11 +337,11 @@ func namesWithoutEnd(t *testing.T, at server) {
 }
 
 // Long names in many folders.
-func pathsWithoutEnd(t *testing.T, at server) {
-	w := at.world(t)
+func pathsWithoutEnd(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.job.Depth = 8
 	folders := 0
-	w.wrap = func(s remote.Session) remote.Session {
+	w.Wrap = func(s remote.Session) remote.Session {
 		return deep{s, func() (l []remote.Entry) {
 			folders++
 			for i := range 500 {
@@ -363,11 +364,11 @@ type deep struct {
 func (d deep) List(context.Context, string) ([]remote.Entry, error) { return d.list(), nil }
 
 // Who set the clock back is not kept waiting until it is there again.
-func aClockThatWasAhead(t *testing.T, at server) {
-	w := at.world(t)
-	w.put("a.xml", []byte("one"))
+func aClockThatWasAhead(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
+	w.Put("a.xml", []byte("one"))
 	w.visits(2 * time.Hour)
 	w.visits(-2 * time.Hour)
 	w.visits(time.Minute)
-	w.expect(filepath.Base(w.disk), "a.xml=one")
+	w.expect(filepath.Base(w.Disk), "a.xml=one")
 }

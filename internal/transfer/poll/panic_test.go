@@ -8,6 +8,7 @@ import (
 
 	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remote/remotetest"
+	"sealgate/internal/transfer/remote/visittest"
 )
 
 // panicking is a session whose files panic in the middle.
@@ -36,13 +37,13 @@ func (b *broken) Read(p []byte) (int, error) {
 // A panic over one file leaves nothing of it behind, and the others come before it from
 // then on.
 func TestAFileThatPanics(t *testing.T) {
-	w := bySSH(remotetest.OpenSSH(t)).world(t)
-	w.put("big.bin", remotetest.Bytes(12<<20, 1))
-	w.put("later.xml", []byte("x"))
-	w.dated("later.xml", 5)
+	w := newWorld(t, visittest.BySSH(remotetest.OpenSSH(t)))
+	w.Put("big.bin", remotetest.Bytes(12<<20, 1))
+	w.Put("later.xml", []byte("x"))
+	w.Dated("later.xml", 5)
 	w.visits(0)
 	w.Clock.Add(time.Minute)
-	w.wrap = func(s remote.Session) remote.Session { return panicking{s} }
+	w.Wrap = func(s remote.Session) remote.Session { return panicking{s} }
 	func() {
 		defer func() {
 			if recover() == nil {
@@ -51,7 +52,7 @@ func TestAFileThatPanics(t *testing.T) {
 		}()
 		_, _ = w.visit()
 	}()
-	w.wrap, w.job.Limits.Files = nil, 1
+	w.Wrap, w.job.Limits.Files = nil, 1
 	w.visits(0)
 	w.expect("the other one first", "later.xml=x")
 	w.visits(time.Minute)

@@ -11,69 +11,39 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/glob"
-	"sealgate/internal/transfer/intake/intaketest"
 	"sealgate/internal/transfer/poll"
 	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remote/remotetest"
+	"sealgate/internal/transfer/remote/visittest"
 )
 
-// world is a gateway's inside, a customer's server, and a remote between them.
+// world is one of a remote that files are fetched from.
 type world struct {
-	*intaketest.World
-	t       *testing.T
-	account *catalog.Account
-	disk    string        // of the server
-	grain   time.Duration // what its times can tell apart
-	connect func() (remote.Session, error)
-	job     poll.Job
-	wrap    func(remote.Session) remote.Session // what stands between; nil = nothing
+	*visittest.World
+	t   *testing.T
+	job poll.Job
 }
 
-func newWorld(t *testing.T, in *intaketest.World, disk string, connect func() (remote.Session, error)) *world {
+func newWorld(t *testing.T, at visittest.Server) *world {
 	t.Helper()
-	w := &world{World: in, t: t, disk: disk, grain: time.Second, connect: connect}
-	w.account = w.Account("acme", catalog.ContentKeep)
-	w.job = poll.Job{Account: w.account.ID, Remote: uuid.Must(uuid.NewV7()), Name: "bank", Dir: disk, Still: poll.DefaultStill}
-	w.Update(func(tx *catalog.Tx) error {
-		return tx.InsertRemote(&remotes.Remote{
-			ID: w.job.Remote, Account: w.account.ID, Name: "bank", Direction: remotes.Pull, Settings: []byte("sealed"), State: remotes.On,
-		})
-	})
-	w.lease()
-	return w
+	return fetching(t, at.World(t, remotes.Pull))
 }
 
-// lease takes the remote over.
-func (w *world) lease() {
-	w.t.Helper()
-	w.Clock.Add(time.Hour) // so that the lease before is over
-	w.Update(func(tx *catalog.Tx) error {
-		r, err := tx.LeaseRemote(w.job.Remote, "node-1", w.Clock.Now(), w.Clock.Now().Add(time.Minute))
-		if err == nil {
-			w.job.Fence = r.Lease.Fence
-		}
-		return err
-	})
+func fetching(t *testing.T, in *visittest.World) *world {
+	t.Helper()
+	return &world{in, t, poll.Job{
+		Account: in.Customer, Remote: in.Remote, Fence: in.Lease(), Name: in.Name, Dir: in.Folder, Still: poll.DefaultStill,
+	}}
 }
 
 // visit pays one visit.
 func (w *world) visit() (poll.Result, error) {
 	w.t.Helper()
-	s, err := w.connect()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer func() { _ = s.Close() }()
-	if w.wrap != nil {
-		s = w.wrap(s)
-	}
-	return poll.New(w.Catalog, w.Intake, w.Keys, w.Clock.Now).Run(w.t.Context(), s, w.job)
+	return poll.New(w.Catalog, w.Intake, w.Keys, w.Clock.Now).Run(w.t.Context(), w.Session(), w.job)
 }
 
 // visits pays one visit that goes well, after the time given.
@@ -94,53 +64,10 @@ func (w *world) settled() poll.Result {
 	return w.visits(time.Minute)
 }
 
-// put lays a file on the server.
-func (w *world) put(name string, content []byte) {
-	w.t.Helper()
-	path := filepath.Join(w.disk, name)
-	if dir := filepath.Dir(path); dir != w.disk {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			w.t.Fatal(err)
-		}
-		if err := os.Chmod(dir, 0o777); err != nil { // the server is another user
-			w.t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(path, content, 0o644); err != nil {
-		w.t.Fatal(err)
-	}
-	w.dated(name, 0)
-}
-
-// dated gives a file a time; nothing here depends on how old files are.
-func (w *world) dated(name string, n int) {
-	w.t.Helper()
-	at := time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC).Add(time.Duration(n) * w.grain)
-	if err := os.Chtimes(filepath.Join(w.disk, name), at, at); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// there are the files on the server.
-func (w *world) there() (names []string) {
-	w.t.Helper()
-	err := filepath.WalkDir(w.disk, func(path string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			name, _ := filepath.Rel(w.disk, path)
-			names = append(names, name)
-		}
-		return err
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return names
-}
-
 // here are the contents of the files that were received, by name and content.
 func (w *world) here() (names []string) {
 	w.t.Helper()
-	rec, err := w.Keys.Records(w.t.Context(), w.account.ID)
+	rec, err := w.Keys.Records(w.t.Context(), w.Customer)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -171,27 +98,27 @@ func (w *world) expect(what string, want ...string) {
 
 func (w *world) expectThere(what string, want ...string) {
 	w.t.Helper()
-	if got := w.there(); !slices.Equal(got, want) {
+	if got := w.There(); !slices.Equal(got, want) {
 		w.t.Errorf("%s: there are %q, want %q", what, got, want)
 	}
 }
 
-func aFileIsTakenWhenItIsStill(t *testing.T, at server) {
-	w := at.world(t)
-	w.put("pay.xml", []byte("1"))
+func aFileIsTakenWhenItIsStill(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
+	w.Put("pay.xml", []byte("1"))
 	first := w.visits(0)
 	if w.expect("at first sight"); !first.Again.Equal(first.Again.Truncate(time.Microsecond)) || first.Again.IsZero() || first.Seen != 1 {
 		t.Errorf("%+v", first)
 	}
-	w.put("pay.xml", []byte("12"))
+	w.Put("pay.xml", []byte("12"))
 	w.visits(time.Minute)
 	w.expect("it has grown")
-	w.dated("pay.xml", 1)
+	w.Dated("pay.xml", 1)
 	w.visits(time.Minute)
 	w.expect("it was touched")
 	w.visits(10 * time.Second)
 	w.expect("too soon")
-	if r := w.visits(max(poll.DefaultStill, w.grain) - 5*time.Second); r.Files != 1 || r.Bytes != 2 || !r.Again.IsZero() {
+	if r := w.visits(max(poll.DefaultStill, w.Grain) - 5*time.Second); r.Files != 1 || r.Bytes != 2 || !r.Again.IsZero() {
 		t.Errorf("%+v", r)
 	}
 	w.expect("still", "pay.xml=12")
@@ -203,18 +130,18 @@ func aFileIsTakenWhenItIsStill(t *testing.T, at server) {
 	w.expect("and only once", "pay.xml=12")
 }
 
-func aReplacedFileIsANewOne(t *testing.T, at server) {
+func aReplacedFileIsANewOne(t *testing.T, at visittest.Server) {
 	for _, after := range []poll.After{{}, {Delete: true}, {Move: "done"}} {
-		w := at.world(t)
+		w := newWorld(t, at)
 		w.job.After = after
-		w.put("pay.xml", []byte("one"))
+		w.Put("pay.xml", []byte("one"))
 		w.settled()
-		w.put("pay.xml", []byte("two"))
-		w.dated("pay.xml", 30)
+		w.Put("pay.xml", []byte("two"))
+		w.Dated("pay.xml", 30)
 		w.settled()
 		w.expect("another time", "pay.xml=one", "pay.xml=two")
-		w.put("pay.xml", []byte("three"))
-		w.dated("pay.xml", 30)
+		w.Put("pay.xml", []byte("three"))
+		w.Dated("pay.xml", 30)
 		w.settled()
 		w.expect("another size", "pay.xml=one", "pay.xml=three", "pay.xml=two")
 	}
@@ -222,34 +149,34 @@ func aReplacedFileIsANewOne(t *testing.T, at server) {
 
 // What was deleted and comes again, the same to the byte and the second, is the same
 // delivery; other bytes under the same size and time are not.
-func aDeliveryThatComesAgain(t *testing.T, at server) {
-	w := at.world(t)
+func aDeliveryThatComesAgain(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.job.After.Delete = true
-	w.put("pay.xml", []byte("one"))
+	w.Put("pay.xml", []byte("one"))
 	w.settled()
 	w.expectThere("taken")
-	w.put("pay.xml", []byte("one"))
+	w.Put("pay.xml", []byte("one"))
 	if r := w.settled(); r.Repeated != 1 || r.Files != 0 {
 		t.Errorf("%+v", r)
 	}
 	w.expectThere("recognised")
-	w.put("pay.xml", []byte("two"))
+	w.Put("pay.xml", []byte("two"))
 	w.settled()
 	w.expectThere("other bytes")
 	w.expect("in the end", "pay.xml=one", "pay.xml=two")
 }
 
-func whatBecomesOfFilesThere(t *testing.T, at server) {
-	w := at.world(t)
+func whatBecomesOfFilesThere(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.job.Depth = 2
 	for _, name := range []string{"a.xml", "b/a.xml", "b/c/a.xml"} {
-		w.put(name, []byte(name))
+		w.Put(name, []byte(name))
 	}
 	w.settled()
 	w.expectThere("left", "a.xml", "b/a.xml", "b/c/a.xml")
 	w.job.After.Move = "done"
 	w.visits(time.Minute)
-	there := w.there()
+	there := w.There()
 	if len(there) != 3 || there[2] != "done/a.xml" {
 		t.Errorf("moved: %q", there)
 	}
@@ -261,26 +188,26 @@ func whatBecomesOfFilesThere(t *testing.T, at server) {
 	w.settled()
 	w.expect("what was moved is not taken from there", "a.xml=a.xml", "a.xml=b/a.xml", "a.xml=b/c/a.xml")
 	w.job.After = poll.After{Delete: true}
-	w.put("d.xml", []byte("d"))
-	w.put("b/e.xml", []byte("e"))
+	w.Put("d.xml", []byte("d"))
+	w.Put("b/e.xml", []byte("e"))
 	w.settled()
-	for _, name := range w.there() {
+	for _, name := range w.There() {
 		if !strings.HasPrefix(name, "done/a") {
 			t.Errorf("%s is left", name)
 		}
 	}
 }
 
-func whichFilesAreTaken(t *testing.T, at server) {
-	w := at.world(t)
+func whichFilesAreTaken(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.job.Depth, w.job.Names = 1, glob.Set{Include: []string{"*.xml", "in/*.txt"}, Exclude: []string{"test-*"}}
 	for _, name := range []string{
 		"a.xml", "B.XML", "a.txt", "in/b.txt", "test-1.xml", "in/deep/c.xml", ".hidden.xml", ".rooms/d.xml",
 		"e.xml.filepart", "~$f.xml", "g.xml~", "Löner.xml", "in/h.xml",
 	} {
-		w.put(name, []byte(name))
+		w.Put(name, []byte(name))
 	}
-	if err := os.Symlink("a.xml", filepath.Join(w.disk, "link.xml")); err != nil {
+	if err := os.Symlink("a.xml", filepath.Join(w.Disk, "link.xml")); err != nil {
 		t.Fatal(err)
 	}
 	if r := w.settled(); r.Failed != 0 || r.Seen != 5 {
@@ -289,31 +216,31 @@ func whichFilesAreTaken(t *testing.T, at server) {
 	w.expect("by their names", "B.XML=B.XML", "Löner.xml=Löner.xml", "a.xml=a.xml", "b.txt=in/b.txt", "h.xml=in/h.xml")
 }
 
-func doneMarkers(t *testing.T, at server) {
-	w := at.world(t)
+func doneMarkers(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.job.Marker, w.job.After.Delete = ".done", true
-	w.put("a.xml", []byte("a"))
-	w.put("b.xml", []byte("b"))
-	w.put("b.xml.done", nil)
-	w.put("c.done", nil)
+	w.Put("a.xml", []byte("a"))
+	w.Put("b.xml", []byte("b"))
+	w.Put("b.xml.done", nil)
+	w.Put("c.done", nil)
 	w.visits(0)
 	w.expect("what is marked", "b.xml=b")
 	w.expectThere("its marker went with it", "a.xml", "c.done")
 	w.visits(time.Hour)
-	w.put("a.xml.done", nil)
+	w.Put("a.xml.done", nil)
 	w.visits(time.Minute)
 	w.expect("both", "a.xml=a", "b.xml=b")
 	w.expectThere("both", "c.done")
 }
 
 // A hostile server, or a careless customer, names files as it likes.
-func namesThatAreNone(t *testing.T, at server) {
-	w := at.world(t)
+func namesThatAreNone(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	bad := []string{"line\nbreak.xml", "esc\x1b[2J.xml", "latin-\xe5\xe4\xf6.xml", "back\\slash.xml", "right\u202eleft.xml", " "}
 	for _, name := range bad {
-		w.put(name, []byte("x"))
+		w.Put(name, []byte("x"))
 	}
-	w.put("good.xml", []byte("x"))
+	w.Put("good.xml", []byte("x"))
 	r := w.settled()
 	if r.Failed != len(bad) || len(r.Problems) != len(bad) {
 		t.Errorf("%+v", r)
@@ -326,13 +253,13 @@ func namesThatAreNone(t *testing.T, at server) {
 	w.expect("the others", "good.xml=x")
 }
 
-func limits(t *testing.T, at server) {
-	w := at.world(t)
+func limits(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	for i := range 10 {
-		w.put(fmt.Sprintf("f%d.xml", i), fmt.Append(nil, i))
-		w.dated(fmt.Sprintf("f%d.xml", i), 10-i)
+		w.Put(fmt.Sprintf("f%d.xml", i), fmt.Append(nil, i))
+		w.Dated(fmt.Sprintf("f%d.xml", i), 10-i)
 	}
-	w.put("large.xml", make([]byte, 3000))
+	w.Put("large.xml", make([]byte, 3000))
 	w.job.Limits = poll.Limits{Files: 3, Bytes: 2000}
 	r := w.settled()
 	if r.Files != 3 || r.Failed != 1 || !strings.Contains(fault.Message(r.Problems[0].Err), "larger than") {
@@ -353,10 +280,10 @@ func limits(t *testing.T, at server) {
 // The server lets nobody delete or move: told in words, tried again, taken once.
 func TestAServerThatIsReadOnly(t *testing.T) {
 	for _, after := range []poll.After{{Delete: true}, {Move: "done"}} {
-		w := bySSH(remotetest.OpenSSH(t, "ForceCommand internal-sftp -R")).world(t)
+		w := newWorld(t, visittest.BySSH(remotetest.OpenSSH(t, "ForceCommand internal-sftp -R")))
 		w.job.After = after
 		for i := range 6 {
-			w.put(fmt.Sprintf("%d.xml", i), fmt.Append(nil, i))
+			w.Put(fmt.Sprintf("%d.xml", i), fmt.Append(nil, i))
 		}
 		r := w.settled()
 		for range 2 {
@@ -376,24 +303,18 @@ func TestAServerThatIsReadOnly(t *testing.T) {
 	}
 }
 
-// somewhere does something before a step of a session.
-type somewhere struct {
-	remote.Session
-	before func(step, path string) error
-}
-
 // A file that is replaced between its commit and its deletion is not deleted.
-func aFileThatIsReplacedBeforeItIsDeleted(t *testing.T, at server) {
-	w := at.world(t)
+func aFileThatIsReplacedBeforeItIsDeleted(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.job.After.Delete = true
-	w.put("pay.xml", []byte("one"))
+	w.Put("pay.xml", []byte("one"))
 	w.visits(0)
 	stats := 0
-	w.wrap = func(s remote.Session) remote.Session {
-		return somewhere{s, func(step, path string) error {
+	w.Wrap = func(s remote.Session) remote.Session {
+		return visittest.Somewhere{Session: s, Before: func(step, path string) error {
 			if step == "stat" {
 				if stats++; stats == 2 { // the look that comes before the deletion
-					w.put("pay.xml", []byte("second"))
+					w.Put("pay.xml", []byte("second"))
 				}
 			}
 			return nil
@@ -404,29 +325,29 @@ func aFileThatIsReplacedBeforeItIsDeleted(t *testing.T, at server) {
 	if r.Files != 1 || r.Again.IsZero() {
 		t.Errorf("%+v", r)
 	}
-	w.wrap = nil
+	w.Wrap = nil
 	w.settled()
 	w.expect("both", "pay.xml=one", "pay.xml=second")
 	w.expectThere("and it is deleted, too")
 }
 
 // A file that changes while it is read is no file.
-func aFileThatChangesWhileItIsRead(t *testing.T, at server) {
-	w := at.world(t)
-	w.put("pay.xml", bytes.Repeat([]byte("a"), 200_000))
+func aFileThatChangesWhileItIsRead(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
+	w.Put("pay.xml", bytes.Repeat([]byte("a"), 200_000))
 	w.visits(0)
-	w.wrap = func(s remote.Session) remote.Session {
-		return somewhere{s, func(step, path string) error {
+	w.Wrap = func(s remote.Session) remote.Session {
+		return visittest.Somewhere{Session: s, Before: func(step, path string) error {
 			if step == "stat" {
-				w.put("pay.xml", bytes.Repeat([]byte("b"), 200_000))
-				w.dated("pay.xml", 7)
+				w.Put("pay.xml", bytes.Repeat([]byte("b"), 200_000))
+				w.Dated("pay.xml", 7)
 			}
 			return nil
 		}}
 	}
 	w.visits(time.Minute)
 	w.expect("it changed")
-	w.wrap = nil
+	w.Wrap = nil
 	w.settled()
 	w.expect("as it is now", "pay.xml=200000")
 	if !bytes.HasPrefix(w.Read(w.Files()[0]), []byte("bbb")) {
@@ -435,17 +356,17 @@ func aFileThatChangesWhileItIsRead(t *testing.T, at server) {
 }
 
 // One file that cannot be read does not keep the others, and comes last next time.
-func aFileThatCannotBeRead(t *testing.T, at server) {
-	w := at.world(t)
+func aFileThatCannotBeRead(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	for i, name := range []string{"bad.xml", "good.xml", "late.xml"} {
-		w.put(name, []byte(name))
-		w.dated(name, i)
+		w.Put(name, []byte(name))
+		w.Dated(name, i)
 	}
 	w.visits(0)
 	var opened []string
 	bad := fault.New(fault.Denied, "test", "the login may not read it")
-	w.wrap = func(s remote.Session) remote.Session {
-		return somewhere{s, func(step, path string) error {
+	w.Wrap = func(s remote.Session) remote.Session {
+		return visittest.Somewhere{Session: s, Before: func(step, path string) error {
 			if step != "open" {
 				return nil
 			}
@@ -464,22 +385,22 @@ func aFileThatCannotBeRead(t *testing.T, at server) {
 	if want := []string{"bad.xml", "good.xml", "late.xml"}; !slices.Equal(opened, want) {
 		t.Errorf("opened %q", opened)
 	}
-	w.wrap = nil
+	w.Wrap = nil
 	w.visits(time.Minute)
 	w.expect("in the end", "bad.xml=bad.xml", "good.xml=good.xml", "late.xml=late.xml")
 }
 
 // Who lost the remote to another gateway writes nothing any more.
-func aVisitThatWasGivenUp(t *testing.T, at server) {
-	w := at.world(t)
+func aVisitThatWasGivenUp(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.job.After.Delete = true
-	w.put("pay.xml", []byte("one"))
+	w.Put("pay.xml", []byte("one"))
 	w.visits(0)
 	lost := w.job
-	w.wrap = func(s remote.Session) remote.Session {
-		return somewhere{s, func(step, path string) error {
+	w.Wrap = func(s remote.Session) remote.Session {
+		return visittest.Somewhere{Session: s, Before: func(step, path string) error {
 			if step == "open" {
-				w.lease()
+				w.job.Fence = w.Lease()
 				w.job = lost
 			}
 			return nil

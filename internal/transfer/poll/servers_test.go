@@ -2,118 +2,66 @@ package poll_test
 
 import (
 	"os"
-	"path"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"sealgate/internal/transfer/intake/intaketest"
 	"sealgate/internal/transfer/poll"
-	"sealgate/internal/transfer/remote"
-	"sealgate/internal/transfer/remote/ftps"
 	"sealgate/internal/transfer/remote/remotetest"
-	"sealgate/internal/transfer/remote/sftp"
+	"sealgate/internal/transfer/remote/visittest"
 )
 
-// server is a real one. Every world gets a folder of its own there.
-type server struct {
-	dir, disk string // the folder for tests, as the login sees it and on the disk
-	connect   func(*testing.T) (remote.Session, error)
-	grain     time.Duration // what its times can tell apart
-}
-
-func (s server) world(t *testing.T) *world {
-	t.Helper()
-	disk, err := os.MkdirTemp(s.disk, "world")
-	if err == nil {
-		err = os.Chmod(disk, 0o777) // the server is another user
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWorld(t, intaketest.New(t, nil), disk, func() (remote.Session, error) { return s.connect(t) })
-	w.grain = s.grain
-	w.job.Dir = path.Join(s.dir, filepath.Base(disk))
-	return w
-}
-
-func bySSH(s remotetest.SSH) server {
-	return server{s.Disk, s.Disk, func(t *testing.T) (remote.Session, error) {
-		return sftp.Connect(t.Context(), sftp.Config{
-			Server: remote.Server{Host: "127.0.0.1", Port: s.Port, Guard: remotetest.Loopback()}, User: s.User, Key: s.Key, HostKeys: s.HostKeys[:1],
-		})
-	}, time.Second}
-}
-
-func byFTP(f remotetest.FTP) server {
-	return server{f.Dir, f.Disk, func(t *testing.T) (remote.Session, error) {
-		return ftps.Connect(t.Context(), ftps.Config{
-			Server: remote.Server{Host: "127.0.0.1", Port: f.Explicit, Guard: remotetest.Loopback()}, User: f.User, Password: f.Password, Roots: f.Roots,
-		})
-	}, time.Second}
-}
-
-type test struct {
-	name string
-	run  func(*testing.T, server)
-}
-
 // everywhere is what every kind of server has to show.
-var everywhere = []test{
-	{"a file is taken when it is still", aFileIsTakenWhenItIsStill},
-	{"a replaced file is a new one", aReplacedFileIsANewOne},
-	{"what becomes of files there", whatBecomesOfFilesThere},
-	{"which files are taken", whichFilesAreTaken},
-	{"a file that is replaced before it is deleted", aFileThatIsReplacedBeforeItIsDeleted},
-	{"a file that changes while it is read", aFileThatChangesWhileItIsRead},
-	{"a big file is gone on with", aBigFileIsGoneOnWith},
-	{"a visit ends in time", aVisitEndsInTime},
+var everywhere = []visittest.Test{
+	{Name: "a file is taken when it is still", Run: aFileIsTakenWhenItIsStill},
+	{Name: "a replaced file is a new one", Run: aReplacedFileIsANewOne},
+	{Name: "what becomes of files there", Run: whatBecomesOfFilesThere},
+	{Name: "which files are taken", Run: whichFilesAreTaken},
+	{Name: "a file that is replaced before it is deleted", Run: aFileThatIsReplacedBeforeItIsDeleted},
+	{Name: "a file that changes while it is read", Run: aFileThatChangesWhileItIsRead},
+	{Name: "a big file is gone on with", Run: aBigFileIsGoneOnWith},
+	{Name: "a visit ends in time", Run: aVisitEndsInTime},
 }
 
 // once is what has nothing to do with how the server is spoken to.
-var once = []test{
-	{"cut anywhere", cutAnywhere},
-	{"a delivery that comes again", aDeliveryThatComesAgain},
-	{"done-markers", doneMarkers},
-	{"names that are none", namesThatAreNone},
-	{"limits", limits},
-	{"a file that cannot be read", aFileThatCannotBeRead},
-	{"a visit that was given up", aVisitThatWasGivenUp},
-	{"a big file that changed meanwhile", aBigFileThatChangedMeanwhile},
-	{"commits fail both ways", commitsFailBothWays},
+var once = []visittest.Test{
+	{Name: "cut anywhere", Run: cutAnywhere},
+	{Name: "a delivery that comes again", Run: aDeliveryThatComesAgain},
+	{Name: "done-markers", Run: doneMarkers},
+	{Name: "names that are none", Run: namesThatAreNone},
+	{Name: "limits", Run: limits},
+	{Name: "a file that cannot be read", Run: aFileThatCannotBeRead},
+	{Name: "a visit that was given up", Run: aVisitThatWasGivenUp},
+	{Name: "a big file that changed meanwhile", Run: aBigFileThatChangedMeanwhile},
+	{Name: "commits fail both ways", Run: commitsFailBothWays},
 }
 
 // doubt is what servers leave open, and clocks.
-var doubt = []test{
-	{"the marker of the file before", theMarkerOfTheFileBefore},
-	{"markers without exact times", markersWithoutExactTimes},
-	{"moved to the folder itself", movedToTheFolderItself},
-	{"listings in local time", listingsInLocalTime},
-	{"never the same", neverTheSame},
-	{"listed and not there", listedAndNotThere},
-	{"times in listings only", timesInListingsOnly},
-	{"no times", noTimes},
-	{"a server that cannot resume", aServerThatCannotResume},
-	{"names without end", namesWithoutEnd},
-	{"paths without end", pathsWithoutEnd},
-	{"a clock that was ahead", aClockThatWasAhead},
+var doubt = []visittest.Test{
+	{Name: "the marker of the file before", Run: theMarkerOfTheFileBefore},
+	{Name: "markers without exact times", Run: markersWithoutExactTimes},
+	{Name: "moved to the folder itself", Run: movedToTheFolderItself},
+	{Name: "listings in local time", Run: listingsInLocalTime},
+	{Name: "never the same", Run: neverTheSame},
+	{Name: "listed and not there", Run: listedAndNotThere},
+	{Name: "times in listings only", Run: timesInListingsOnly},
+	{Name: "no times", Run: noTimes},
+	{Name: "a server that cannot resume", Run: aServerThatCannotResume},
+	{Name: "names without end", Run: namesWithoutEnd},
+	{Name: "paths without end", Run: pathsWithoutEnd},
+	{Name: "a clock that was ahead", Run: aClockThatWasAhead},
 }
 
-func runAll(t *testing.T, s server, lists ...[]test) {
-	for _, list := range lists {
-		for _, one := range list {
-			t.Run(one.name, func(t *testing.T) { one.run(t, s) })
-		}
-	}
+func TestOpenSSH(t *testing.T) {
+	visittest.RunAll(t, visittest.BySSH(remotetest.OpenSSH(t)), everywhere, once)
 }
 
-func TestOpenSSH(t *testing.T) { runAll(t, bySSH(remotetest.OpenSSH(t)), everywhere, once) }
-
-func TestServersThatLeaveDoubt(t *testing.T) { runAll(t, bySSH(remotetest.OpenSSH(t)), doubt) }
+func TestServersThatLeaveDoubt(t *testing.T) {
+	visittest.RunAll(t, visittest.BySSH(remotetest.OpenSSH(t)), doubt)
+}
 
 func TestProFTPD(t *testing.T) {
 	f, _ := remotetest.ProFTPD(t)
-	runAll(t, byFTP(f), everywhere)
+	visittest.RunAll(t, visittest.ByFTP(f), everywhere)
 }
 
 // TestCampaignCutAnywhereByFTPS is part of make test-long only.
@@ -122,13 +70,15 @@ func TestCampaignCutAnywhereByFTPS(t *testing.T) {
 		return
 	}
 	f, _ := remotetest.ProFTPD(t)
-	cutWhile(byFTP(f).world(t), poll.After{Delete: true})
+	cutWhile(newWorld(t, visittest.ByFTP(f)), poll.After{Delete: true})
 }
 
 func TestVSFTPD(t *testing.T) {
-	s := byFTP(remotetest.VSFTPD(t))
-	s.grain = time.Minute // in its listings
-	runAll(t, s, everywhere)
+	s := visittest.ByFTP(remotetest.VSFTPD(t))
+	s.Grain = time.Minute // in its listings
+	visittest.RunAll(t, s, everywhere)
 }
 
-func TestPureFTPD(t *testing.T) { runAll(t, byFTP(remotetest.PureFTPD(t)), everywhere) }
+func TestPureFTPD(t *testing.T) {
+	visittest.RunAll(t, visittest.ByFTP(remotetest.PureFTPD(t)), everywhere)
+}

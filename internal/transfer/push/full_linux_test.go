@@ -8,17 +8,18 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/needtest"
+	"sealgate/internal/transfer/remote/visittest"
 )
 
 // The disk there has no room for a file: said in words, nothing lies there under its
 // name, smaller ones and later ones are delivered.
-func aDiskThereThatIsReallyFull(t *testing.T, at server) {
-	w := at.world(t)
-	if err := syscall.Mount("tmpfs", w.disk, "tmpfs", 0, "size=1m,mode=777"); err != nil {
+func aDiskThereThatIsReallyFull(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
+	if err := syscall.Mount("tmpfs", w.Disk, "tmpfs", 0, "size=1m,mode=777"); err != nil {
 		needtest.Missing(t, "a small disk cannot be mounted: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := syscall.Unmount(w.disk, 0); err != nil {
+		if err := syscall.Unmount(w.Disk, 0); err != nil {
 			t.Errorf("unmount: %v", err)
 		}
 	})
@@ -39,7 +40,7 @@ func aDiskThereThatIsReallyFull(t *testing.T, at server) {
 	if w.waits() != 1 {
 		t.Error("it does not wait any more")
 	}
-	if err := syscall.Mount("tmpfs", w.disk, "tmpfs", syscall.MS_REMOUNT, "size=8m"); err != nil {
+	if err := syscall.Mount("tmpfs", w.Disk, "tmpfs", syscall.MS_REMOUNT, "size=8m"); err != nil {
 		t.Fatal(err)
 	}
 	w.send("late.xml", "late")

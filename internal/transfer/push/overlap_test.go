@@ -12,51 +12,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
-	"sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/push"
 	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remote/remotetest"
+	"sealgate/internal/transfer/remote/visittest"
 )
-
-// another is a second remote of the same account, with a folder of its own on the same
-// server.
-func (w *world) another() *world {
-	w.t.Helper()
-	other := *w
-	other.job.Remote, other.job.Name, other.wrap = uuid.Must(uuid.NewV7()), "erp", nil
-	disk, err := os.MkdirTemp(filepath.Dir(w.disk), "another")
-	if err == nil {
-		err = os.Chmod(disk, 0o777)
-	}
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	other.disk, other.job.Dir = disk, filepath.Join(filepath.Dir(w.job.Dir), filepath.Base(disk))
-	w.Update(func(tx *catalog.Tx) error {
-		err := tx.InsertRemote(&remotes.Remote{
-			ID: other.job.Remote, Account: w.account.ID, Name: "erp", Direction: remotes.Push, Settings: []byte("sealed"), State: remotes.On,
-		})
-		if err != nil {
-			return err
-		}
-		r, err := tx.LeaseRemote(other.job.Remote, "node-1", w.Clock.Now(), w.Clock.Now().Add(time.Minute))
-		if err == nil {
-			other.job.Fence = r.Lease.Fence
-		}
-		return err
-	})
-	return &other
-}
 
 // at does something once, before a step.
 func at(step string, do func()) func(remote.Session) remote.Session {
 	done := false
 	return func(s remote.Session) remote.Session {
-		return somewhere{s, func(now, _ string) error {
+		return visittest.Somewhere{Session: s, Before: func(now, _ string) error {
 			if now == step && !done {
 				done = true
 				do()
@@ -69,14 +37,14 @@ func at(step string, do func()) func(remote.Session) remote.Session {
 // Two servers of one account to which a file may go: whoever is about to give it its
 // name has it, and the other leaves nothing and says nothing.
 func TestAFileThatMayGoToTwoServers(t *testing.T) {
-	s := bySSH(remotetest.OpenSSH(t))
+	s := visittest.BySSH(remotetest.OpenSSH(t))
 	for _, step := range []string{"create", "rename"} {
 		t.Run("both at "+step, func(t *testing.T) {
-			w := s.world(t)
-			other := w.another()
+			w := newWorld(t, s)
+			other := leaving(t, w.Another("erp"))
 			f := w.send("a.xml", "one")
 			var second push.Result
-			w.wrap = at(step, func() { second = other.visits(0) })
+			w.Wrap = at(step, func() { second = other.visits(0) })
 			first := w.visits(0)
 			if first.Files+second.Files != 1 || first.Failed+second.Failed != 0 || w.waits() != 0 {
 				t.Errorf("%+v and %+v, %d wait", first, second, w.waits())
@@ -93,17 +61,17 @@ func TestAFileThatMayGoToTwoServers(t *testing.T) {
 		})
 	}
 	t.Run("the answer was lost at one", func(t *testing.T) {
-		w := s.world(t)
-		other := w.another()
+		w := newWorld(t, s)
+		other := leaving(t, w.Another("erp"))
 		f := w.send("a.xml", "one")
-		cut := &cutting{nth: 3}
-		w.wrap = cut.wrap
-		if _, err := w.visit(); !errors.Is(err, remote.ErrCut) || cut.met != "rename" {
-			t.Fatalf("cut at %s: %v", cut.met, err)
+		cut := &visittest.Cutting{Nth: 3}
+		w.Wrap = cut.Wrap
+		if _, err := w.visit(); !errors.Is(err, remote.ErrCut) || cut.Met != "rename" {
+			t.Fatalf("cut at %s: %v", cut.Met, err)
 		}
-		w.wrap = nil
-		if r := other.visits(time.Hour); r.Seen != 0 || r.Files != 0 || other.calls != 0 {
-			t.Errorf("the other one: %+v, %d calls", r, other.calls)
+		w.Wrap = nil
+		if r := other.visits(time.Hour); r.Seen != 0 || r.Files != 0 || other.Calls != 0 {
+			t.Errorf("the other one: %+v, %d calls", r, other.Calls)
 		}
 		w.tidied()
 		w.Update(func(tx *catalog.Tx) error { return tx.ResendRemotePush(w.job.Remote, f.ID) })
@@ -134,8 +102,8 @@ func (w *world) pushes() (n int) {
 }
 
 // A body of ours that cannot be read is no fault of the server, and keeps no other file.
-func aBodyOfOursThatIsDamaged(t *testing.T, at server) {
-	w := at.world(t)
+func aBodyOfOursThatIsDamaged(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.send("bad.xml", strings.Repeat("x", 1<<20))
 	w.damage()
 	w.send("good.xml", "two")
@@ -180,16 +148,16 @@ func (w *world) damage() {
 
 // The clock was a day ahead when a file was put off: it is tried when that is noticed.
 func TestAClockThatWasAhead(t *testing.T) {
-	w := bySSH(remotetest.OpenSSH(t)).world(t)
+	w := newWorld(t, visittest.BySSH(remotetest.OpenSSH(t)))
 	w.send("a.xml", "one")
 	w.Clock.Add(24 * time.Hour)
-	w.wrap = func(s remote.Session) remote.Session {
-		return somewhere{s, func(step, _ string) error { return fault.New(fault.Denied, "test", "no") }}
+	w.Wrap = func(s remote.Session) remote.Session {
+		return visittest.Somewhere{Session: s, Before: func(step, _ string) error { return fault.New(fault.Denied, "test", "no") }}
 	}
 	if r := w.visits(0); r.Failed != 1 {
 		t.Fatalf("%+v", r)
 	}
-	w.wrap = nil
+	w.Wrap = nil
 	if r := w.visits(-24 * time.Hour); r.Files != 1 {
 		t.Errorf("%+v", r)
 	}
@@ -198,16 +166,16 @@ func TestAClockThatWasAhead(t *testing.T) {
 
 // A visit ends when it has lasted as long as it may; what was not done is done later.
 func TestAVisitThatTakesTooLong(t *testing.T) {
-	w := bySSH(remotetest.OpenSSH(t)).world(t)
+	w := newWorld(t, visittest.BySSH(remotetest.OpenSSH(t)))
 	w.send("a.xml", "one")
 	w.send("b.xml", "two")
 	w.job.Time = 100 * time.Millisecond
-	w.wrap = func(s remote.Session) remote.Session { return waiting{s} }
+	w.Wrap = func(s remote.Session) remote.Session { return waiting{s} }
 	r, err := w.visit()
 	if !fault.Is(err, fault.TryLater) || !strings.Contains(fault.Message(err), "longer than it may") || r.Files != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	w.wrap, w.job.Time = nil, 0
+	w.Wrap, w.job.Time = nil, 0
 	w.visits(0)
 	w.expect("both", "a.xml=one", "b.xml=two")
 }

@@ -17,44 +17,28 @@ import (
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/glob"
-	"sealgate/internal/transfer/intake/intaketest"
 	"sealgate/internal/transfer/outbox"
 	"sealgate/internal/transfer/push"
 	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remote/remotetest"
+	"sealgate/internal/transfer/remote/visittest"
 )
 
-// world is a gateway's inside, a customer's server, and a remote between them.
+// world is one of a remote that files are left at.
 type world struct {
-	*intaketest.World
-	t       *testing.T
-	account *catalog.Account
-	disk    string // of the server
-	connect func() (remote.Session, error)
-	job     push.Job
-	wrap    func(remote.Session) remote.Session // what stands between; nil = nothing
-	calls   int                                 // how often the server was called
+	*visittest.World
+	t   *testing.T
+	job push.Job
 }
 
-func newWorld(t *testing.T, in *intaketest.World, disk string, connect func() (remote.Session, error)) *world {
+func newWorld(t *testing.T, at visittest.Server) *world {
 	t.Helper()
-	w := &world{World: in, t: t, disk: disk, connect: connect}
-	w.account = w.Account("acme", catalog.ContentKeep)
-	w.job = push.Job{Account: w.account.ID, Remote: uuid.Must(uuid.NewV7()), Name: "bank", Dir: disk}
-	w.Update(func(tx *catalog.Tx) error {
-		err := tx.InsertRemote(&remotes.Remote{
-			ID: w.job.Remote, Account: w.account.ID, Name: "bank", Direction: remotes.Push, Settings: []byte("sealed"), State: remotes.On,
-		})
-		if err != nil {
-			return err
-		}
-		r, err := tx.LeaseRemote(w.job.Remote, "node-1", w.Clock.Now(), w.Clock.Now().Add(time.Minute))
-		if err == nil {
-			w.job.Fence = r.Lease.Fence
-		}
-		return err
-	})
-	return w
+	return leaving(t, at.World(t, remotes.Push))
+}
+
+func leaving(t *testing.T, in *visittest.World) *world {
+	t.Helper()
+	return &world{in, t, push.Job{Account: in.Customer, Remote: in.Remote, Fence: in.Lease(), Name: in.Name, Dir: in.Folder}}
 }
 
 func (w *world) box() *outbox.Outbox {
@@ -64,7 +48,7 @@ func (w *world) box() *outbox.Outbox {
 // send puts a file into the outbox.
 func (w *world) send(name, content string) *catalog.File {
 	w.t.Helper()
-	f, err := w.box().Send(w.t.Context(), w.account.ID, name, strings.NewReader(content), "operator", "operator")
+	f, err := w.box().Send(w.t.Context(), w.Customer, name, strings.NewReader(content), "operator", "operator")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -74,17 +58,7 @@ func (w *world) send(name, content string) *catalog.File {
 // visit pays one visit.
 func (w *world) visit() (push.Result, error) {
 	w.t.Helper()
-	connect := func(context.Context) (remote.Session, error) {
-		s, err := w.connect()
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		w.calls++
-		if w.wrap != nil {
-			s = w.wrap(s)
-		}
-		return s, nil
-	}
+	connect := func(context.Context) (remote.Session, error) { return w.Session(), nil }
 	return push.New(w.Catalog, w.box(), w.Keys, w.Clock.Now).Run(w.t.Context(), connect, w.job)
 }
 
@@ -99,18 +73,10 @@ func (w *world) visits(after time.Duration) push.Result {
 	return r
 }
 
-// put lays a file there.
-func (w *world) put(name, content string) {
-	w.t.Helper()
-	if err := os.WriteFile(filepath.Join(w.disk, name), []byte(content), 0o666); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
 // tidied takes the one temporary file there away and returns its name.
 func (w *world) tidied() string {
 	w.t.Helper()
-	list, err := filepath.Glob(filepath.Join(w.disk, ".*.part"))
+	list, err := filepath.Glob(filepath.Join(w.Disk, ".*.part"))
 	if err != nil || len(list) != 1 {
 		w.t.Fatalf("temporary files: %q, %v", list, err)
 	}
@@ -135,21 +101,16 @@ func (w *world) byHand() {
 // there are the files on the server, with their content.
 func (w *world) there() (names []string) {
 	w.t.Helper()
-	list, err := os.ReadDir(w.disk)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, e := range list {
-		content, err := os.ReadFile(filepath.Join(w.disk, e.Name()))
+	for _, name := range w.There() {
+		content, err := os.ReadFile(filepath.Join(w.Disk, name))
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		if len(content) > 20 {
 			content = fmt.Append(nil, len(content))
 		}
-		names = append(names, fmt.Sprintf("%s=%s", e.Name(), content))
+		names = append(names, fmt.Sprintf("%s=%s", name, content))
 	}
-	slices.Sort(names)
 	return names
 }
 
@@ -162,7 +123,7 @@ func (w *world) fetch() (names []string) {
 		}
 		names = append(names, name)
 		base, _, _ := strings.Cut(name, "=")
-		if err := os.Remove(filepath.Join(w.disk, base)); err != nil {
+		if err := os.Remove(filepath.Join(w.Disk, base)); err != nil {
 			w.t.Fatal(err)
 		}
 	}
@@ -206,8 +167,8 @@ func (w *world) proofsBy(id uuid.UUID, actor string) (all []map[string]string) {
 	return all
 }
 
-func whatWaitsIsDelivered(t *testing.T, at server) {
-	w := at.world(t)
+func whatWaitsIsDelivered(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.job.Names = glob.Set{Include: []string{"*.xml"}}
 	large := strings.Repeat("answer ", 100_000)
 	files := []*catalog.File{w.send("a.xml", "one"), w.send("a.xml", "two"), w.send("empty.xml", ""), w.send("large.xml", large), w.send("other.pdf", "x")}
@@ -228,12 +189,10 @@ func whatWaitsIsDelivered(t *testing.T, at server) {
 }
 
 // A name that is taken there is not overwritten, whoever has it.
-func nothingThereIsOverwritten(t *testing.T, at server) {
-	w := at.world(t)
+func nothingThereIsOverwritten(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	for _, name := range []string{"a.xml", "a.2.xml"} {
-		if err := os.WriteFile(filepath.Join(w.disk, name), []byte("theirs"), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		w.Put(name, []byte("theirs"))
 	}
 	w.send("a.xml", "ours")
 	w.visits(0)
@@ -241,7 +200,7 @@ func nothingThereIsOverwritten(t *testing.T, at server) {
 }
 
 func TestAServerThatIsReadOnly(t *testing.T) {
-	w := bySSH(remotetest.OpenSSH(t, "ForceCommand internal-sftp -R")).world(t)
+	w := newWorld(t, visittest.BySSH(remotetest.OpenSSH(t, "ForceCommand internal-sftp -R")))
 	w.send("a.xml", "one")
 	w.send("b.xml", "two")
 	r := w.visits(0)
@@ -251,8 +210,8 @@ func TestAServerThatIsReadOnly(t *testing.T) {
 	if !r.Again.After(w.Clock.Now()) {
 		t.Errorf("tried again at %v", r.Again)
 	}
-	if r := w.visits(time.Second); r.Failed != 0 || r.Seen != 2 || w.calls != 1 || !r.Again.After(w.Clock.Now()) { // not before
-		t.Errorf("at once: %+v, %d calls", r, w.calls)
+	if r := w.visits(time.Second); r.Failed != 0 || r.Seen != 2 || w.Calls != 1 || !r.Again.After(w.Clock.Now()) { // not before
+		t.Errorf("at once: %+v, %d calls", r, w.Calls)
 	}
 	if r := w.visits(time.Hour); r.Failed != 2 {
 		t.Errorf("an hour later: %+v", r)
@@ -263,12 +222,12 @@ func TestAServerThatIsReadOnly(t *testing.T) {
 }
 
 // A rename that is refused: the file is delivered when it may be renamed.
-func aRenameThatIsRefused(t *testing.T, at server) {
-	w := at.world(t)
+func aRenameThatIsRefused(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.send("a.xml", "one")
 	refused := fault.New(fault.Denied, "test", "no")
-	w.wrap = func(s remote.Session) remote.Session {
-		return somewhere{s, func(step, path string) error {
+	w.Wrap = func(s remote.Session) remote.Session {
+		return visittest.Somewhere{Session: s, Before: func(step, path string) error {
 			if step == "rename" {
 				return refused
 			}
@@ -281,18 +240,18 @@ func aRenameThatIsRefused(t *testing.T, at server) {
 	if got := w.there(); len(got) != 1 || !strings.HasSuffix(got[0], ".part=one") {
 		t.Errorf("there are %q", got)
 	}
-	w.wrap = nil
+	w.Wrap = nil
 	w.visits(time.Hour)
 	w.expect("at last", "a.xml=one")
 }
 
 // A rename was refused, and what lies under the temporary name is gone until the next
 // visit: tidied away by somebody, or the folder is another one. It is sent again.
-func aRefusedRenameAndAFolderThatIsEmpty(t *testing.T, at server) {
-	w := at.world(t)
+func aRefusedRenameAndAFolderThatIsEmpty(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.send("a.xml", "one")
-	w.wrap = func(s remote.Session) remote.Session {
-		return somewhere{s, func(step, path string) error {
+	w.Wrap = func(s remote.Session) remote.Session {
+		return visittest.Somewhere{Session: s, Before: func(step, path string) error {
 			if step == "rename" {
 				return fault.New(fault.Denied, "test", "no")
 			}
@@ -301,7 +260,7 @@ func aRefusedRenameAndAFolderThatIsEmpty(t *testing.T, at server) {
 	}
 	w.visits(0)
 	w.tidied()
-	w.wrap = nil
+	w.Wrap = nil
 	if r := w.visits(time.Hour); r.Files != 1 || w.waits() != 0 {
 		t.Errorf("%+v, %d wait", r, w.waits())
 	}
@@ -310,23 +269,23 @@ func aRefusedRenameAndAFolderThatIsEmpty(t *testing.T, at server) {
 
 // The answer to a rename was lost, and nothing lies there, or somebody else's: nobody
 // says that it was delivered until somebody says so, or what lay there is back.
-func aLostAnswerAndAFolderThatIsEmpty(t *testing.T, at server) {
+func aLostAnswerAndAFolderThatIsEmpty(t *testing.T, at visittest.Server) {
 	for _, way := range []string{"delivered by hand", "sent again", "back again", "somebody else's", "somebody else's, as long"} {
 		t.Run(way, func(t *testing.T) {
-			w := at.world(t)
+			w := newWorld(t, at)
 			f := w.send("a.xml", "one")
-			cut := &cutting{nth: 3}
-			w.wrap = cut.wrap
-			if _, err := w.visit(); !errors.Is(err, remote.ErrCut) || cut.met != "rename" {
-				t.Fatalf("cut at %s: %v", cut.met, err)
+			cut := &visittest.Cutting{Nth: 3}
+			w.Wrap = cut.Wrap
+			if _, err := w.visit(); !errors.Is(err, remote.ErrCut) || cut.Met != "rename" {
+				t.Fatalf("cut at %s: %v", cut.Met, err)
 			}
-			w.wrap = nil
+			w.Wrap = nil
 			part := w.tidied()
 			switch way {
 			case "somebody else's":
-				w.put("a.xml", "another")
+				w.Put("a.xml", []byte("another"))
 			case "somebody else's, as long":
-				w.put("a.xml", "two")
+				w.Put("a.xml", []byte("two"))
 			}
 			for range 2 {
 				r := w.visits(7 * time.Hour)
@@ -342,7 +301,7 @@ func aLostAnswerAndAFolderThatIsEmpty(t *testing.T, at server) {
 				w.visits(0)
 				w.expect("nothing is sent")
 			case "back again":
-				w.put(part, "one")
+				w.Put(part, []byte("one"))
 				w.visits(7 * time.Hour)
 				w.expect("renamed", "a.xml=one")
 			case "somebody else's", "somebody else's, as long", "sent again":
@@ -358,11 +317,11 @@ func aLostAnswerAndAFolderThatIsEmpty(t *testing.T, at server) {
 
 // Somebody tidies temporary files away just before the rename: the file is sent again,
 // and not said to be delivered.
-func aTemporaryFileThatIsTakenAway(t *testing.T, at server) {
-	w := at.world(t)
+func aTemporaryFileThatIsTakenAway(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.send("a.xml", "one")
-	w.wrap = func(s remote.Session) remote.Session {
-		return somewhere{s, func(step, path string) error {
+	w.Wrap = func(s remote.Session) remote.Session {
+		return visittest.Somewhere{Session: s, Before: func(step, path string) error {
 			if step == "rename" {
 				return os.Remove(path)
 			}
@@ -375,18 +334,18 @@ func aTemporaryFileThatIsTakenAway(t *testing.T, at server) {
 	if w.waits() != 1 {
 		t.Error("it does not wait any more")
 	}
-	w.wrap = nil
+	w.Wrap = nil
 	w.visits(time.Hour)
 	w.expect("sent again", "a.xml=one")
 }
 
 // What was fetched by another way meanwhile leaves nothing there.
-func aFileThatIsNotToBeDeliveredAnyMore(t *testing.T, at server) {
-	w := at.world(t)
+func aFileThatIsNotToBeDeliveredAnyMore(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	f := w.send("a.xml", "one")
 	cut := true
-	w.wrap = func(s remote.Session) remote.Session {
-		return somewhere{s, func(step, path string) error {
+	w.Wrap = func(s remote.Session) remote.Session {
+		return visittest.Somewhere{Session: s, Before: func(step, path string) error {
 			if step == "rename" && cut {
 				return fmt.Errorf("test: %w", remote.ErrCut)
 			}
@@ -399,7 +358,7 @@ func aFileThatIsNotToBeDeliveredAnyMore(t *testing.T, at server) {
 	if err := w.box().Delivered(t.Context(), f.ID, "somebody"); err != nil {
 		t.Fatal(err)
 	}
-	w.wrap = nil
+	w.Wrap = nil
 	w.visits(time.Hour)
 	w.expect("nothing is left there")
 }
@@ -408,8 +367,8 @@ func aFileThatIsNotToBeDeliveredAnyMore(t *testing.T, at server) {
 // comes; the customer takes his files away as soon as they have their names, or leaves
 // them. Each arrives once. Of one that he takes before the gateway has seen it there,
 // somebody has to say that it was delivered.
-func cutAnywhere(t *testing.T, at server) {
-	w := at.world(t)
+func cutAnywhere(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	for _, fetches := range []bool{false, true} {
 		for nth := 1; ; nth++ {
 			for _, done := range []bool{false, true} {
@@ -421,29 +380,29 @@ func cutAnywhere(t *testing.T, at server) {
 				}
 				w.send("a.xml", "one")
 				w.send("b.xml", strings.Repeat("x", 100_000))
-				c := &cutting{nth: nth, done: done}
-				w.wrap = c.wrap
+				c := &visittest.Cutting{Nth: nth, Done: done}
+				w.Wrap = c.Wrap
 				for range 5 {
 					_, _ = w.visit()
 					w.Clock.Add(time.Hour)
 					w.Restart()
-					w.wrap = nil
+					w.Wrap = nil
 					if fetches {
 						fetch()
 					}
 				}
 				fetch()
-				if fetches && done && c.met == "rename" && w.waits() == 1 {
+				if fetches && done && c.Met == "rename" && w.waits() == 1 {
 					w.byHand()
 					w.visits(0)
 				}
 				if w.waits() != 0 || len(got) != 2 || got["a.xml=one"] != 1 || got["b.xml=100000"] != 1 {
-					t.Fatalf("cut at step %d (%s, done: %v): %d wait, the customer got %v", nth, c.met, done, w.waits(), got)
+					t.Fatalf("cut at step %d (%s, done: %v): %d wait, the customer got %v", nth, c.Met, done, w.waits(), got)
 				}
 				if rest := w.there(); len(rest) != 0 {
-					t.Fatalf("cut at step %d (%s, done: %v): left there: %q", nth, c.met, done, rest)
+					t.Fatalf("cut at step %d (%s, done: %v): left there: %q", nth, c.Met, done, rest)
 				}
-				if c.met == "" {
+				if c.Met == "" {
 					if nth < 6 {
 						t.Errorf("there are %d steps only", nth-1)
 					}
@@ -456,12 +415,12 @@ func cutAnywhere(t *testing.T, at server) {
 }
 
 // A file at which the server hangs up each time does not keep the others.
-func aFileThatBreaksTheConnection(t *testing.T, at server) {
-	w := at.world(t)
+func aFileThatBreaksTheConnection(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.send("bad.xml", "one")
 	w.send("good.xml", "two")
-	w.wrap = func(s remote.Session) remote.Session {
-		return somewhere{s, func(step, path string) error {
+	w.Wrap = func(s remote.Session) remote.Session {
+		return visittest.Somewhere{Session: s, Before: func(step, path string) error {
 			if step == "create" {
 				_ = s.Close()
 				return fmt.Errorf("test: %w", remote.ErrCut)
@@ -472,7 +431,7 @@ func aFileThatBreaksTheConnection(t *testing.T, at server) {
 	if _, err := w.visit(); !errors.Is(err, remote.ErrCut) || !strings.Contains(fault.Message(err), "disk may be full") {
 		t.Errorf("%v", err)
 	}
-	w.wrap = nil
+	w.Wrap = nil
 	w.job.Files = 1
 	w.visits(0)
 	w.expect("the other one first", "good.xml=two")
@@ -482,13 +441,13 @@ func aFileThatBreaksTheConnection(t *testing.T, at server) {
 
 // The disk there is full: said so, nothing lies there under its name, and what waits is
 // delivered when there is room.
-func aFullDiskThere(t *testing.T, at server) {
-	w := at.world(t)
+func aFullDiskThere(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
 	w.send("a.xml", "one")
 	w.send("b.xml", "two")
 	full := fault.New(fault.Full, "test", "the disk of the server is full")
-	w.wrap = func(s remote.Session) remote.Session {
-		return somewhere{s, func(step, path string) error {
+	w.Wrap = func(s remote.Session) remote.Session {
+		return visittest.Somewhere{Session: s, Before: func(step, path string) error {
 			if step == "create" {
 				_ = os.WriteFile(path, []byte("on"), 0o644)
 				return full
@@ -501,7 +460,7 @@ func aFullDiskThere(t *testing.T, at server) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	w.expect("nothing lies there")
-	w.wrap = nil
+	w.Wrap = nil
 	w.visits(time.Hour)
 	w.expect("when there is room", "a.xml=one", "b.xml=two")
 }

@@ -114,6 +114,7 @@ func run(t testing.TB, cmd *exec.Cmd, ports ...uint16) {
 	t.Helper()
 	var log strings.Builder
 	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.WaitDelay = 5 * time.Second // processes of sessions that are open still hold them
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
