@@ -79,7 +79,11 @@ peer_pull() {
   case $1-$3 in
   lftp-big) command=(lftp --norc -c "set cmd:fail-exit yes; $open; get peers.bin -o $disk/fetched/peers.bin") ;;
   lftp-small) command=(lftp --norc -c "set cmd:fail-exit yes; $open; mirror small $disk/fetched") ;;
-  rclone-big) command=(rclone --config /dev/null copy "$at/peers.bin" "$disk/fetched") ;;
+  rclone-big)
+    command=(rclone --config /dev/null copy "$at/peers.bin" "$disk/fetched")
+    # From FTP it fetches the parts of a file at the same time only until the server complains (426).
+    if [ "$2" = ftps ]; then command+=(--multi-thread-streams 0); fi
+    ;;
   rclone-small) command=(rclone --config /dev/null copy "$at/small" "$disk/fetched") ;;
   esac
 }
@@ -98,7 +102,7 @@ fetch() {
   fi
   peer_pull "$who" "$kind" "$what"
   mkdir "$disk/fetched"
-  json=$("$mem/sftpload" -mode time -- "${command[@]}" 2>"$disk/client.log") || die "$who: $(tail -1 "$disk/client.log")"
+  json=$("$mem/sftpload" -mode time -- "${command[@]}" 2>"$disk/client.log") || die "$who: $(tail -3 "$disk/client.log")"
   wall=$(number seconds <<<"$json") busy=$(number cpu_s <<<"$json")
   t0=$(now)
   find "$disk/fetched" -type f -exec sync {} +

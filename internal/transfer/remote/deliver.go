@@ -24,6 +24,12 @@ type Delivery struct {
 // waits there for files takes none that begins with a dot.
 func (d Delivery) Temporary() string { return path.Join(path.Dir(d.Path), "."+d.ID+".part") }
 
+// TimeToHash is how long a server may take to tell the hash of a file of so many
+// bytes: it reads all of it, on a slow machine 16 MiB a second.
+func TimeToHash(patience time.Duration, size int64) time.Duration {
+	return patience + time.Duration(size>>24)*time.Second
+}
+
 // Deliver leaves a file on a server: under a temporary name first, with the size (and
 // the hash, where the server offers one) compared, and then renamed. It removes
 // nothing but its own temporary file.

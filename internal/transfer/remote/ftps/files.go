@@ -246,7 +246,7 @@ func (s *Session) confirm(ctx context.Context, op, name string, proof remote.Pro
 	}
 	var answer string
 	var status int
-	err := s.do(ctx, op, func() (err error) {
+	err := s.doFor(ctx, op, remote.TimeToHash(s.patience, proof.Size), func() (err error) {
 		if ask == "HASH " {
 			if status, answer, err = s.control.command("OPTS HASH SHA-256"); err != nil || status != ftp.StatusCommandOK {
 				return err

@@ -40,6 +40,6 @@ func TestOpenSSH(t *testing.T) {
 func TestProFTPD(t *testing.T) {
 	f, s := remotetest.ProFTPD(t)
 	p := place(s)
-	p.Dir = f.Dir
+	p.Dir, p.Hashes = f.Dir, true
 	remotetest.Contract(t, p)
 }

@@ -112,14 +112,14 @@ func (s *Session) Create(ctx context.Context, name string, content io.Reader) (r
 	if there.Size != proof.Size {
 		return remote.Proof{}, remote.Short(op, there.Size, proof.Size)
 	}
-	return proof, nil
+	return s.confirm(ctx, op, name, proof)
 }
 
 // fill writes content block by block, each answered before the next is sent.
 func (s *Session) fill(ctx context.Context, f *sftp.File, content io.Reader) (remote.Proof, error) {
 	var proof remote.Proof
 	hash := sha256.New()
-	block := make([]byte, blockSize)
+	block := make([]byte, smallBlock)
 	for {
 		n, err := io.ReadFull(content, block)
 		if n > 0 {
@@ -215,6 +215,7 @@ func taken(op string, err error) error {
 func (s *Session) explain(ctx context.Context, op string, err error) error {
 	var known *fault.Error
 	var refused *sftp.StatusError
+	var own *refusedError
 	switch {
 	case err == nil:
 		return nil
@@ -225,7 +226,9 @@ func (s *Session) explain(ctx context.Context, op string, err error) error {
 	case errors.Is(err, os.ErrPermission):
 		return &fault.Error{Kind: fault.Denied, Op: op, Message: "the server does not allow this to the login; who runs it has to give it the right", Err: why.NoRight.By(err)}
 	case errors.As(err, &refused):
-		return refusal(op, refused)
+		return refusal(op, refused.Code, err)
+	case errors.As(err, &own):
+		return refusal(op, own.code, err)
 	}
 	if errors.Is(err, sftp.ErrSSHFxConnectionLost) {
 		err = fmt.Errorf("%w: %w", remote.ErrCut, err)
@@ -244,9 +247,9 @@ const (
 	codeFileAlreadyThere = 11
 )
 
-func refusal(op string, err *sftp.StatusError) error {
+func refusal(op string, code uint32, err error) error {
 	f := &fault.Error{Kind: fault.Invalid, Op: op, Err: why.Refused.By(err), Message: "the server refused: " + remote.Quote(err.Error())}
-	switch err.Code {
+	switch code {
 	case codeNoSpace, codeQuotaExceeded:
 		f.Kind, f.Message, f.Err = fault.Full, "the server has no room left for this login", why.ServerFull.By(err)
 	case codeFileAlreadyThere:

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync"
-
-	"github.com/pkg/sftp"
 
 	"sealgate/internal/fault"
 	"sealgate/internal/transfer/remote"
@@ -14,11 +11,15 @@ import (
 )
 
 const (
-	// blockSize is what one request asks for: more than 32 KiB does not work with all
-	// servers.
-	blockSize = 32 << 10
-	// ahead is how many requests are under way.
-	ahead = 64
+	// smallBlock is what one request asks for: more does not work with all servers.
+	smallBlock = 32 << 10
+	// largeBlock is asked for where the server offers to tell its limits
+	// (limits@openssh.com); it is the limit of OpenSSH, and an answer that is shorter
+	// makes it smaller.
+	largeBlock = 255 << 10
+	// ahead is how much is asked for before it is read: what may be under way on an SSH
+	// channel.
+	ahead = 2 << 20
 )
 
 // Open implements remote.Session.
@@ -40,42 +41,52 @@ func (s *Session) Open(ctx context.Context, name string, offset int64) (*remote.
 	if offset < 0 || offset > entry.Size {
 		return nil, remote.Short(op, entry.Size, offset)
 	}
-	var f *sftp.File
-	err = s.within(ctx, s.patience, func() (err error) {
-		f, err = s.sftp.Open(name)
+	r := &reader{session: s, ctx: ctx, block: smallBlock, at: offset, asked: offset, size: entry.Size}
+	if _, ok := s.sftp.HasExtension("limits@openssh.com"); ok {
+		r.block = largeBlock
+	}
+	err = s.within(ctx, s.patience, func() error {
+		const forReading, noAttributes = uint32(1), uint32(0)
+		body, err := s.line.ask(kindOpen, nil, name, forReading, noAttributes).wait(kindHandle)
+		if err != nil {
+			return err
+		}
+		var ok bool
+		if r.handle, _, ok = text(body); !ok {
+			err = errors.New("a handle that is none")
+		}
 		return err
 	})
 	if err != nil {
 		return nil, s.explain(ctx, op, err)
 	}
-	r := &reader{session: s, ctx: ctx, file: f, at: offset, asked: offset, size: entry.Size}
 	return &remote.File{ReadCloser: r, Entry: entry}, nil
 }
 
-// reader reads a file block by block, with requests ahead of where it is. Requests
-// stand in a queue in their order; the library fills each one's block whole, also
-// when the server answers in smaller pieces.
+// reader reads a file block by block, with requests ahead of where it is. They are
+// asked, and answered, in the order of the file.
 type reader struct {
 	session *Session
 	ctx     context.Context
-	file    *sftp.File
+	handle  string
 	size    int64 // that the server named
 
-	queue  []*block
-	asked  int64  // the offset that is asked for next
-	at     int64  // the offset that Read is at
-	rest   []byte // of the newest block
-	newest []byte // that block, to be used again
-	spare  [][]byte
-	err    error // for ever
-	flight sync.WaitGroup
+	block int64 // how much one request asks for
+	queue []*piece
+	asked int64  // the offset that is asked for next
+	past  bool   // the byte behind the end was asked for, too
+	at    int64  // the offset that Read is at
+	rest  []byte // of the newest answer
+	spare [][]byte
+	used  []byte // the room of the newest answer
+	err   error  // for ever
 }
 
-// block is one request, and its answer once done is closed.
-type block struct {
-	data []byte
-	err  error
-	done chan struct{}
+// piece is one request for data.
+type piece struct {
+	*request
+	off  int64
+	room []byte // all of it
 }
 
 // Read implements io.Reader.
@@ -92,57 +103,74 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next returns the next block. At the named size one byte more is asked for: only
-// when the server says that there is none, the file has ended.
+// next returns the next bytes. At the named size one byte more is asked for: only when
+// the server says that there is none, the file has ended.
 func (r *reader) next() ([]byte, error) {
 	const op = "sftp: read"
-	if cap(r.newest) >= blockSize {
-		r.spare = append(r.spare, r.newest[:blockSize])
-		r.newest = nil
+	if r.used != nil {
+		r.spare = append(r.spare, r.used)
+		r.used = nil
 	}
-	for len(r.queue) < ahead && r.asked < r.size {
-		r.ask(min(blockSize, r.size-r.asked))
-	}
-	if len(r.queue) == 0 && r.asked == r.size {
-		r.ask(1)
-	}
-	b := r.queue[0]
-	r.queue = r.queue[1:]
-	err := r.session.within(r.ctx, r.session.patience, func() error { <-b.done; return b.err })
-	switch past := r.at >= r.size; {
-	case past && len(b.data) > 0:
-		return nil, remote.Short(op, r.at+1, r.size)
-	case past && errors.Is(err, io.EOF):
+	var p *piece
+	err := r.session.within(r.ctx, r.session.patience, func() error {
+		r.askAhead()
+		p = r.queue[0]
+		r.queue = r.queue[1:]
+		_, err := p.wait(kindData)
+		return err
+	})
+	switch behind := p.off >= r.size; {
+	case behind && err == nil:
+		return nil, remote.Short(op, p.off+1, r.size)
+	case behind && errors.Is(err, errEnd):
 		return nil, io.EOF
-	case errors.Is(err, io.EOF):
-		return nil, remote.Short(op, r.at+int64(len(b.data)), r.size)
+	case errors.Is(err, errEnd):
+		return nil, remote.Short(op, p.off, r.size)
+	case err == nil && len(p.data) == 0:
+		return nil, r.session.explain(r.ctx, op, errors.New("data without a byte"))
 	case err != nil:
 		return nil, r.session.explain(r.ctx, op, err)
 	}
-	r.newest = b.data
-	return b.data, nil
+	if missing := int64(len(p.room) - len(p.data)); missing > 0 {
+		// The rest is asked for at once, and less with each request from now on.
+		r.block = max(min(r.block, int64(len(p.data))), minBlock)
+		off := p.off + int64(len(p.data))
+		r.queue = append([]*piece{r.ask(off, make([]byte, missing))}, r.queue...)
+	}
+	r.used = p.room
+	return p.data, nil
 }
 
-// ask sends a request for the next n bytes.
-func (r *reader) ask(n int64) {
-	b := &block{done: make(chan struct{})}
-	if last := len(r.spare) - 1; last >= 0 {
-		b.data, r.spare = r.spare[last][:n], r.spare[:last]
-	} else {
-		b.data = make([]byte, n)
+// minBlock is the least that is asked for with one request.
+const minBlock = 4 << 10
+
+// askAhead asks for what comes next.
+func (r *reader) askAhead() {
+	for len(r.queue) < int(ahead/r.block) && r.asked < r.size {
+		n := min(r.block, r.size-r.asked)
+		r.queue = append(r.queue, r.ask(r.asked, r.room(n)))
+		r.asked += n
 	}
-	off := r.asked
-	r.asked += n
-	r.queue = append(r.queue, b)
-	r.flight.Go(func() {
-		defer close(b.done)
-		var got int
-		got, b.err = r.file.ReadAt(b.data, off)
-		b.data = b.data[:got]
-		if got > 0 && int64(got) == n {
-			b.err = nil // an end right behind it is asked for on its own
+	if r.asked == r.size && !r.past {
+		r.past = true
+		r.queue = append(r.queue, r.ask(r.size, make([]byte, 1)))
+	}
+}
+
+// room returns space for n bytes.
+func (r *reader) room(n int64) []byte {
+	for len(r.spare) > 0 {
+		last := r.spare[len(r.spare)-1]
+		r.spare = r.spare[:len(r.spare)-1]
+		if int64(cap(last)) >= n {
+			return last[:n]
 		}
-	})
+	}
+	return make([]byte, n)
+}
+
+func (r *reader) ask(off int64, room []byte) *piece {
+	return &piece{r.session.line.ask(kindRead, room, r.handle, uint64(off), uint32(len(room))), off, room}
 }
 
 // Close implements io.Closer. What was not read is waited for: it is on its way.
@@ -150,9 +178,16 @@ func (r *reader) Close() error {
 	if r.err == nil {
 		r.err = errors.New("the file is closed")
 	}
+	pieces := r.queue
 	r.rest, r.queue, r.spare = nil, nil, nil
 	return r.session.explain(r.ctx, "sftp: close", r.session.within(r.ctx, r.session.patience, func() error {
-		r.flight.Wait()
-		return r.file.Close()
+		for _, p := range pieces {
+			<-p.done
+		}
+		_, err := r.session.line.ask(kindClose, nil, r.handle).wait(kindStatus)
+		if errors.Is(err, errDone) {
+			err = nil
+		}
+		return err
 	}))
 }

@@ -3,6 +3,7 @@ package sftp_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"net"
@@ -68,9 +69,62 @@ func TestSmallAnswers(t *testing.T) {
 		done := true
 		return srv.honest(kind, id, body, &done)
 	}
-	b, _, err := remotetest.ReadAll(connect(t, srv.start(t).config()), "/file", 0)
-	if err != nil || !bytes.Equal(b, content) {
-		t.Errorf("%d bytes, %v", len(b), err)
+	srv.start(t)
+	for _, offered := range [][]string{nil, {"limits@openssh.com"}} { // and then more is asked for at a time
+		srv.ext = offered
+		b, _, err := remotetest.ReadAll(connect(t, srv.config()), "/file", 0)
+		if err != nil || !bytes.Equal(b, content) {
+			t.Errorf("%v: %d bytes, %v", offered, len(b), err)
+		}
+	}
+}
+
+// Data without a byte in it is no answer: it could be asked for, for ever.
+func TestEmptyData(t *testing.T) {
+	srv := &server{file: remotetest.Bytes(100, 1), size: -1}
+	srv.answer = func(kind byte, id uint32, _ []byte) []byte {
+		if kind == fxpRead {
+			return str(packet(fxpData, id), "")
+		}
+		return nil
+	}
+	if _, _, err := remotetest.ReadAll(connect(t, srv.start(t).config()), "/file", 0); !fault.Is(err, fault.Damaged) {
+		t.Error(err)
+	}
+}
+
+// A server that offers to hash a file is believed when it says that the file is another
+// one; what it does not know is no fault.
+func TestHashes(t *testing.T) {
+	const fxpExtended, fxpReply = 200, 201
+	content := []byte("content")
+	sum := sha256.Sum256(content)
+	for name, c := range map[string]struct {
+		answer func(id uint32) []byte
+		hash   string
+		kind   fault.Kind
+	}{
+		"the same": {func(id uint32) []byte {
+			return append(str(str(packet(fxpReply, id), "check-file"), "sha256"), sum[:]...)
+		}, "SHA-256", 0},
+		"its own form":  {func(id uint32) []byte { return append(str(packet(fxpReply, id), "sha256"), sum[:]...) }, "SHA-256", 0},
+		"another":       {func(id uint32) []byte { return append(str(packet(fxpReply, id), "sha256"), make([]byte, 32)...) }, "", fault.Damaged},
+		"another kind":  {func(id uint32) []byte { return append(str(packet(fxpReply, id), "md5"), sum[:]...) }, "", 0},
+		"no answer":     {func(id uint32) []byte { return packet(fxpReply, id) }, "", 0},
+		"not allowed":   {func(id uint32) []byte { return status(id, 3) }, "", 0},
+		"not supported": {func(id uint32) []byte { return status(id, 8) }, "", 0},
+	} {
+		srv := &server{size: int64(len(content)), ext: []string{"check-file"}}
+		srv.answer = func(kind byte, id uint32, _ []byte) []byte {
+			if kind == fxpExtended {
+				return c.answer(id)
+			}
+			return nil
+		}
+		proof, err := connect(t, srv.start(t).config()).Create(t.Context(), "/new", bytes.NewReader(content))
+		if proof.Hash != c.hash || c.kind == 0 && err != nil || c.kind != 0 && !fault.Is(err, c.kind) {
+			t.Errorf("%s: %q, %v", name, proof.Hash, err)
+		}
 	}
 }
 

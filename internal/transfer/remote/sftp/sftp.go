@@ -6,8 +6,9 @@
 // password, by answers to keyboard-interactive questions (the password, to one hidden
 // question), or by a key, which may be encrypted.
 //
-// Reading asks for several blocks ahead, so that a distant server is read at the
-// speed of the line; at most 2 MiB are under way. Writing is one block after the
+// github.com/pkg/sftp speaks the protocol, but for reading files, which is done here
+// (line). Reading asks for several blocks ahead, so that a distant server is read at
+// the speed of the line; at most 2 MiB are under way. Writing is one block after the
 // other, in order: some servers store what comes last.
 package sftp
 
@@ -39,6 +40,7 @@ type Config struct {
 type Session struct {
 	wire     *remote.Wire
 	ssh      *ssh.Client
+	line     *line
 	sftp     *sftp.Client
 	patience time.Duration
 	seen     remote.Seen
@@ -72,13 +74,15 @@ func Connect(ctx context.Context, c Config) (*Session, error) {
 // start opens the SFTP subsystem.
 func (s *Session) start(ctx context.Context) error {
 	const op = "sftp: start"
-	err := s.within(ctx, s.patience, func() error {
-		client, err := sftp.NewClient(s.ssh, sftp.UseConcurrentWrites(false))
-		s.sftp = client
+	err := s.within(ctx, s.patience, func() (err error) {
+		if s.line, err = dialLine(s.ssh); err != nil {
+			return err
+		}
+		s.sftp, err = sftp.NewClientPipe(s.line, s.line, sftp.UseConcurrentWrites(false))
 		return err
 	})
 	if err == nil {
-		for _, name := range []string{"posix-rename@openssh.com", "fsync@openssh.com", "limits@openssh.com", "check-file"} {
+		for _, name := range []string{"posix-rename@openssh.com", "fsync@openssh.com", "limits@openssh.com", "check-file", "check-file-name"} {
 			if _, ok := s.sftp.HasExtension(name); ok {
 				s.seen.Features = append(s.seen.Features, name)
 			}
