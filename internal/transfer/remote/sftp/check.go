@@ -6,6 +6,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remote/why"
 )
 
 // confirm compares the hash of a file, when the server offers to tell it (check-file,
@@ -31,7 +32,7 @@ func (s *Session) confirm(ctx context.Context, op, name string, proof remote.Pro
 	case !ok:
 		return proof, nil
 	case sum != proof.SHA256:
-		return remote.Proof{}, fault.New(fault.Damaged, op, "the server has other bytes than those that were sent, says its own hash of the file")
+		return remote.Proof{}, why.Wrong.New(fault.Damaged, op, "the server has other bytes than those that were sent, says its own hash of the file")
 	}
 	proof.Hash = "SHA-256"
 	return proof, nil
