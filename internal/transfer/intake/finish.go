@@ -12,6 +12,7 @@ import (
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/intake/ledger"
 	"sealgate/internal/transfer/intake/objects"
+	"sealgate/internal/transfer/intake/sealed"
 	"sealgate/internal/transfer/vpath"
 )
 
@@ -177,6 +178,11 @@ func (in *Intake) drop(ctx context.Context, f *catalog.File) error {
 		}
 		if now.State != catalog.Arriving {
 			return fault.New(fault.Exists, "intake: drop", "the file was received")
+		}
+		if now.Source == sealed.Source {
+			if err := tx.ForgetAgentDelivery(now.Login, f.ID); err != nil {
+				return err
+			}
 		}
 		return tx.DeleteFile(f.ID)
 	})

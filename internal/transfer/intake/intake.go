@@ -36,6 +36,7 @@ import (
 	"sealgate/internal/transfer/intake/ledger"
 	"sealgate/internal/transfer/intake/live"
 	"sealgate/internal/transfer/intake/objects"
+	"sealgate/internal/transfer/intake/sealed"
 	"sealgate/internal/transfer/intake/slots"
 	"sealgate/internal/transfer/vpath"
 )
@@ -87,7 +88,10 @@ type Intake struct {
 	live    *live.Registry[*Arrival]
 	renames stripes
 	held    slots.Holding
-	active  atomic.Int64 // when a file last began or was received, Unix milliseconds
+
+	*sealed.Taker // BeginSealed, AppendSealed, CommitSealed, TakeSealed and DropSealed: files that agents have sealed
+
+	active atomic.Int64 // when a file last began or was received, Unix milliseconds
 }
 
 // quietAfter is how long after the last arrival nobody is waiting any more.
@@ -111,11 +115,15 @@ func New(cat *catalog.Catalog, v vault.Vault, keys *custody.Custodian, opt Optio
 	// As the catalog keeps it: what is answered now and what is read later agree.
 	now := func() time.Time { return opt.Now().Truncate(time.Microsecond) }
 	open := live.New[*Arrival]()
-	return &Intake{
+	in := &Intake{
 		catalog: cat, vault: v, objects: objects.New(cat, v, keys), keys: keys,
 		node: opt.Node, now: now, log: opt.Log, space: opt.Space, observe: opt.Observe,
 		live: open, ledger: ledger.New(cat, now, open.Busy),
 	}
+	in.Taker = sealed.New(sealed.Parts{
+		Catalog: cat, Vault: v, Objects: in.objects, Ledger: in.ledger, Keys: keys, Node: in.node, Now: now, Log: in.log, House: house{in},
+	})
+	return in
 }
 
 func (in *Intake) count(a *Arrival, outcome string) {

@@ -69,6 +69,7 @@ func (in *Intake) sweep(ctx context.Context) {
 		do   func(context.Context) error
 	}{
 		{"expired names", in.ledger.SweepNames},
+		{"idle arrivals", in.Idle},
 		{"abandoned arrivals", in.sweepUnfinished},
 		{"files without their rename", func(ctx context.Context) error { return in.ledger.TellOverdue(ctx, in.log) }},
 		{"bodies in the catalog", in.objects.CountInline},
@@ -86,7 +87,7 @@ func (in *Intake) sweepUnfinished(ctx context.Context) error {
 	err := in.catalog.View(ctx, func(tx *catalog.Tx) error {
 		files, err := tx.Files(catalog.FileFilter{State: catalog.Arriving, Node: in.node, Limit: -1})
 		for _, f := range files {
-			if in.now().Sub(f.BeganAt) > unfinishedFor && !in.live.Busy(f.ID) {
+			if in.now().Sub(f.BeganAt) > unfinishedFor && !in.live.Busy(f.ID) && !in.Taker.Busy(f.ID) {
 				old = append(old, f)
 			}
 		}

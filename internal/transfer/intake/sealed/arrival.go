@@ -1,0 +1,300 @@
+package sealed
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sealgate/internal/custody"
+	"sealgate/internal/durable"
+	"sealgate/internal/fault"
+	"sealgate/internal/killpoint"
+	"sealgate/internal/seal"
+	"sealgate/internal/store/catalog"
+	"sealgate/internal/store/catalog/agents"
+	"sealgate/internal/transfer/intake/ledger"
+	"sealgate/internal/transfer/intake/objects"
+)
+
+// writebackStep is how much is gathered before the disk is told to begin with it.
+const writebackStep = 8 << 20
+
+// arrival is a sealed file on its way in.
+type arrival struct {
+	t        *Taker
+	agent    Agent
+	delivery []byte
+	name     string         // as the trailer has to have it; "" = as the row says
+	fresh    *custody.Fresh // its keys while it has no row; nil when it was found on record
+	body     *seal.Body
+	header   int
+	total    int64
+
+	mu       sync.Mutex // guards what follows
+	file     *catalog.File
+	object   objects.Object
+	onRecord bool
+	reopened bool          // the object may be longer than length
+	length   int64         // what is there
+	written  int64         // since the last hint to the disk
+	moved    chan struct{} // closed when length grows, or the arrival ends
+	used     time.Time
+	ended    error
+}
+
+// leaveMemory puts the arrival on record and moves it to the vault: the row with the
+// grant first. The caller holds mu, or is the only one who knows a.
+func (a *arrival) leaveMemory(ctx context.Context) error {
+	m := a.object.(*objects.Memory)
+	f := *a.file
+	f.Body = catalog.Body{Kind: catalog.VaultBody, Ref: objects.NewRef(f.ID)}
+	err := a.t.on.Catalog.Update(ctx, func(tx *catalog.Tx) error {
+		if err := stillActive(tx, a.agent.ID); err != nil {
+			return err
+		}
+		switch _, err := tx.File(f.ID); {
+		case err == nil:
+			return ErrFileTaken
+		case !fault.Is(err, fault.NotFound):
+			return err
+		}
+		if err := ledger.WriteRow(tx, &f, catalog.Arriving, false, a.fresh); err != nil {
+			return err
+		}
+		if a.delivery == nil {
+			return nil
+		}
+		if same, _, err := taken(tx, a.agent.ID, a.delivery); err != nil || same != nil {
+			return err // Commit finds it
+		}
+		return tx.PutAgentDelivery(&agents.Delivery{Agent: a.agent.ID, ID: a.delivery, File: f.ID})
+	})
+	if err != nil {
+		return err
+	}
+	killpoint.At("sealed.recorded")
+	a.file, a.onRecord = &f, true
+	obj, err := a.t.on.Vault.Create(ctx, f.Body.Ref)
+	if err != nil {
+		return err
+	}
+	a.object = obj
+	_, err = obj.WriteAt(m.Bytes, 0)
+	return err
+}
+
+// reopen makes an arrival of an unfinished object. ErrGone: nothing of it is left.
+func (t *Taker) reopen(ctx context.Context, f *catalog.File, actor string) (*arrival, error) {
+	if err := t.place(f.Login); err != nil {
+		return nil, err
+	}
+	obj, err := t.on.Objects.Unfinished(ctx, f)
+	var body *seal.Body
+	var header []byte
+	if err == nil {
+		if body, header, err = t.on.Objects.OpenBody(ctx, f, obj); err != nil {
+			obj.Close()
+		}
+	}
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Damaged) {
+		// A crash between its row and the header of its object.
+		if err := t.on.House.Drop(ctx, f); err != nil {
+			return nil, err
+		}
+		return nil, ErrGone
+	}
+	if err != nil {
+		return nil, err
+	}
+	row := *f
+	row.Delivery.Resumed = true
+	a := &arrival{
+		t: t, agent: Agent{Account: f.Account, ID: f.Login, Actor: actor}, file: &row, body: body, header: len(header),
+		total: seal.ObjectSize(len(header), f.Content.Size), object: obj, onRecord: true, reopened: true, used: t.on.Now(), moved: make(chan struct{}),
+	}
+	a.length = a.measure()
+	t.add(a)
+	return a, nil
+}
+
+// measure returns the end of the leading slots that open: what is behind them may
+// never have reached the disk (R6).
+func (a *arrival) measure() int64 {
+	buf := make([]byte, 0, seal.SlotSize)
+	sealed := make([]byte, seal.SealedSlot)
+	for k := range seal.Slots(a.file.Content.Size) {
+		off := seal.SlotOffset(a.header, k)
+		part := sealed[:min(seal.SealedSlot, a.total-seal.TrailerSize-off)]
+		if n, err := a.object.ReadAt(part, off); n < len(part) || err != nil && err != io.EOF {
+			return off
+		}
+		if _, err := a.body.OpenSlot(buf[:0], k, part); err != nil {
+			return off
+		}
+	}
+	return a.total - seal.TrailerSize
+}
+
+// backToSlot takes back what is there to the end of a whole slot, and returns that.
+func (a *arrival) backToSlot() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if slots := a.total - seal.TrailerSize; a.length < slots {
+		a.length -= (a.length - int64(a.header)) % seal.SealedSlot
+	} else {
+		a.length = slots
+	}
+	a.reopened, a.used = true, a.t.on.Now()
+	return a.length
+}
+
+// AppendSealed takes a part of the object and returns how much is there now. A part
+// that is there is taken without looking; one that came before its turn waits for the
+// one before it. ErrOffset comes with the right offset.
+func (t *Taker) AppendSealed(ctx context.Context, who Agent, file uuid.UUID, off int64, p []byte) (int64, error) {
+	const op = "intake: append"
+	a, received, err := t.find(ctx, who, file)
+	switch {
+	case err != nil:
+		return 0, fault.Wrap(fault.Internal, op, err)
+	case received != nil:
+		return off + int64(len(p)), nil
+	}
+	n, err := a.append(ctx, off, p)
+	return n, fault.Wrap(fault.Internal, op, err)
+}
+
+func (a *arrival) append(ctx context.Context, off int64, p []byte) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, waitAhead)
+	defer cancel()
+	for {
+		n, wait, err := a.tryAppend(ctx, off, p)
+		if wait == nil {
+			return n, err
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return n, ErrOffset
+		}
+	}
+}
+
+// tryAppend does it when its turn has come; wait is closed when it may have.
+func (a *arrival) tryAppend(ctx context.Context, off int64, p []byte) (n int64, wait <-chan struct{}, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	end := off + int64(len(p))
+	switch {
+	case a.ended != nil:
+		return 0, nil, a.ended
+	case off < 0 || end > a.total || end < off:
+		return a.length, nil, fault.New(fault.Invalid, "intake: append", "the part lies outside of the sealed object")
+	case end <= a.length:
+		return a.length, nil, nil
+	case off > a.length && off-a.length <= ahead:
+		return a.length, a.moved, nil
+	case off > a.length:
+		return a.length, nil, ErrOffset
+	}
+	if off < a.length { // the beginning is there: it must be the same
+		there := make([]byte, a.length-off)
+		if _, err := a.object.ReadAt(there, off); err != nil && err != io.EOF || !bytes.Equal(there, p[:len(there)]) {
+			return a.length, nil, ErrOffset
+		}
+		p = p[len(there):]
+	}
+	if err := a.write(p); err != nil {
+		a.giveUp(ctx, err)
+		return 0, nil, err
+	}
+	a.used = a.t.on.Now()
+	close(a.moved)
+	a.moved = make(chan struct{})
+	return a.length, nil, nil
+}
+
+// write adds p at the end.
+func (a *arrival) write(p []byte) error {
+	if _, err := a.object.WriteAt(p, a.length); err != nil {
+		return err
+	}
+	a.length += int64(len(p))
+	if a.written += int64(len(p)); a.written < writebackStep {
+		return nil
+	}
+	if f, ok := a.object.(durable.File); ok {
+		durable.StartWriteback(f, a.length-a.written, a.written)
+	}
+	a.written = 0
+	return a.t.on.House.Room(true)
+}
+
+// suspendIdle lets go of the arrival when nobody has touched it for long.
+func (a *arrival) suspendIdle(ctx context.Context) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended != nil || a.t.on.Now().Sub(a.used) < idleFor {
+		return
+	}
+	if !a.onRecord {
+		a.giveUp(ctx, ErrGone)
+		return
+	}
+	if err := a.object.Sync(); err != nil {
+		a.giveUp(ctx, err)
+		return
+	}
+	a.t.on.House.Observe("cut", a.length)
+	a.over(ErrGone)
+	a.object.Close()
+}
+
+// end gives the arrival up.
+func (a *arrival) end(ctx context.Context, cause error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended == nil {
+		a.giveUp(ctx, cause)
+	}
+}
+
+// over says that nobody may go on. The caller holds mu.
+func (a *arrival) over(cause error) {
+	a.ended = cause
+	close(a.moved)
+	a.t.forget(a)
+	if a.fresh != nil {
+		a.fresh.Key.Wipe()
+	}
+}
+
+// giveUp ends the arrival, and nothing of it stays. The caller holds mu.
+func (a *arrival) giveUp(ctx context.Context, cause error) {
+	a.over(cause)
+	a.t.on.House.Observe("refused", a.length)
+	a.discard(ctx)
+}
+
+// discard takes away what came of it. When the catalog cannot say that the row is
+// gone, the object stays for the sweep, which asks it again.
+func (a *arrival) discard(ctx context.Context) {
+	a.object.Close()
+	if a.fresh != nil {
+		a.fresh.Key.Wipe()
+	}
+	if !a.onRecord {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTime)
+	defer cancel()
+	if err := a.t.on.House.Drop(ctx, a.file); err != nil {
+		a.t.on.Log.Warn("failed arrival not swept yet", "file", a.file.ID, "err", err)
+	}
+}
+
+const dropTime = 30 * time.Second
