@@ -133,7 +133,7 @@ var arrows = []struct {
 	{"internal/portal/web/remotes", "portal/web/ui portal/web/desk transfer/remote/why fileobject portal fault"},
 	{"internal/portal/web/gateway", "portal/web/ui portal/web/desk portal fault"},
 	{"internal/portal/web/doors", "portal/web/ui portal/web/desk portal fault"},
-	{"internal/portal/web/trail", "portal/web/ui portal/web/desk portal/sheet portal fault"},
+	{"internal/portal/web/trail", "transfer/remote/why portal/web/ui portal/web/desk portal/sheet portal fault"},
 	{"internal/portal/web", "portal/web/remotes portal/web/doors portal/web/ui portal/web/desk portal/web/gateway portal/web/trail portal/web/people portal/web/send portal/client portal index/check fileobject payment fault portal/web/notices"},
 
 	// The command line.

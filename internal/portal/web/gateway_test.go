@@ -109,7 +109,7 @@ func TestTheAuditLogIsReadInWords(t *testing.T) {
 	h.note("login.changed", h.login.String(), nil)
 	h.note("file.held", "x", map[string]string{"outcome": "held", "attempt": "1"})
 	text := h.see("admin", "/a/acme/audit")
-	h.has(plain(text), "Fil mottagen", "erp@acme.example", "Gatewayen själv", "Inloggning ändrad", "Någon vid gatewayens maskin", "attempt: 1 · outcome: held")
+	h.has(plain(text), "Fil mottagen", "erp@acme.example", "Gatewayen själv", "Inloggning ändrad", "Någon vid gatewayens maskin", "Försök: 1 · Utfall: stoppad")
 	h.hasNot(plain(h.see("admin", "/a/acme/audit?kind=people")), "Fil mottagen")
 	h.has(plain(h.see("admin", "/a/acme/audit?kind=people")), "Inloggning ändrad")
 	h.has(plain(h.see("admin", "/a/acme/audit?since=2099-01-01")), "Inga händelser")

@@ -274,7 +274,7 @@ func (v *visit) askExport() error {
 	if err != nil {
 		return err
 	}
-	return v.Show("export", "keys", v.L.T("export.title"), v.exportForm(t, &ui.Form{}), v.keyCrumbs()...)
+	return v.Show("export", "keys", v.L.T("export.title."+t.Kind), v.exportForm(t, &ui.Form{}), v.keyCrumbs()...)
 }
 
 func (v *visit) exportForm(t *keyTarget, form *ui.Form) keyForm {
@@ -309,7 +309,7 @@ func (v *visit) export() error {
 		} else if err := desk.Explain(form, "", err); err != nil {
 			return err
 		}
-		return v.FormAgain("export", "keys", v.L.T("export.title"), v.exportForm(t, form), v.keyCrumbs()...)
+		return v.FormAgain("export", "keys", v.L.T("export.title."+t.Kind), v.exportForm(t, form), v.keyCrumbs()...)
 	}
 	desk.Attach(v.W, name)
 	_, _ = io.WriteString(v.W, out.PEM+out.Public) // the client is gone when this fails

@@ -124,7 +124,7 @@ func TestALoginThatIsWrongComesBack(t *testing.T) {
 func TestALoginIsChanged(t *testing.T) {
 	h := newHouse(t)
 	const at = "/a/acme/logins/of/erp@acme.example"
-	h.has(plain(h.see("admin", at)), "Gatewayen har gjort lösenordet.", "Inga SSH-nycklar.", "Överallt")
+	h.has(plain(h.see("admin", at)), "Gatewayen har gjort lösenordet.", "Inga SSH-nycklar", "Överallt")
 	h.has(h.see("admin", at+"/edit"), `value="uploader" checked`, `name="sftp" value="yes" checked`)
 	h.has(h.refused("admin", at+"/edit", url.Values{"role": {"reader"}, "allow_from": {"10.0.0.0/33"}, "sftp": {"yes"}}), `value="reader" checked`, "10.0.0.0/33</textarea>", "f-allow_from-error")
 	to := h.does("admin", at+"/edit", url.Values{"role": {"reader"}, "portal": {"yes"}, "allow_from": {"2001:db8::/32\r\n192.0.2.9"}})

@@ -66,6 +66,7 @@ var texts = ui.Texts{
 	"account.access-key.bad":      {"Det är ingen publik åtkomstnyckel.", "That is no public access key."},
 	"account.access-key.not-here": {"Den hör till konton där kunden har nyckeln. Välj Kunden ovan, eller töm fältet.", "It belongs to accounts whose customer holds the key. Choose The customer above, or empty the field."},
 	"account.close":               {"Stäng kontot", "Close the account"},
+	"close.words":                 {"Gatewayens egna ord, på engelska:", "In the words of the gateway:"},
 	"account.close.short":         {"Stäng", "Close"},
 	"account.close.text":          {"Ingen i {name} kommer in längre, och inga filer tas emot. Det som finns sparat ligger kvar tills dess tid är ute.", "Nobody of {name} gets in any more, and no file is taken. What is kept stays until its time is over."},
 	"flash.account-closed":        {"Kontot är stängt.", "The account is closed."},

@@ -39,7 +39,10 @@ type oncePage struct {
 }
 
 // surePage asks whether something is meant.
-type surePage struct{ Title, Text, Action, Button, Cancel string }
+type surePage struct {
+	Title, Text, Action, Button, Cancel string
+	Removes                             bool
+}
 
 // choices are the events that are asked for, as people think of them. Programs choose
 // among all.
@@ -213,7 +216,7 @@ func sure(v *desk.Visit, what string) error {
 	}
 	title, own := v.L.T("webhook."+what), at(v, "webhooks", "of", h.ID)
 	return v.Show("sure", "webhooks", title, surePage{
-		Title: title, Text: v.L.T("webhook." + what + ".text"), Action: own + "/" + what, Button: title, Cancel: own,
+		Title: title, Text: v.L.T("webhook." + what + ".text"), Action: own + "/" + what, Button: title, Cancel: own, Removes: what == "remove",
 	}, crumbs(v)...)
 }
 

@@ -31,7 +31,7 @@ var loginTexts = ui.Texts{
 	"login.networks.any":  {"Överallt", "Anywhere"},
 	"login.networks.bad":  {"”{text}” är ingen IP-adress och inget nät, som 192.0.2.0/24.", "“{text}” is no IP address and no network, such as 192.0.2.0/24."},
 	"login.signs-in":      {"Loggar in med", "Signs in with"},
-	"login.has-password":  {"lösenord", "password"},
+	"login.has-password":  {"Lösenord", "Password"},
 	"login.has-keys":      {"{n} {n:SSH-nyckel|SSH-nycklar}", "{n} SSH {n:key|keys}"},
 
 	"login.has-nothing":      {"Kan inte logga in än", "Cannot sign in yet"},
@@ -76,7 +76,7 @@ var loginTexts = ui.Texts{
 
 	"login.keys":            {"SSH-nycklar", "SSH keys"},
 	"login.keys.help":       {"Publika nycklar, en per rad, som i filen id_ed25519.pub.", "Public keys, one a line, as in the file id_ed25519.pub."},
-	"login.keys.none":       {"Inga SSH-nycklar.", "No SSH keys."},
+	"login.keys.none":       {"Inga SSH-nycklar", "No SSH keys"},
 	"login.key.add":         {"Lägg till SSH-nyckel", "Add SSH key"},
 	"login.key.text":        {"{name} kan logga in över SFTP med den privata halvan.", "{name} can sign in by SFTP with the private half."},
 	"login.key.fingerprint": {"Fingeravtryck", "Fingerprint"},

@@ -33,6 +33,7 @@ var texts = ui.Texts{
 	"audit.actor.login":    {"En borttagen inloggning", "A login that is gone"},
 	"audit.actor.token":    {"En borttagen API-nyckel", "A token that is gone"},
 	"audit.actor.agent":    {"En agent", "An agent"},
+	"audit.actor.at":       {"Gatewayen, hos fjärrservern {name}", "The gateway, at the remote {name}"},
 	"audit.actor.remote":   {"Gatewayen, hos kontots egen server", "The gateway, at the account's own server"},
 
 	"audit.verify":     {"Kontrollera loggen", "Check the log"},

@@ -32,7 +32,7 @@ var templates embed.FS
 func Room() desk.Room { return room }
 
 var room = desk.Room{
-	Views: ui.Must(ui.New(templates, texts, actionTexts)),
+	Views: ui.Must(ui.New(templates, texts, actionTexts, detailTexts)),
 	Routes: []desk.Route{
 		{Pattern: "GET /a/{account}/audit", Answer: list},
 		{Pattern: "GET /a/{account}/audit/export", Answer: export},
@@ -223,10 +223,10 @@ func rowOf(v *desk.Visit, e portal.AuditEntry) row {
 	case "login.refused", "access.denied", "grant.damaged", "webhook.failed":
 		r.Tone = "warning"
 	}
-	for key, value := range e.Detail {
-		r.Details = append(r.Details, key+": "+value)
+	if e.ActorKind == "remote" && e.ActorName != nil {
+		r.Who = v.L.T("audit.actor.at", "name", *e.ActorName)
 	}
-	slices.Sort(r.Details)
+	r.Details = detailsOf(v, e)
 	return r
 }
 
@@ -252,8 +252,7 @@ func export(v *desk.Visit) error {
 	for {
 		for _, e := range got.Entries {
 			if c.fits(e) {
-				r := rowOf(v, e)
-				line(out, e.Time.UTC().Format(time.RFC3339Nano), e.Account, e.Actor, text(e.ActorName), e.Action, e.Object, text(e.ObjectName), strings.Join(r.Details, "; "), e.ID)
+				line(out, e.Time.UTC().Format(time.RFC3339Nano), e.Account, e.Actor, text(e.ActorName), e.Action, e.Object, text(e.ObjectName), recorded(e), e.ID)
 			}
 		}
 		out.Flush()
@@ -267,6 +266,16 @@ func export(v *desk.Visit) error {
 			panic(http.ErrAbortHandler) // what has gone out must not look whole
 		}
 	}
+}
+
+// recorded is what an entry tells besides, as it is on record: programs read sheets.
+func recorded(e portal.AuditEntry) string {
+	var list []string
+	for key, value := range e.Detail {
+		list = append(list, key+": "+value)
+	}
+	slices.Sort(list)
+	return strings.Join(list, "; ")
 }
 
 func line(out *csv.Writer, cells ...string) {
