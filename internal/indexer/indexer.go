@@ -341,6 +341,10 @@ func (x *Indexer) unreadable(ctx context.Context, job *catalog.Job, s *subject, 
 		return x.lost(ctx, job, s.file.ID)
 	case kind == fault.Locked:
 		return x.locked(ctx, job, s, cause)
+	case kind == fault.Damaged && s.file.Source == sourceConnect && job.Attempt-s.file.Fence >= damagedTries:
+		// It was stored as it came: whoever has sealed it has to send it again.
+		x.opt.Log.Error("a file that an agent has sealed does not open", "file", s.file.ID, "err", cause)
+		return x.settle(ctx, job, s, damaged())
 	case (kind == fault.Damaged || kind == fault.NotFound) && job.Attempt-s.file.Fence >= damagedTries:
 		x.opt.Log.Error("a file's content is damaged", "file", s.file.ID, "err", cause)
 		return x.catalog.Update(ctx, func(tx *catalog.Tx) error {
@@ -351,6 +355,20 @@ func (x *Indexer) unreadable(ctx context.Context, job *catalog.Job, s *subject, 
 		})
 	}
 	return cause
+}
+
+// sourceConnect is the source of files that come sealed.
+const sourceConnect = "connect"
+
+// damaged is what is known of content that does not open.
+func damaged() payment.Summary {
+	return payment.Summary{
+		Outcome: payment.Refused, MessageIDs: []string{}, Sums: []payment.Sum{},
+		Findings: []payment.Finding{{
+			Code: payment.ContentDamaged, Severity: payment.ContentDamaged.Severity(), Count: 1,
+			Message: "the sealed file does not open, or is not what its sender has said: it has to be sent again",
+		}},
+	}
 }
 
 // locked lets a file wait for a key. A key that only its holder can bring, or that

@@ -28,6 +28,7 @@ const (
 	RecordLength        Code = "record-length"
 	RecordOrder         Code = "record-order"
 	UnknownRecord       Code = "unknown-record"
+	ContentDamaged      Code = "content-damaged" // of a file that was sealed where it comes from
 
 	ControlSumMismatch Code = "control-sum-mismatch"
 	CountMismatch      Code = "count-mismatch"
@@ -68,7 +69,7 @@ const (
 var severities = map[Code]Severity{
 	EmptyFile: Fatal, UnknownFormat: Fatal, UnsupportedVersion: Fatal, BadEncoding: Fatal, XMLMalformed: Fatal,
 	XMLForbiddenDoctype: Fatal, XMLLimit: Fatal, FieldLimit: Fatal, Truncated: Fatal, RecordLength: Fatal,
-	RecordOrder: Fatal, UnknownRecord: Fatal,
+	RecordOrder: Fatal, UnknownRecord: Fatal, ContentDamaged: Fatal,
 
 	ControlSumMismatch: Error, CountMismatch: Error, HashMismatch: Error, BalanceMismatch: Error, BatchMismatch: Error,
 	BadCheckDigit: Error, BadAccount: Error, BadAmount: Error, AmountPrecision: Error, BadCurrency: Error,

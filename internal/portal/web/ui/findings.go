@@ -13,6 +13,7 @@ var findingTexts = Texts{
 	"finding.truncated":             {"Slutet på filen saknas", "The end of the file is missing"},
 	"finding.record-length":         {"En post är för lång", "A record is too long"},
 	"finding.record-order":          {"En post står på fel plats", "A record stands where it cannot"},
+	"finding.content-damaged":       {"Filen var skadad när den kom: den kan inte läsas", "The file was damaged when it came: it cannot be read"},
 	"finding.unknown-record":        {"En post är av okänd sort", "A record is of an unknown kind"},
 
 	"finding.control-sum-mismatch": {"Kontrollsumman stämmer inte", "A control sum is wrong"},
