@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -352,23 +354,50 @@ func sameEnd(a *intake.Arrival, src io.Reader, offset int64) (bool, error) {
 	return bytes.Equal(own, theirs), nil
 }
 
-// copyAll copies from src to its end.
-func copyAll(a *intake.Arrival, src io.Reader, offset int64) error {
-	buf := make([]byte, piece)
-	for {
-		n, err := io.ReadFull(src, buf)
-		if n > 0 {
-			if _, werr := a.WriteAt(buf[:n], offset); werr != nil {
-				return ours{werr}
-			}
-			offset += int64(n)
-		}
-		switch err {
-		case nil:
-		case io.EOF, io.ErrUnexpectedEOF:
-			return nil
-		default:
-			return err
-		}
+// copyAll copies from src to its end. What has come is hashed, sealed and written while
+// more is read, so that the server does not wait for that.
+func copyAll(a *intake.Arrival, src *remote.File, offset int64) error {
+	size := min(piece, src.Entry.Size-offset+1) // one more: to see the end with the last of it
+	full, empty := make(chan []byte, 1), make(chan []byte, 3)
+	for range cap(empty) {
+		empty <- nil
 	}
+	var failed atomic.Pointer[error]
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for b := range full {
+			if failed.Load() == nil {
+				if _, err := a.WriteAt(b, offset); err != nil {
+					failed.Store(&err)
+				}
+				offset += int64(len(b))
+			}
+			empty <- b[:cap(b)]
+		}
+	})
+	err := func() error {
+		defer writing.Wait()
+		defer close(full)
+		for failed.Load() == nil {
+			buf := <-empty
+			if buf == nil {
+				buf = make([]byte, size)
+			}
+			n, err := io.ReadFull(src, buf)
+			if n > 0 {
+				full <- buf[:n]
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}()
+	if werr := failed.Load(); werr != nil {
+		return ours{*werr}
+	}
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return nil
+	}
+	return err
 }

@@ -38,6 +38,7 @@ func (s *Session) Open(ctx context.Context, name string, offset int64) (*remote.
 		return nil, s.explain(ctx, op, err)
 	}
 	s.reading = true
+	r.uncut = context.AfterFunc(ctx, s.cut)
 	return &remote.File{ReadCloser: r, Entry: entry}, nil
 }
 
@@ -47,7 +48,8 @@ type reader struct {
 	ctx      context.Context
 	response *ftp.Response
 	at, size int64
-	err      error // for ever
+	uncut    func() bool // the end of the context matters no more
+	err      error       // for ever
 }
 
 // Read implements io.Reader. The end is one when TLS said so, the server said so on
@@ -57,15 +59,11 @@ func (r *reader) Read(b []byte) (int, error) {
 	if r.err != nil || len(b) == 0 {
 		return 0, r.err
 	}
-	var n int
-	err := r.session.do(r.ctx, op, func() (err error) {
-		n, err = r.response.Read(b)
-		if errors.Is(err, io.EOF) {
-			err = r.response.Close()
-			r.err = io.EOF
-		}
-		return err
-	})
+	n, err := r.read(b)
+	if errors.Is(err, io.EOF) {
+		err = r.session.do(r.ctx, op, r.response.Close)
+		r.err = io.EOF
+	}
 	if r.at+int64(n) > r.size {
 		n, err = int(r.size-r.at), remote.Short(op, r.at+int64(n), r.size)
 	}
@@ -82,9 +80,20 @@ func (r *reader) Read(b []byte) (int, error) {
 	return 0, r.err
 }
 
+// read reads what has come. The data connection has its own time for that, and is cut
+// when the context ends.
+func (r *reader) read(b []byte) (n int, err error) {
+	err = guarded(func() (err error) {
+		n, err = r.response.Read(b)
+		return err
+	})()
+	return n, err
+}
+
 // Close implements io.Closer.
 func (r *reader) Close() error {
 	r.session.reading = false
+	r.uncut()
 	if !errors.Is(r.err, io.EOF) {
 		r.session.cut()
 	}

@@ -125,6 +125,7 @@ type data struct {
 
 // Read implements net.Conn.
 func (d *data) Read(b []byte) (int, error) {
+	_ = d.SetDeadline(time.Now().Add(d.patience))
 	n, err := d.Conn.Read(b)
 	if errors.Is(err, io.EOF) && d.raw.ended {
 		err = fmt.Errorf("%w: the data connection was cut, not closed", remote.ErrCut)

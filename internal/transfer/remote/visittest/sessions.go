@@ -113,7 +113,7 @@ func (c *Cutting) Stat(ctx context.Context, path string) (e remote.Entry, err er
 	return e, err
 }
 
-// Open is a step, and so is each piece that is read.
+// Open is a step, and so is each piece that is read, of at most 32 KiB.
 func (c *Cutting) Open(ctx context.Context, path string, offset int64) (f *remote.File, err error) {
 	err = c.step("open", func() (err error) { f, err = c.Session.Open(ctx, path, offset); return err })
 	if err != nil {
@@ -121,6 +121,7 @@ func (c *Cutting) Open(ctx context.Context, path string, offset int64) (f *remot
 	}
 	inner := f.ReadCloser
 	f.ReadCloser = Reading{inner, func(p []byte) (n int, err error) {
+		p = p[:min(len(p), 32<<10)]
 		err = c.step("read", func() (err error) { n, err = inner.Read(p); return err })
 		if err != nil && c.Nth <= 0 {
 			n = 0
