@@ -88,7 +88,7 @@ func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set, door htt
 		Pull: visits.Pulling(poll.New(s.catalog, j.in, s.custody, a.Now)), Push: visits.Pushing(push.New(s.catalog, j.out, s.custody, a.Now)),
 		Observe: counts.Visit, Now: a.Now, Log: log,
 	})
-	j.agents = agents.New(s.catalog, s.custody, agents.Options{Identity: s.keys.Identity().Public().(ed25519.PublicKey), Now: a.Now, Log: log})
+	j.agents = agents.New(s.catalog, s.custody, agents.Options{Identity: s.keys.Identity().Public().(ed25519.PublicKey), Now: a.Now, Log: log, Ended: j.in.DropSealed})
 	if j.notices, err = j.tell(counts, door); err != nil {
 		return nil, err
 	}

@@ -111,7 +111,7 @@ var arrows = []struct {
 	{"internal/portal/sheet", "index/check payment terminal"},
 	{"internal/portal/httpd/...", "portal fault logging metrics"},
 	{"internal/transfer/upload/...", "portal portal/fair transfer/vpath transfer/intake account seal store/catalog fault logging"},
-	{"internal/transfer/connectd/...", "connect account/agents custody seal store/catalog audit receipt fileobject transfer/bodies transfer/intake transfer/outbox portal/fair limit fault"},
+	{"internal/transfer/connectd/...", "connect account/agents custody seal store/catalog audit receipt fileobject transfer/bodies transfer/intake transfer/intake/sealed transfer/outbox portal/fair limit fault"},
 	{"internal/portal/web/ui/...", "portal index/check payment fault logging"},
 	{"internal/portal/web/send", "portal/web/ui portal portal/fair fileobject payment fault"},
 	{"internal/portal/client/...", "portal fault"},

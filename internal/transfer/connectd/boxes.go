@@ -51,6 +51,7 @@ func (d *Door) list(c *call, b box, p *connect.Page) (*connect.List, error) {
 	}
 	var files []*catalog.File
 	var owner *catalog.Account
+	var foreign uuid.UUID
 	err = d.Catalog.View(ctx, func(tx *catalog.Tx) error {
 		if owner, err = tx.Account(c.agent.Account); err != nil {
 			return err
@@ -58,17 +59,21 @@ func (d *Door) list(c *call, b box, p *connect.Page) (*connect.List, error) {
 		filter := catalog.FileFilter{Account: owner.ID, State: b.state, Direction: b.direction, Limit: pageSize + 1}
 		if p.After != nil {
 			last, err := tx.File(*p.After)
+			if err == nil && last.Account != owner.ID {
+				foreign = last.ID
+				err = fault.New(fault.NotFound, op, "there is no such file")
+			}
 			if err != nil {
 				return err
-			}
-			if last.Account != owner.ID {
-				return fault.New(fault.NotFound, op, "there is no such file")
 			}
 			filter.Before = last.Number
 		}
 		files, err = tx.Files(filter)
 		return err
 	})
+	if foreign != uuid.Nil {
+		d.foreign(ctx, c.agent, foreign)
+	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}

@@ -70,8 +70,8 @@ func (d *Door) signed(right connect.Right, do func(c *call) ([]byte, error)) htt
 	})
 }
 
-// sealed answers a request that says something in an envelope.
-func sealed[Q, A any](d *Door, right connect.Right, do func(c *call, asked *Q, tail []byte) (A, error)) http.Handler {
+// enveloped answers a request that says something in an envelope.
+func enveloped[Q, A any](d *Door, right connect.Right, do func(c *call, asked *Q, tail []byte) (A, error)) http.Handler {
 	return d.signed(right, func(c *call) ([]byte, error) {
 		asked := new(Q)
 		tail, err := connect.OpenRequest(d.ingestKey, c.URL.EscapedPath(), c.agent.ID, c.body, asked)
