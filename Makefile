@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-race test-programs test-long screenshots bench lint vuln build build-pkcs11 deps clean
+.PHONY: help demo test test-race test-programs test-long screenshots bench lint vuln build connect-all build-pkcs11 deps clean
 
 # Whatever stands in the caller's GOFLAGS or go.work does not change what is built here.
 export GOFLAGS := -buildvcs=false
@@ -61,8 +61,13 @@ lint: $(tools)/staticcheck $(tools)/gofumpt ## vet, format, staticcheck, import 
 vuln: $(tools)/govulncheck ## known holes in what we depend on (asks the Go vulnerability database)
 	$(tools)/govulncheck ./...
 
-build: ## bin/gateway, static
-	go build -trimpath -ldflags "-s -w -X main.version=$(version)" -o bin/gateway ./cmd/gateway
+build: ## bin/gateway and bin/connect, static
+	go build -trimpath -ldflags "-s -w -X main.version=$(version)" -o bin/ ./cmd/gateway ./cmd/connect
+
+connect-all: ## bin/connect-* for every platform that Connect runs on
+	for p in linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/arm64; do \
+		GOOS=$${p%/*} GOARCH=$${p#*/} go build -trimpath -ldflags "-s -w -X main.version=$(version)" \
+			-o bin/connect-$${p%/*}-$${p#*/}$$([ $${p%/*} = windows ] && echo .exe || true) ./cmd/connect || exit 1; done
 
 build-pkcs11: ## bin/gateway-pkcs11, for certificate keys in PKCS#11 tokens (the one build with cgo)
 	CGO_ENABLED=1 go build -tags pkcs11 -trimpath -ldflags "-s -w -X main.version=$(version)" -o bin/gateway-pkcs11 ./cmd/gateway

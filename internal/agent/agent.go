@@ -65,6 +65,8 @@ type Agent struct {
 	started   time.Time
 	look      chan struct{} // asks the pulse to come now
 
+	fetches sync.Mutex // held while files are fetched
+
 	mu       sync.Mutex
 	folders  map[string]folder
 	heard    time.Time
@@ -83,11 +85,7 @@ const partsInMemory = 5
 // Open makes an agent of what lies in its home. TryLater: another process works there.
 func Open(ctx context.Context, o Options) (_ *Agent, err error) {
 	a := &Agent{Options: o, folders: map[string]folder{}, wakes: map[string]chan struct{}{}, started: o.Now(), look: make(chan struct{}, 1)}
-	if a.enrolment, err = o.Home.Enrolled(); err != nil {
-		return nil, err
-	}
-	keys, err := o.Home.Keys(a.enrolment)
-	if err != nil {
+	if a.enrolment, a.client, err = Dial(o); err != nil {
 		return nil, err
 	}
 	if a.lock, err = durable.LockDir(string(o.Home)); err != nil {
@@ -101,18 +99,6 @@ func Open(ctx context.Context, o Options) (_ *Agent, err error) {
 	if a.journal, err = journal.Open(ctx, o.Home.Journal()); err != nil {
 		return nil, err
 	}
-	gateway := a.enrolment.Gateway
-	if o.Settings.Gateway != "" {
-		gateway = o.Settings.Gateway
-	}
-	identity := a.enrolment.Identity
-	a.client, err = wire.New(wire.Options{
-		Gateway: gateway, Pinned: connect.IdentityOf(identity), Proxy: o.Settings.Proxy, CA: o.CA, Bandwidth: int64(o.Settings.Bandwidth), Now: o.Now,
-		Peer: &connect.Peer{Agent: a.enrolment.Agent, Keys: keys, Gateway: identity},
-	})
-	if err != nil {
-		return nil, err
-	}
 	var ordered []string
 	for _, f := range o.Settings.Folders {
 		a.wakes[f.Path] = make(chan struct{}, 1)
@@ -121,16 +107,37 @@ func Open(ctx context.Context, o Options) (_ *Agent, err error) {
 		}
 	}
 	a.queue = send.NewQueue(&send.Sender{
-		Journal: a.journal, Client: a.client, Disk: o.Disk, Receipts: o.Home.Receipts(), Identity: statement.Fingerprint(identity),
+		Journal: a.journal, Client: a.client, Disk: o.Disk, Receipts: o.Home.Receipts(), Identity: statement.Fingerprint(a.enrolment.Identity),
 		Pool: sealing.NewPool(partsInMemory), Now: o.Now, Log: o.Log, Cut: o.Cut,
 	}, o.Settings.Parallel, ordered)
 	a.queue.Done = a.sent
 	if o.Settings.Outbox != "" {
-		f := a.Fetcher()
-		f.Folder, f.As = o.Settings.Outbox, o.Settings.As
-		a.fetcher = f
+		a.fetcher = &fetch.Fetcher{
+			Journal: a.journal, Client: a.client, Disk: o.Disk, Folder: o.Settings.Outbox, As: o.Settings.As, Access: o.Access, Now: o.Now, Log: o.Log,
+		}
 	}
 	return a, nil
+}
+
+// Dial makes the client of an agent that may be running elsewhere; it says nothing yet.
+func Dial(o Options) (e home.Enrolment, c *wire.Client, err error) {
+	if e, err = o.Home.Enrolled(); err != nil {
+		return e, nil, err
+	}
+	keys, err := o.Home.Keys(e)
+	if err != nil {
+		return e, nil, err
+	}
+	gateway := e.Gateway
+	if o.Settings.Gateway != "" {
+		gateway = o.Settings.Gateway
+	}
+	ca := append(append([]byte(nil), e.CA...), o.CA...)
+	c, err = wire.New(wire.Options{
+		Gateway: gateway, Pinned: connect.IdentityOf(e.Identity), Proxy: o.Settings.Proxy, CA: ca, Bandwidth: int64(o.Settings.Bandwidth), Now: o.Now,
+		Peer: &connect.Peer{Agent: e.Agent, Keys: keys, Gateway: e.Identity},
+	})
+	return e, c, err
 }
 
 // Close lets go of everything.
@@ -141,16 +148,10 @@ func (a *Agent) Close() {
 	if a.journal != nil {
 		_ = a.journal.Close()
 	}
-	_ = a.lock.Unlock()
+	if a.lock != nil {
+		_ = a.lock.Unlock()
+	}
 }
-
-// Fetcher makes a fetcher on this agent's stores, which knows no folder yet.
-func (a *Agent) Fetcher() *fetch.Fetcher {
-	return &fetch.Fetcher{Journal: a.journal, Client: a.client, Disk: a.Disk, Access: a.Access, Now: a.Now, Log: a.Log}
-}
-
-// Client is the agent's side of the wire.
-func (a *Agent) Client() *wire.Client { return a.client }
 
 // Run works until ctx ends.
 func (a *Agent) Run(ctx context.Context) error {

@@ -3,9 +3,15 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"path/filepath"
+	"time"
 
+	"sealgate/internal/agent/journal"
 	"sealgate/internal/agent/status"
+	"sealgate/internal/agent/wire"
+	"sealgate/internal/connect"
+	"sealgate/internal/fault"
 	"sealgate/internal/statement"
 )
 
@@ -57,6 +63,89 @@ func (a *Agent) Send(ctx context.Context, paths []string) error {
 	}
 	a.queue.Wake()
 	return nil
+}
+
+// SendNow sends files that a person named before it returns, without Run. With wait
+// it goes on until they are received.
+func (a *Agent) SendNow(ctx context.Context, paths []string, wait bool) ([]status.File, error) {
+	files, err := Sources(paths)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.journal.Add(ctx, a.Now(), files); err != nil {
+		return nil, err
+	}
+	var sent []status.File
+	for _, f := range files {
+		d, err := a.journal.ByPath(ctx, f.Path)
+		if err != nil {
+			return sent, err
+		}
+		for try := 0; ; try++ {
+			if err = a.queue.One(ctx, d); err == nil {
+				break
+			}
+			t := a.queue.Explain(err)
+			if !wait || ctx.Err() != nil || t.Stop {
+				_ = a.journal.Fail(context.WithoutCancel(ctx), d.Seq, t.Code, t.Sentence, a.Now())
+				return sent, &Failed{t, err}
+			}
+			timer := time.NewTimer(max(t.Wait, wire.Backoff(try)))
+			select {
+			case <-ctx.Done():
+			case <-timer.C:
+			}
+			timer.Stop()
+			if d, err = a.journal.Get(ctx, d.Seq); err != nil {
+				return sent, err
+			}
+		}
+		if d, err = a.journal.Get(ctx, d.Seq); err != nil {
+			return sent, err
+		}
+		sent = append(sent, status.FileOf(d))
+	}
+	return sent, nil
+}
+
+// Failed is a failure with its sentence.
+type Failed struct {
+	wire.Trouble
+	Err error
+}
+
+// Error implements error.
+func (e *Failed) Error() string { return e.Sentence }
+
+// Spoken is the sentence.
+func (e *Failed) Spoken() string { return e.Sentence }
+
+// Answered reports whether the gateway was heard at all.
+func (e *Failed) Answered() bool {
+	return errors.As(e.Err, new(*connect.Problem)) || !e.Everyone
+}
+
+// Unwrap returns the cause.
+func (e *Failed) Unwrap() error { return e.Err }
+
+// Fetch implements control.Agent.
+func (a *Agent) Fetch(ctx context.Context) (*status.Fetch, error) {
+	if a.fetcher == nil {
+		return nil, fault.New(fault.Invalid, "agent: fetch", "connect.yaml names no folder for fetched files (outbox: FOLDER)")
+	}
+	r, err := a.fetch(ctx)
+	if err != nil {
+		return nil, &Failed{a.queue.Explain(err), err}
+	}
+	s := &status.Fetch{Files: []status.File{}, Failed: []status.File{}}
+	for _, f := range r.Fetched {
+		s.Files = append(s.Files, status.File{Path: f.Path, File: f.File, State: journal.Done, At: f.At})
+	}
+	for _, f := range r.Failed {
+		t := a.queue.Explain(f.Err)
+		s.Failed = append(s.Failed, status.File{Path: f.Name, File: f.File, State: journal.Found, Code: t.Code, Why: t.Sentence})
+	}
+	return s, nil
 }
 
 // Retry implements control.Agent: nothing waits for its time any more.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/agent/fetch"
 	"sealgate/internal/agent/journal"
 	"sealgate/internal/agent/status"
 	"sealgate/internal/agent/wire"
@@ -80,7 +81,7 @@ func (a *Agent) beat(ctx context.Context) error {
 		return err
 	}
 	if a.fetcher != nil && p.Outbox > 0 {
-		a.fetch(ctx)
+		_, _ = a.fetch(ctx) // what is wrong stands in the status
 	}
 	if err := a.regular(ctx); err != nil {
 		return err
@@ -186,12 +187,14 @@ func lies(d *journal.Delivery) bool {
 }
 
 // fetch brings home what waits.
-func (a *Agent) fetch(ctx context.Context) {
+func (a *Agent) fetch(ctx context.Context) (fetch.Result, error) {
+	a.fetches.Lock()
+	defer a.fetches.Unlock()
 	r, err := a.fetcher.All(ctx)
 	t := wire.Trouble{}
 	switch {
 	case ctx.Err() != nil:
-		return
+		return r, ctx.Err()
 	case err != nil:
 		t = a.queue.Explain(err)
 	case len(r.Failed) > 0:
@@ -204,6 +207,7 @@ func (a *Agent) fetch(ctx context.Context) {
 	if t.Code != "" && t.Code != before.Code {
 		a.Log.Warn("files are not fetched", "code", t.Code, "why", t.Sentence, "failed", len(r.Failed), "cause", err)
 	}
+	return r, err
 }
 
 // regular proves once a week that what is kept still opens with the access key here.
@@ -222,7 +226,7 @@ func (a *Agent) regular(ctx context.Context) error {
 	if a.Now().Sub(at) < checkEvery {
 		return nil
 	}
-	checked, err := a.Fetcher().Regular(ctx)
+	checked, err := (&fetch.Fetcher{Client: a.client, Access: a.Access}).Regular(ctx)
 	if errors.As(err, new(*connect.Problem)) { // as when this agent may open nothing
 		a.Log.Warn("kept files cannot be checked", "why", sentence(err))
 	} else if err != nil {

@@ -31,3 +31,9 @@ func (c *Client) Send(ctx context.Context, files []string) error {
 func (c *Client) Retry(ctx context.Context) error {
 	return c.ask(ctx, http.MethodPost, "/retry", struct{}{}, &struct{}{})
 }
+
+// Fetch implements Agent.
+func (c *Client) Fetch(ctx context.Context) (*status.Fetch, error) {
+	f := new(status.Fetch)
+	return f, c.ask(ctx, http.MethodPost, "/fetch", struct{}{}, f)
+}

@@ -28,6 +28,7 @@ type Agent interface {
 	Send(ctx context.Context, paths []string) error // files that a person named: sent and left where they are
 	File(ctx context.Context, path string) (status.File, error)
 	Retry(ctx context.Context) error
+	Fetch(ctx context.Context) (*status.Fetch, error)
 }
 
 const maxAsked = 1 << 20
@@ -74,13 +75,17 @@ func Serve(ctx context.Context, l net.Listener, a Agent) {
 		answer(w, struct{}{}, err)
 	})
 	mux.HandleFunc("POST /retry", func(w http.ResponseWriter, r *http.Request) { answer(w, struct{}{}, a.Retry(r.Context())) })
-	serve(ctx, l, mux)
+	mux.HandleFunc("POST /fetch", func(w http.ResponseWriter, r *http.Request) {
+		f, err := a.Fetch(r.Context())
+		answer(w, f, err)
+	})
+	serve(ctx, l, mux, 0) // fetching takes as long as it takes
 }
 
 // Page serves the status page on an address of this machine until ctx ends. It only
 // shows, and only to who calls it by an address: a name could be a stranger's page.
 func Page(ctx context.Context, l net.Listener, a Agent) {
-	serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
 		if err != nil {
 			host = r.Host
@@ -104,11 +109,12 @@ func Page(ctx context.Context, l net.Listener, a Agent) {
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		_ = s.Page(w) // who asked is gone when this fails
-	}))
+	})
+	serve(ctx, l, page, time.Minute)
 }
 
-func serve(ctx context.Context, l net.Listener, h http.Handler) {
-	s := &http.Server{Handler: h, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+func serve(ctx context.Context, l net.Listener, h http.Handler, write time.Duration) {
+	s := &http.Server{Handler: h, ReadTimeout: 10 * time.Second, WriteTimeout: write, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
 	_ = s.Serve(l) // ends when it is closed
@@ -118,7 +124,12 @@ func answer(w http.ResponseWriter, v any, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {
 		w.WriteHeader(http.StatusBadRequest)
-		v = said{fault.KindOf(err).String(), fault.Message(err)}
+		message := fault.Message(err)
+		var spoken interface{ Spoken() string }
+		if errors.As(err, &spoken) {
+			message = spoken.Spoken()
+		}
+		v = said{fault.KindOf(err).String(), message}
 	}
 	_ = json.NewEncoder(w).Encode(v)
 }
@@ -131,7 +142,7 @@ func Dial(path string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", path)
 	}
-	return &Client{&http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+	return &Client{&http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
 }
 
 func (c *Client) ask(ctx context.Context, method, path string, body, into any) error {

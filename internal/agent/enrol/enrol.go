@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"sealgate/internal/agent/home"
@@ -97,5 +98,13 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return e.Sentence }
 
+// Answered reports whether the gateway was heard at all.
+func (e *Error) Answered() bool {
+	return errors.As(e.err, new(*connect.Problem)) || !e.Everyone
+}
+
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.err }
+
+// Spoken is the sentence.
+func (e *Error) Spoken() string { return e.Sentence }

@@ -2,13 +2,18 @@ package fetch
 
 import (
 	"context"
+	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 
 	"github.com/google/uuid"
 
 	"sealgate/internal/agent/wire"
 	"sealgate/internal/connect"
 	"sealgate/internal/fault"
+	"sealgate/internal/seal"
+	"sealgate/internal/seal/sealfile"
 )
 
 var sayNothing = wire.Say(connect.Nothing{})
@@ -91,4 +96,56 @@ func (f *Fetcher) Regular(ctx context.Context) (Checked, error) {
 		c.Checked++
 	}
 	return c, nil
+}
+
+// Open opens a kept file: what names its id, or a sealed file on this machine. It is
+// written to out, or under its own name here; with check, nothing is written.
+func (f *Fetcher) Open(ctx context.Context, what, out string, check bool) (seal.Trailer, string, error) {
+	const op = "fetch: open"
+	var none seal.Trailer
+	name := what
+	if id, err := uuid.Parse(what); err == nil {
+		l, err := f.Find(ctx, id)
+		if err != nil {
+			return none, "", err
+		}
+		dir, err := os.MkdirTemp("", "sealgate-open-") // sealed, and only its owner's
+		if err != nil {
+			return none, "", fault.Wrap(fault.Internal, op, err)
+		}
+		defer os.RemoveAll(dir)
+		name = filepath.Join(dir, "body")
+		if err := f.Body(ctx, connect.PathKeptBody(id), l, name); err != nil {
+			return none, "", err
+		}
+	}
+	in, err := os.Open(name)
+	if err != nil {
+		return none, "", fault.New(fault.NotFound, op, "%s is neither the id of a file nor a file here", what)
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return none, "", fault.Wrap(fault.Internal, op, err)
+	}
+	var key *seal.FileKey
+	defer func() {
+		if key != nil {
+			key.Wipe()
+		}
+	}()
+	r, err := seal.OpenReaderAt(in, info.Size(), func(h seal.Header) (_ *seal.FileKey, err error) {
+		key, err = f.Key(ctx, h)
+		return key, err
+	})
+	if err != nil {
+		return none, "", err
+	}
+	if check {
+		return r.Trailer(), "", r.Verify(ctx)
+	}
+	if out == "" {
+		out = seal.SafeName(r.Trailer().Name)
+	}
+	return r.Trailer(), out, sealfile.WriteNew(out, func(w io.Writer) error { return r.VerifyTo(ctx, w) })
 }

@@ -76,6 +76,12 @@ type File struct {
 	Again time.Time     `json:"again_at,omitzero"`
 }
 
+// Fetch is what a visit to the outbox brought.
+type Fetch struct {
+	Files  []File `json:"files"`
+	Failed []File `json:"failed"`
+}
+
 // Check is what the regular check of kept files found.
 type Check struct {
 	At      time.Time `json:"at"`

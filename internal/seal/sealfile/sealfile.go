@@ -160,6 +160,10 @@ func OpenFile(ctx context.Context, src, dst string, overwrite bool, certificate 
 	return name, f.Trailer(), err
 }
 
+// WriteNew lets fill write a new file, which appears at dst only once all of it is on
+// the disk; when dst is there already, that is an Exists fault.
+func WriteNew(dst string, fill func(io.Writer) error) error { return writeNew(dst, false, fill) }
+
 // writeNew lets fill write a new file beside dst, and gives it its name only
 // when all of it is on the disk:
 //
