@@ -2,11 +2,13 @@ package ui
 
 import (
 	"embed"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -326,5 +328,28 @@ func TestARefusalIsAPageInWords(t *testing.T) {
 		if kind == fault.Internal && strings.Contains(text, "secret-sentence") {
 			t.Error("what went wrong inside is told outside")
 		}
+	}
+}
+
+// A gateway at rest keeps no pages that nobody has asked for: they were most of what it
+// kept, and what it keeps is looked through by the collector several times a second.
+func TestPagesAreMadeWhenTheyAreShown(t *testing.T) {
+	files := fstest.MapFS{}
+	for i := range 100 {
+		files[fmt.Sprintf("templates/page%d.html", i)] = &fstest.MapFile{Data: []byte(`<p>{{.}}</p>`)}
+	}
+	kept := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := kept()
+	u := Must(New(files))
+	if grown := int64(kept()) - int64(before); grown > 4<<20 {
+		t.Errorf("100 pages that nobody has seen keep %d KiB", grown>>10)
+	}
+	if text := render(t, u, request("sv", "/"), "page99", Page{}); !strings.Contains(text, "<p>") {
+		t.Error(text)
 	}
 }
