@@ -86,7 +86,7 @@ func (a *app) journey(s *stores, log *slog.Logger, counts *metrics.Set, door htt
 	j.remotes = remotes.New(remotes.Options{
 		Catalog: s.catalog, Custody: s.custody, Keys: s.keys, Guard: dialguard.New(s.cfg.Remotes.Allow), Node: s.node, Connect: visits.Dial,
 		Pull: visits.Pulling(poll.New(s.catalog, j.in, s.custody, a.Now)), Push: visits.Pushing(push.New(s.catalog, j.out, s.custody, a.Now)),
-		Observe: counts.Visit, Now: a.Now, Log: log,
+		Delivered: j.out.DeliveredTo, Observe: counts.Visit, Now: a.Now, Log: log,
 	})
 	j.agents = agents.New(s.catalog, s.custody, agents.Options{Identity: s.keys.Identity().Public().(ed25519.PublicKey), Now: a.Now, Log: log, Ended: j.in.DropSealed})
 	if j.notices, err = j.tell(counts, door); err != nil {

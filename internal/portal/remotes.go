@@ -150,5 +150,5 @@ type RemoteFile struct {
 	NextTry *time.Time `json:"next_try" doc:"not before; null: at the next run"`
 	Error   string     `json:"error,omitempty" doc:"a word about the last try"`
 	// Unknown is for a person to settle: no try will.
-	Unknown bool `json:"unknown" doc:"nobody here knows whether it has arrived: somebody says so (POST /files/{id}/delivered) or has it sent again"`
+	Unknown bool `json:"unknown" doc:"nobody here knows whether it has arrived: somebody says so (delivered) or has it sent again"`
 }

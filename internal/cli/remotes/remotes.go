@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +23,7 @@ type app struct{ *cli.App }
 func Command(c *cli.App) *cobra.Command {
 	a := &app{c}
 	return cli.Group("remote", "Customers' own servers that files are fetched from and left on",
-		a.add(), a.set(), a.list(), a.show(), a.test(), a.run(), a.runs(), a.remove())
+		a.add(), a.set(), a.list(), a.show(), a.test(), a.run(), a.runs(), a.files(), a.sendAgain(), a.delivered(), a.remove())
 }
 
 const words = "URL: sftp://USER@HOST[:PORT]/FOLDER, ftps:// (TLS at once) or ftpes:// (TLS by AUTH TLS). The folder\n" +
@@ -54,7 +53,7 @@ func (a *app) add() *cobra.Command {
 			if err := f.change(cmd, &in.RemoteChange); err != nil {
 				return err
 			}
-			return ask.Post(cmd.Context(), a.App, ask.Account(args[0], "remotes"), in, writeRemote)
+			return ask.Post(cmd.Context(), a.App, ask.Account(args[0], "remotes"), in, writeRemote(args[0]))
 		},
 	}
 	cmd.Flags().StringVar(&in.Direction, "direction", "", "pull or push")
@@ -82,7 +81,7 @@ func (a *app) set() *cobra.Command {
 			if err := f.change(cmd, &in); err != nil {
 				return err
 			}
-			return ask.Patch(cmd.Context(), a.App, ask.Account(args[0], "remotes", args[1]), in, writeRemote)
+			return ask.Patch(cmd.Context(), a.App, ask.Account(args[0], "remotes", args[1]), in, writeRemote(args[0]))
 		},
 	}
 	cmd.Flags().StringVar(&address, "url", "", "another address")
@@ -101,7 +100,7 @@ func (a *app) list() *cobra.Command {
 			return ask.Get(cmd.Context(), a.App, ask.Account(args[0], "remotes"), func(w io.Writer, list []portal.Remote) error {
 				t := terminal.NewTable("NAME", "DIRECTION", "STATE", "URL", "LAST FILE", "LAST OK", "NEXT RUN", "PROBLEM")
 				for _, r := range list {
-					t.Row(r.Name, r.Direction, state(r), urlOf(r), cli.Moment(r.LastFile), cli.Moment(r.LastOK), cli.Moment(r.NextRun), problem(r))
+					t.Row(r.Name, r.Direction, state(r), urlOf(r), cli.Moment(r.LastFile), cli.Moment(r.LastOK), cli.Moment(r.NextRun), trouble(r))
 				}
 				return cli.WriteTable(w, t)
 			})
@@ -117,7 +116,7 @@ func (a *app) show() *cobra.Command {
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return ask.Get(cmd.Context(), a.App, ask.Account(args[0], "remotes", args[1]), writeRemote)
+			return ask.Get(cmd.Context(), a.App, ask.Account(args[0], "remotes", args[1]), writeRemote(args[0]))
 		},
 	}
 }
@@ -211,7 +210,7 @@ func (a *app) run() *cobra.Command {
 				return err
 			}
 			if wait && run.Outcome != "ok" {
-				return cli.Exit(cli.ExitFailed, "remote-failed", "the run is %s: %s", run.Outcome, why(run))
+				return cli.Exit(cli.ExitFailed, "remote-failed", "the run %s: %s", outcome(run), reason(run))
 			}
 			return nil
 		},
@@ -236,6 +235,55 @@ func (a *app) runs() *cobra.Command {
 	return cmd
 }
 
+const unknown = "When the connection broke just as a file was given its name, and the file is not there any more, nobody\n" +
+	"here knows whether it has arrived: it waits. Ask who runs the server. Has it arrived, say so with\n" +
+	"`remote delivered`; has it not, have it sent once more with `remote send-again`. FILE is its id:\n" +
+	"`remote files` lists them."
+
+func (a *app) files() *cobra.Command {
+	return &cobra.Command{
+		Use:               "files ACCOUNT NAME",
+		Short:             "List files of the outbox that it was tried in vain to leave there, and why",
+		Example:           cli.Examples("remote files acme erp"),
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: ask.CompleteAccount(a.App),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return ask.Get(cmd.Context(), a.App, ask.Account(args[0], "remotes", args[1], "files"), writeFiles)
+		},
+	}
+}
+
+func (a *app) sendAgain() *cobra.Command {
+	return a.decide("send-again", "Send a file of the outbox anew of which it is not known whether it was left there", "it is sent again to ",
+		unknown+" Of one that waits for its next try, the next try is now.")
+}
+
+func (a *app) delivered() *cobra.Command {
+	return a.decide("delivered", "Say that a file has arrived of which it is not known here whether it was left there", "on record as delivered to ",
+		unknown+" It is on record who said so.")
+}
+
+func (a *app) decide(act, short, done, long string) *cobra.Command {
+	return &cobra.Command{
+		Use:               act + " ACCOUNT NAME FILE",
+		Short:             short,
+		Long:              short + ".\n" + long,
+		Example:           cli.Examples("remote " + act + " acme erp 0197c2f0-..."),
+		Args:              cobra.ExactArgs(3),
+		ValidArgsFunction: ask.CompleteAccount(a.App),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.Gateway()
+			if err != nil {
+				return err
+			}
+			if err := c.Post(cmd.Context(), ask.Account(args[0], "remotes", args[1], "files", args[2], act), struct{}{}, nil); err != nil {
+				return err
+			}
+			return a.Done(done + args[1])
+		},
+	}
+}
+
 func (a *app) remove() *cobra.Command {
 	return &cobra.Command{
 		Use:               "rm ACCOUNT NAME",
@@ -247,96 +295,4 @@ func (a *app) remove() *cobra.Command {
 			return ask.Remove(cmd.Context(), a.App, ask.Account(args[0], "remotes", args[1]), "", "removed "+args[1])
 		},
 	}
-}
-
-func writeRuns(w io.Writer, list []portal.RemoteRun) error {
-	t := terminal.NewTable("RUN", "BEGAN", "ENDED", "OUTCOME", "SEEN", "FILES", "BYTES", "FAILED", "WHY")
-	for _, r := range list {
-		t.Row(r.ID, terminal.Time(r.BeganAt), cli.Moment(r.EndedAt), r.Outcome, strconv.FormatInt(r.Seen, 10), strconv.FormatInt(r.Files, 10),
-			strconv.FormatInt(r.Bytes, 10), strconv.FormatInt(r.Failed, 10), why(r))
-	}
-	return cli.WriteTable(w, t)
-}
-
-func why(r portal.RemoteRun) string {
-	if r.Message != nil {
-		return *r.Message
-	}
-	return r.Error
-}
-
-func state(r portal.Remote) string {
-	switch {
-	case r.Running:
-		return "running"
-	case r.State == "on" && r.Settings != nil && !r.Confirmed:
-		return "unconfirmed"
-	}
-	return r.State
-}
-
-func urlOf(r portal.Remote) string {
-	if r.Settings == nil {
-		return "(unreadable)"
-	}
-	return r.Settings.URL
-}
-
-func problem(r portal.Remote) string {
-	switch {
-	case r.FailingSince != nil:
-		return r.Error + ", since " + terminal.Time(*r.FailingSince)
-	case r.Settings != nil && !r.Password && !r.PrivateKey:
-		return "no password or key"
-	}
-	return ""
-}
-
-func writeRemote(w io.Writer, r portal.Remote) error {
-	t := terminal.NewTable("name", r.Name)
-	row := func(name, value string) {
-		if value != "" && value != "-" {
-			t.Row(name, value)
-		}
-	}
-	row("direction", r.Direction)
-	row("state", state(r))
-	row("url", urlOf(r))
-	if s := r.Settings; s != nil {
-		if s.Every != nil {
-			row("every", s.Every.String())
-		}
-		if s.Cron != "" {
-			row("cron", s.Cron+" ("+s.TimeZone+")")
-		}
-		row("include", strings.Join(s.Include, " "))
-		row("exclude", strings.Join(s.Exclude, " "))
-		if s.Subfolders > 0 {
-			row("subfolders", strconv.Itoa(s.Subfolders))
-		}
-		row("after", s.After)
-		if s.Still != nil {
-			row("still", s.Still.String())
-		}
-		row("done marker", s.DoneMarker)
-		row("host keys", strings.Join(s.HostKeys, " "))
-		row("certificates", strings.Join(s.CertificatePins, " "))
-		if len(s.OldAlgorithms) > 0 {
-			row("WARNING", "no longer safe, and allowed until "+s.OldUntil+": "+strings.Join(s.OldAlgorithms, " "))
-		}
-		row("expect", s.Expect)
-		row("alarm after", s.AlarmAfter.String())
-	}
-	row("password", cli.Yes(r.Password))
-	row("private key", cli.Yes(r.PrivateKey))
-	row("next run", cli.Moment(r.NextRun))
-	row("last run", cli.Moment(r.LastRun))
-	row("last ok", cli.Moment(r.LastOK))
-	row("last file", cli.Moment(r.LastFile))
-	if p := problem(r); r.FailingSince != nil {
-		row("problem", p+"; `remote runs` says what to change")
-	} else {
-		row("problem", p)
-	}
-	return cli.WriteTable(w, t)
 }

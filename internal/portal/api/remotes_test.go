@@ -34,7 +34,7 @@ func (h *house) mountRemotes() {
 			}
 			return nil, err
 		},
-		Pull: visit, Push: visit, Now: h.world.Clock.Now, Log: slog.New(slog.DiscardHandler),
+		Pull: visit, Push: visit, Delivered: h.api.Outbox.DeliveredTo, Now: h.world.Clock.Now, Log: slog.New(slog.DiscardHandler),
 	})})
 }
 

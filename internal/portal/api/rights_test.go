@@ -75,6 +75,7 @@ var contents = map[string]string{
 var nowhere = map[string]string{
 	"name": "nobody", "username": "nobody", "email": "nobody@b.example", "id": "01970000-0000-7000-8000-000000000000",
 	"webhook": "01970000-0000-7000-8000-000000000002", "delivery": "01970000-0000-7000-8000-000000000003",
+	"file":   "01970000-0000-7000-8000-000000000005",
 	"remote": "nothing", "run": "01970000-0000-7000-8000-000000000004",
 	"key": "0123456789abcdef", "token": "01970000-0000-7000-8000-000000000001",
 }
@@ -341,7 +342,7 @@ func (h *house) tenant(name string) *tenant {
 	c := &tenant{admin: admin, names: map[string][]string{
 		"name": {name}, "username": {name + "-robot"}, "id": {ids[0], ids[1], erased.Statement},
 		"key": {certs[0].Fingerprint, certs[0].Fingerprint[:16], keys[0].ID, keys[0].Fingerprint}, "token": {tokens[0].ID, "admin-" + name},
-		"webhook": {hook.ID}, "delivery": {tested.ID}, "remote": {server.Name}, "run": {visit.ID},
+		"file": {ids[0]}, "webhook": {hook.ID}, "delivery": {tested.ID}, "remote": {server.Name}, "run": {visit.ID},
 	}}
 	for _, list := range c.names {
 		c.shown = append(c.shown, list...)

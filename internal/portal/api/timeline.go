@@ -101,6 +101,7 @@ var outcomes = map[string]string{
 var proofs = map[string]string{
 	"size":    " to the account's own server, which confirmed its size",
 	"content": " to the account's own server, from which it was read back",
+	"by-hand": " to the account's own server, as somebody said who had asked there",
 }
 
 // reasons are why content was erased.

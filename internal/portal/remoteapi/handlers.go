@@ -181,16 +181,34 @@ func (d *desk) files(ctx context.Context, in *ByRemote) (*operation.Out[[]portal
 	return operation.Answer(list), fault.Wrap(fault.Internal, "api: remote files", err)
 }
 
-func (d *desk) sendAgain(ctx context.Context, in *struct {
+// byFile names a file of the outbox on its way to a remote.
+type byFile struct {
 	ByRemote
 	File string `path:"file" doc:"the id of a file of the outbox"`
-},
-) (*operation.None, error) {
+}
+
+func (in *byFile) id() (uuid.UUID, error) {
 	id, err := uuid.Parse(in.File)
 	if err != nil {
-		return nil, fault.New(fault.NotFound, "api: send again", "the file is not on its way to this server")
+		err = fault.New(fault.NotFound, "api: remote", "the outbox has no such file")
+	}
+	return id, err
+}
+
+func (d *desk) sendAgain(ctx context.Context, in *byFile) (*operation.None, error) {
+	id, err := in.id()
+	if err != nil {
+		return nil, err
 	}
 	return &operation.None{}, d.Remotes.SendAgain(ctx, access.Of(ctx).Actor, in.Name, in.Remote, id)
+}
+
+func (d *desk) sayDelivered(ctx context.Context, in *byFile) (*operation.None, error) {
+	id, err := in.id()
+	if err != nil {
+		return nil, err
+	}
+	return &operation.None{}, d.Remotes.SayDelivered(ctx, access.Of(ctx).Actor, in.Name, in.Remote, id)
 }
 
 func (d *desk) runs(ctx context.Context, in *struct {

@@ -43,6 +43,7 @@ func Register(r *operation.Router, s Services) {
 	operation.Register(r, http.MethodPost, one+"/run", "run-remote", "Visit it now, on or off; the answer comes when the run has begun", d.run)
 	operation.Register(r, http.MethodGet, one+"/files", "list-remote-files", "Files of the outbox that it was tried in vain to leave there", d.files)
 	operation.Register(r, http.MethodPost, one+"/files/{file}/send-again", "send-again-to-remote", "Send a file anew of which it is not known whether it was left there", d.sendAgain)
+	operation.Register(r, http.MethodPost, one+"/files/{file}/delivered", "say-delivered-to-remote", "Say of a file that was tried to be left there that the account has it", d.sayDelivered)
 	operation.Register(r, http.MethodGet, one+"/runs", "list-remote-runs", "Its runs, the newest first, but for those that found nothing to do", d.runs)
 	operation.Register(r, http.MethodGet, one+"/runs/{run}", "get-remote-run", "One run, when it has ended or the time is over", d.wait)
 }

@@ -122,7 +122,7 @@ func newHouse(t testing.TB) *house {
 	remoteapi.Register(h.api.Router, remoteapi.Services{Accounts: people, Catalog: w.Catalog, Remotes: remotes.New(remotes.Options{
 		Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Guard: remotetest.Loopback(), Node: "test", Connect: visits.Dial,
 		Pull: visits.Pulling(poll.New(w.Catalog, w.Intake, w.Keys, w.Clock.Now)), Push: visits.Pushing(push.New(w.Catalog, h.out, w.Keys, w.Clock.Now)),
-		Now: w.Clock.Now, Log: log,
+		Delivered: h.out.DeliveredTo, Now: w.Clock.Now, Log: log,
 	})})
 	h.pages = New(Options{API: h.api.Inside(), Now: w.Clock.Now, Log: log})
 	h.account, h.login = h.newAccount("acme")

@@ -177,9 +177,13 @@ func TestSendAgain(t *testing.T) {
 	n := pull("out", "h1")
 	n.Direction, n.Settings = table.Push, remotes.Defaults(table.Push)
 	n.Settings.URL, n.Settings.HostKeys = "sftp://payments@h1/in", []string{fingerprint}
-	r, file := d.add(n), catalogtest.ID()
+	r, f := d.add(n), &catalog.File{ID: catalogtest.ID(), Account: d.Acme.ID, Direction: catalog.Out, State: catalog.Waiting, Body: catalog.Body{Kind: catalog.NoBody}}
+	f.BeganAt, f.ReceivedAt = d.Clock.Now(), d.Clock.Now()
+	file := f.ID
 	d.round()
-	wantKind(t, "a file that is not on its way", d.SendAgain(t.Context(), "test", "acme", "out", file), fault.NotFound)
+	wantKind(t, "no file", d.SendAgain(t.Context(), "test", "acme", "out", file), fault.NotFound)
+	catalogtest.Update(t, d.Catalog, func(tx *catalog.Tx) error { return tx.InsertFile(f) })
+	wantKind(t, "a file that is not on its way", d.SendAgain(t.Context(), "test", "acme", "out", file), fault.Invalid)
 	catalogtest.Update(t, d.Catalog, func(tx *catalog.Tx) error {
 		return tx.PutRemotePush(&table.PushState{
 			Remote: r.ID, File: file, Names: []byte("sealed"), Stage: table.PushRenaming, Tries: 9, RunAt: d.Clock.Now().Add(time.Hour), Error: "invalid",

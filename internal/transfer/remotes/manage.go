@@ -17,6 +17,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
 	table "sealgate/internal/store/catalog/remotes"
+	"sealgate/internal/transfer/remotes/address"
 )
 
 // secretKind is that of a remote's secret in the key store.
@@ -66,7 +67,7 @@ func (c SecretChange) of(s Secret) Secret {
 	return s
 }
 
-func (s Secret) check(at Address) error {
+func (s Secret) check(at address.Address) error {
 	const op = "remotes: secret"
 	if len(s.Password)+len(s.Key)+len(s.Passphrase) > maxSecret {
 		return fault.New(fault.Invalid, op, "password and key have at most 64 KiB")
@@ -74,7 +75,7 @@ func (s Secret) check(at Address) error {
 	if s.Key == "" {
 		return nil
 	}
-	if at.Scheme != SFTP {
+	if at.Scheme != address.SFTP {
 		return fault.New(fault.Invalid, op, "a private key is for sftp:// addresses; FTPS signs in with a password")
 	}
 	_, err := ssh.ParsePrivateKey([]byte(s.Key))
@@ -94,7 +95,7 @@ func (s Secret) check(at Address) error {
 }
 
 // secret returns what the key store has for an address; the zero Secret = nothing.
-func (s *Service) secret(account, id uuid.UUID, at Address) (secret Secret, err error) {
+func (s *Service) secret(account, id uuid.UUID, at address.Address) (secret Secret, err error) {
 	value, err := s.opt.Keys.AccountSecret(account, secretKind, id)
 	if fault.Is(err, fault.NotFound) {
 		return Secret{}, nil
@@ -157,7 +158,7 @@ func (s *Service) open(ctx context.Context, row *table.Remote) (*Remote, error) 
 	if err == nil {
 		err = json.Unmarshal(text, &set)
 	}
-	var at Address
+	var at address.Address
 	if err == nil {
 		at, err = set.Address()
 	}
@@ -414,41 +415,6 @@ func (s *Service) Set(ctx context.Context, actor, account, name string, c Change
 	}
 	s.Wake()
 	return s.open(ctx, &row)
-}
-
-// SendAgain has a file of the outbox sent anew of which it is not known whether it lies
-// on the server, or that waits for its next try.
-func (s *Service) SendAgain(ctx context.Context, actor, account, name string, file uuid.UUID) error {
-	const op = "remotes: send again"
-	r, err := s.Find(ctx, account, name)
-	if err != nil {
-		return err
-	}
-	err = s.opt.Catalog.Update(ctx, func(tx *catalog.Tx) error {
-		if err := tx.ResendRemotePush(r.ID, file); err != nil {
-			return err
-		}
-		if err := tx.EndRemoteRun(r.ID); err != nil { // it may be about to write how far the file has come
-			return err
-		}
-		row, err := tx.Remote(r.ID)
-		if err != nil {
-			return err
-		}
-		if row.State == table.On && !row.NextRun.IsZero() {
-			row.NextRun = s.opt.Now()
-		}
-		if err := tx.SaveRemote(row); err != nil {
-			return err
-		}
-		return tx.Audit(entry(row, actor, "remote.sent-again", map[string]string{"file": file.String()}))
-	})
-	if fault.Is(err, fault.NotFound) {
-		return fault.New(fault.NotFound, op, "the file is not on its way to this server")
-	}
-	s.endVisit(r.ID)
-	s.Wake()
-	return fault.Wrap(fault.Internal, op, err)
 }
 
 // Remove ends a remote and forgets what is known of it. Files that were fetched stay.

@@ -42,6 +42,7 @@ import (
 	"sealgate/internal/store/catalog"
 	table "sealgate/internal/store/catalog/remotes"
 	"sealgate/internal/transfer/remote"
+	"sealgate/internal/transfer/remotes/address"
 	"sealgate/internal/transfer/remotes/places"
 )
 
@@ -56,6 +57,9 @@ type Options struct {
 	Connect Connect
 	Pull    Work
 	Push    Work
+	// Delivered says of a file of the outbox that the account has it, with what proves it
+	// and what is written in the same commit (outbox.DeliveredTo).
+	Delivered func(ctx context.Context, file uuid.UUID, by string, proof map[string]string, with func(*catalog.Tx) error) error
 
 	Places     int // visits at a time; 0 = 32
 	PerAccount int // of them for one account; 0 = a quarter
@@ -72,7 +76,7 @@ type Connect func(ctx context.Context, t Target) (remote.Session, error)
 
 // Target is a server, and all that is needed to sign in there.
 type Target struct {
-	Address
+	address.Address
 	Secret   Secret
 	Settings *Settings
 	Guard    *dialguard.Guard

@@ -4,11 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/hex"
-	"net/netip"
-	"net/url"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,13 +14,7 @@ import (
 	"sealgate/internal/transfer/poll"
 	"sealgate/internal/transfer/remote"
 	"sealgate/internal/transfer/remote/schedule"
-)
-
-// Schemes of addresses.
-const (
-	SFTP  = "sftp"
-	FTPS  = "ftps"  // TLS from the first byte
-	FTPES = "ftpes" // TLS after AUTH TLS
+	"sealgate/internal/transfer/remotes/address"
 )
 
 // Bounds and defaults of settings.
@@ -34,7 +24,6 @@ const (
 	still      = 30 * time.Second
 	alarmAfter = time.Hour
 
-	maxURL   = 2000
 	maxPins  = 10
 	maxDepth = 8
 )
@@ -93,75 +82,12 @@ func Defaults(direction string) Settings {
 	return s
 }
 
-// Address is where a remote is, and who signs in there.
-type Address struct {
-	Scheme string
-	Host   string
-	Port   uint16
-	User   string
-	Dir    string // "" = where the sign-in leads
-}
-
-// Origin is the address without the folder: what a password is for.
-func (a Address) Origin() string {
-	return a.Scheme + "://" + url.QueryEscape(a.User) + "@" + strings.ToLower(a.Host) + ":" + strconv.Itoa(int(a.Port))
-}
-
-var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
-
-// ParseAddress reads sftp://user@host:port/folder, ftps:// (TLS at once) and ftpes://
-// (TLS by AUTH TLS). The path is absolute; /~/ in front makes it relative to where
-// the sign-in leads.
-func ParseAddress(text string) (Address, error) {
-	const op = "remotes: address"
-	u, err := url.Parse(text)
-	if err != nil || len(text) > maxURL || u.Opaque != "" || u.Hostname() == "" {
-		return Address{}, fault.New(fault.Invalid, op, "that is no address like sftp://payments@bank.example.com/out")
-	}
-	ports := map[string]uint16{SFTP: 22, FTPS: 990, FTPES: 21}
-	a := Address{Scheme: u.Scheme, Host: u.Hostname(), Port: ports[u.Scheme]}
-	if _, err := netip.ParseAddr(a.Host); err != nil && (len(a.Host) > 253 || !hostName.MatchString(a.Host)) {
-		return Address{}, fault.New(fault.Invalid, op, "%q is no name of a host; one with other letters than a to z is written in its xn-- form", a.Host)
-	}
-	if port := u.Port(); port != "" {
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil || n == 0 {
-			return Address{}, fault.New(fault.Invalid, op, "%q is no port", port)
-		}
-		a.Port = uint16(n)
-	}
-	_, password := u.User.Password()
-	a.User = u.User.Username()
-	switch {
-	case ports[u.Scheme] == 0:
-		return Address{}, fault.New(fault.Invalid, op, "an address begins with sftp://, ftps:// (TLS at once) or ftpes:// (TLS by AUTH TLS); plain FTP is not spoken")
-	case password:
-		return Address{}, fault.New(fault.Invalid, op, "the address holds a password; addresses are shown and written down, so it is given apart from them (by command: --password-stdin)")
-	case a.User == "" || len(a.User) > 255 || strings.ContainsFunc(a.User, control):
-		return Address{}, fault.New(fault.Invalid, op, "the address names nobody who signs in; write sftp://USER@%s", a.Host)
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return Address{}, fault.New(fault.Invalid, op, "the address ends before ? and #; in a folder's name they are written %%3F and %%23")
-	}
-	a.Dir = u.Path
-	if below, ok := strings.CutPrefix(u.Path, "/~"); ok && (below == "" || below[0] == '/') {
-		a.Dir = strings.TrimLeft(below, "/")
-	}
-	if a.Dir != "" {
-		if err := remote.CheckPath(a.Dir); err != nil {
-			return Address{}, err
-		}
-	}
-	return a, nil
-}
-
-func control(r rune) bool { return r < 0x20 || r == 0x7f }
-
 // Address is the parsed URL of settings that were checked.
-func (s *Settings) Address() (Address, error) { return ParseAddress(s.URL) }
+func (s *Settings) Address() (address.Address, error) { return address.Parse(s.URL) }
 
 // Confirmed reports whether it is known by what the server proves who it is.
 func (s *Settings) Confirmed() bool {
-	return !strings.HasPrefix(s.URL, SFTP+":") || len(s.HostKeys) > 0
+	return !strings.HasPrefix(s.URL, address.SFTP+":") || len(s.HostKeys) > 0
 }
 
 // Names are the files that are meant.
@@ -232,7 +158,7 @@ func (s *Settings) check(direction string) error {
 	return s.checkPull(at)
 }
 
-func (s *Settings) checkPull(at Address) error {
+func (s *Settings) checkPull(at address.Address) error {
 	const op = "remotes: settings"
 	switch {
 	case s.Depth < 0 || s.Depth > maxDepth:
@@ -261,17 +187,17 @@ func (s *Settings) checkPull(at Address) error {
 // legacy are the names of what is no longer safe and can be allowed.
 var legacy = []string{"ssh-rsa", "dh-sha1", "cbc", "hmac-sha1"}
 
-func (s *Settings) checkIdentity(at Address) error {
+func (s *Settings) checkIdentity(at address.Address) error {
 	const op = "remotes: settings"
 	invalid := func(format string, args ...any) error { return fault.New(fault.Invalid, op, format, args...) }
-	if at.Scheme != SFTP && len(s.HostKeys)+len(s.Legacy) > 0 {
+	if at.Scheme != address.SFTP && len(s.HostKeys)+len(s.Legacy) > 0 {
 		return invalid("host keys and old algorithms of SSH are for sftp:// addresses")
 	}
-	if at.Scheme == SFTP && len(s.Certificates) > 0 {
+	if at.Scheme == address.SFTP && len(s.Certificates) > 0 {
 		return invalid("certificates are for ftps:// and ftpes:// addresses; an SFTP server is known by its host key")
 	}
 	for _, q := range s.Quirks {
-		if at.Scheme == SFTP || q != QuirkTLS12 && q != QuirkList {
+		if at.Scheme == address.SFTP || q != QuirkTLS12 && q != QuirkList {
 			return invalid("a quirk is %s or %s, of an FTPS server", QuirkTLS12, QuirkList)
 		}
 	}
@@ -300,3 +226,5 @@ func (s *Settings) checkIdentity(at Address) error {
 	}
 	return nil
 }
+
+func control(r rune) bool { return r < 0x20 || r == 0x7f }

@@ -82,8 +82,7 @@ type onePage struct {
 	Ready   bool
 	Shut    bool // an operator has said where files go, and may not see them
 	Files   []fileRow
-	Unknown int  // of them, those that a person has to settle
-	Own     bool // the person is of the account: only they say that a file has arrived
+	Unknown int // of them, those that a person has to settle
 	Days    string
 	By      string // the days and the time of what is expected
 }
@@ -93,7 +92,7 @@ func show(v *desk.Visit) error {
 	if err != nil {
 		return err
 	}
-	page := onePage{Base: own(v), Account: v.Account, Remote: r, Ready: ready(r), Own: !v.Person.Operator}
+	page := onePage{Base: own(v), Account: v.Account, Remote: r, Ready: ready(r)}
 	var runs []portal.RemoteRun
 	if err := v.Get(of(v, r.Name, "runs"), url.Values{"limit": {"30"}}, &runs); err != nil {
 		return err
@@ -173,7 +172,7 @@ func arrived(v *desk.Visit) error {
 	if !slices.ContainsFunc(tried, func(f portal.RemoteFile) bool { return f.ID == id && f.Unknown }) {
 		return fault.New(fault.NotFound, "web: remote", "the file does not wait for an answer")
 	}
-	if err := v.Post(desk.Join("files", id, "delivered"), nil, nil); err != nil {
+	if err := v.Post(of(v, r.Name, "files", id, "delivered"), nil, nil); err != nil {
 		return err
 	}
 	return v.Done(own(v), "remote-arrived")

@@ -104,7 +104,6 @@ var texts = ui.Texts{
 	"remote.files.waiting":    {"Filer som inte har lämnats", "Files that were not left"},
 	"remote.unknown":          {"{n} {n:fil behöver|filer behöver} ett svar av någon", "{n} {n:file needs|files need} an answer by somebody"},
 	"remote.unknown.text":     {"Förbindelsen bröts just när filen lämnades. Fråga den som driver servern om den har kommit fram, och svara sedan här. En fil som skickas igen fast den har kommit fram kan betalas två gånger.", "The connection broke just when the file was left. Ask who runs the server whether it has arrived, and answer here. A file that is sent again though it has arrived may be paid twice."},
-	"remote.unknown.operator": {"Att den har kommit fram säger någon på kontot.", "That it has arrived is for somebody of the account to say."},
 	"remote.unknown.badge":    {"Oklart om den kommit fram", "Not known whether it arrived"},
 	"remote.file":             {"Fil", "File"},
 	"remote.file.why":         {"Varför", "Why"},

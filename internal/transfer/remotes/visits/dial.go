@@ -9,20 +9,21 @@ import (
 	"sealgate/internal/transfer/remote/ftps"
 	"sealgate/internal/transfer/remote/sftp"
 	"sealgate/internal/transfer/remotes"
+	"sealgate/internal/transfer/remotes/address"
 )
 
 // Dial is remotes.Connect over the network.
 func Dial(ctx context.Context, t remotes.Target) (remote.Session, error) {
 	server := remote.Server{Host: t.Host, Port: t.Port, Guard: t.Guard, Report: t.Report, Reach: t.Reach}
 	switch t.Scheme {
-	case remotes.SFTP:
+	case address.SFTP:
 		return connected(sftp.Connect(ctx, sftp.Config{
 			Server: server, User: t.User, Password: t.Secret.Password, Key: []byte(t.Secret.Key), Passphrase: t.Secret.Passphrase,
 			HostKeys: t.Settings.HostKeys, Legacy: sftp.Legacy{Options: t.Settings.Legacy, Until: t.Settings.LegacyUntil}, Now: t.Now,
 		}))
-	case remotes.FTPS, remotes.FTPES:
+	case address.FTPS, address.FTPES:
 		return connected(ftps.Connect(ctx, ftps.Config{
-			Server: server, Implicit: t.Scheme == remotes.FTPS, User: t.User, Password: t.Secret.Password, Certificates: t.Settings.Certificates,
+			Server: server, Implicit: t.Scheme == address.FTPS, User: t.User, Password: t.Secret.Password, Certificates: t.Settings.Certificates,
 			TLS12: slices.Contains(t.Settings.Quirks, remotes.QuirkTLS12), ListOnly: slices.Contains(t.Settings.Quirks, remotes.QuirkList), Now: t.Now,
 		}))
 	}
