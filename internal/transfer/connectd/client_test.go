@@ -243,3 +243,11 @@ func (c *client) proved(got connect.Progress, p *parcel) {
 		c.t.Fatalf("the receipt is for another file: %+v", r)
 	}
 }
+
+func connectReason(err error) connect.Reason {
+	var p *connect.Problem
+	if errors.As(err, &p) {
+		return p.Reason()
+	}
+	return ""
+}
