@@ -95,8 +95,15 @@ func (l *line) Close() error {
 	return l.out.Close()
 }
 
-// Read implements io.Reader, for the library.
-func (l *line) Read(b []byte) (int, error) {
+// Read implements io.Reader, for the library, in whose goroutine a panic over what the
+// server sent would end the gateway: it ends the connection.
+func (l *line) Read(b []byte) (n int, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			n, err = 0, fmt.Errorf("reading the server's answer: %v", p)
+			l.end(err)
+		}
+	}()
 	for l.rest == 0 {
 		own, err := l.next()
 		if err != nil {
@@ -107,7 +114,7 @@ func (l *line) Read(b []byte) (int, error) {
 			break
 		}
 	}
-	n, err := l.in.Read(b[:min(len(b), l.rest)])
+	n, err = l.in.Read(b[:min(len(b), l.rest)])
 	l.rest -= n
 	if err != nil {
 		l.end(err)
