@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/cli/agents"
 	"sealgate/internal/cli/locks"
 	"sealgate/internal/cli/notify"
 	"sealgate/internal/cli/offline"
@@ -40,6 +41,7 @@ func (a *app) root() *cobra.Command {
 	for _, cmd := range append(
 		commands,
 		remotes.Command(a.App),
+		agents.Command(a.App),
 		locks.Certificate(a.App),
 		cli.Group("access-key", "The second half of the lock", accessKey...),
 		cli.Group("statement", "Signed statements about keys and files that were destroyed", append(locks.Statements(a.App), offline.VerifyReceipt(a.App))...),

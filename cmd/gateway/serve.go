@@ -21,6 +21,7 @@ import (
 	"sealgate/internal/metrics/levels"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/agentapi"
 	"sealgate/internal/portal/api"
 	socket "sealgate/internal/portal/control"
 	"sealgate/internal/portal/remoteapi"
@@ -107,6 +108,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	control := api.New(j.services(machine{a, s}))
+	agentapi.Register(control.Router, agentapi.Services{Accounts: s.accounts, Agents: j.agents, Gateway: cfg.HTTPS.URL, Now: a.Now})
 	remoteapi.Register(control.Router, remoteapi.Services{Accounts: s.accounts, Catalog: s.catalog, Remotes: j.remotes})
 	control.Observe(counts.Request)
 	uploads := j.uploads(control)

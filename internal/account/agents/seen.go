@@ -119,3 +119,50 @@ func (s *Service) Lost(ctx context.Context, a *Agent, files []uuid.UUID) (lost [
 	})
 	return lost, fault.Wrap(fault.Internal, "agents: lost", err)
 }
+
+// Silent reports whether an agent has said nothing for longer than it should.
+func (a *Agent) Silent(now time.Time) bool {
+	return a.State == Active && now.Sub(a.LastSeen) > a.SilentAfter
+}
+
+// Kinds of trouble, as alarms have them.
+const (
+	KindSilent   = "agent-silent"
+	KindTroubled = "agent-troubled"
+)
+
+// troubledFor is how long an agent says that something is wrong before that is an
+// alarm: much of it passes.
+const troubledFor = 10 * time.Minute
+
+// Trouble is an agent that somebody should see to.
+type Trouble struct {
+	*Agent
+	Kind  string
+	Since time.Time
+}
+
+// Troubles returns the agents of open accounts that are silent, or in trouble for a
+// while, without their names. A silent one is not said to be in trouble, too.
+func (s *Service) Troubles(ctx context.Context) (list []Trouble, err error) {
+	now := s.now()
+	var rows []*table.Agent
+	err = s.catalog.View(ctx, func(tx *catalog.Tx) error {
+		rows, err = tx.ActiveAgents()
+		return err
+	})
+	for _, row := range rows {
+		a := agentOf(nil, row)
+		t := Trouble{Agent: a}
+		switch since := row.Report.TroubledSince; {
+		case a.Silent(now):
+			t.Kind, t.Since = KindSilent, a.LastSeen
+		case !since.IsZero() && now.Sub(since) >= troubledFor:
+			t.Kind, t.Since = KindTroubled, since
+		default:
+			continue
+		}
+		list = append(list, t)
+	}
+	return list, fault.Wrap(fault.Internal, "agents: troubles", err)
+}

@@ -100,6 +100,14 @@ var texts = map[string]map[string]words{
 		English: {"{n} {file of the outbox waits|files of the outbox wait} for the remote {remote} since {since}", "the remote's page says what keeps {it|them}; test the remote, or fetch {it|them} by hand"},
 		Swedish: {"{n} {fil|filer} i utkorgen väntar på fjärrservern {remote} sedan {since}", "fjärrserverns sida säger vad som hindrar; prova fjärrservern, eller hämta {filen|filerna} för hand"},
 	},
+	"agent-silent": {
+		English: {"an agent at the customer's premises has said nothing since {since}", "see that its machine runs and reaches the gateway; connect doctor says what is wrong there"},
+		Swedish: {"en agent hos kunden har varit tyst sedan {since}", "se till att dess maskin är igång och når gatewayen; connect doctor säger vad som är fel där"},
+	},
+	"agent-troubled": {
+		English: {"an agent at the customer's premises says since {since} that something is wrong there", "the agent's page says what; connect doctor on its machine says what to do"},
+		Swedish: {"en agent hos kunden säger sedan {since} att något är fel där", "agentens sida säger vad; connect doctor på dess maskin säger vad som ska göras"},
+	},
 	"mail-failing": {
 		English: {"{n} {mail waits|mails wait} and {was|were} tried in vain", "look at the mail server and at mail.* in the configuration"},
 		Swedish: {"{n} e-brev väntar och har inte gått att skicka", "se över e-postservern och mail.* i konfigurationen"},

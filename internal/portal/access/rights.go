@@ -152,6 +152,12 @@ var rights = map[string]Right{
 	"list-remote-runs":        Manage,
 	"get-remote-run":          Manage,
 
+	"list-agents":  Manage,
+	"invite-agent": Manage,
+	"get-agent":    Manage,
+	"set-agent":    Manage,
+	"revoke-agent": Manage,
+
 	"list-alarms":           See, // account callers: their own
 	"see-alarm":             Decide,
 	"list-alarm-recipients": Manage,
@@ -247,6 +253,10 @@ var dangerous = map[string]bool{
 	"add-remote":    true, // files may go there
 	"set-remote":    true,
 	"remove-remote": true,
+
+	"invite-agent": true, // it sends for the account, and may fetch
+	"set-agent":    true,
+	"revoke-agent": true,
 }
 
 // forPrograms are the dangerous operations that an operator's program may do as well:
@@ -260,6 +270,7 @@ var forPrograms = map[string]bool{
 	"set-webhook":           true,
 	"remove-webhook":        true,
 	"remove-remote":         true,
+	"revoke-agent":          true,
 	"renew-certificate":     true,
 	"remove-certificate":    true,
 	"remove-access-key":     true,
