@@ -112,8 +112,7 @@ func (j *journey) tell(counts *metrics.Set, door httpd.Certificates) (*notify.No
 		alarm.Disk(j.room),
 		alarm.DataBackup(j.catalog, portal.LastBackupSetting, j.app.Now),
 		alarm.Clock(j.clock.Sure),
-		alarm.Remotes(j.remotes.Troubles),
-		alarm.Agents(j.agents.Troubles),
+		alarm.Remotes(j.remotes.Troubles), alarm.Agents(j.agents.Troubles),
 		alarm.Audit(func(ctx context.Context) error { _, err := health.VerifyAudit(ctx, j.catalog, j.keys); return err }),
 	}
 	switch door := door.(type) { // the gateway's own it renews itself
