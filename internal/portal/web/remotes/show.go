@@ -20,11 +20,11 @@ import (
 type told struct{ Says, Do, Quote string }
 
 // tell says in words what a code means. Who reads English is told the sentence itself:
-// it says the same and more.
+// it says the same and more, also what to do.
 func tell(v *desk.Visit, code, sentence string) told {
 	w := why.Code(code).Words(string(v.L.Language))
 	if v.L.Language == ui.English && sentence != "" {
-		return told{Says: begun(sentence), Do: begun(w.Do)}
+		return told{Says: begun(sentence)}
 	}
 	return told{Says: begun(w.Says), Do: begun(w.Do), Quote: sentence}
 }

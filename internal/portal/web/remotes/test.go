@@ -7,6 +7,7 @@ import (
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/portal/web/ui"
+	"sealgate/internal/transfer/remote/why"
 )
 
 type testPage struct {
@@ -23,6 +24,8 @@ type stepRow struct {
 	OK   bool
 	Seen string // of one that went well
 	Why  told   // of one that did not
+	// Confirm: nothing is wrong, but that nobody has confirmed the server.
+	Confirm bool
 }
 
 // test shows what was seen. Who is going to confirm a server proves who he is first.
@@ -55,6 +58,7 @@ func stepOf(v *desk.Visit, s portal.RemoteStep) stepRow {
 	row := stepRow{Name: s.Name, OK: s.OK}
 	if !s.OK {
 		row.Why = tell(v, s.Error, s.Message)
+		row.Confirm = s.Error == string(why.NotConfirmed) || s.Error == string(why.NotTrusted)
 		return row
 	}
 	var facts []any
