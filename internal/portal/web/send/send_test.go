@@ -2,6 +2,7 @@ package send
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -250,6 +251,34 @@ func TestFolders(t *testing.T) {
 			t.Errorf("%q", names)
 		}
 	}
+}
+
+// Who may not remove what he has sent, any more, is told so, and is rid of the row.
+func TestARemovalThatIsRefusedForGoodEnds(t *testing.T) {
+	h := openHouse(t)
+	p := h.open(t, browsertest.Wide)
+	p.Expect("Failed to load resource|net::ERR")
+	hold := make(chan struct{})
+	t.Cleanup(func() { close(hold) })
+	h.meddles(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPatch {
+			r.Body = &holder{cutter{r.Body, 1 << 20}, hold, r.Context().Done()}
+		}
+		if r.Method == http.MethodDelete {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, `{"detail":"this needs the role uploader"}`)
+			return true
+		}
+		return false
+	})
+	path, _ := noise(t, "a.xml", 5<<20)
+	p.Goto(page)
+	p.Pick("#files", path)
+	p.Wait("document.querySelector('.upload progress')?.value > 0")
+	p.Click("[data-do=cancel]")
+	p.WaitText("#upload-note", "What was sent of a.xml could not be removed (this needs the role uploader)")
+	p.Wait("!document.querySelector('.upload')")
 }
 
 // What the gateway says no to is told in its words; who is signed out goes on when he

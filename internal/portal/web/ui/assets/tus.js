@@ -93,6 +93,7 @@ export class Upload {
 
 	// cancel takes away what has been sent, and does not leave off before it knows how
 	// that went: the gateway may have had all of it. Then it is done, and id is the file's.
+	// It may also refuse for good: then it has failed, and problem says why.
 	async cancel() {
 		const begun = this.#begun
 		this.stop()
@@ -118,6 +119,9 @@ export class Upload {
 				if (error.status == 401) {
 					this.#become("signed-out")
 					await this.#sleep(2 ** 31 - 1, signal)
+				} else if (error.status != 409 && !passes(error)) {
+					this.#fail(error)
+					break
 				} else { // what was sending it has not let go of it yet, or the line is dead
 					this.#become("cancelling")
 					await this.#sleep(patience[Math.min(failures, patience.length - 1)], signal)
@@ -200,8 +204,7 @@ export class Upload {
 			await this.#sleep(2 ** 31 - 1, signal)
 			return !signal.aborted
 		}
-		const later = status == 0 || status == 408 || status == 429 || status >= 500 || error.busy
-		if (!later) {
+		if (!passes(error)) {
 			return this.#fail(error)
 		}
 		this.problem = error.message
@@ -246,6 +249,11 @@ class Refused extends Error {
 		super(message)
 		Object.assign(this, { status, busy, after })
 	}
+}
+
+// passes tells whether what went wrong may be over when it is tried again.
+function passes({ status, busy }) {
+	return !status || status == 408 || status == 429 || status >= 500 || busy
 }
 
 async function readable(file) {

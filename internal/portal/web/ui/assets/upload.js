@@ -159,6 +159,10 @@ class Item {
 			note(say("too-late", { name: this.name }))
 			return
 		}
+		const refused = this.state == "failed"
+		if (refused) { // for good; the gateway takes it away by itself when nothing more comes
+			note(say("not-removed", { name: this.name, problem: this.upload.problem }))
+		}
 		memory.remove(this.key)
 		const focused = this.row.contains(document.activeElement) || document.activeElement == document.body
 		const next = this.row.nextElementSibling ?? this.row.previousElementSibling
@@ -168,7 +172,9 @@ class Item {
 		if (focused) {
 			(next?.querySelector("button:not([hidden])") ?? form.querySelector("input")).focus()
 		}
-		announce(say("cancelled", { name: this.name }))
+		if (!refused) {
+			announce(say("cancelled", { name: this.name }))
+		}
 		pump()
 	}
 }
