@@ -1,6 +1,11 @@
 package signon
 
-import "sealgate/internal/account/person"
+import (
+	"net/netip"
+	"time"
+
+	"sealgate/internal/account/person"
+)
 
 // Pattern is a route as tests walk them.
 type Pattern struct {
@@ -19,3 +24,6 @@ func Patterns() []Pattern {
 
 // BrowserName is tested by what people read.
 var BrowserName = browserName
+
+// Heard tells which requests of who forgot the password are heard.
+func Heard(now func() time.Time) func(from netip.Addr) bool { return newRequests(now).take }

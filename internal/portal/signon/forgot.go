@@ -2,6 +2,7 @@ package signon
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"sealgate/internal/limit"
@@ -13,8 +14,23 @@ const (
 	maxUsername  = 255
 )
 
-// forgotRate is how often one network may say that it forgot.
-var forgotRate = limit.Rate{Burst: 5, Every: 2 * time.Minute}
+// requests counts who says that he forgot, by network. The buckets of strangers are a
+// bounded number: nobody fills them with the networks of one provider.
+type requests struct{ network, provider *limit.Limiter }
+
+func newRequests(now func() time.Time) requests {
+	return requests{limit.New(limit.Rate{Burst: 5, Every: 2 * time.Minute}, now), limit.New(limit.Rate{Burst: 50, Every: 6 * time.Second}, now)}
+}
+
+// take reports whether a request from this address is heard.
+func (r requests) take(from netip.Addr) bool {
+	if from = from.Unmap().WithZone(""); from.Is6() {
+		if provider, err := from.Prefix(32); err != nil || r.provider.Take(provider.String()) > 0 {
+			return false
+		}
+	}
+	return r.network.Take(limit.Network(from).String()) == 0
+}
 
 // Run sends links to those who have forgotten their password, until ctx ends. It
 // happens apart from the answer, which so takes the same time for everybody.
@@ -55,7 +71,7 @@ func (v *visit) doForgot() error {
 		return notFound()
 	}
 	username := v.r.PostForm.Get("username")
-	if len(username) <= maxUsername && v.forgets.Take(limit.Network(v.from.Source).String()) == 0 {
+	if len(username) <= maxUsername && v.forgets.take(v.from.Source) {
 		select {
 		case v.Handler.forgotten <- username:
 		default: // a flood: who asks again later is heard

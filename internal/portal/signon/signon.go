@@ -26,7 +26,6 @@ import (
 	"sealgate/internal/account/oidc"
 	"sealgate/internal/account/person"
 	"sealgate/internal/fault"
-	"sealgate/internal/limit"
 	"sealgate/internal/notify/letter"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/web/ui"
@@ -59,15 +58,15 @@ type Handler struct {
 	log     *slog.Logger
 	mux     *http.ServeMux
 
-	forgets   *limit.Limiter // by network
-	forgotten chan string    // usernames, for Run
+	forgets   requests
+	forgotten chan string // usernames, for Run
 }
 
 // New registers the routes.
 func New(opt Options) *Handler {
 	h := &Handler{
 		people: opt.People, letters: opt.Letters, sso: opt.SSO, pages: opt.Pages, issuer: opt.Issuer, now: opt.Now, log: opt.Log, mux: http.NewServeMux(),
-		forgets: limit.New(forgotRate, opt.Now), forgotten: make(chan string, maxForgotten),
+		forgets: newRequests(opt.Now), forgotten: make(chan string, maxForgotten),
 	}
 	views.Ready() // templates and texts are checked now, not at the first page
 	for _, r := range routes {

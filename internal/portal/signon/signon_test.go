@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -557,6 +558,31 @@ func TestForgottenPassword(t *testing.T) {
 	// Somebody who asks all the time is not heard, and is told the same.
 	for range 20 {
 		b.post("/sign-in/forgot", "username", "anna@acme.example").wantTo(t, "/sign-in?done=link-sent")
+	}
+}
+
+// Who has a provider's networks to ask from is heard no more than a provider is: the
+// form works for everybody else.
+func TestOneProviderDoesNotForgetForAll(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	heard := signon.Heard(func() time.Time { return now })
+	n := 0
+	for i := range 60_000 {
+		if heard(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, byte(i >> 8), byte(i)})) {
+			n++
+		}
+	}
+	if n != 50 {
+		t.Errorf("%d requests of one provider are heard", n)
+	}
+	for _, other := range []string{"2001:db9::1", "192.0.2.1", "::ffff:192.0.2.2"} {
+		if !heard(netip.MustParseAddr(other)) {
+			t.Errorf("%s is not heard", other)
+		}
+	}
+	now = now.Add(time.Minute)
+	if !heard(netip.MustParseAddr("2001:db8:1::1")) {
+		t.Error("the provider is never heard again")
 	}
 }
 
