@@ -79,11 +79,10 @@ type Begin struct {
 	Name       string    `json:"name"`
 	Size       int64     `json:"size"`             // of the content
 	SHA256     []byte    `json:"sha256,omitempty"` // of the content; missing like Delivery
-	Modified   time.Time `json:"modified"`
-	ObjectSize int64     `json:"object_size"` // of the sealed object, header and trailer included
-	Header     []byte    `json:"header"`      // the beginning of the object
-	Grant      []byte    `json:"grant"`       // the file key, for the ingest key
-	IngestKey  []byte    `json:"ingest_key"`  // the fingerprint of that key
+	ObjectSize int64     `json:"object_size"`      // of the sealed object, header and trailer included
+	Header     []byte    `json:"header"`           // the beginning of the object
+	Grant      []byte    `json:"grant"`            // the file key, for the ingest key
+	IngestKey  []byte    `json:"ingest_key"`       // the fingerprint of that key
 }
 
 // Progress answers Begin, a part and Commit.

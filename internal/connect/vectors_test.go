@@ -136,7 +136,7 @@ func makeVectors(p *pair) vectors {
 	}
 	sum := bytes.Repeat([]byte{0x22}, 32)
 	begin := Begin{
-		Delivery: bytes.Repeat([]byte{0x33}, 32), File: fileID, Name: "lön-2026-11.xml", Size: 5, SHA256: sum, Modified: noon, ObjectSize: 1000,
+		Delivery: bytes.Repeat([]byte{0x33}, 32), File: fileID, Name: "lön-2026-11.xml", Size: 5, SHA256: sum, ObjectSize: 1000,
 		Header: []byte("header"), Grant: []byte("grant"), IngestKey: bytes.Repeat([]byte{0x44}, 32),
 	}
 	stale := Refuse(StaleEpoch, "")

@@ -198,7 +198,7 @@ func (s *Sender) begin(plan *sealing.Plan, d *journal.Delivery) wire.Message {
 	return func(k wire.Ingest) (any, error) {
 		grant, err := plan.Grant(k.Key)
 		return connect.Begin{
-			Delivery: d.ID, File: plan.File, Name: d.Name, Size: d.Size, SHA256: d.SHA256, Modified: d.Modified.UTC(),
+			Delivery: d.ID, File: plan.File, Name: d.Name, Size: d.Size, SHA256: d.SHA256,
 			ObjectSize: plan.Size(d.Size), Header: plan.Header, Grant: grant, IngestKey: k.Fingerprint,
 		}, err
 	}
