@@ -126,8 +126,8 @@ func (a *Agent) known(ctx context.Context) error {
 		return err
 	}
 	since := a.Now().Add(-remember)
-	if a.enrolment.Since.After(since) {
-		since = a.enrolment.Since
+	if a.enrolment.At.After(since) { // what an earlier agent has sent is not asked of this one
+		since = a.enrolment.At
 	}
 	for behind := int64(0); ; {
 		page, err := a.journal.Delivered(ctx, since, behind, connect.MaxNames)

@@ -72,11 +72,7 @@ func Enrol(ctx context.Context, h home.Home, q Request) (home.Enrolment, error) 
 	}
 	e := home.Enrolment{
 		Gateway: q.Gateway, Identity: identity, Agent: agent, Account: account.ID, Name: account.Name, Label: account.Agent,
-		CA: string(q.CA), SignKey: keys.Sign.Public().(ed25519.PublicKey), At: q.Now().UTC(), Since: q.Now().UTC(),
-	}
-	// Enrolled anew for the same account, it goes on with what it has sent there.
-	if before, err := h.Enrolled(); err == nil && before.Account == e.Account && before.Identity.Equal(identity) {
-		e.Since = before.Since
+		CA: string(q.CA), SignKey: keys.Sign.Public().(ed25519.PublicKey), At: q.Now().UTC(),
 	}
 	if err := h.SetEnrolled(e); err != nil {
 		return none, err

@@ -94,7 +94,6 @@ type Enrolment struct {
 	CA       string            `json:"ca,omitempty"` // PEM of an authority to believe besides the system's
 	SignKey  ed25519.PublicKey `json:"sign_key"`     // the public half of the key that it signs with
 	At       time.Time         `json:"enrolled_at"`  //
-	Since    time.Time         `json:"since"`        // of its first enrolment for this account there: what was sent from then on is there
 }
 
 // Enrolled reads the enrolment; NotFound when there is none.

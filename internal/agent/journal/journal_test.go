@@ -77,10 +77,10 @@ func TestTheWayOfAFile(t *testing.T) {
 	}
 	reopen()
 	d = only(t, j)
-	if sum, err := j.Marked(t.Context(), d.Seq, 64); err != nil || sum != [32]byte{7} || d.File != file || string(d.Key) != "key" {
+	if at, sum, err := j.Marked(t.Context(), d.Seq, 63); err != nil || at != 64 || sum != [32]byte{7} || d.File != file || string(d.Key) != "key" {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	if _, err := j.Marked(t.Context(), d.Seq, 63); !fault.Is(err, fault.NotFound) {
+	if _, _, err := j.Marked(t.Context(), d.Seq, 65); !fault.Is(err, fault.NotFound) {
 		t.Fatalf("a mark nobody made: %v", err)
 	}
 	if err := j.Receive(t.Context(), d.Seq, file, "/in/sent/a.xml", now); err != nil {

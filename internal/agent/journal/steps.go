@@ -61,13 +61,13 @@ func (j *Journal) Mark(ctx context.Context, seq, slots int64, sum [32]byte) erro
 	}))
 }
 
-// Marked returns the hash of the content whose first slots were sent; NotFound when
-// nobody noted it.
-func (j *Journal) Marked(ctx context.Context, seq, slots int64) (sum [32]byte, err error) {
+// Marked returns the nearest mark at or behind this many slots; NotFound when nobody
+// made one.
+func (j *Journal) Marked(ctx context.Context, seq, slots int64) (at int64, sum [32]byte, err error) {
 	var b []byte
-	err = j.db.QueryRowContext(ctx, "SELECT sha256 FROM mark WHERE seq = ? AND slots = ?", seq, slots).Scan(&b)
+	err = j.db.QueryRowContext(ctx, "SELECT slots, sha256 FROM mark WHERE seq = ? AND slots >= ? ORDER BY slots LIMIT 1", seq, slots).Scan(&at, &b)
 	copy(sum[:], b)
-	return sum, wrap("journal: marked", err)
+	return at, sum, wrap("journal: marked", err)
 }
 
 // Receive notes that the receipt of a delivery is verified and on the disk, under

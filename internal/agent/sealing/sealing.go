@@ -17,6 +17,7 @@ import (
 	"hash"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -153,16 +154,20 @@ type Part struct {
 // ErrChanged: the content is not the one that was begun with.
 var ErrChanged = errors.New("the content was changed while it was sent")
 
-// From says where a stream goes on: behind this many slots, of this hash.
+// From says where a stream goes on: behind this many slots. That the content is the
+// one that was begun with is compared behind Check slots, at least as many: only up to
+// there it is known what was sent.
 type From struct {
 	Slots int64
+	Check int64
 	Sum   [32]byte
 }
 
 // Stream reads content of this size once, from its beginning, and hands its sealed
-// parts to send, each in memory of pool until send has returned. While one is sent,
-// the next is sealed. It ends with the trailer, whose Size and SHA256 it fills and
-// returns.
+// parts to Send, each in memory of the pool until Send has returned. Next is called
+// for each part in their order, before any Send of it; two may be sent at a time,
+// while a third is sealed. It ends with the trailer, whose Size and SHA256 it fills
+// and returns.
 type Stream struct {
 	Plan    *Plan
 	Content io.Reader
@@ -171,8 +176,12 @@ type Stream struct {
 	Headed  bool // the header is there already
 	Trailer seal.Trailer
 	Pool    Pool
+	Next    func(context.Context, Part) error
 	Send    func(context.Context, Part) error
 }
+
+// atATime is how many parts of one stream are sent at a time.
+const atATime = 2
 
 // Pool lends the memory that parts are sealed into: who takes from it waits until
 // there is some.
@@ -210,19 +219,27 @@ func (s *Stream) Run(ctx context.Context) (seal.Trailer, error) {
 			cancel(err)
 		}
 	}()
-	var err error
+	var sending sync.WaitGroup
+	places := make(chan struct{}, atATime)
 	for part := range parts {
-		if err == nil && ctx.Err() == nil {
-			if err = s.Send(ctx, part); err != nil {
-				cancel(err)
-			}
+		places <- struct{}{}
+		err := ctx.Err()
+		if err == nil && s.Next != nil {
+			err = s.Next(ctx, part)
 		}
-		s.Pool <- part.Bytes
+		sending.Go(func() {
+			if err == nil {
+				err = s.Send(ctx, part)
+			}
+			if err != nil {
+				cancel(err) // the first cause stays
+			}
+			s.Pool <- part.Bytes
+			<-places
+		})
 	}
-	if cause := context.Cause(ctx); err == nil && cause != nil {
-		err = cause
-	}
-	return s.Trailer, err
+	sending.Wait()
+	return s.Trailer, context.Cause(ctx)
 }
 
 // seal makes the parts, in their order.
@@ -231,14 +248,11 @@ func (s *Stream) seal(ctx context.Context, parts chan<- Part) error {
 	if err != nil {
 		return err
 	}
-	r := &reader{src: s.Content, hash: sha256.New(), left: s.Size}
+	r := &reader{src: s.Content, hash: sha256.New(), left: s.Size, check: s.From.Check, want: s.From.Sum}
 	for range s.From.Slots {
 		if _, err := r.slot(ctx); err != nil {
 			return err
 		}
-	}
-	if s.From.Slots > 0 && r.sum() != s.From.Sum {
-		return ErrChanged
 	}
 	total, k := seal.Slots(s.Size), s.From.Slots
 	for done := false; !done; {
@@ -247,8 +261,11 @@ func (s *Stream) seal(ctx context.Context, parts chan<- Part) error {
 			return err
 		}
 		part := Part{Offset: seal.SlotOffset(len(s.Plan.Header), k)}
-		if k == 0 && !s.Headed {
+		switch {
+		case k == 0 && !s.Headed:
 			part.Offset, buf = 0, append(buf, s.Plan.Header...)
+		case k == total: // the last slot may be short
+			part.Offset = s.Plan.Size(s.Size) - seal.TrailerSize
 		}
 		for k < total && len(buf)+seal.SealedSlot <= connect.PartSize {
 			slot, err := r.slot(ctx)
@@ -284,7 +301,11 @@ type reader struct {
 	src  io.Reader
 	hash hash.Hash
 	left int64
-	buf  [seal.SlotSize]byte
+	read int64 // slots
+
+	check int64 // behind this many slots the hash is compared; 0 = nowhere
+	want  [32]byte
+	buf   [seal.SlotSize]byte
 }
 
 func (r *reader) slot(ctx context.Context) ([]byte, error) {
@@ -300,6 +321,9 @@ func (r *reader) slot(ctx context.Context) ([]byte, error) {
 	}
 	r.left -= int64(len(p))
 	r.hash.Write(p)
+	if r.read++; r.read == r.check && r.sum() != r.want {
+		return nil, ErrChanged
+	}
 	return p, nil
 }
 

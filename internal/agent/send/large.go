@@ -40,14 +40,15 @@ func (s *Sender) large(ctx context.Context, plan *sealing.Plan, d *journal.Deliv
 	var last error
 	for range resumes {
 		p := new(connect.Progress)
-		if err := s.Client.Call(ctx, connect.PathDeliveries, s.begin(plan, d), nil, p); err != nil || p.State == connect.StateReceived {
+		err := s.Client.Call(ctx, connect.PathDeliveries, s.begin(plan, d), nil, p)
+		if err != nil && reason(err) != connect.NotFound || p.State == connect.StateReceived {
 			return p, err
 		}
 		if err := s.cut("begun"); err != nil {
 			return nil, err
 		}
 		from, headed, ok := s.from(ctx, plan, d, p)
-		if !ok { // what is there cannot be continued with certainty: begin anew
+		if !ok || err != nil { // what is there cannot be continued with certainty: begin anew
 			next, err := s.another(plan)
 			if err != nil {
 				return nil, err
@@ -60,7 +61,7 @@ func (s *Sender) large(ctx context.Context, plan *sealing.Plan, d *journal.Deliv
 			last = fault.New(fault.TryLater, "send: parts", "what the gateway has of the file cannot be continued")
 			continue
 		}
-		p, err := s.parts(ctx, plan, d, f, from, headed)
+		p, err = s.parts(ctx, plan, d, f, from, headed)
 		if !errors.Is(err, errAgain) {
 			return p, err
 		}
@@ -122,18 +123,19 @@ func (s *Sender) from(ctx context.Context, plan *sealing.Plan, d *journal.Delive
 	case p.Offset < header:
 		return from, false, p.Offset == 0
 	}
-	if p.Offset == plan.Size(d.Size) {
+	switch end := plan.Size(d.Size) - seal.TrailerSize; {
+	case p.Offset >= end:
 		from.Slots = seal.Slots(d.Size)
-	} else if at := p.Offset - header; at%seal.SealedSlot == 0 {
-		from.Slots = at / seal.SealedSlot
-	} else {
+	case (p.Offset-header)%seal.SealedSlot == 0:
+		from.Slots = (p.Offset - header) / seal.SealedSlot
+	default:
 		return from, false, false
 	}
-	if from.Slots == 0 {
+	if from.Slots == 0 { // an empty file
 		return from, true, true
 	}
-	sum, err := s.Journal.Marked(ctx, d.Seq, from.Slots)
-	from.Sum = sum
+	var err error
+	from.Check, from.Sum, err = s.Journal.Marked(ctx, d.Seq, from.Slots)
 	return from, true, err == nil
 }
 
@@ -144,13 +146,16 @@ func (s *Sender) parts(ctx context.Context, plan *sealing.Plan, d *journal.Deliv
 	}
 	stream := &sealing.Stream{
 		Plan: plan, Content: &reading{ctx, f}, Size: d.Size, From: from, Headed: headed, Trailer: s.trailer(d), Pool: s.Pool,
-		Send: func(ctx context.Context, part sealing.Part) error { return s.part(ctx, plan, d, part) },
+		Next: func(ctx context.Context, part sealing.Part) error { return s.mark(ctx, d, part) },
+		Send: func(ctx context.Context, part sealing.Part) error {
+			return s.Client.Put(ctx, connect.PathParts(plan.File), part.Offset, part.Bytes, new(connect.Progress))
+		},
 	}
 	trailer, err := stream.Run(ctx)
 	switch {
 	case errors.Is(err, sealing.ErrChanged), err == nil && !unchanged(d, f):
 		return nil, errChanged
-	case reason(err) == connect.WrongOffset:
+	case lost(err):
 		return nil, errAgain
 	case err != nil:
 		return nil, err
@@ -167,7 +172,7 @@ func (s *Sender) parts(ctx context.Context, plan *sealing.Plan, d *journal.Deliv
 	p := new(connect.Progress)
 	err = s.Client.Call(ctx, connect.PathCommit(plan.File), wire.Say(connect.Commit{Delivery: d.ID, Size: d.Size, SHA256: d.SHA256}), nil, p)
 	switch {
-	case reason(err) == connect.WrongOffset:
+	case lost(err):
 		return nil, errAgain
 	case err == nil && p.State != connect.StateReceived:
 		err = fault.New(fault.Damaged, "send: commit", "the gateway's answer makes no sense: a committed file is %q", p.State)
@@ -175,16 +180,20 @@ func (s *Sender) parts(ctx context.Context, plan *sealing.Plan, d *journal.Deliv
 	return p, err
 }
 
-func (s *Sender) part(ctx context.Context, plan *sealing.Plan, d *journal.Delivery, part sealing.Part) error {
+// mark notes what a part holds before it goes out.
+func (s *Sender) mark(ctx context.Context, d *journal.Delivery, part sealing.Part) error {
 	if part.Slots > 0 {
 		if err := s.Journal.Mark(ctx, d.Seq, part.Slots, part.Sum); err != nil {
 			return err
 		}
 	}
-	if err := s.cut("part"); err != nil {
-		return err
-	}
-	return s.Client.Put(ctx, connect.PathParts(plan.File), part.Offset, part.Bytes, new(connect.Progress))
+	return s.cut("part")
+}
+
+// lost reports whether the gateway has another idea of what is there: asking it tells.
+func lost(err error) bool {
+	r := reason(err)
+	return r == connect.WrongOffset || r == connect.NotFound
 }
 
 // reading ends with its context.
