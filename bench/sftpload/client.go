@@ -30,6 +30,9 @@ func newDialer(o *options) (*dialer, error) {
 	}}
 	d.cfg.Ciphers = []string{ssh.CipherAES256GCM, ssh.CipherAES256CTR}
 	d.cfg.KeyExchanges = []string{ssh.KeyExchangeCurve25519, "curve25519-sha256@libssh.org"}
+	if o.postQuantum {
+		d.cfg.KeyExchanges = append([]string{ssh.KeyExchangeMLKEM768X25519}, d.cfg.KeyExchanges...)
+	}
 	if o.keyFile == "" {
 		d.cfg.Auth = []ssh.AuthMethod{ssh.Password(o.password)}
 		return d, nil

@@ -35,6 +35,7 @@ type options struct {
 	mode, dir, payload            string
 	clients, parallel             int
 	serverPID                     int
+	postQuantum                   bool
 	timeout, settle               time.Duration
 }
 
@@ -58,6 +59,7 @@ func run(args []string, stdout io.Writer) (int, error) {
 	flags.StringVar(&o.payload, "payload", "", "local `directory`: each of its files is uploaded once")
 	flags.IntVar(&o.clients, "clients", 1, "concurrent clients (hold: sessions)")
 	flags.IntVar(&o.parallel, "parallel", 8, "hold: how many sessions to open at once")
+	flags.BoolVar(&o.postQuantum, "post-quantum", false, "exchange keys by mlkem768x25519-sha256 where the server has it; else by curve25519-sha256 everywhere")
 	flags.IntVar(&o.serverPID, "server-pid", 0, "also report CPU and memory of this process and its descendants")
 	flags.DurationVar(&o.timeout, "timeout", time.Minute, "limit for connecting and for one login")
 	flags.DurationVar(&o.settle, "settle", 2*time.Second, "hold: wait before reading the memory")
