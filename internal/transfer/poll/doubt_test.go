@@ -154,6 +154,53 @@ func listingsInLocalTime(t *testing.T, at visittest.Server) {
 	}
 }
 
+// A server that tells its own local time, and whose clock is put forward and back: what
+// was taken and left there is no new file for that, but one that was replaced is.
+func clocksOfTheServer(t *testing.T, at visittest.Server) {
+	w := newWorld(t, at)
+	var off time.Duration
+	local := func(e *remote.Entry) { e.ModTime, e.Local = e.ModTime.Add(off), true }
+	broken := false
+	w.Wrap = func(s remote.Session) remote.Session {
+		return told{Session: s, list: func(l []remote.Entry) []remote.Entry {
+			for i := range l {
+				local(&l[i])
+			}
+			return inMinutes(l)
+		}, stat: func(e *remote.Entry) {
+			local(e)
+			if broken {
+				e.Size++ // it is not there as it was listed
+			}
+		}}
+	}
+	rounds := func() {
+		for range 4 {
+			w.visits(2 * time.Minute)
+		}
+	}
+	w.Put("a.xml", []byte("one"))
+	w.Put("b.xml", []byte("two"))
+	rounds()
+	w.expect("winter", "a.xml=one", "b.xml=two")
+	off, broken = time.Hour, true
+	rounds()
+	broken = false
+	rounds()
+	w.expect("summer", "a.xml=one", "b.xml=two")
+	w.Put("a.xml", []byte("new"))
+	w.Dated("a.xml", 7200/int(w.Grain/time.Second))
+	rounds()
+	w.expect("replaced", "a.xml=new", "a.xml=one", "b.xml=two")
+	off = 0
+	rounds()
+	w.expect("winter again", "a.xml=new", "a.xml=one", "b.xml=two")
+	w.Put("a.xml", []byte("ten")) // the same size, an hour later
+	w.Dated("a.xml", 10800/int(w.Grain/time.Second))
+	rounds()
+	w.expect("an hour later", "a.xml=new", "a.xml=one", "a.xml=ten", "b.xml=two")
+}
+
 func takenFromAnotherZone(w *world) {
 	w.t.Helper()
 	w.Put("a.xml", []byte("one"))

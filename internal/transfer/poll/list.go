@@ -22,6 +22,8 @@ type far struct {
 	look  *remotes.Look // what is known of it
 
 	marked bool // its done-marker is surely not that of a file before it
+
+	shifted *remotes.Look // it was taken, and may be the same file at another hour; this was known before
 }
 
 // listing is what lies there.
@@ -209,7 +211,11 @@ func (v *visit) pathMAC(there string) []byte {
 
 // delivery is what makes a delivery the same one, but for its content (R2).
 func (v *visit) delivery(f *far) [][]byte {
-	return [][]byte{v.Remote[:], []byte(f.path), number(f.entry.Size), number(micros(f.entry.ModTime))}
+	at := f.entry.ModTime
+	if f.shifted != nil {
+		at = f.look.ModTime
+	}
+	return [][]byte{v.Remote[:], []byte(f.path), number(f.entry.Size), number(micros(at))}
 }
 
 // seenMAC is what a file that was taken is found by in the ledger: path, size and time.

@@ -101,6 +101,12 @@ func (v *visit) judgeOne(ctx context.Context, l *listing, f *far, mac []byte, no
 	case listed(look, f.entry):
 	case look.Result != taken && look.Size >= 0 && same(look, f.entry): // the listing has come after what the file itself showed
 		look.ListedSize, look.ListedTime, stale = f.entry.Size, f.entry.ModTime, true
+	case look.Result == taken && v.After.leaves() && (remote.Entry{Size: look.ListedSize, ModTime: look.ListedTime}).Shifted(f.entry):
+		// Its content says whether it is another file, or only the clocks were changed.
+		was := *look
+		f.shifted, look.ListedTime = &was, f.entry.ModTime
+		l.ready = append(l.ready, f)
+		return nil, nil
 	default:
 		if changes, err = v.renew(ctx, f, now); err != nil {
 			return nil, err

@@ -41,6 +41,7 @@ var doubt = []visittest.Test{
 	{Name: "markers without exact times", Run: markersWithoutExactTimes},
 	{Name: "moved to the folder itself", Run: movedToTheFolderItself},
 	{Name: "listings in local time", Run: listingsInLocalTime},
+	{Name: "clocks of the server", Run: clocksOfTheServer},
 	{Name: "never the same", Run: neverTheSame},
 	{Name: "listed and not there", Run: listedAndNotThere},
 	{Name: "times in listings only", Run: timesInListingsOnly},

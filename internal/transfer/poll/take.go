@@ -44,6 +44,8 @@ func (v *visit) take(ctx context.Context, f *far) error {
 	file, err := v.fetch(ctx, f)
 	switch {
 	case err == nil:
+	case f.shifted != nil:
+		return v.unsettled(ctx, f, err)
 	case fault.Is(err, fault.NotFound): // somebody took it away: the next listing shows it no more
 		return v.gone(ctx, f)
 	case err == errChanged:
@@ -62,6 +64,21 @@ func (v *visit) take(ctx context.Context, f *far) error {
 		return nil
 	}
 	return v.after(ctx, f)
+}
+
+// unsettled leaves open whether a file that was taken is there at another hour, or
+// another one is: the next visit asks again.
+func (v *visit) unsettled(ctx context.Context, f *far, err error) error {
+	*f.look = *f.shifted
+	v.again(v.now().Add(v.wait(f)))
+	if o, ok := err.(ours); ok {
+		v.result.Failed++
+		return o.error
+	}
+	if err == errChanged || fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return v.problem(ctx, f.path, err)
 }
 
 // failed notes that a file could not be fetched.
@@ -159,7 +176,7 @@ func (v *visit) fetch(ctx context.Context, f *far) (got received, err error) {
 		err = v.unchanged(ctx, f, src.Entry)
 	}
 	switch {
-	case err != nil && f.entry.Size >= big && ends(ctx, err):
+	case err != nil && f.entry.Size >= big && f.shifted == nil && ends(ctx, err):
 		arrival.Abort(err) // kept, to be gone on with
 		return got, err
 	case err != nil:
@@ -222,6 +239,9 @@ func (v *visit) open(ctx context.Context, f *far) (*intake.Arrival, *remote.File
 // what the next one is compared with.
 func (v *visit) agree(f *far, e remote.Entry) error {
 	same := f.look.Size < 0 && f.entry.Same(e) || f.look.Size >= 0 && same(f.look, e)
+	if f.shifted != nil {
+		same = same || remote.Entry{Size: f.look.Size, ModTime: f.look.ModTime}.Shifted(e)
+	}
 	f.entry = e
 	switch {
 	case !same:
@@ -231,7 +251,9 @@ func (v *visit) agree(f *far, e remote.Entry) error {
 	case e.Size > v.Limits.Bytes:
 		return why.TooLarge.New(fault.TooLarge, "poll: take", "the file is larger than %d MiB; it is not taken", v.Limits.Bytes>>20)
 	}
-	f.look.Size, f.look.ModTime = e.Size, e.ModTime
+	if f.shifted == nil { // else it goes by the hour at which it was taken first
+		f.look.Size, f.look.ModTime = e.Size, e.ModTime
+	}
 	return nil
 }
 
@@ -239,7 +261,7 @@ func (v *visit) agree(f *far, e remote.Entry) error {
 // after a crash, too.
 func (v *visit) begin(ctx context.Context, f *far) (*intake.Arrival, error) {
 	a, err := v.intake.Begin(ctx, v.with(f))
-	if err != nil || f.entry.Size < big {
+	if err != nil || f.entry.Size < big || f.shifted != nil {
 		return a, err
 	}
 	f.look.Arrival = a.ID()

@@ -75,6 +75,18 @@ type Entry struct {
 	Size      int64         // -1 = the server does not tell
 	ModTime   time.Time     // UTC; zero = the server does not tell
 	Precision time.Duration // of ModTime: a second, a minute, or a day
+	Local     bool          // ModTime may be the server's local time: all times may shift by an hour some day
+}
+
+// Shifted reports whether f shows the same file as e when the clocks of its server's
+// zone were put forward or back in between.
+func (e Entry) Shifted(f Entry) bool {
+	if !f.Local || e.ModTime.IsZero() || f.ModTime.IsZero() {
+		return false
+	}
+	earlier, later := f, f
+	earlier.ModTime, later.ModTime = f.ModTime.Add(-time.Hour), f.ModTime.Add(time.Hour)
+	return f.Precision < time.Hour && (e.Same(earlier) || e.Same(later))
 }
 
 // Same reports whether two looks at a file show the same size and time, as far as

@@ -135,3 +135,31 @@ func TestACertificateOfNobodyKnownIsSaidPlainly(t *testing.T) {
 		t.Error(words)
 	}
 }
+
+// Where a server may tell its local time, an hour is what its clock is put forward or
+// back.
+func TestShifted(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 5, 0, time.UTC)
+	file := Entry{Size: 7, ModTime: at, Precision: time.Second, Local: true}
+	for name, c := range map[string]struct {
+		change func(*Entry)
+		want   bool
+	}{
+		"forward":        {func(e *Entry) { e.ModTime = at.Add(time.Hour) }, true},
+		"back":           {func(e *Entry) { e.ModTime = at.Add(-time.Hour) }, true},
+		"to the minute":  {func(e *Entry) { e.ModTime, e.Precision = at.Add(time.Hour).Truncate(time.Minute), time.Minute }, true},
+		"to the day":     {func(e *Entry) { e.ModTime, e.Precision = at.Truncate(24*time.Hour), 24*time.Hour }, false},
+		"the same":       {func(*Entry) {}, false},
+		"a second more":  {func(e *Entry) { e.ModTime = at.Add(time.Hour + time.Second) }, false},
+		"two hours":      {func(e *Entry) { e.ModTime = at.Add(2 * time.Hour) }, false},
+		"another size":   {func(e *Entry) { e.ModTime, e.Size = at.Add(time.Hour), 8 }, false},
+		"in UTC":         {func(e *Entry) { e.ModTime, e.Local = at.Add(time.Hour), false }, false},
+		"without a time": {func(e *Entry) { e.ModTime = time.Time{} }, false},
+	} {
+		now := file
+		c.change(&now)
+		if got := file.Shifted(now); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

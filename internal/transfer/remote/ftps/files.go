@@ -81,8 +81,8 @@ func (s *Session) list(ctx context.Context, op, dir string) ([]remote.Entry, err
 	var list remote.Listing
 	list.Unread(unread) // a name with a line break is one line, and what follows the break another
 	for _, e := range found {
-		if e.Type == ftp.EntryTypeFolder && path.Clean(e.Name) == dir {
-			continue // some name the folder itself in full
+		if e.Type == ftp.EntryTypeFolder && (path.Clean(e.Name) == dir || seen.kinds[e.Name] == remote.Folder) {
+			continue // some name the folder itself in full, or the one above it
 		}
 		if err := list.Add(seen.entry(e)); err != nil {
 			return nil, err
@@ -106,7 +106,7 @@ func (l *lines) entry(e *ftp.Entry) remote.Entry {
 	}
 	r.ModTime, r.Precision = e.Time.UTC(), time.Second
 	if !l.facts {
-		r.Precision = time.Minute
+		r.Precision, r.Local = time.Minute, true
 		if r.ModTime.Equal(r.ModTime.Truncate(24 * time.Hour)) { // ls shows old files without a time of day
 			r.Precision = 24 * time.Hour
 		}
@@ -131,17 +131,19 @@ func (s *Session) Stat(ctx context.Context, name string) (remote.Entry, error) {
 	e := remote.Entry{Name: path.Base(name), Kind: remote.Regular}
 	err = s.do(ctx, op, func() (err error) {
 		e.Size, err = s.ftp.FileSize(name)
-		if err == nil && s.ftp.IsGetTimeSupported() {
-			e.ModTime, err = s.ftp.GetTime(name)
-			e.Precision = time.Second
-		}
-		if err == nil && e.ModTime.IsZero() && s.ftp.IsTimePreciseInList() {
+		// The facts of MLST are in UTC, as in the listing; with MDTM some servers know no
+		// other time than their own.
+		if err == nil && s.ftp.IsTimePreciseInList() {
 			var facts *ftp.Entry
 			if facts, err = s.ftp.GetEntry(name); code(err) != 0 {
 				err = nil // it does not tell
-			} else if err == nil {
+			} else if err == nil && !facts.Time.IsZero() {
 				e.ModTime, e.Precision = facts.Time.UTC(), time.Second
 			}
+		}
+		if err == nil && e.ModTime.IsZero() && s.ftp.IsGetTimeSupported() {
+			e.ModTime, err = s.ftp.GetTime(name)
+			e.Precision, e.Local = time.Second, true
 		}
 		return err
 	})

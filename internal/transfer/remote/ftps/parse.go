@@ -48,7 +48,7 @@ type lines struct {
 	total int64
 	over  bool
 	count int
-	kinds map[string]remote.Kind // of what is neither a file nor a folder
+	kinds map[string]remote.Kind // of what is neither a file nor a folder in this one
 }
 
 // maxLine is half of what the library reads as one line.
@@ -102,7 +102,8 @@ func (l *lines) line(line string) {
 }
 
 // parseType reads the type fact of an MLSD line (RFC 3659, 7.2), and reports whether
-// it names something that is neither file nor folder.
+// it names something that is neither a file nor a folder in the one that is listed: the
+// folder itself and the one above it are listed, too, by some servers with their path.
 func parseType(line string) (kind remote.Kind, name string, special bool) {
 	facts, name, ok := strings.Cut(line, " ")
 	if !ok {
@@ -115,7 +116,9 @@ func parseType(line string) (kind remote.Kind, name string, special bool) {
 		}
 		value = strings.ToLower(value)
 		switch {
-		case value == "file", value == "dir", value == "cdir", value == "pdir":
+		case value == "cdir", value == "pdir":
+			return remote.Folder, name, strings.Contains(name, "/")
+		case value == "file", value == "dir":
 			return 0, name, false
 		case strings.Contains(value, "link"): // OS.unix=slink:/to, OS.unix=symlink
 			return remote.Link, name, true

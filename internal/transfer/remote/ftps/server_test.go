@@ -115,6 +115,7 @@ func TestListings(t *testing.T) {
 		"type=file;size=3;modify=20260301120000; good\r\n":                                                    "good:0:3",
 		"Type=cdir; .\r\nType=pdir; ..\r\nType=dir; sub\r\n":                                                  "sub:1:0",
 		"type=cdir; /\r\ntype=file; x\n":                                                                      "x:0:0",
+		"type=cdir; /a\r\ntype=pdir; /b/c\r\ntype=dir; /d\r\ntype=file; x\r\n":                                `"/d":4:0 x:0:0`, // the folder and the one above, wherever they say they are
 		"type=OS.unix=slink:/etc/passwd; link\r\n":                                                            "link:2:0",
 		"type=OS.unix=chr-1/3; null\r\n":                                                                      "null:3:0",
 		"type=file; ../up\r\ntype=file; /etc/passwd\r\ntype=file; a\\b\r\ntype=file; \r\ntype=file; good\r\n": `"":4:0 "../up":4:0 "/etc/passwd":4:0 "a\\b":4:0 good:0:0`,
@@ -483,21 +484,30 @@ func TestOneThingAtATime(t *testing.T) {
 	}
 }
 
-// Without MDTM, MLST has the time, if it has.
-func TestTimesWithoutMDTM(t *testing.T) {
-	for answer, want := range map[string]time.Time{
-		"250-here\r\n type=file;size=7;modify=20260301120005; /file\r\n250 end": time.Date(2026, 3, 1, 12, 0, 5, 0, time.UTC),
-		"550 not now": {},
+// The time of MLST is in UTC. That of MDTM may not be, and is for servers without one.
+func TestTimes(t *testing.T) {
+	const with, without = "250-here\r\n type=file;size=7;modify=20260301110005; /file\r\n250 end", "250-here\r\n type=file;size=7; /file\r\n250 end"
+	facts := time.Date(2026, 3, 1, 11, 0, 5, 0, time.UTC)
+	mdtm := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) // an hour off
+	for _, c := range []struct {
+		features, answer string
+		want             time.Time
+		local            bool
+	}{
+		{"SIZE\r\n MLST type*;size*;modify*;", with, facts, false},
+		{"SIZE\r\n MLST type*;size*;modify*;", "550 not now", time.Time{}, false},
+		{"SIZE\r\n MDTM\r\n MLST type*;size*;modify*;", with, facts, false},
+		{"SIZE\r\n MDTM\r\n MLST type*;size*;", without, mdtm, true},
+		{"SIZE\r\n MDTM\r\n MLST type*;size*;modify*;", "550 not now", mdtm, true},
+		{"SIZE\r\n MDTM", "500 what?", mdtm, true},
 	} {
-		srv := (&server{file: []byte("content"), says: map[string]string{
-			"FEAT": "211-features\r\n SIZE\r\n MLST type*;size*;modify*;\r\n211 end", "MLST": answer,
-		}}).start(t)
+		srv := (&server{file: []byte("content"), says: map[string]string{"FEAT": "211-features\r\n " + c.features + "\r\n211 end", "MLST": c.answer}}).start(t)
 		s, err := ftps.Connect(t.Context(), srv.config())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e, err := s.Stat(t.Context(), "/file"); err != nil || e.Size != 7 || !e.ModTime.Equal(want) {
-			t.Errorf("%s: %+v, %v", answer, e, err)
+		if e, err := s.Stat(t.Context(), "/file"); err != nil || e.Size != 7 || !e.ModTime.Equal(c.want) || e.Local != c.local {
+			t.Errorf("%s, %s: %+v, %v", c.features, c.answer, e, err)
 		}
 		_ = s.Close()
 	}
