@@ -49,6 +49,8 @@ type reader struct {
 	response *ftp.Response
 	at, size int64
 	uncut    func() bool // the end of the context matters no more
+	longer   bool        // than its size
+	ended    bool        // on both connections, whole or not: the session can go on
 	err      error       // for ever
 }
 
@@ -61,10 +63,11 @@ func (r *reader) Read(b []byte) (int, error) {
 	}
 	n, err := r.read(b)
 	if errors.Is(err, io.EOF) {
-		err = r.session.do(r.ctx, op, r.response.Close)
+		err = r.end()
 		r.err = io.EOF
 	}
 	if r.at+int64(n) > r.size {
+		r.longer = true
 		n, err = int(r.size-r.at), remote.Short(op, r.at+int64(n), r.size)
 	}
 	r.at += int64(n)
@@ -90,11 +93,40 @@ func (r *reader) read(b []byte) (n int, err error) {
 	return n, err
 }
 
+// end waits for what the server says of the transfer when its data has ended.
+func (r *reader) end() error {
+	err := r.session.do(r.ctx, "ftps: read", r.response.Close)
+	r.ended = err == nil || code(err) != 0
+	return err
+}
+
+// growth is how much is read, to no use, of a file that is longer than the server had
+// said. One that grows keeps nobody else from being fetched.
+const growth = 1 << 20
+
+// drain reads a file that is longer to its end.
+func (r *reader) drain() {
+	buf := make([]byte, 32<<10)
+	for left := growth; left > 0; {
+		n, err := r.read(buf)
+		if errors.Is(err, io.EOF) {
+			_ = r.end()
+		}
+		if err != nil {
+			return
+		}
+		left -= n
+	}
+}
+
 // Close implements io.Closer.
 func (r *reader) Close() error {
 	r.session.reading = false
+	if r.longer && !r.ended {
+		r.drain()
+	}
 	r.uncut()
-	if !errors.Is(r.err, io.EOF) {
+	if !r.ended {
 		r.session.cut()
 	}
 	if r.err == nil || errors.Is(r.err, io.EOF) {

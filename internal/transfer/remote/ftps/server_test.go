@@ -47,6 +47,29 @@ func TestSizesThatAreLies(t *testing.T) {
 	}
 }
 
+// A file that is not as long as the server says keeps no other file from being read,
+// unless it has no end.
+func TestTheSessionGoesOnAfterALie(t *testing.T) {
+	for _, said := range []string{"213 99999", "213 100001", "213 0"} {
+		srv := (&server{file: remotetest.Bytes(100_000, 1), says: map[string]string{"SIZE": said}}).start(t)
+		s := connect(t, srv.config())
+		for range 2 {
+			if _, _, err := remotetest.ReadAll(s, "/file", 0); !fault.Is(err, fault.Damaged) {
+				t.Errorf("%s: %v", said, err)
+			}
+		}
+		if _, err := s.Stat(t.Context(), "/file"); err != nil {
+			t.Errorf("%s, and then: %v", said, err)
+		}
+	}
+	srv := (&server{file: remotetest.Bytes(8<<20, 1), says: map[string]string{"SIZE": "213 5"}}).start(t)
+	s := connect(t, srv.config())
+	_, _, _ = remotetest.ReadAll(s, "/file", 0)
+	if _, err := s.Stat(t.Context(), "/file"); !errors.Is(err, remote.ErrCut) {
+		t.Errorf("after a file that is far longer: %v", err)
+	}
+}
+
 // Wherever a data connection is cut, also between two records of TLS: what came is
 // never taken for a whole file, or a whole listing.
 func TestCutAtEachByte(t *testing.T) {
