@@ -45,6 +45,8 @@ func furnish(t testing.TB, g *gateway, account, issuer string) {
 	g.check(os.WriteFile(key, private, 0o600))
 	g.must("remote", "add", account, "bank", "sftp://payments@127.0.0.1:1/out", "--direction", "pull", "--ssh-key", key, "--host-key", "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU")
 	_, _, _ = g.run("remote", "run", account, "bank") // nobody is there: its page tells
+	g.must("remote", "add", account, "out", "sftp://payments@127.0.0.1:1/in", "--direction", "push", "--off", "--ssh-key", key,
+		"--allow-old", "ssh-rsa", "--allow-old-until", "2099-12-31", "--max-files", "100")
 	g.must("account", "set", account, "--oidc-issuer", issuer, "--oidc-client-id", "sealgate")
 	g.must("account", "set", account, "--operator-access", "asked")
 	ask := func(reason string) string {

@@ -52,6 +52,11 @@ func TestScreenshots(t *testing.T) {
 		anna.Wait("document.querySelectorAll('.result[data-rests]').length == 2")
 		anna.Screenshot(picture("acme")("upload-results"))
 		anna.pictures(picture("acme"), fates)
+		anna.Goto("/a/acme/remotes/of/bank") // its test is no page that is led to
+		anna.Click(`form[action$="/test"] button`)
+		anna.WaitPath("/a/acme/remotes/of/bank/test")
+		anna.Wait("document.readyState == 'complete'")
+		anna.Screenshot(picture("acme")("remotes-one-test"))
 		anna.Close()
 
 		op.at(operators, l.size, l.options...)
@@ -72,8 +77,11 @@ func (s *somebody) pictures(file func(name string) string, more map[string]strin
 	}
 	for _, path := range pages(s.crawl("/", "/me")) {
 		kind := strings.ReplaceAll(strings.TrimPrefix(kindOf(path), "*"), "*", "-one-")
-		name := strings.Trim(notName.ReplaceAllString(kind, "-"), "-")
-		all[cmp.Or(name, "start")] = path
+		name := cmp.Or(strings.Trim(notName.ReplaceAllString(kind, "-"), "-"), "account")
+		if path == "/" {
+			name = "start"
+		}
+		all[name] = path
 	}
 	for name, path := range all {
 		s.Goto(path)
