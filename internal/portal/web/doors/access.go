@@ -76,7 +76,7 @@ var (
 
 // runs lets through who runs the gateway, to an account that there is.
 func runs(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	if !v.Person.Operator {
@@ -97,7 +97,7 @@ func askNew(v *desk.Visit) error {
 }
 
 func showNew(v *desk.Visit, form *ui.Form) error {
-	return v.ShowAs(status(form), "access-new", "access", v.L.T("access.ask"), formPage{form, v.Options("access.for", lasting...)}, accessCrumbs(v)...)
+	return v.ShowAs(form.Status(), "access-new", "access", v.L.T("access.ask"), formPage{form, v.Options("access.for", lasting...)}, accessCrumbs(v)...)
 }
 
 var lookRefusals = []desk.Refusal{
@@ -114,7 +114,7 @@ func addLook(v *desk.Visit) error {
 	}
 	form := &ui.Form{Values: desk.Keep(v.R.PostForm, lookFields...)}
 	v.Next = desk.Address(v.At("access", "new"), form.Values)
-	required(v, form, "reason")
+	v.Required(form, "reason")
 	if !slices.Contains(lasting, form.Values.Get("for")) {
 		form.Fail("for", v.L.T("form.required"))
 	}
@@ -137,7 +137,7 @@ func addLook(v *desk.Visit) error {
 
 // askAnswer is the page on which a request is allowed or refused.
 func askAnswer(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	if !v.May("admin") {

@@ -9,10 +9,7 @@ package doors
 
 import (
 	"embed"
-	"net/http"
-	"strings"
 
-	"sealgate/internal/fault"
 	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/portal/web/ui"
 )
@@ -52,33 +49,4 @@ var room = desk.Room{
 type formPage struct {
 	Form    *ui.Form
 	Choices []ui.Option
-}
-
-// status is that of a page with a form: as it was asked for, or wrong.
-func status(form *ui.Form) int {
-	if form.OK() {
-		return http.StatusOK
-	}
-	return http.StatusUnprocessableEntity
-}
-
-// required reports the fields in which nothing stands.
-func required(v *desk.Visit, form *ui.Form, names ...string) {
-	for _, name := range names {
-		if strings.TrimSpace(form.Values.Get(name)) == "" {
-			form.Fail(name, v.L.T("form.required"))
-		}
-	}
-}
-
-// managed lets through who may manage the account: a form is not shown to who cannot
-// send it.
-func managed(v *desk.Visit) error {
-	if _, _, err := v.TheAccount(); err != nil {
-		return err
-	}
-	if !v.May("admin", desk.Operator) {
-		return fault.New(fault.Denied, "web: doors", "this needs the role admin")
-	}
-	return nil
 }

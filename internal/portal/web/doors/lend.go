@@ -25,7 +25,7 @@ func keyCrumbs(v *desk.Visit) []ui.Crumb {
 }
 
 func askLend(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	if err := v.Proved(); err != nil {
@@ -50,7 +50,7 @@ func showLend(v *desk.Visit, form *ui.Form) error {
 	}
 	page := lendPage{Account: a, Form: form, Choices: v.Options("access.for", lendFor...)}
 	page.Passphrase = slices.ContainsFunc(keys, func(k portal.AccessKey) bool { return k.Held == "passphrase" && k.RemovedAt == nil })
-	return v.ShowAs(status(form), "lend", "keys", v.L.T("lend.title"), page, keyCrumbs(v)...)
+	return v.ShowAs(form.Status(), "lend", "keys", v.L.T("lend.title"), page, keyCrumbs(v)...)
 }
 
 var lendRefusals = []desk.Refusal{
@@ -66,7 +66,7 @@ var lendRefusals = []desk.Refusal{
 // lend hands the key on. It is in this request and in the gateway's memory, and in no
 // answer.
 func lend(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	v.Next = v.At("keys", "lend")

@@ -49,7 +49,7 @@ func providerCrumbs(v *desk.Visit) []ui.Crumb {
 var providerFields = []string{"issuer", "client_id", "trust_mfa"}
 
 func askProvider(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	if err := v.Proved(); err != nil {
@@ -70,7 +70,7 @@ func askProvider(v *desk.Visit) error {
 }
 
 func showProvider(v *desk.Visit, s *portal.SingleSignOn, form *ui.Form) error {
-	return v.ShowAs(status(form), "provider-edit", "sign-on", v.L.T("sso.edit"), providerPage{Set: s, Form: form}, providerCrumbs(v)...)
+	return v.ShowAs(form.Status(), "provider-edit", "sign-on", v.L.T("sso.edit"), providerPage{Set: s, Form: form}, providerCrumbs(v)...)
 }
 
 var providerRefusals = []desk.Refusal{
@@ -86,13 +86,13 @@ func setProvider(v *desk.Visit) error {
 	if err != nil {
 		return err
 	}
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	typed := v.R.PostForm
 	form := &ui.Form{Values: desk.Keep(typed, providerFields...)} // the secret is not shown again
 	v.Next = desk.Address(v.At("single-sign-on", "edit"), form.Values)
-	required(v, form, "issuer", "client_id")
+	v.Required(form, "issuer", "client_id")
 	if !form.OK() {
 		return showProvider(v, s, form)
 	}
@@ -120,7 +120,7 @@ func setProvider(v *desk.Visit) error {
 }
 
 func askRemoveProvider(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	if err := v.Proved(); err != nil {
@@ -141,7 +141,7 @@ func showRemoveProvider(v *desk.Visit, form *ui.Form) error {
 		Sentence: v.L.T("sso.remove.text", "issuer", s.Issuer), Must: v.Account, Action: v.At("single-sign-on", "remove"),
 		Button: v.L.T("sso.remove"), Cancel: v.At("single-sign-on"), Form: form,
 	}}
-	return v.ShowAs(status(form), "provider-remove", "sign-on", v.L.T("sso.remove"), page, providerCrumbs(v)...)
+	return v.ShowAs(form.Status(), "provider-remove", "sign-on", v.L.T("sso.remove"), page, providerCrumbs(v)...)
 }
 
 func removeProvider(v *desk.Visit) error {

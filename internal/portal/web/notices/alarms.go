@@ -147,7 +147,7 @@ func recipientForm(v *desk.Visit, people portal.AlarmRecipients) *ui.Form {
 }
 
 func setRecipients(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	form := &ui.Form{Values: v.R.PostForm}

@@ -8,7 +8,6 @@ package notices
 
 import (
 	"embed"
-	"net/http"
 
 	"sealgate/internal/fault"
 	"sealgate/internal/portal/web/desk"
@@ -76,23 +75,6 @@ func gatewayOnly(v *desk.Visit) error {
 	return nil
 }
 
-// managed lets through who may manage the account, or runs the gateway: a form is not
-// shown to who cannot send it.
-func managed(v *desk.Visit) error {
-	if err := gatewayOnly(v); err != nil {
-		return err
-	}
-	if v.Account != "" {
-		if _, _, err := v.TheAccount(); err != nil {
-			return err
-		}
-	}
-	if !v.May("admin", desk.Operator) {
-		return fault.New(fault.Denied, "web: notices", "this needs the role admin")
-	}
-	return nil
-}
-
 // explain puts into a form what the API refuses because of it.
 func explain(form *ui.Form, field string, err error) error {
 	if fault.Is(err, fault.Denied) && fault.Message(err) != "" && field != "" {
@@ -100,11 +82,4 @@ func explain(form *ui.Form, field string, err error) error {
 		return nil
 	}
 	return desk.Explain(form, field, err)
-}
-
-func statusOf(form *ui.Form) int {
-	if form.OK() {
-		return http.StatusOK
-	}
-	return http.StatusUnprocessableEntity
 }

@@ -73,7 +73,7 @@ func crumbs(v *desk.Visit) []ui.Crumb {
 }
 
 func askWebhook(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	if err := v.Proved(); err != nil {
@@ -94,11 +94,11 @@ func showNew(v *desk.Visit, form *ui.Form) error {
 			page.Choices = append(page.Choices, ui.Option{Value: c, Label: v.L.T("webhook.events." + c), Help: v.L.T("webhook.events." + c + ".help")})
 		}
 	}
-	return v.ShowAs(statusOf(form), "webhook-new", "webhooks", v.L.T("webhook.new"), page, crumbs(v)...)
+	return v.ShowAs(form.Status(), "webhook-new", "webhooks", v.L.T("webhook.new"), page, crumbs(v)...)
 }
 
 func addWebhook(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	form := &ui.Form{Values: desk.Keep(v.R.PostForm, "url", "events")}

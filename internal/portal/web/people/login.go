@@ -51,7 +51,7 @@ func askEdit(v *desk.Visit) error {
 }
 
 func showEdit(v *desk.Visit, name string, form *ui.Form) error {
-	return v.ShowAs(status(form), "login-edit", "logins", v.L.T("login.edit"), formPage{
+	return v.ShowAs(form.Status(), "login-edit", "logins", v.L.T("login.edit"), formPage{
 		Form: form, Who: name, Action: at(v, name, "edit"), Cancel: at(v, name), Roles: v.Options("role", desk.Roles...),
 	}, crumbs(v, name)...)
 }
@@ -101,7 +101,7 @@ func askKey(v *desk.Visit) error {
 }
 
 func showKey(v *desk.Visit, name string, form *ui.Form) error {
-	return v.ShowAs(status(form), "login-key", "logins", v.L.T("login.key.add"), formPage{
+	return v.ShowAs(form.Status(), "login-key", "logins", v.L.T("login.key.add"), formPage{
 		Form: form, Who: name, Action: at(v, name, "key"), Cancel: at(v, name),
 	}, crumbs(v, name)...)
 }
@@ -113,8 +113,8 @@ func addKey(v *desk.Visit) error {
 	}
 	form := public(v.R.PostForm, []string{"ssh_keys"})
 	v.Next = desk.Address(at(v, name, "key"), form.Values)
-	keys := lines(form.Values.Get("ssh_keys"))
-	required(v, form, "ssh_keys")
+	keys := desk.Lines(form.Values.Get("ssh_keys"))
+	v.Required(form, "ssh_keys")
 	checkKeys(v, form, keys)
 	if form.OK() {
 		_, done, err := set(v, name, portal.LoginChange{AddKeys: keys}, form)
@@ -144,7 +144,7 @@ func removeKey(v *desk.Visit) error {
 	case done:
 		return v.Done(at(v, name), "key-removed")
 	}
-	return v.ShowAs(status(form), "login", "logins", name, loginPage{Login: l, Name: name, Form: form}, crumbs(v, "")...)
+	return v.ShowAs(form.Status(), "login", "logins", name, loginPage{Login: l, Name: name, Form: form}, crumbs(v, "")...)
 }
 
 func askPassword(v *desk.Visit) error {
@@ -160,7 +160,7 @@ func showNewPassword(v *desk.Visit, l portal.Login, name string, form *ui.Form) 
 	if l.Password && len(l.Keys) > 0 {
 		ways = append(ways, none)
 	}
-	return v.ShowAs(status(form), "login-password", "logins", v.L.T("login.password"), formPage{
+	return v.ShowAs(form.Status(), "login-password", "logins", v.L.T("login.password"), formPage{
 		Form: form, Who: name, Action: at(v, name, "password"), Cancel: at(v, name), Ways: v.Options("login.how", ways...),
 	}, crumbs(v, name)...)
 }
@@ -217,7 +217,7 @@ func showAskLink(v *desk.Visit, l portal.Login, name string, form *ui.Form) erro
 		formPage
 		Login portal.Login
 	}{formPage{Form: form, Who: name, Action: at(v, name, "link"), Cancel: at(v, name)}, l}
-	return v.ShowAs(status(form), "login-link", "logins", v.L.T("login.link"), page, crumbs(v, name)...)
+	return v.ShowAs(form.Status(), "login-link", "logins", v.L.T("login.link"), page, crumbs(v, name)...)
 }
 
 func makeLink(v *desk.Visit) error {
@@ -255,7 +255,7 @@ func askRemoveLogin(v *desk.Visit) error {
 
 func showRemoveLogin(v *desk.Visit, name string, form *ui.Form) error {
 	title := v.L.T("login.remove")
-	return v.ShowAs(status(form), "confirm", "logins", title, confirmPage{title, ui.Confirm{
+	return v.ShowAs(form.Status(), "confirm", "logins", title, confirmPage{title, ui.Confirm{
 		Sentence: v.L.T("login.remove.text", "name", name), Must: name, Action: at(v, name, "remove"), Button: title, Cancel: at(v, name), Form: form,
 	}}, crumbs(v, name)...)
 }

@@ -84,14 +84,14 @@ func askLogin(v *desk.Visit) error {
 }
 
 func showNewLogin(v *desk.Visit, form *ui.Form) error {
-	return v.ShowAs(status(form), "login-new", "logins", v.L.T("login.new"), formPage{
+	return v.ShowAs(form.Status(), "login-new", "logins", v.L.T("login.new"), formPage{
 		Form: form, Action: v.At("logins", "new"), Cancel: v.At("logins"),
 		Roles: v.Options("role", desk.Roles...), Ways: v.Options("login.how", made, invite, own, byKey),
 	}, crumbs(v, "")...)
 }
 
 func addLogin(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	typed := v.R.PostForm
@@ -99,9 +99,9 @@ func addLogin(v *desk.Visit) error {
 	v.Next = desk.Address(v.At("logins", "new"), form.Values)
 	in := portal.NewLogin{
 		Username: strings.TrimSpace(typed.Get("username")), Role: typed.Get("role"), NoSFTP: typed.Get("sftp") == "", NoPortal: typed.Get("portal") == "",
-		SSHKeys: lines(typed.Get("ssh_keys")), AllowFrom: split(typed.Get("allow_from")),
+		SSHKeys: desk.Lines(typed.Get("ssh_keys")), AllowFrom: split(typed.Get("allow_from")),
 	}
-	required(v, form, "username")
+	v.Required(form, "username")
 	checkDoors(v, form)
 	checkNetworks(v, form, in.AllowFrom)
 	checkKeys(v, form, in.SSHKeys)

@@ -35,16 +35,8 @@ func operatorCrumbs(v *desk.Visit) []ui.Crumb {
 	return []ui.Crumb{{Label: v.L.T("nav.operators"), Href: "/operators"}}
 }
 
-// runs lets through who runs the gateway.
-func runs(v *desk.Visit) error {
-	if !v.Person.Operator {
-		return fault.New(fault.Denied, "web: operators", "only an operator may do this")
-	}
-	return nil
-}
-
 func askOperator(v *desk.Visit) error {
-	if err := runs(v); err != nil {
+	if err := v.RunsTheGateway(); err != nil {
 		return err
 	}
 	if err := v.Proved(); err != nil {
@@ -54,19 +46,19 @@ func askOperator(v *desk.Visit) error {
 }
 
 func showNewOperator(v *desk.Visit, form *ui.Form) error {
-	return v.ShowAs(status(form), "operator-new", "operators", v.L.T("operator.new"), formPage{
+	return v.ShowAs(form.Status(), "operator-new", "operators", v.L.T("operator.new"), formPage{
 		Form: form, Action: "/operators/new", Cancel: "/operators",
 	}, operatorCrumbs(v)...)
 }
 
 func addOperator(v *desk.Visit) error {
-	if err := runs(v); err != nil {
+	if err := v.RunsTheGateway(); err != nil {
 		return err
 	}
 	form := public(v.R.PostForm, []string{"email"})
 	v.Next = desk.Address("/operators/new", form.Values)
 	email := strings.TrimSpace(form.Values.Get("email"))
-	required(v, form, "email")
+	v.Required(form, "email")
 	if email != "" && !mailaddr.Valid(email) {
 		form.Fail("email", v.L.T("operator.email.bad"))
 	}
@@ -144,7 +136,7 @@ func askRemoveOperator(v *desk.Visit) error {
 
 func showRemoveOperator(v *desk.Visit, o portal.Operator, form *ui.Form) error {
 	title := v.L.T("operator.remove")
-	return v.ShowAs(status(form), "confirm", "operators", title, confirmPage{title, ui.Confirm{
+	return v.ShowAs(form.Status(), "confirm", "operators", title, confirmPage{title, ui.Confirm{
 		Sentence: v.L.T("operator.remove.text", "name", o.Email), Must: o.Email, Action: ofOperator(o, "remove"), Button: title, Cancel: "/operators", Form: form,
 	}}, operatorCrumbs(v)...)
 }

@@ -9,11 +9,9 @@ package people
 
 import (
 	"embed"
-	"net/http"
 	"net/url"
 	"strings"
 
-	"sealgate/internal/fault"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/portal/web/ui"
@@ -93,24 +91,9 @@ type confirmPage struct {
 // address is the whole link that somebody is given.
 func address(v *desk.Visit, link *portal.Link) string { return "https://" + v.R.Host + link.Path }
 
-// managed lets through who may manage the account: what a form about an account says
-// of what was typed must not be said to who cannot send it, either.
-func managed(v *desk.Visit) error {
-	if v.Account == "" {
-		return runs(v)
-	}
-	if _, _, err := v.TheAccount(); err != nil {
-		return err
-	}
-	if !v.May("admin", desk.Operator) {
-		return fault.New(fault.Denied, "web: people", "this needs the role admin")
-	}
-	return nil
-}
-
 // provedAndManaged is managed for who is about to fill in a form.
 func provedAndManaged(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	return v.Proved()
@@ -128,34 +111,6 @@ func confirmed(v *desk.Visit, form *ui.Form, name string) bool {
 // split takes a field in which several things stand, apart by lines, blanks or commas.
 func split(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n,;", r) })
-}
-
-// lines takes a field in which each line is one thing.
-func lines(text string) []string {
-	var all []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
-			all = append(all, line)
-		}
-	}
-	return all
-}
-
-// status is that of a page with a form: as it was asked for, or wrong.
-func status(form *ui.Form) int {
-	if form.OK() {
-		return http.StatusOK
-	}
-	return http.StatusUnprocessableEntity
-}
-
-// required reports the fields in which nothing stands.
-func required(v *desk.Visit, form *ui.Form, names ...string) {
-	for _, name := range names {
-		if strings.TrimSpace(form.Values.Get(name)) == "" {
-			form.Fail(name, v.L.T("form.required"))
-		}
-	}
 }
 
 // public is what was typed but for secrets, which are never shown again.

@@ -59,7 +59,7 @@ type tokensPage struct {
 
 func tokens(v *desk.Visit) error {
 	if v.Account == "" {
-		if err := runs(v); err != nil {
+		if err := v.RunsTheGateway(); err != nil {
 			return err
 		}
 	}
@@ -108,18 +108,18 @@ func showNewToken(v *desk.Visit, form *ui.Form) error {
 	if v.Account != "" {
 		roles = v.Options("role", desk.Roles...)
 	}
-	return v.ShowAs(status(form), "token-new", tokenSection(v), v.L.T("token.new"), formPage{
+	return v.ShowAs(form.Status(), "token-new", tokenSection(v), v.L.T("token.new"), formPage{
 		Form: form, Action: tokensAt(v, "new"), Cancel: tokensAt(v), Roles: roles, Terms: v.Options("token.for", terms...),
 	}, tokenCrumbs(v)...)
 }
 
 func addToken(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	form := public(v.R.PostForm, tokenFields)
 	v.Next = desk.Address(tokensAt(v, "new"), form.Values)
-	required(v, form, "name")
+	v.Required(form, "name")
 	if v.Account == "" {
 		form.Values.Del("role") // there is one
 	} else if !slices.Contains(desk.Roles, form.Values.Get("role")) {

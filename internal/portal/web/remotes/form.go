@@ -1,7 +1,6 @@
 package remotes
 
 import (
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -36,7 +35,7 @@ func direction(v *desk.Visit) (string, error) {
 }
 
 func askNew(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	way, err := direction(v)
@@ -68,15 +67,11 @@ func showForm(v *desk.Visit, page formPage, crumbs ...ui.Crumb) error {
 	page.Afters = v.Options("remote.after", "leave", "delete", "move")
 	page.Days = v.Options("remote.days", "never", "daily", "weekdays", "bankdays")
 	page.Account = v.Account
-	status := http.StatusOK
-	if !page.Form.OK() {
-		status = http.StatusUnprocessableEntity
-	}
-	return v.ShowAs(status, "form", "remotes", page.Title, page, crumbs...)
+	return v.ShowAs(page.Form.Status(), "form", "remotes", page.Title, page, crumbs...)
 }
 
 func add(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	way, err := direction(v)
@@ -87,9 +82,7 @@ func add(v *desk.Visit) error {
 	v.Next = desk.Address(at(v, "new", way), desk.Keep(form.Values, open...))
 	change := read(v, form, way == "pull")
 	name := strings.TrimSpace(form.Values.Get("name"))
-	if name == "" {
-		form.Fail("name", v.L.T("form.required"))
-	}
+	v.Required(form, "name")
 	if !form.OK() {
 		return showNew(v, way, form)
 	}
@@ -178,12 +171,7 @@ func read(v *desk.Visit, form *ui.Form, pull bool) (c portal.RemoteChange) {
 		return &s
 	}
 	lines := func(name string) *[]string {
-		list := []string{}
-		for line := range strings.Lines(form.Values.Get(name)) {
-			if line = strings.TrimSpace(line); line != "" {
-				list = append(list, line)
-			}
-		}
+		list := desk.Lines(form.Values.Get(name))
 		return &list
 	}
 	span := func(name string) *portal.Duration {
@@ -207,9 +195,7 @@ func read(v *desk.Visit, form *ui.Form, pull bool) (c portal.RemoteChange) {
 		key := strings.ReplaceAll(*c.PrivateKey, "\r\n", "\n")
 		c.PrivateKey = &key
 	}
-	if *c.URL == "" {
-		form.Fail("url", v.L.T("form.required"))
-	}
+	v.Required(form, "url")
 	if *c.Cron != "" { // it goes before
 		*c.Every = 0
 	}

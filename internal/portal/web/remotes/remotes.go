@@ -53,18 +53,6 @@ var room = desk.Room{
 	},
 }
 
-// managed lets through who may manage the account, or runs the gateway: a form is not
-// shown to who cannot send it.
-func managed(v *desk.Visit) error {
-	if _, _, err := v.TheAccount(); err != nil {
-		return err
-	}
-	if !v.May("admin", desk.Operator) {
-		return fault.New(fault.Denied, "web: remotes", "this needs the role admin")
-	}
-	return nil
-}
-
 // of is the API's path of something of the account's remotes, at an address of theirs.
 func of(v *desk.Visit, parts ...string) string {
 	return desk.Join(append([]string{"accounts", v.Account, "remotes"}, parts...)...)
@@ -80,7 +68,7 @@ func own(v *desk.Visit, parts ...string) string {
 }
 
 func theRemote(v *desk.Visit) (r portal.Remote, err error) {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return r, err
 	}
 	err = v.Get(of(v, v.R.PathValue("remote")), nil, &r)
@@ -98,7 +86,7 @@ type listPage struct {
 
 // list shows those that fail first.
 func list(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	page := listPage{Base: at(v)}

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -32,6 +33,14 @@ func (f *Form) Fail(field, sentence string) {
 
 // OK reports whether nothing is wrong.
 func (f *Form) OK() bool { return f.Error == "" && len(f.Errors) == 0 }
+
+// Status is that of a page with the form: as it was asked for, or wrong.
+func (f *Form) Status() int {
+	if f.OK() {
+		return http.StatusOK
+	}
+	return http.StatusUnprocessableEntity
+}
 
 // Option is one choice of a select or of radio buttons; Label and Help are said as
 // they are.
