@@ -406,11 +406,14 @@ func (g *gateway) settle(limit time.Duration) {
 	g.t.Helper()
 	deadline := time.Now().Add(limit)
 	for {
-		left := 0
+		left := g.level("index_queue")
 		for _, state := range []string{"received", "locked"} {
+			if left > 0 {
+				break // a command costs more than a look at the metrics
+			}
 			var list []record
 			g.mustJSON(&list, "file", "ls", "--limit", "1", "--state", state)
-			left += len(list)
+			left = len(list)
 		}
 		if left == 0 && g.level("index_queue") == 0 {
 			return

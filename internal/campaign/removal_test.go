@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/pkg/sftp"
 
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/master"
@@ -38,8 +39,14 @@ func (g *gateway) send(account, user, name string, content []byte) *kept {
 // readable wants a file back bit-exact, by every means.
 func (g *gateway) readable(files ...*kept) {
 	g.t.Helper()
+	clients := map[string]*sftp.Client{}
 	for _, f := range files {
-		if got, err := fetch(g.client(f.user), "/kept/"+f.name); err != nil || !bytes.Equal(got, f.content) {
+		c := clients[f.user]
+		if c == nil {
+			c = g.client(f.user)
+			clients[f.user] = c
+		}
+		if got, err := fetch(c, "/kept/"+f.name); err != nil || !bytes.Equal(got, f.content) {
 			g.t.Errorf("/kept/%s of %s: %v, or other bytes", f.name, f.account, err)
 		}
 		out := filepath.Join(g.t.TempDir(), "out")

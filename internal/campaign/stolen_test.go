@@ -37,10 +37,8 @@ func marked(n, size int, held bool) []byte {
 		text = strings.Replace(text, "<CtrlSum>", "<CtrlSum>9", 1)
 		text = strings.Replace(text, "<IBAN>", "<IBAN>"+markMessage, 1)
 	}
-	for len(text) < size {
-		text += "<!-- " + markPayee + " " + markMessage + " -->\n"
-	}
-	return []byte(text)
+	more := "<!-- " + markPayee + " " + markMessage + " -->\n"
+	return []byte(text + strings.Repeat(more, max(0, size-len(text)+len(more)-1)/len(more)))
 }
 
 // TestCampaignStolenDisk fills a gateway with marked names and contents in every
