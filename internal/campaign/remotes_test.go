@@ -3,119 +3,74 @@ package campaign
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"io/fs"
 	"math/rand/v2"
-	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
 	"sealgate/internal/transfer/remote/remotetest"
 )
 
-// line leads to a server, and can be cut: all connections over it break, as when the
-// server is restarted.
-type line struct {
-	l      net.Listener
-	target string
-
-	mu   sync.Mutex // guards open
-	open map[net.Conn]bool
-}
-
-func newLine(t testing.TB, target string) *line {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &line{l: l, target: target, open: map[net.Conn]bool{}}
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { w.join(client) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		w.cut()
-		all.Wait()
-	})
-	return w
-}
-
-func (w *line) port() int { return w.l.Addr().(*net.TCPAddr).Port }
-
-func (w *line) join(client net.Conn) {
-	server, err := net.Dial("tcp", w.target)
-	if err != nil {
-		_ = client.Close()
-		return
-	}
-	w.mu.Lock()
-	w.open[client], w.open[server] = true, true
-	w.mu.Unlock()
-	var both sync.WaitGroup
-	carry := func(to, from net.Conn) {
-		_, _ = io.Copy(to, from) // whatever ends one ends both
-		_ = to.Close()
-		_ = from.Close()
-	}
-	both.Go(func() { carry(server, client) })
-	both.Go(func() { carry(client, server) })
-	both.Wait()
-	w.mu.Lock()
-	delete(w.open, client)
-	delete(w.open, server)
-	w.mu.Unlock()
-}
-
-func (w *line) cut() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for c := range w.open {
-		_ = c.Close()
-	}
-}
-
-// customer's server, and a gateway that has an account with a remote there.
+// far is a customer's server, and a gateway with accounts that have a remote there.
 type far struct {
 	*gateway
-	server remotetest.SSH
-	line   *line
-	lots   *rand.Rand
+	service *remotetest.Service
+	disk    string // where the server's folder lies
+	url     string
+	signIn  []string // flags of `remote add`
+	secret  string   // its standard input
+	lots    *rand.Rand
 }
 
-func newFar(t *testing.T) *far {
+// everyServer runs a test with a server of each protocol.
+func everyServer(t *testing.T, test func(*testing.T, *far)) {
+	t.Run("OpenSSH", func(t *testing.T) {
+		s := remotetest.OpenSSH(t)
+		key := filepath.Join(t.TempDir(), "key")
+		if err := os.WriteFile(key, s.Key, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		test(t, newFar(t, &far{
+			service: s.Service, disk: s.Disk, url: fmt.Sprintf("sftp://%s@127.0.0.1:%d%s", s.User, s.Port, s.Disk),
+			signIn: []string{"--ssh-key", key, "--host-key", s.HostKeys[0]},
+		}))
+	})
+	t.Run("ProFTPD", func(t *testing.T) {
+		s, _ := remotetest.ProFTPD(t)
+		test(t, newFar(t, &far{
+			service: s.Service, disk: s.Disk, url: fmt.Sprintf("ftpes://%s@127.0.0.1:%d%s", s.User, s.Explicit, s.Dir),
+			signIn: []string{"--password-stdin", "--certificate-pin", s.Certificate}, secret: s.Password + "\n",
+		}))
+	})
+}
+
+func newFar(t *testing.T, f *far) *far {
 	t.Helper()
-	server := remotetest.OpenSSH(t)
-	g := newGateway(t, "")
-	g.stop()
-	g.env = append(g.env, "SEALGATE_REMOTES_ALLOW=127.0.0.0/8")
-	g.start()
-	return &far{g, server, newLine(t, fmt.Sprintf("127.0.0.1:%d", server.Port)), lots(t)}
+	f.lots, f.gateway = lots(t), newGateway(t, "")
+	f.stop()
+	f.env = append(f.env, "SEALGATE_REMOTES_ALLOW=127.0.0.0/8")
+	f.start()
+	return f
 }
 
 // remote adds a remote of an account that is visited by hand only.
 func (f *far) remote(account, direction string, more ...string) {
 	f.t.Helper()
-	key := filepath.Join(f.t.TempDir(), "key")
-	f.check(os.WriteFile(key, f.server.Key, 0o600))
-	url := fmt.Sprintf("sftp://%s@127.0.0.1:%d%s", f.server.User, f.line.port(), f.server.Disk)
-	f.must(append([]string{
-		"remote", "add", account, "bank", url, "--direction", direction, "--ssh-key", key, "--host-key", f.server.HostKeys[0], "--off",
-	}, more...)...)
+	args := append([]string{"remote", "add", account, "bank", f.url, "--direction", direction, "--off", "--data", f.dir}, f.signIn...)
+	cmd := exec.Command(f.program(), append(args, more...)...)
+	cmd.Env = append(os.Environ(), f.env...)
+	cmd.Stdin = strings.NewReader(f.secret)
+	if _, errs, code := runToEnd(f.t, cmd, args); code != 0 {
+		f.t.Fatalf("remote add: exit code %d\n%s", code, errs)
+	}
 }
 
 // disturbed visits the remote until over says that it is enough; meanwhile the gateway
-// is killed, and the connection cut, now and then.
+// is killed, and the server ends with all its sessions and begins anew, now and then.
 func (f *far) disturbed(account string, over func() bool) {
 	f.t.Helper()
 	for round := 0; !over(); round++ {
@@ -127,17 +82,18 @@ func (f *far) disturbed(account string, over func() bool) {
 			defer close(ended)
 			f.run("remote", "run", account, "bank", "--wait")
 		}()
-		pause(time.Duration(200+f.lots.IntN(pick(1500, 6000))) * time.Millisecond)
+		pause(time.Duration(50+f.lots.IntN(pick(1000, 6000))) * time.Millisecond)
 		switch round % 3 {
 		case 0:
+			f.service.Stop()
+			pause(time.Duration(f.lots.IntN(300)) * time.Millisecond)
+			f.service.Start()
+		case 1:
 			f.kill()
 			f.start()
-		case 1:
-			f.line.cut()
 		}
 		<-ended
 	}
-	f.must("remote", "run", account, "bank", "--wait")
 }
 
 // some are files of mixed sizes, a few of them big enough to be gone on with.
@@ -157,23 +113,25 @@ func (f *far) some(n int) map[string][]byte {
 }
 
 // TestCampaignPulledOnce fetches many files of mixed sizes while the gateway is killed
-// and the server goes away now and then. Each is taken once, with its bytes, and then
+// and the server is started again, now and then. Each is taken once, with its bytes, and then
 // none is left there.
-func TestCampaignPulledOnce(t *testing.T) {
-	f := newFar(t)
+func TestCampaignPulledOnce(t *testing.T) { everyServer(t, pulledOnce) }
+
+func pulledOnce(t *testing.T, f *far) {
 	f.account("puller", "keep")
 	f.remote("puller", "pull", "--after", "delete", "--still", "1s")
 	want := map[string]string{}
-	for name, content := range f.some(pick(200, 10_000)) {
-		f.check(os.WriteFile(filepath.Join(f.server.Disk, name), content, 0o644))
+	for name, content := range f.some(pick(150, 10_000)) {
+		f.check(os.WriteFile(filepath.Join(f.disk, name), content, 0o644))
 		want[name] = sum(content)
 	}
 	left := func() int {
-		list, err := os.ReadDir(f.server.Disk)
+		list, err := os.ReadDir(f.disk)
 		f.check(err)
 		return len(list)
 	}
 	f.disturbed("puller", func() bool { return left() == 0 })
+	f.must("remote", "run", "puller", "bank", "--wait")
 	if n := left(); n != 0 {
 		t.Errorf("%d files are left there", n)
 	}
@@ -191,14 +149,43 @@ func TestCampaignPulledOnce(t *testing.T) {
 	checkStores(f.gateway)
 }
 
+// settled is somebody who says what the server has got of files of which the gateway
+// cannot know: the server ended just when it had given them their names, and the customer
+// took them.
+func (f *far) settled(account string, got map[string]int) {
+	f.t.Helper()
+	f.run("remote", "run", account, "bank", "--wait") // it tells of them
+	var files []struct {
+		ID      string
+		Unknown bool
+	}
+	f.mustJSON(&files, "remote", "files", account, "bank")
+	names := map[string]string{}
+	var waiting []record
+	f.mustJSON(&waiting, "outbox", "ls", account)
+	for _, rec := range waiting {
+		names[rec.ID] = rec.Name
+	}
+	for _, file := range files {
+		if name := names[file.ID]; !file.Unknown || got[name] != 1 {
+			f.t.Errorf("%s came %d times and waits: %+v", name, got[name], file)
+			continue
+		}
+		f.t.Logf("the customer says that %s has come", names[file.ID])
+		f.must("remote", "delivered", account, "bank", file.ID)
+	}
+	f.must("remote", "run", account, "bank", "--wait")
+}
+
 // TestCampaignPushedOnce leaves many files there while the gateway is killed and the
-// server goes away now and then, and the customer takes away what he finds. Each
+// server is started again, now and then, and the customer takes away what he finds. Each
 // arrives once, with its bytes, and nothing else is left there.
-func TestCampaignPushedOnce(t *testing.T) {
-	f := newFar(t)
+func TestCampaignPushedOnce(t *testing.T) { everyServer(t, pushedOnce) }
+
+func pushedOnce(t *testing.T, f *far) {
 	f.account("pusher", "keep")
 	f.remote("pusher", "push")
-	files := f.some(pick(60, 10_000))
+	files := f.some(pick(50, 10_000))
 	home := t.TempDir()
 	var paths []string
 	for name, content := range files {
@@ -215,7 +202,7 @@ func TestCampaignPushedOnce(t *testing.T) {
 	}
 	got := map[string]int{}
 	fetch := func() {
-		f.check(filepath.WalkDir(f.server.Disk, func(path string, d fs.DirEntry, err error) error {
+		f.check(filepath.WalkDir(f.disk, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || d.Name()[0] == '.' {
 				return err
 			}
@@ -231,13 +218,14 @@ func TestCampaignPushedOnce(t *testing.T) {
 		fetch()
 		return len(got) == len(files)
 	})
+	f.settled("pusher", got)
 	fetch()
 	for name := range files {
 		if got[name] != 1 {
 			t.Errorf("%s came %d times", name, got[name])
 		}
 	}
-	if rest, err := os.ReadDir(f.server.Disk); err != nil || len(rest) != 0 {
+	if rest, err := os.ReadDir(f.disk); err != nil || len(rest) != 0 {
 		t.Errorf("left there: %v, %v", rest, err)
 	}
 	var waiting []record

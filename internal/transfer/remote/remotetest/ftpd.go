@@ -40,6 +40,7 @@ type FTP struct {
 	Roots              *x509.CertPool
 	User, Password     string
 	Dir, Disk          string // the folder for the test, as the login sees it and on the disk
+	Service            *Service
 }
 
 // Certificate makes one for localhost and 127.0.0.1, or for other names, that signs
@@ -109,43 +110,6 @@ func ftpRoot(t testing.TB) (f FTP, root, pemFile string) {
 	return f, root, pemFile
 }
 
-// run starts a server and waits until it takes connections at its ports.
-func run(t testing.TB, cmd *exec.Cmd, ports ...uint16) {
-	t.Helper()
-	var log strings.Builder
-	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.WaitDelay = 5 * time.Second // processes of sessions that are open still hold them
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended
-		<-ended
-	})
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(30 * time.Second)
-	for _, port := range ports {
-		for {
-			conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
-			if err == nil {
-				_ = conn.Close()
-				break
-			}
-			select {
-			case <-tick.C:
-			case err := <-ended:
-				ended <- err
-				t.Fatalf("%s ended: %v\n%s", cmd.Path, err, log.String())
-			case <-late:
-				t.Fatalf("%s does not answer at port %d", cmd.Path, port)
-			}
-		}
-	}
-}
-
 // VSFTPD starts vsftpd, which wants data connections to resume the TLS session, once
 // for explicit and once for implicit TLS. It knows no users of its own but the
 // anonymous one, whose passwords are in a file.
@@ -182,7 +146,7 @@ func VSFTPD(t testing.TB) FTP {
 			lines = append(lines, "implicit_ssl=YES")
 		}
 		write(t, config, []byte(strings.Join(lines, "\n")+"\n"))
-		run(t, exec.Command(program, config), port)
+		f.Service = f.Service.and(t, []uint16{port}, program, config)
 	}
 	return f
 }
@@ -199,8 +163,8 @@ func PureFTPD(t testing.TB) FTP {
 		t.Fatalf("pure-pw: %v\n%s", err, out)
 	}
 	f.Explicit = FreePort(t)
-	run(t, exec.Command(program, "-S", fmt.Sprintf("127.0.0.1,%d", f.Explicit), "-l", "puredb:"+users+".pdb", "-A", "-H", "-Y", "3", "-2", pemFile,
-		"-L", "10000:3", "-g", filepath.Join(root, "pid"), "-u", "1", "-E", "-U", "022:022"), f.Explicit)
+	f.Service = f.Service.and(t, []uint16{f.Explicit}, program, "-S", fmt.Sprintf("127.0.0.1,%d", f.Explicit), "-l", "puredb:"+users+".pdb", "-A", "-H", "-Y", "3", "-2", pemFile,
+		"-L", "10000:3", "-g", filepath.Join(root, "pid"), "-u", "1", "-E", "-U", "022:022")
 	return f
 }
 
@@ -287,6 +251,7 @@ Port ` + strconv.Itoa(int(f.Explicit)) + ftps + `
 `
 	name := filepath.Join(root, "proftpd.conf")
 	write(t, name, []byte(config))
-	run(t, exec.Command(program, "-n", "-q", "-c", name), f.Explicit, f.Implicit, s.Port)
+	f.Service = f.Service.and(t, []uint16{f.Explicit, f.Implicit, s.Port}, program, "-n", "-q", "-c", name)
+	s.Service = f.Service
 	return f, s
 }

@@ -16,7 +16,6 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"sealgate/internal/needtest"
-	"sealgate/internal/servertest"
 )
 
 // SSH is an SFTP server, and a login there.
@@ -25,8 +24,9 @@ type SSH struct {
 	HostKeys []string // fingerprints, one a kind
 	User     string
 	Password string
-	Key      []byte // the login's private key
-	Disk     string // where its files lie
+	Key      []byte   // the login's private key
+	Disk     string   // where its files lie
+	Service  *Service `json:"-"`
 }
 
 // OpenSSH starts sshd with internal-sftp. The login is who runs the test.
@@ -69,7 +69,7 @@ func OpenSSH(t testing.TB, extra ...string) SSH {
 	s.Key, public = NewKey(t, "")
 	write(t, filepath.Join(dir, "authorized_keys"), public)
 	write(t, filepath.Join(dir, "sshd_config"), []byte(strings.Join(append(config, extra...), "\n")+"\n"))
-	servertest.Start(t, "Server listening", exec.Command(program, "-D", "-e", "-f", filepath.Join(dir, "sshd_config")))
+	s.Service = s.Service.and(t, []uint16{s.Port}, program, "-D", "-e", "-f", filepath.Join(dir, "sshd_config"))
 	return s
 }
 
