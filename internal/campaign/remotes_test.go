@@ -149,24 +149,32 @@ func pulledOnce(t *testing.T, f *far) {
 	checkStores(f.gateway)
 }
 
+// tried is a file that it was tried in vain to leave there.
+type tried struct {
+	ID      string
+	Unknown bool
+	NextTry *time.Time `json:"next_try"`
+}
+
+func (f *far) tried(account string) (files []tried) {
+	f.t.Helper()
+	f.mustJSON(&files, "remote", "files", account, "bank")
+	return files
+}
+
 // settled is somebody who says what the server has got of files of which the gateway
 // cannot know: the server ended just when it had given them their names, and the customer
 // took them.
 func (f *far) settled(account string, got map[string]int) {
 	f.t.Helper()
 	f.run("remote", "run", account, "bank", "--wait") // it tells of them
-	var files []struct {
-		ID      string
-		Unknown bool
-	}
-	f.mustJSON(&files, "remote", "files", account, "bank")
 	names := map[string]string{}
 	var waiting []record
 	f.mustJSON(&waiting, "outbox", "ls", account)
 	for _, rec := range waiting {
 		names[rec.ID] = rec.Name
 	}
-	for _, file := range files {
+	for _, file := range f.tried(account) {
 		if name := names[file.ID]; !file.Unknown || got[name] != 1 {
 			f.t.Errorf("%s came %d times and waits: %+v", name, got[name], file)
 			continue
@@ -215,6 +223,11 @@ func pushedOnce(t *testing.T, f *far) {
 		}))
 	}
 	f.disturbed("pusher", func() bool {
+		for _, file := range f.tried("pusher") {
+			if !file.Unknown && file.NextTry != nil { // in a minute, else
+				f.run("remote", "send-again", "pusher", "bank", file.ID) // it may be on its way by now
+			}
+		}
 		fetch()
 		return len(got) == len(files)
 	})
