@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/x509"
 	"fmt"
 	"io"
@@ -20,12 +21,14 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/account"
+	"sealgate/internal/account/agents"
 	"sealgate/internal/account/oidc"
 	"sealgate/internal/dialguard"
 	"sealgate/internal/indexer"
 	"sealgate/internal/notify"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/agentapi"
 	"sealgate/internal/portal/api"
 	"sealgate/internal/portal/client"
 	"sealgate/internal/portal/remoteapi"
@@ -124,6 +127,10 @@ func newHouse(t testing.TB) *house {
 		Pull: visits.Pulling(poll.New(w.Catalog, w.Intake, w.Keys, w.Clock.Now)), Push: visits.Pushing(push.New(w.Catalog, h.out, w.Keys, w.Clock.Now)),
 		Delivered: h.out.DeliveredTo, Now: w.Clock.Now, Log: log,
 	})})
+	agentapi.Register(h.api.Router, agentapi.Services{
+		Accounts: people, Now: w.Clock.Now, Gateway: "https://pay.example",
+		Agents: agents.New(w.Catalog, w.Keys, agents.Options{Identity: w.Store.Identity().Public().(ed25519.PublicKey), Now: w.Clock.Now, Log: log, Ended: w.DropSealed}),
+	})
 	h.pages = New(Options{API: h.api.Inside(), Now: w.Clock.Now, Log: log})
 	h.account, h.login = h.newAccount("acme")
 	h.proved = w.Clock.Now()

@@ -22,6 +22,7 @@ import (
 
 	"sealgate/internal/fault"
 	"sealgate/internal/portal/client"
+	"sealgate/internal/portal/web/agents"
 	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/portal/web/doors"
 	"sealgate/internal/portal/web/gateway"
@@ -55,7 +56,7 @@ func rooms() []desk.Room {
 	for _, r := range routes {
 		own.Routes = append(own.Routes, desk.Route{Pattern: r.pattern, Answer: func(v *desk.Visit) error { return r.answer(&visit{v}) }})
 	}
-	return []desk.Room{own, people.Room(), notices.Room(), remotes.Room(), doors.Room(), trail.Room(), gateway.Room()}
+	return []desk.Room{own, people.Room(), notices.Room(), remotes.Room(), agents.Room(), doors.Room(), trail.Room(), gateway.Room()}
 }
 
 // New answers for every page.

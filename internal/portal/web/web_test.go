@@ -26,7 +26,7 @@ func TestEveryPageNeedsSomebody(t *testing.T) {
 	h := newHouse(t)
 	for _, r := range allRoutes() {
 		method, path, _ := strings.Cut(r.Pattern, " ")
-		path = strings.NewReplacer("{look}", "x", "{$}", "", "{account}", "acme", "{id}", "x", "{key}", "x", "{kind}", "access", "{file}", "x", "{seq}", "1", "{login}", "x", "{token}", "x", "{email}", "x", "{webhook}", "x", "{delivery}", "x", "{name}", "x", "{remote}", "x", "{direction}", "pull").Replace(path)
+		path = strings.NewReplacer("{look}", "x", "{$}", "", "{account}", "acme", "{id}", "x", "{key}", "x", "{kind}", "access", "{file}", "x", "{seq}", "1", "{login}", "x", "{token}", "x", "{email}", "x", "{webhook}", "x", "{delivery}", "x", "{name}", "x", "{remote}", "x", "{agent}", "x", "{direction}", "pull").Replace(path)
 		var form url.Values
 		if method == "POST" {
 			form = url.Values{}
@@ -66,7 +66,7 @@ func TestAnotherAccountIsNotThere(t *testing.T) {
 			form = url.Values{"confirm": {"other"}, "content": {"keep"}, "answer": {"x"}, "certificate": {"x"}, "certificate_key": {"x"}}
 		}
 		fill := func(account, id string) string {
-			return strings.NewReplacer("{$}", "", "{account}", account, "{id}", id, "{key}", "x", "{kind}", "access", "{file}", id, "{seq}", "1", "{login}", "x", "{token}", "x", "{look}", "x", "{webhook}", "x", "{delivery}", "x", "{remote}", "x", "{direction}", "pull").Replace(path)
+			return strings.NewReplacer("{$}", "", "{account}", account, "{id}", id, "{key}", "x", "{kind}", "access", "{file}", id, "{seq}", "1", "{login}", "x", "{token}", "x", "{look}", "x", "{webhook}", "x", "{delivery}", "x", "{remote}", "x", "{agent}", "x", "{direction}", "pull").Replace(path)
 		}
 		for _, target := range []string{fill("other", theirs.ID.String()), fill("acme", theirs.ID.String()), fill("nobody", own.ID.String())} {
 			if strings.Contains(target, "/acme/") && !strings.Contains(target, theirs.ID.String()) {

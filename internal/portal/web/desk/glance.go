@@ -69,6 +69,11 @@ func (v *Visit) Attend(a portal.Attention) ui.Banner {
 		if !v.May("admin", Operator) {
 			b.Href = at("alarms")
 		}
+	case a.Code == "agent-silent", a.Code == "agent-troubled":
+		b.Href = at("agents")
+		if !v.May("admin", Operator) {
+			b.Href = at("alarms")
+		}
 	case a.Alarm != "" && account == "":
 		b.Href = "/alarms"
 	case a.Alarm != "":

@@ -109,6 +109,8 @@ func placeOf(a alarm.Alarm) string {
 		return below("webhooks", "of", a.Object)
 	case "remote-failing", "file-expected", "push-waiting":
 		return below("remotes", "of", a.Detail["remote"])
+	case "agent-silent", "agent-troubled":
+		return below("agents", "of", a.Object)
 	case "access-asked":
 		return below("access")
 	case "no-access-key", "not-confirmed", "no-key-for-year":

@@ -22,6 +22,7 @@ var accountNav = []group{
 		{Name: "logins", Icon: "users", Path: "logins", Roles: "admin operator"},
 		{Name: "sign-on", Icon: "shield-check", Path: "single-sign-on", Roles: "admin operator"},
 		{Name: "tokens", Icon: "ticket", Path: "tokens", Roles: "admin operator"},
+		{Name: "agents", Icon: "monitor", Path: "agents", Roles: "admin operator"},
 		{Name: "remotes", Icon: "server", Path: "remotes", Roles: "admin operator"},
 		{Name: "webhooks", Icon: "webhook", Path: "webhooks", Roles: "admin operator"},
 		{Name: "settings", Icon: "settings", Path: "settings"},

@@ -29,6 +29,7 @@ var commonTexts = Texts{
 	"nav.outbox":    {"Utkorg", "Outbox"},
 	"nav.logins":    {"Inloggningar", "Logins"},
 	"nav.tokens":    {"API-nycklar", "API tokens"},
+	"nav.agents":    {"Agenter", "Agents"},
 	"nav.remotes":   {"Fjärrservrar", "Remotes"},
 	"nav.webhooks":  {"Webhooks", "Webhooks"},
 	"nav.settings":  {"Inställningar", "Settings"},

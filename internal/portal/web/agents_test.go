@@ -1,0 +1,104 @@
+package web
+
+import (
+	"crypto/ed25519"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"sealgate/internal/account/agents"
+	"sealgate/internal/connect"
+	"sealgate/internal/portal"
+	"sealgate/internal/portal/access"
+	"sealgate/internal/portal/client"
+	"sealgate/internal/store/catalog"
+)
+
+// An agent is invited, watched, changed and revoked by forms alone.
+func TestAnAgentIsInvitedWatchedAndRevoked(t *testing.T) {
+	h := newHouse(t)
+	h.has(h.see("admin", "/a/acme/agents"), "Inga agenter", `href="/a/acme/agents/new"`)
+	if w := h.visit("approver", "GET", "/a/acme/agents", nil); w.Code != http.StatusForbidden {
+		t.Errorf("an approver: %d", w.Code)
+	}
+	form := url.Values{"name": {"erp-server"}, "for": {"24h"}, "alarm_after": {"6h"}, "send": {"yes"}, "open": {"yes"}}
+	for field, bad := range map[string]string{"name": "a/b", "for": "soon", "alarm_after": "", "send": "none"} {
+		wrong := url.Values{}
+		for name, values := range form {
+			wrong[name] = values
+		}
+		wrong.Set(field, bad)
+		if bad == "none" {
+			wrong.Del("send")
+			wrong.Del("open")
+		}
+		h.hasNot(h.refused("admin", "/a/acme/agents/new", wrong), "sgc1-")
+	}
+	w := h.visit("admin", "POST", "/a/acme/agents/new", form)
+	code := regexp.MustCompile(`sgc1(-[0-9a-z]{6})+`).FindString(w.Body.String())
+	if w.Code != http.StatusOK || code == "" {
+		t.Fatalf("%d: %s", w.Code, w.Body)
+	}
+	h.has(w.Body.String(), "connect enroll --gateway https://pay.example --code "+code)
+	h.hasNot(h.see("admin", "/a/acme/agents"), "sgc1-")
+	h.has(h.see("admin", "/a/acme/agents"), "erp-server", "Inbjuden")
+
+	service := agents.New(h.world.Catalog, h.world.Keys, agents.Options{Identity: h.world.Store.Identity().Public().(ed25519.PublicKey), Now: h.world.Clock.Now})
+	parsed, err := connect.ParseCode(code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := connect.NewAgentKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := service.Enrol(t.Context(), connect.NewEnrolment(parsed, keys, "windows/amd64", "connect 1.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := "/a/acme/agents/of/" + e.ID.String()
+	h.has(h.see("admin", "/a/acme/agents"), own, "Fungerar", "connect 1.0")
+	h.has(h.see(operator, own), "windows/amd64", "Skicka filer, Öppna sparade filer", "6 timmar")
+	h.has(h.refused("admin", "/a/acme/agents/new", form), "Det finns redan en agent med det namnet")
+
+	oldest := h.world.Clock.Now().Add(-time.Hour)
+	beat := connect.Heartbeat{
+		Program: "connect 1.0", Platform: "windows/amd64", Waiting: 3, Failed: 2, Oldest: &oldest, LastError: "<disk-full>", Clock: 3_600_000, Troubled: []string{"x"},
+	}
+	if err := service.Heard(t.Context(), e.Agent, beat); err != nil {
+		t.Fatal(err)
+	}
+	h.has(h.see("admin", own), "Något är fel hos agenten", "2 filer kan inte skickas", "1 katalog går inte att läsa", "60 minuter fel", "&lt;disk-full&gt;")
+	h.has(h.see("admin", "/a/acme/agents"), "Har problem")
+
+	if to := h.does("admin", own+"/edit", url.Values{"send": {"yes"}, "alarm_after": {"1h"}}); to != own+"?done=agent-changed" {
+		t.Errorf("leads to %s", to)
+	}
+	h.hasNot(h.see("admin", own), "Öppna sparade filer")
+	h.has(h.see("admin", own+"/remove"), "väntar 3 filer")
+	if to := h.does("admin", own+"/remove", nil); to != "/a/acme/agents?done=agent-removed" {
+		t.Errorf("leads to %s", to)
+	}
+	h.hasNot(h.see("admin", "/a/acme/agents"), "erp-server")
+	h.has(h.see("admin", own), "Spärrad")
+	h.has(h.see("admin", "/a/acme/audit"), "Agent inbjuden", "Agent ansluten", "Agent spärrad", "erp-server")
+}
+
+// Who runs the gateway does not read through an agent what he may not read himself.
+func TestAnOperatorInvitesNoReader(t *testing.T) {
+	h := newHouse(t)
+	off := catalog.OperatorOff
+	local := client.Inside(h.api.Handler(access.ControlSocket))
+	if err := local.Patch(t.Context(), "/accounts/acme", portal.AccountChange{OperatorAccess: &off}, nil); err != nil {
+		t.Fatal(err)
+	}
+	form := url.Values{"name": {"his"}, "for": {"24h"}, "alarm_after": {"24h"}, "send": {"yes"}, "fetch": {"yes"}}
+	h.has(h.refused(operator, "/a/acme/agents/new", form), "Kontot låter inte operatörer se innehållet")
+	var made portal.AgentInvited
+	if err := local.Post(t.Context(), "/accounts/acme/agents", portal.NewAgent{Name: "his"}, &made); err != nil || strings.Join(made.May, " ") != "send" {
+		t.Errorf("%+v, %v", made, err)
+	}
+}
