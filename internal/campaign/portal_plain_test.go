@@ -94,7 +94,8 @@ func TestEveryPage(t *testing.T) {
 	bo.lookAt(found)
 	bo.Close()
 	reaches(t, found, "/a/acme/access", "/a/acme/access/of/*", "/a/acme/single-sign-on", "/a/acme/single-sign-on/edit", "/a/acme/single-sign-on/remove",
-		"/a/acme/keys/reseal", "/a/acme/webhooks/of/*", "/a/acme/webhooks/of/*/secret", "/a/acme/remotes", "/a/acme/remotes/new/push", "/a/acme/remotes/of/bank", "/a/acme/remotes/of/bank/edit", "/a/acme/remotes/of/bank/remove")
+		"/a/acme/keys/reseal", "/a/acme/webhooks/of/*", "/a/acme/webhooks/of/*/secret", "/a/acme/remotes", "/a/acme/remotes/new/push", "/a/acme/remotes/of/bank", "/a/acme/remotes/of/bank/edit", "/a/acme/remotes/of/bank/remove",
+		"/a/acme/agents", "/a/acme/agents/new", "/a/acme/agents/of/*", "/a/acme/agents/of/*/remove")
 	holder := g.person("holds", "cia", "admin").at(g.browser(), browsertest.Wide)
 	holder.signIn("/")
 	lend := []string{"/a/holds/keys/access", "/a/holds/keys/lend"}

@@ -43,6 +43,7 @@ func furnish(t testing.TB, g *gateway, account, issuer string) {
 	private, _ := remotetest.NewKey(t, "")
 	key := filepath.Join(t.TempDir(), "key")
 	g.check(os.WriteFile(key, private, 0o600))
+	g.must("agent", "invite", account, "erp-server")
 	g.must("remote", "add", account, "bank", "sftp://payments@127.0.0.1:1/out", "--direction", "pull", "--ssh-key", key, "--host-key", "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU")
 	_, _, _ = g.run("remote", "run", account, "bank") // nobody is there: its page tells
 	g.must("remote", "add", account, "out", "sftp://payments@127.0.0.1:1/in", "--direction", "push", "--off", "--ssh-key", key,

@@ -51,7 +51,7 @@ const (
 // kinds are the choices of the filter, and how the actions begin that belong to them.
 var kinds = map[string][]string{
 	"sign-in":  {"login.signed-in", "login.half-way", "login.refused", "session.", "link.", "factor", "recovery-code", "password."},
-	"insight":  {"approval.", "payments.", "content.", "sealed.", "receipt.", "findings."},
+	"insight":  {"approval.", "payments.", "content.", "sealed.", "share.", "receipt.", "findings."},
 	"files":    {"file.", "arrival.", "content.", "receipt.", "payments.", "grant."},
 	"people":   {"login.added", "login.changed", "login.removed", "login.reset", "login.bound", "sign-on.", "token.", "agent.", "link.", "factors.reset"},
 	"keys":     {"access-key.", "certificate.", "key.", "keys.", "ingest-key.", "master-key.", "statement.", "account.reseal"},
