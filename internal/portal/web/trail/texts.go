@@ -66,7 +66,6 @@ var actionTexts = ui.Texts{
 	"action.grant.damaged":       {"En fils nyckel är skadad", "The key of a file is damaged"},
 	"action.content.read":        {"Innehåll öppnat", "Content read"},
 	"action.sealed.read":         {"Förseglat innehåll hämtat", "Sealed content fetched"},
-	"action.share.given":         {"Halva nyckeln till en fil lämnad till en agent", "Half of a file's key given to an agent"},
 	"action.findings.read":       {"Anmärkningars texter lästa", "Texts of findings read"},
 	"action.receipt.read":        {"Kvitto hämtat", "Receipt fetched"},
 	"action.payments.searched":   {"Betalningar sökta", "Payments searched"},
