@@ -3,6 +3,7 @@ package connectd_test
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -279,4 +280,47 @@ func TestRights(t *testing.T) {
 	p := f.seal("a.xml", []byte("x"))
 	f.refused(f.call(connect.PathWhole, p.begin, p.object, &connect.Progress{}), connect.NotAllowed)
 	f.check(f.call(connect.PathOutbox, connect.Page{}, nil, &connect.List{}))
+}
+
+// TestAnAccountHasItsPlaces: who begins to send and does not go on keeps himself from
+// sending more, and nobody else; and his agents are heard all the same.
+func TestAnAccountHasItsPlaces(t *testing.T) {
+	h := openHouse(t)
+	h.Account("other", catalog.ContentKeep)
+	c, other := h.agent("acme", "office"), h.agent("other", "office")
+	part := func(c *client) *http.Request {
+		r := c.request(http.MethodPut, connect.PathParts(uuid.Must(uuid.NewV7()))+"?offset=0")
+		c.peer.Sign(r, make([]byte, 1<<20), c.doc.Epoch, c.now())
+		return r
+	}
+	try := func(c *client) error {
+		_, _, _, err := c.raw(http.MethodPut, connect.PathParts(uuid.Must(uuid.NewV7()))+"?offset=0", make([]byte, 1<<20))
+		return err
+	}
+	c.refused(try(c), connect.NotFound)
+	held := make([]net.Conn, 16)
+	for i := range held {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(h.plain.URL, "http://"))
+		c.check(err)
+		wire := wireOf(t, part(c), make([]byte, 1<<20))
+		_, err = conn.Write(wire[:len(wire)-1]) // the last byte does not come
+		c.check(err)
+		held[i] = conn
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for connectReason(try(c)) != connect.TryLater {
+		if time.Now().After(deadline) {
+			t.Fatal("16 requests under way keep no place")
+		}
+	}
+	c.check(c.call(connect.PathHeartbeat, connect.Heartbeat{}, nil, &connect.Pulse{}))
+	other.refused(try(other), connect.NotFound)
+	for _, conn := range held {
+		conn.Close()
+	}
+	for connectReason(try(c)) != connect.NotFound {
+		if time.Now().After(deadline) {
+			t.Fatal("connections that have ended keep their places")
+		}
+	}
 }

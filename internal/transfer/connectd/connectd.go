@@ -57,15 +57,21 @@ type Door struct {
 	mux     *http.ServeMux
 	memory  *memory
 	places  *fair.Places // requests under way, of each account
+	large   *fair.Places // those of them with large bodies
 	enrols  *fair.Places // of strangers
 	tries   *limit.Limiter
 	rejects *limit.Limiter // lines in the log about who was not believed
 }
 
-// Bounds of what is under way at a time.
+// Bounds of what is under way at a time. Bodies are held in memory: at most 272 MiB of
+// large ones and 64 MiB of others.
 const (
-	placesEach = 32  // requests of one account: 128 MiB of parts
-	placesAll  = 192 // and of all
+	placesEach = 64 // requests of one account
+	placesAll  = 512
+	largeEach  = 16 // those of them that bring more than largeBody
+	largeAll   = 64
+	largeBody  = 128 << 10
+	enrolsEach = 2 // of one network
 	enrolsAll  = 16
 )
 
@@ -76,7 +82,7 @@ var enrolRate = limit.Rate{Burst: 20, Every: 10 * time.Second}
 func New(opt Options) *Door {
 	d := &Door{
 		Options: opt, mux: http.NewServeMux(), memory: newMemory(),
-		places: fair.NewPlaces(placesEach, placesAll), enrols: fair.NewPlaces(2, enrolsAll), tries: limit.New(enrolRate, opt.Now),
+		places: fair.NewPlaces(placesEach, placesAll), large: fair.NewPlaces(largeEach, largeAll), enrols: fair.NewPlaces(enrolsEach, enrolsAll), tries: limit.New(enrolRate, opt.Now),
 		rejects: limit.New(limit.Rate{Burst: 10, Every: time.Minute}, opt.Now),
 	}
 	const file = "/{file}/"

@@ -119,7 +119,7 @@ func (d *Door) admit(w http.ResponseWriter, r *http.Request, right connect.Right
 		_, _ = io.CopyN(io.Discard, body, maxBody) // who is known hears the answer
 		return c, nil, err
 	}
-	if leave = d.places.Take(agent.Account.String()); leave == nil {
+	if leave = d.place(c); leave == nil {
 		return c, nil, later("Too many requests of this account are under way.")
 	}
 	if err := d.take(c, body); err != nil {
@@ -132,6 +132,24 @@ func (d *Door) admit(w http.ResponseWriter, r *http.Request, right connect.Right
 	}
 	return c, leave, nil
 }
+
+// place takes the places that a request needs; nil when there is none.
+func (d *Door) place(c *call) (leave func()) {
+	who := c.agent.Account.String()
+	one := d.places.Take(who)
+	if one == nil || !c.large() {
+		return one
+	}
+	large := d.large.Take(who)
+	if large == nil {
+		one()
+		return nil
+	}
+	return func() { large(); one() }
+}
+
+// large reports whether the body may be; its length may be unknown.
+func (c *call) large() bool { return c.ContentLength < 0 || c.ContentLength > largeBody }
 
 // believe finds out who has signed a request. standing is why he may do nothing, if
 // so: he is told when his signature holds.
