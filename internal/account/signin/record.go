@@ -131,10 +131,8 @@ func (s *Service) Run(ctx context.Context) error {
 // Flush writes what was noted. Run does so by itself.
 func (s *Service) Flush(ctx context.Context) { (&scribe{s: s}).flush(ctx) }
 
-// flush writes all records that wait, many in a transaction. It does so even when
-// ctx has ended: a record that was taken and not written would be lost.
+// flush writes all records that wait, many in a transaction.
 func (w *scribe) flush(ctx context.Context) {
-	ctx = context.WithoutCancel(ctx)
 	for {
 		var batch []record
 		for len(batch) < recordsAtOnce {
@@ -156,8 +154,10 @@ func (w *scribe) flush(ctx context.Context) {
 	}
 }
 
+// write writes records even when ctx has ended, with the gateway or with the connection
+// of who signs in: a record that was taken and not written would be lost.
 func (w *scribe) write(ctx context.Context, batch []record) error {
-	return w.s.catalog.Update(ctx, func(tx *catalog.Tx) error {
+	return w.s.catalog.Update(context.WithoutCancel(ctx), func(tx *catalog.Tx) error {
 		for i := range batch {
 			if err := w.one(tx, &batch[i]); err != nil {
 				return err

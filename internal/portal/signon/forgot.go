@@ -32,17 +32,23 @@ func (r requests) take(from netip.Addr) bool {
 	return r.network.Take(limit.Network(from).String()) == 0
 }
 
-// Run sends links to those who have forgotten their password, until ctx ends. It
-// happens apart from the answer, which so takes the same time for everybody.
+// Run sends links to those who have forgotten their password, until ctx ends and
+// nobody waits for one. It happens apart from the answer, which so takes the same time
+// for everybody.
 func (h *Handler) Run(ctx context.Context) error {
 	for {
+		var username string
 		select {
+		case username = <-h.forgotten:
 		case <-ctx.Done():
-			return nil
-		case username := <-h.forgotten:
-			if err := h.remind(ctx, username); err != nil && ctx.Err() == nil {
-				h.log.Error("a link for who forgot the password could not be sent", "error", err)
+			select {
+			case username = <-h.forgotten: // who was told that it is sent
+			default:
+				return nil
 			}
+		}
+		if err := h.remind(context.WithoutCancel(ctx), username); err != nil {
+			h.log.Error("a link for who forgot the password could not be sent", "error", err)
 		}
 	}
 }

@@ -51,6 +51,7 @@ type house struct {
 	store    *keys.Store
 	custody  *custody.Custodian
 	pages    http.Handler
+	stop     func() // ends what sends letters
 }
 
 // Send is the post.
@@ -88,7 +89,8 @@ func newHouse(t *testing.T) *house {
 	ctx, stop := context.WithCancel(context.Background())
 	var run sync.WaitGroup
 	run.Go(func() { _ = h.handler.Run(ctx) })
-	t.Cleanup(func() { stop(); run.Wait() })
+	h.stop = func() { stop(); run.Wait() }
+	t.Cleanup(h.stop)
 	h.server = httptest.NewTLSServer(http.NewCrossOriginProtection().Handler(h.handler))
 	t.Cleanup(h.server.Close)
 	return h
@@ -558,6 +560,20 @@ func TestForgottenPassword(t *testing.T) {
 	// Somebody who asks all the time is not heard, and is told the same.
 	for range 20 {
 		b.post("/sign-in/forgot", "username", "anna@acme.example").wantTo(t, "/sign-in?done=link-sent")
+	}
+}
+
+// Who was told that a link is sent gets it, also when the gateway stops in that moment.
+func TestALinkOutlivesTheStop(t *testing.T) {
+	h := newHouse(t)
+	h.add(account.NewLogin{Username: "anna@acme.example"})
+	h.stop()
+	h.browser().post("/sign-in/forgot", "username", "anna@acme.example").wantTo(t, "/sign-in?done=link-sent")
+	ended, end := context.WithCancel(t.Context())
+	end()
+	h.check(h.handler.Run(ended))
+	if len(h.letters) != 1 {
+		t.Errorf("%d letters", len(h.letters))
 	}
 }
 
