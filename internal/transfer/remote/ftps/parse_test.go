@@ -1,10 +1,19 @@
 package ftps
 
 import (
+	"bufio"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"net"
+	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/jlaffaye/ftp"
+
+	"sealgate/internal/dialguard"
 )
 
 func TestHash(t *testing.T) {
@@ -55,6 +64,58 @@ func FuzzAnswers(f *testing.F) {
 		}
 		if sum, ok := parseHash(message); ok && !strings.Contains(strings.ToLower(message), hex.EncodeToString(sum[:])) {
 			t.Errorf("%x is not in %q", sum, message)
+		}
+	})
+}
+
+// Whatever a server answers to EPSV and PASV: the library's reading of it is an error at
+// worst, and leads to no other host, and to no port below 1024.
+func FuzzPassive(f *testing.F) {
+	for _, seed := range []string{"229 here (|||65000|)", "227 there (10,0,0,1,4,1)", "227 )10,0,0,1,4,1(", "229 |||", "229 (|||-1|)", "227 (,,,,,)", "227 (1,2,3,4,999999999,9)", "500 no"} {
+		f.Add(seed, seed)
+	}
+	nobody := dialguard.New(nil)
+	f.Fuzz(func(t *testing.T, epsv, pasv string) {
+		if !oneLine(epsv + pasv) {
+			return
+		}
+		ours, theirs := net.Pipe()
+		answered := make(chan struct{})
+		go func() {
+			defer close(answered)
+			defer func() { _ = theirs.Close() }()
+			for lines := bufio.NewScanner(theirs); lines.Scan(); {
+				answer := "500 no"
+				switch lines.Text() {
+				case "EPSV":
+					answer = epsv
+				case "PASV":
+					answer = pasv
+				}
+				if _, err := fmt.Fprintf(theirs, "%s\r\n", answer); err != nil {
+					return
+				}
+			}
+		}()
+		s := &Session{config: Config{}, control: &control{Conn: ours, replay: strings.NewReader("220 hello\r\n")}, ctx: context.Background()}
+		s.config.Guard, s.seen.Address = nobody, netip.MustParseAddrPort("127.0.0.1:21")
+		err := guarded(func() error {
+			c, err := ftp.Dial("127.0.0.1:21", ftp.DialWithDialFunc(func(network, address string) (net.Conn, error) {
+				if s.control.replay.Len() == 0 && !strings.HasPrefix(address, "127.0.0.1:") {
+					t.Errorf("%q and %q lead to %s", epsv, pasv, address)
+				}
+				return s.dial(network, address)
+			}))
+			if err != nil {
+				return err
+			}
+			_, err = c.List("/")
+			return err
+		})()
+		_ = ours.Close()
+		<-answered
+		if err == nil || s.data != nil {
+			t.Errorf("%q and %q: %v", epsv, pasv, err)
 		}
 	})
 }

@@ -22,8 +22,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/crypto/ssh"
-
 	"sealgate/internal/needtest"
 )
 
@@ -185,19 +183,8 @@ func ProFTPD(t testing.TB) (FTP, SSH) {
 	f, root, pemFile := ftpRoot(t)
 	f.Explicit, f.Implicit = FreePort(t), FreePort(t)
 	s := SSH{Port: FreePort(t), User: f.User, Password: f.Password, Disk: f.Disk}
-	hostKey := filepath.Join(root, "host")
-	if out, err := exec.Command(needtest.Program(t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", hostKey).CombinedOutput(); err != nil {
-		t.Fatalf("ssh-keygen: %v\n%s", err, out)
-	}
-	public, err := os.ReadFile(hostKey + ".pub")
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, _, _, _, err := ssh.ParseAuthorizedKey(public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.HostKeys = []string{ssh.FingerprintSHA256(parsed)}
+	hostFile := filepath.Join(root, "host")
+	s.HostKeys = []string{hostKey(t, hostFile, "ed25519")}
 	write(t, filepath.Join(root, "passwd"), fmt.Appendf(nil, "%s:%s:%d:%d::%s:/bin/false\n", f.User, hashed(t, f.Password), nobody, nobody, filepath.Dir(f.Disk)))
 	common := `
   AuthOrder mod_auth_file.c
@@ -244,7 +231,7 @@ Port ` + strconv.Itoa(int(f.Explicit)) + ftps + `
 <VirtualHost 127.0.0.1>
   Port ` + strconv.Itoa(int(s.Port)) + common + `
   SFTPEngine on
-  SFTPHostKey ` + hostKey + `
+  SFTPHostKey ` + hostFile + `
   SFTPAuthMethods password
   SFTPLog ` + filepath.Join(root, "sftp.log") + `
 </VirtualHost>

@@ -51,19 +51,8 @@ func OpenSSH(t testing.TB, extra ...string) SSH {
 	}
 	for _, kind := range []string{"ed25519", "rsa"} {
 		name := filepath.Join(dir, kind)
-		if out, err := exec.Command(needtest.Program(t, "ssh-keygen"), "-q", "-t", kind, "-N", "", "-f", name).CombinedOutput(); err != nil {
-			t.Fatalf("ssh-keygen: %v\n%s", err, out)
-		}
+		s.HostKeys = append(s.HostKeys, hostKey(t, name, kind))
 		config = append(config, "HostKey "+name)
-		public, err := os.ReadFile(name + ".pub")
-		if err != nil {
-			t.Fatal(err)
-		}
-		key, _, _, _, err := ssh.ParseAuthorizedKey(public)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.HostKeys = append(s.HostKeys, ssh.FingerprintSHA256(key))
 	}
 	var public []byte
 	s.Key, public = NewKey(t, "")
@@ -71,6 +60,23 @@ func OpenSSH(t testing.TB, extra ...string) SSH {
 	write(t, filepath.Join(dir, "sshd_config"), []byte(strings.Join(append(config, extra...), "\n")+"\n"))
 	s.Service = s.Service.and(t, []uint16{s.Port}, program, "-D", "-e", "-f", filepath.Join(dir, "sshd_config"))
 	return s
+}
+
+// hostKey makes a key of a server in a file, and returns its fingerprint.
+func hostKey(t testing.TB, name, kind string) string {
+	t.Helper()
+	if out, err := exec.Command(needtest.Program(t, "ssh-keygen"), "-q", "-t", kind, "-N", "", "-f", name).CombinedOutput(); err != nil {
+		t.Fatalf("ssh-keygen: %v\n%s", err, out)
+	}
+	public, err := os.ReadFile(name + ".pub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, _, _, _, err := ssh.ParseAuthorizedKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ssh.FingerprintSHA256(key)
 }
 
 // NewKey makes a key for a login: its private half, encrypted when there is a
