@@ -139,7 +139,7 @@ pull() {
     new=${there[$kind]}/big/$kind-$round.bin
     if [ "$who" = sealgate ]; then # another name is another file
       ln "${there[$kind]}/peers.bin" "$new"
-      profiled "pull-$kind" 6
+      profiled "pull-$kind" 2
     fi
     fetch "$who" "$kind" big
     fastest "pull $kind" "$who" "$(calc "$big_mib * 1.048576 / $wall")"

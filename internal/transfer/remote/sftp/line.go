@@ -41,8 +41,10 @@ const (
 // requests are under way, the library asks nothing.
 type line struct {
 	in   *bufio.Reader // read by the library, which always does
+	rest int           // of a packet of the library's
+
+	send sync.Mutex // held while out is used
 	out  io.WriteCloser
-	rest int // of a packet of the library's
 
 	mu     sync.Mutex
 	newest uint32
@@ -87,11 +89,17 @@ func dialLine(conn *ssh.Client) (*line, error) {
 }
 
 // Write implements io.Writer, for the library.
-func (l *line) Write(b []byte) (int, error) { return l.out.Write(b) }
+func (l *line) Write(b []byte) (int, error) {
+	l.send.Lock()
+	defer l.send.Unlock()
+	return l.out.Write(b)
+}
 
 // Close implements io.Closer, for the library, which calls it when it reads no more.
 func (l *line) Close() error {
 	l.end(errors.New("the library has closed it"))
+	l.send.Lock()
+	defer l.send.Unlock()
 	return l.out.Close()
 }
 
@@ -235,7 +243,7 @@ func (l *line) ask(kind byte, data []byte, body ...any) *request {
 		}
 	}
 	binary.BigEndian.PutUint32(packet, uint32(len(packet)-4))
-	if _, err := l.out.Write(packet); err != nil {
+	if _, err := l.Write(packet); err != nil {
 		l.end(err)
 	}
 	return r
