@@ -5,7 +5,8 @@
 // its last byte, and has its own name only when it is on the disk:
 //
 //	body complete; opened and verified into another temporary file; fsync
-//	rename to a name that nothing has; fsync the folder
+//	journal: where it is about to lie, under a name that nothing has
+//	rename; fsync the folder
 //	journal: written
 //	the gateway: delivered
 //	journal: done
@@ -16,8 +17,10 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"crypto/hpke"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"io/fs"
@@ -99,16 +102,24 @@ func (f *Fetcher) one(ctx context.Context, l connect.Listed) (*journal.Fetched, 
 	if err != nil {
 		return nil, err
 	}
-	if got == nil {
-		path, err := f.write(ctx, l)
-		if err != nil {
-			return nil, err
+	if got == nil || !got.Written {
+		if got == nil || !f.lies(got.Path, l) {
+			path, err := f.write(ctx, l)
+			if err != nil {
+				return nil, err
+			}
+			got = f.record(l, path)
+		} else if err := f.Disk.SyncDir(f.Folder); err != nil { // a crash came right behind the rename
+			return nil, unwritten(err)
 		}
-		got = &journal.Fetched{File: l.File, Name: l.Name, Path: path, SHA256: l.SHA256, At: f.Now()}
+		got.Written = true
 		if err := f.Journal.SetFetched(ctx, *got); err != nil {
 			return nil, err
 		}
 		f.Log.Info("fetched", "file", l.File, "size", l.Size)
+	}
+	if err := f.clean(l.File); err != nil {
+		return nil, unwritten(err)
 	}
 	if err := f.Client.Call(ctx, connect.PathOutboxAck(l.File), wire.Say(connect.Ack{SHA256: got.SHA256}), nil, new(connect.Nothing)); err != nil {
 		return nil, err
@@ -117,9 +128,30 @@ func (f *Fetcher) one(ctx context.Context, l connect.Listed) (*journal.Fetched, 
 	return got, f.Journal.SetFetched(ctx, *got)
 }
 
+func (f *Fetcher) record(l connect.Listed, path string) *journal.Fetched {
+	return &journal.Fetched{File: l.File, Name: l.Name, Path: path, SHA256: l.SHA256, At: f.Now()}
+}
+
+// lies reports whether the file is where it was about to be put.
+func (f *Fetcher) lies(path string, l connect.Listed) bool {
+	in, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer in.Close()
+	if f.As == home.Sealed {
+		h, _, err := seal.ReadHeader(in)
+		info, serr := in.Stat()
+		return err == nil && serr == nil && h.File == l.File && info.Size() == l.ObjectSize
+	}
+	sum := sha256.New()
+	_, err = io.Copy(sum, in)
+	return err == nil && bytes.Equal(sum.Sum(nil), l.SHA256)
+}
+
 // write brings the file to its place.
 func (f *Fetcher) write(ctx context.Context, l connect.Listed) (string, error) {
-	sealed := filepath.Join(f.Folder, ".sealgate-"+l.File.String()+".part")
+	sealed, _ := f.temporary(l.File)
 	if err := f.Body(ctx, connect.PathOutboxBody(l.File), l, sealed); err != nil {
 		return "", err
 	}
@@ -147,17 +179,25 @@ func (f *Fetcher) finish(ctx context.Context, l connect.Listed, sealed string) (
 				return "", err
 			}
 		}
-		return f.name(sealed, seal.SafeName(l.Name)+".sealed", l.File)
+		return f.name(ctx, sealed, seal.SafeName(l.Name)+".sealed", l)
 	}
-	open := filepath.Join(f.Folder, ".sealgate-"+l.File.String()+".opened.part")
+	_, open := f.temporary(l.File)
 	if err := f.extract(ctx, sealed, open, l, key); err != nil {
 		return "", err
 	}
-	path, err := f.name(open, seal.SafeName(l.Name), l.File)
-	if err != nil {
-		return "", err
-	}
-	return path, ignoreMissing(f.Disk.Remove(sealed))
+	return f.name(ctx, open, seal.SafeName(l.Name), l)
+}
+
+// temporary are the names under which a file is on its way: sealed, and opened.
+func (f *Fetcher) temporary(file uuid.UUID) (sealed, open string) {
+	name := filepath.Join(f.Folder, ".sealgate-"+file.String())
+	return name + ".part", name + ".opened.part"
+}
+
+// clean takes away what is left of the way.
+func (f *Fetcher) clean(file uuid.UUID) error {
+	sealed, open := f.temporary(file)
+	return errors.Join(ignoreMissing(f.Disk.Remove(sealed)), ignoreMissing(f.Disk.Remove(open)))
 }
 
 // extract writes the content, verified to its last byte, and fsyncs it.
@@ -209,14 +249,17 @@ func verify(ctx context.Context, name string, l connect.Listed, key *seal.FileKe
 }
 
 // name gives a temporary file its own name, or one beside it when that is taken.
-func (f *Fetcher) name(temp, name string, file uuid.UUID) (string, error) {
+func (f *Fetcher) name(ctx context.Context, temp, name string, l connect.Listed) (string, error) {
 	path := filepath.Join(f.Folder, name)
 	if taken(path) {
 		ext := filepath.Ext(name)
-		path = filepath.Join(f.Folder, strings.TrimSuffix(name, ext)+"."+file.String()[24:]+ext)
+		path = filepath.Join(f.Folder, strings.TrimSuffix(name, ext)+"."+l.File.String()[24:]+ext)
 		if taken(path) {
 			return "", fault.New(fault.Exists, "fetch: name", "%s is there already; nothing was overwritten", path)
 		}
+	}
+	if err := f.Journal.SetFetched(ctx, *f.record(l, path)); err != nil {
+		return "", err
 	}
 	if err := f.Disk.Rename(temp, path); err != nil {
 		return "", unwritten(err)

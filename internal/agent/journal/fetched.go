@@ -14,6 +14,7 @@ type Fetched struct {
 	File         uuid.UUID
 	Name, Path   string
 	SHA256       []byte
+	Written      bool // it lies there; false: it is about to
 	Acknowledged bool
 	At           time.Time
 }
@@ -27,15 +28,19 @@ func (j *Journal) Fetch(ctx context.Context, file uuid.UUID) (*Fetched, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
-	f.Acknowledged, f.At = state == "done", timeOf(at)
+	f.Written, f.Acknowledged, f.At = state != "placing", state == "done", timeOf(at)
 	return f, wrap("journal: fetched", err)
 }
 
-// SetFetched notes that a file was written, and whether the gateway knows it.
+// SetFetched notes where a file is about to be written, that it was, and that the
+// gateway knows it.
 func (j *Journal) SetFetched(ctx context.Context, f Fetched) error {
-	state := "written"
-	if f.Acknowledged {
+	state := "placing"
+	switch {
+	case f.Acknowledged:
 		state = "done"
+	case f.Written:
+		state = "written"
 	}
 	_, err := j.db.ExecContext(ctx, `INSERT INTO fetched (file, name, path, sha256, state, at) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT (file) DO UPDATE SET state = excluded.state, path = excluded.path`, f.File[:], f.Name, f.Path, f.SHA256, state, nanos(f.At))
@@ -45,7 +50,7 @@ func (j *Journal) SetFetched(ctx context.Context, f Fetched) error {
 // LatestFetched lists what was fetched last, for people.
 func (j *Journal) LatestFetched(ctx context.Context, limit int) ([]Fetched, error) {
 	const op = "journal: fetched"
-	rows, err := j.db.QueryContext(ctx, "SELECT file, name, path, sha256, state, at FROM fetched ORDER BY at DESC LIMIT ?", limit)
+	rows, err := j.db.QueryContext(ctx, "SELECT file, name, path, sha256, state, at FROM fetched WHERE state <> 'placing' ORDER BY at DESC LIMIT ?", limit)
 	if err != nil {
 		return nil, wrap(op, err)
 	}
@@ -60,7 +65,7 @@ func (j *Journal) LatestFetched(ctx context.Context, limit int) ([]Fetched, erro
 			return nil, wrap(op, err)
 		}
 		copy(f.File[:], file)
-		f.Acknowledged, f.At = state == "done", timeOf(at)
+		f.Written, f.Acknowledged, f.At = state != "placing", state == "done", timeOf(at)
 		all = append(all, f)
 	}
 	return all, wrap(op, rows.Err())

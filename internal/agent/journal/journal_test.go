@@ -198,7 +198,7 @@ func TestADamagedJournalIsSaid(t *testing.T) {
 
 func TestFetchedOnce(t *testing.T) {
 	j := open1(t, filepath.Join(t.TempDir(), "journal.db"))
-	f := Fetched{File: uuid.New(), Name: "a", Path: "/out/a", SHA256: []byte{1}, At: now}
+	f := Fetched{File: uuid.New(), Name: "a", Path: "/out/a", SHA256: []byte{1}, Written: true, At: now}
 	if got, err := j.Fetch(t.Context(), f.File); err != nil || got != nil {
 		t.Fatalf("%+v, %v", got, err)
 	}

@@ -49,6 +49,6 @@ CREATE TABLE fetched (
     name   TEXT    NOT NULL,                     -- of the account's file
     path   TEXT    NOT NULL,                     -- where it was written
     sha256 BLOB    NOT NULL,
-    state  TEXT    NOT NULL,                     -- written, or done: acknowledged
+    state  TEXT    NOT NULL,                     -- placing, written, or done: acknowledged
     at     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
