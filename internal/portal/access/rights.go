@@ -320,6 +320,7 @@ var showsOnce = map[string]bool{
 	"reset-operator":     true,
 	"add-token":          true,
 	"add-operator-token": true,
+	"invite-agent":       true,
 	"add-webhook":        true,
 	"new-webhook-secret": true,
 }

@@ -96,6 +96,7 @@ func newHouse(t *testing.T) *house {
 		Clock: h.clock, Machine: h, Now: w.Clock.Now, Log: log, ExportKeys: true, Version: "test",
 	})
 	h.mountRemotes()
+	h.mountAgents()
 	ended, end := context.WithCancel(t.Context())
 	end()
 	if err := h.api.Events.Run(ended); err != nil { // nobody follows: streams have tests of their own

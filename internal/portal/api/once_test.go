@@ -148,6 +148,7 @@ func TestASecretIsNotKeptForARepeat(t *testing.T) {
 		"/accounts/acme/logins": `{"username":"robot"}`, "/accounts/acme/tokens": `{"name":"erp"}`, "/tokens": `{"name":"op"}`,
 		"/accounts/acme/webhooks": `{"url":"http://127.0.0.1:1/y"}`, "/accounts/acme/webhooks/" + hooks[0].ID + "/secret": `{}`,
 		"/operators": `{"email":"other@pay.example"}`, "/operators/op@pay.example/reset": "",
+		"/accounts/acme/agents": `{"name":"hq"}`,
 	} {
 		key := someKey + strings.ReplaceAll(path, "/", ".")
 		first := h.keyed(access.ControlSocket, key, path, body)

@@ -199,7 +199,7 @@ func TestWithoutATokenTheAnswerIs401(t *testing.T) {
 var notForOperatorTokens = []string{
 	"add-operator-token", "add-login", "set-login", "invite-login", "reset-login",
 	"add-operator", "reset-operator", "remove-operator", "add-token",
-	"set-single-sign-on", "remove-single-sign-on", "add-webhook", "new-webhook-secret", "add-remote", "set-remote", "set-alarm-recipients",
+	"set-single-sign-on", "remove-single-sign-on", "add-webhook", "new-webhook-secret", "add-remote", "set-remote", "invite-agent", "set-agent", "set-alarm-recipients",
 	"import-certificate", "export-certificate", "add-access-key", "export-access-key", "unlock-account",
 }
 
