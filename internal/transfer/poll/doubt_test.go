@@ -221,7 +221,7 @@ func takenFromAnotherZone(w *world) {
 	w.expect("replaced", "a.xml=one", "a.xml=two")
 }
 
-func TestAServerInAnotherTimeZone(t *testing.T) {
+func anotherZone(t *testing.T) *world {
 	t.Setenv("TZ", "America/New_York") // for the server: our own zone is read already
 	f := remotetest.PureFTPD(t)
 	s := visittest.ByFTP(f)
@@ -231,7 +231,21 @@ func TestAServerInAnotherTimeZone(t *testing.T) {
 			User:   f.User, Password: f.Password, Roots: f.Roots, ListOnly: true,
 		})
 	}
-	takenFromAnotherZone(newWorld(t, s))
+	return newWorld(t, s)
+}
+
+func TestAServerInAnotherTimeZone(t *testing.T) { takenFromAnotherZone(anotherZone(t)) }
+
+// A file that is closed again, as it is not what the listing said, keeps no other.
+func TestManyFilesInAnotherTimeZone(t *testing.T) {
+	w := anotherZone(t)
+	for _, name := range []string{"a.xml", "b.xml", "c.xml"} {
+		w.Put(name, []byte(name))
+	}
+	for range 3 {
+		w.visits(2 * time.Minute)
+	}
+	w.expect("at the third visit", "a.xml=a.xml", "b.xml=b.xml", "c.xml=c.xml")
 }
 
 // A file of which the server says something else each time is told, not passed over.

@@ -11,7 +11,7 @@ import (
 	"sealgate/internal/transfer/remote"
 )
 
-// Open implements remote.Session. A file that is closed before its end ends the
+// Open implements remote.Session. A file that is closed long before its end ends the
 // session: FTP has no way to stop a transfer that all servers agree on.
 func (s *Session) Open(ctx context.Context, name string, offset int64) (*remote.File, error) {
 	const op = "ftps: open"
@@ -100,14 +100,15 @@ func (r *reader) end() error {
 	return err
 }
 
-// growth is how much is read, to no use, of a file that is longer than the server had
-// said. One that grows keeps nobody else from being fetched.
-const growth = 1 << 20
+// unused is how much is read, to no use, of a file that is longer than the server had
+// said, or that is closed before its end. One that grows, or is another one than was
+// expected, keeps nobody else from being fetched.
+const unused = 1 << 20
 
-// drain reads a file that is longer to its end.
+// drain reads a file to its end.
 func (r *reader) drain() {
 	buf := make([]byte, 32<<10)
-	for left := growth; left > 0; {
+	for left := unused; left > 0; {
 		n, err := r.read(buf)
 		if errors.Is(err, io.EOF) {
 			_ = r.end()
@@ -122,7 +123,7 @@ func (r *reader) drain() {
 // Close implements io.Closer.
 func (r *reader) Close() error {
 	r.session.reading = false
-	if r.longer && !r.ended {
+	if !r.ended && (r.longer || r.err == nil && r.size-r.at < unused) {
 		r.drain()
 	}
 	r.uncut()
