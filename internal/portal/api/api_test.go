@@ -3,97 +3,40 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
-	"sealgate/internal/account"
-	"sealgate/internal/account/oidc"
-	"sealgate/internal/dialguard"
 	"sealgate/internal/fileobject"
-	"sealgate/internal/indexer"
-	"sealgate/internal/notify"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/operation"
-	"sealgate/internal/receipt"
-	"sealgate/internal/reseal"
-	"sealgate/internal/retention"
-	"sealgate/internal/store/accountdb"
+	"sealgate/internal/portal/portaltest"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/intake/intaketest"
-	"sealgate/internal/transfer/outbox"
 )
 
 // house is an API over real stores, and what it leans on.
 type house struct {
 	*testing.T
-	api   *API
-	world *intaketest.World
-	did   []string // of the machine
-
-	meanwhile func() // while a backup is written
-
-	clock   *retention.Clock
-	running time.Duration // since the gateway began
-}
-
-func (h *house) Backup(_ context.Context, dir string, progress func(done, total int64)) error {
-	h.did = append(h.did, "backup "+dir)
-	progress(1, 2)
-	if h.meanwhile != nil {
-		h.meanwhile()
-	}
-	return nil
-}
-
-func (h *house) Room() (free, total int64, err error) { return 1 << 30, 10 << 30, nil }
-
-func (h *house) Examine() []portal.Finding {
-	return []portal.Finding{{Check: "room", Status: portal.Fine, Found: "enough"}}
-}
-
-func (h *house) RotateMaster(context.Context, []byte) error {
-	h.did = append(h.did, "rotate")
-	return nil
+	api     *API
+	world   *intaketest.World
+	parts   *portaltest.Parts
+	machine *portaltest.Machine
 }
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	w := intaketest.New(t, nil)
-	pool, err := accountdb.OpenPool(filepath.Join(t.TempDir(), "accounts"), accountdb.Options{Now: w.Clock.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { pool.Close() })
-	log := slog.New(slog.DiscardHandler)
-	people := account.New(w.Catalog, w.Keys, w.Store, account.Options{Now: w.Clock.Now, Log: log})
-	if err := people.EnsureSystem(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	h := &house{T: t, world: w}
-	h.clock = retention.NewClock(w.Catalog, w.Clock.Now, func() time.Duration { return h.running }, log)
+	p := portaltest.Open(t)
+	w := p.World
+	h := &house{T: t, world: w, parts: p, machine: &portaltest.Machine{}}
 	h.api = New(Services{
-		Accounts: people, Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Databases: pool, Bodies: w.Bodies,
-		Indexer:  indexer.New(w.Catalog, pool, w.Bodies, w.Keys, indexer.Options{Now: w.Clock.Now, Log: log}),
-		Outbox:   outbox.New(w.Catalog, w.Bodies, w.Keys, w.Intake, w.Clock.Now),
-		Receipts: receipt.New(w.Catalog, w.Keys, w.Store.Identity(), w.Clock.Now),
-		Resealer: reseal.New(reseal.Stores{Catalog: w.Catalog, Intake: w.Intake, Bodies: w.Bodies, Custody: w.Keys}, reseal.Options{Worker: "test", Now: w.Clock.Now, Log: log}),
-		Notices: notify.New(notify.Options{
-			Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Accounts: people, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: w.Clock.Now, Log: log,
-		}),
-		SSO: oidc.New(oidc.Options{
-			Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, SignIn: people.Service, People: people.People,
-			Guard: dialguard.New(nil), URL: "https://gateway.example", Now: w.Clock.Now, Log: log,
-		}),
-		Clock: h.clock, Machine: h, Now: w.Clock.Now, Log: log, ExportKeys: true, Version: "test",
+		Accounts: p.Accounts, SSO: p.SSO, Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Databases: p.Pool, Bodies: w.Bodies, Indexer: p.Indexer,
+		Outbox: p.Outbox, Receipts: p.Receipts, Resealer: p.Resealer, Notices: p.Notices, Clock: p.Clock,
+		Machine: h.machine, Now: w.Clock.Now, Log: p.Log, ExportKeys: true, Version: "test",
 	})
 	h.mountRemotes()
 	h.mountAgents()
@@ -157,18 +100,18 @@ func TestOnlyTheMachinesOwnPeopleTouchItsFiles(t *testing.T) {
 			t.Errorf("%s from away: %d", path, code)
 		}
 	}
-	if len(h.did) > 0 {
-		t.Errorf("done all the same: %v", h.did)
+	if len(h.machine.Did) > 0 {
+		t.Errorf("done all the same: %v", h.machine.Did)
 	}
-	if code := h.ask(access.ControlSocket, "POST", "/backup", `{"dir":"/x"}`, nil); code >= 300 || len(h.did) != 1 {
-		t.Errorf("%d, %v", code, h.did)
+	if code := h.ask(access.ControlSocket, "POST", "/backup", `{"dir":"/x"}`, nil); code >= 300 || len(h.machine.Did) != 1 {
+		t.Errorf("%d, %v", code, h.machine.Did)
 	}
 }
 
 func TestOneBackupAtATime(t *testing.T) {
 	h := newHouse(t)
 	var now portal.BackupProgress
-	h.meanwhile = func() {
+	h.machine.Meanwhile = func() {
 		if code := h.ask(access.ControlSocket, "GET", "/backup", "", &now); code != http.StatusOK || !now.Running || now.Done != 1 || now.Total != 2 {
 			t.Errorf("%d, %+v", code, now)
 		}

@@ -210,7 +210,7 @@ func TestTheCustomersRoundTrip(t *testing.T) {
 // customer who has not confirmed.
 func TestDoctorLooksAtKeysAndClock(t *testing.T) {
 	h := newHouse(t)
-	if err := h.clock.Open(t.Context()); err != nil {
+	if err := h.parts.Clock.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	find := func(check string) (found portal.Finding) {

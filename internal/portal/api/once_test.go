@@ -95,20 +95,20 @@ func TestWhatWasRefusedMayBeAskedAgain(t *testing.T) {
 func TestUnderWay(t *testing.T) {
 	h := newHouse(t)
 	var inside *httptest.ResponseRecorder
-	h.meanwhile = func() { inside = h.keyed(access.ControlSocket, someKey, "/backup", `{"dir":"/x"}`) }
+	h.machine.Meanwhile = func() { inside = h.keyed(access.ControlSocket, someKey, "/backup", `{"dir":"/x"}`) }
 	if w := h.keyed(access.ControlSocket, someKey, "/backup", `{"dir":"/x"}`); w.Code != http.StatusNoContent || inside.Code != http.StatusConflict {
 		t.Errorf("%d %s; inside %d %s", w.Code, w.Body, inside.Code, inside.Body)
 	}
-	if w := h.keyed(access.ControlSocket, someKey, "/backup", `{"dir":"/x"}`); w.Code != http.StatusNoContent || len(h.did) != 1 {
-		t.Errorf("%d, %v", w.Code, h.did)
+	if w := h.keyed(access.ControlSocket, someKey, "/backup", `{"dir":"/x"}`); w.Code != http.StatusNoContent || len(h.machine.Did) != 1 {
+		t.Errorf("%d, %v", w.Code, h.machine.Did)
 	}
-	h.meanwhile = func() { panic("the gateway dies") }
+	h.machine.Meanwhile = func() { panic("the gateway dies") }
 	func() {
 		defer func() { _ = recover() }()
 		h.keyed(access.ControlSocket, someKey+"2", "/backup", `{"dir":"/y"}`)
 	}()
-	if w := h.keyed(access.ControlSocket, someKey+"2", "/backup", `{"dir":"/y"}`); w.Code != http.StatusConflict || len(h.did) != 2 {
-		t.Errorf("%d, %v", w.Code, h.did)
+	if w := h.keyed(access.ControlSocket, someKey+"2", "/backup", `{"dir":"/y"}`); w.Code != http.StatusConflict || len(h.machine.Did) != 2 {
+		t.Errorf("%d, %v", w.Code, h.machine.Did)
 	}
 }
 
@@ -195,12 +195,12 @@ func TestRemembersSoMuch(t *testing.T) {
 	if w := h.keyed(admin, someKey, "/accounts/acme/certificates/renew", "{}"); w.Code >= 300 {
 		t.Errorf("a repeat: %d %s", w.Code, w.Body)
 	}
-	if err := h.clock.Open(t.Context()); err != nil {
+	if err := h.parts.Clock.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	h.world.Clock.Add(25 * time.Hour)
-	h.running += 25 * time.Hour
-	retention.New(h.world.Catalog, h.world.Bodies, h.world.Keys, h.clock, slog.New(slog.DiscardHandler)).Round(t.Context())
+	h.parts.Running += 25 * time.Hour
+	retention.New(h.world.Catalog, h.world.Bodies, h.world.Keys, h.parts.Clock, slog.New(slog.DiscardHandler)).Round(t.Context())
 	if n := count(); n != 0 {
 		t.Errorf("%d after a day", n)
 	}

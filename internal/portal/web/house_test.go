@@ -1,12 +1,10 @@
 package web
 
 import (
-	"context"
 	"crypto/ed25519"
 	"crypto/x509"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -25,18 +23,15 @@ import (
 	"sealgate/internal/account/oidc"
 	"sealgate/internal/dialguard"
 	"sealgate/internal/indexer"
-	"sealgate/internal/notify"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/agentapi"
 	"sealgate/internal/portal/api"
 	"sealgate/internal/portal/client"
+	"sealgate/internal/portal/portaltest"
 	"sealgate/internal/portal/remoteapi"
 	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/portal/web/ui"
-	"sealgate/internal/receipt"
-	"sealgate/internal/reseal"
-	"sealgate/internal/retention"
 	"sealgate/internal/store/accountdb"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/intake/intaketest"
@@ -66,15 +61,6 @@ type house struct {
 	proved  time.Time // when whoever visits has last proved who he is
 }
 
-func (*house) Backup(context.Context, string, func(done, total int64)) error { return nil }
-func (*house) Room() (free, total int64, err error)                          { return 1 << 30, 10 << 30, nil }
-
-func (*house) Examine() []portal.Finding {
-	return []portal.Finding{{Check: "room", Status: portal.Fine, Found: "enough"}}
-}
-
-func (*house) RotateMaster(context.Context, []byte) error { return nil }
-
 // describeProvider is as much of a provider as its settings are asked of.
 func describeProvider(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/.well-known/openid-configuration" {
@@ -90,45 +76,28 @@ func describeProvider(w http.ResponseWriter, r *http.Request) {
 // newHouse has one account, acme, that keeps its files.
 func newHouse(t testing.TB) *house {
 	t.Helper()
-	w := intaketest.New(t, nil)
-	pool, err := accountdb.OpenPool(filepath.Join(t.TempDir(), "accounts"), accountdb.Options{Now: w.Clock.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { pool.Close() })
-	log := slog.New(slog.DiscardHandler)
-	people := account.New(w.Catalog, w.Keys, w.Store, account.Options{Now: w.Clock.Now, Log: log})
-	if err := people.EnsureSystem(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	h := &house{TB: t, world: w, pool: pool}
-	h.index = indexer.New(w.Catalog, pool, w.Bodies, w.Keys, indexer.Options{Now: w.Clock.Now, Log: log})
-	h.provider = httptest.NewTLSServer(http.HandlerFunc(describeProvider))
-	t.Cleanup(h.provider.Close)
-	roots := x509.NewCertPool()
-	roots.AddCert(h.provider.Certificate())
-	sso := oidc.New(oidc.Options{
-		Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, URL: "https://pay.example", Roots: roots,
-		Guard: dialguard.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}), Now: w.Clock.Now, Log: log,
+	provider := httptest.NewTLSServer(http.HandlerFunc(describeProvider))
+	t.Cleanup(provider.Close)
+	parts := portaltest.Open(t, func(o *oidc.Options) {
+		o.Roots = x509.NewCertPool()
+		o.Roots.AddCert(provider.Certificate())
+		o.Guard = dialguard.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")})
 	})
-	h.out = outbox.New(w.Catalog, w.Bodies, w.Keys, w.Intake, w.Clock.Now)
+	parts.Running = time.Hour
+	w, log := parts.World, parts.Log
+	h := &house{TB: t, world: w, pool: parts.Pool, index: parts.Indexer, out: parts.Outbox, provider: provider}
 	h.api = api.New(api.Services{
-		Accounts: people, SSO: sso, Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Databases: pool, Bodies: w.Bodies, Indexer: h.index, Outbox: h.out, Intake: w.Intake,
-		Receipts: receipt.New(w.Catalog, w.Keys, w.Store.Identity(), w.Clock.Now),
-		Resealer: reseal.New(reseal.Stores{Catalog: w.Catalog, Intake: w.Intake, Bodies: w.Bodies, Custody: w.Keys}, reseal.Options{Worker: "test", Now: w.Clock.Now, Log: log}),
-		Notices: notify.New(notify.Options{
-			Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Accounts: people, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: w.Clock.Now, Log: log,
-		}),
-		Clock:   retention.NewClock(w.Catalog, w.Clock.Now, func() time.Duration { return time.Hour }, log),
-		Machine: h, Now: w.Clock.Now, Log: log, ExportKeys: true, Version: "test",
+		Accounts: parts.Accounts, SSO: parts.SSO, Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Databases: parts.Pool, Bodies: w.Bodies, Indexer: h.index,
+		Outbox: h.out, Intake: w.Intake, Receipts: parts.Receipts, Resealer: parts.Resealer, Notices: parts.Notices, Clock: parts.Clock,
+		Machine: &portaltest.Machine{}, Now: w.Clock.Now, Log: log, ExportKeys: true, Version: "test",
 	})
-	remoteapi.Register(h.api.Router, remoteapi.Services{Accounts: people, Catalog: w.Catalog, Remotes: remotes.New(remotes.Options{
+	remoteapi.Register(h.api.Router, remoteapi.Services{Accounts: parts.Accounts, Catalog: w.Catalog, Remotes: remotes.New(remotes.Options{
 		Catalog: w.Catalog, Custody: w.Keys, Keys: w.Store, Guard: remotetest.Loopback(), Node: "test", Connect: visits.Dial,
 		Pull: visits.Pulling(poll.New(w.Catalog, w.Intake, w.Keys, w.Clock.Now)), Push: visits.Pushing(push.New(w.Catalog, h.out, w.Keys, w.Clock.Now)),
 		Delivered: h.out.DeliveredTo, Now: w.Clock.Now, Log: log,
 	})})
 	agentapi.Register(h.api.Router, agentapi.Services{
-		Accounts: people, Now: w.Clock.Now, Gateway: "https://pay.example",
+		Accounts: parts.Accounts, Now: w.Clock.Now, Gateway: "https://pay.example",
 		Agents: agents.New(w.Catalog, w.Keys, agents.Options{Identity: w.Store.Identity().Public().(ed25519.PublicKey), Now: w.Clock.Now, Log: log, Ended: w.DropSealed}),
 	})
 	h.pages = New(Options{API: h.api.Inside(), Now: w.Clock.Now, Log: log})
