@@ -44,7 +44,8 @@ func (v *Visit) Attend(a portal.Attention) ui.Banner {
 		tone = "info"
 	}
 	b := ui.NewBanner(tone, a.Account, sentence(a.Message))
-	if key := "attention." + a.Code; v.L.Has(key) {
+	// What an alarm says is in the reader's language already, with its days and names.
+	if key := "attention." + a.Code; v.L.Has(key) && (a.Alarm == "" || a.At != nil) {
 		at := ""
 		if a.At != nil {
 			at = v.L.Day(*a.At)

@@ -170,7 +170,7 @@ func inGroups(number string, size int) string {
 	var b strings.Builder
 	for i, r := range number {
 		if i > 0 && i%size == 0 {
-			b.WriteString(nbsp)
+			b.WriteByte(' ')
 		}
 		b.WriteRune(r)
 	}
