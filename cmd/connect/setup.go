@@ -180,6 +180,7 @@ const memory = 44 << 20
 
 func (a *app) run(ctx context.Context) error {
 	debug.SetMemoryLimit(memory)
+	debug.SetGCPercent(50) // it idles most of its life
 	h, err := a.Home()
 	if err != nil {
 		return err

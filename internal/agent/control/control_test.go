@@ -24,9 +24,11 @@ func (fixed) Status(context.Context) (*status.Status, error) {
 		Files: []status.File{{Path: "/pay/<script>alert(1)</script>.xml", State: journal.Found}},
 	}, nil
 }
+
 func (fixed) Send(_ context.Context, paths []string) error {
 	return fault.New(fault.NotFound, "test", "there is no file %s", paths[0])
 }
+
 func (fixed) File(_ context.Context, path string) (status.File, error) {
 	return status.File{Path: path}, nil
 }

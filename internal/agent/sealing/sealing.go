@@ -208,6 +208,18 @@ func (p Pool) take(ctx context.Context) ([]byte, error) {
 	}
 }
 
+// Drop gives the memory that nobody uses now back to the collector.
+func (p Pool) Drop() {
+	for range cap(p) {
+		select {
+		case <-p:
+			p <- nil
+		default:
+			return
+		}
+	}
+}
+
 // Run streams.
 func (s *Stream) Run(ctx context.Context) (seal.Trailer, error) {
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -127,6 +127,9 @@ func (q *Queue) hand(ctx context.Context, work chan<- *journal.Delivery) time.Du
 			return 0
 		}
 	}
+	if len(due) == 0 {
+		q.Pool.Drop()
+	}
 	next, err := q.Journal.Next(ctx)
 	if err != nil || next.IsZero() {
 		return look
