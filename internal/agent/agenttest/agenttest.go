@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -36,9 +37,10 @@ type Gateway struct {
 	TLS    *httptest.Server
 	Plain  *httptest.Server
 
-	// Way is asked about each request: what becomes of it on the way there and back.
+	// way is asked about each request: what becomes of it on the way there and back.
 	// nil = it gets through.
-	Way atomic.Pointer[func(*http.Request) Fate]
+	way   func(*http.Request) Fate
+	fates sync.Mutex // held while it decides
 
 	t    testing.TB
 	door atomic.Pointer[connectd.Door]
@@ -99,9 +101,11 @@ func (g *Gateway) pins() [][]byte {
 
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	fate := Through
-	if way := g.Way.Load(); way != nil {
-		fate = (*way)(r)
+	g.fates.Lock()
+	if g.way != nil {
+		fate = g.way(r)
 	}
+	g.fates.Unlock()
 	switch fate {
 	case Cut:
 		panic(http.ErrAbortHandler)
@@ -130,13 +134,11 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(got)
 }
 
-// Fates lets a function decide; nil = everything gets through.
+// Fates lets a function decide, one request at a time; nil = everything gets through.
 func (g *Gateway) Fates(of func(*http.Request) Fate) {
-	if of == nil {
-		g.Way.Store(nil)
-		return
-	}
-	g.Way.Store(&of)
+	g.fates.Lock()
+	defer g.fates.Unlock()
+	g.way = of
 }
 
 // Code invites an agent.
