@@ -250,7 +250,7 @@ func (q *Queue) failed(ctx context.Context, d *journal.Delivery, err error) {
 func (s *Sender) Explain(err error) wire.Trouble {
 	var p *connect.Problem
 	var f *fault.Error
-	if !errors.As(err, &p) && errors.As(err, &f) && f.Message != "" && !fromWire(f.Op) {
+	if !errors.As(err, &p) && errors.As(err, &f) && !fromWire(f.Op) {
 		return local(f)
 	}
 	return s.Client.Explain(err)
@@ -278,7 +278,7 @@ const (
 )
 
 func local(f *fault.Error) wire.Trouble {
-	t := wire.Trouble{Sentence: f.Message}
+	t := wire.Trouble{Sentence: fault.Message(f)}
 	switch f.Op {
 	case "send: open":
 		t.Code = CodeFolder
