@@ -33,8 +33,20 @@ func answerLines(status int, digest, input, signature, path, query string) (cove
 	return coveredOpen, append(lines, line{`"@path";req`, path}, line{`"@query";req`, query})
 }
 
+// Unsigned is r as one without a signature, whatever its headers say. An answer to a
+// request whose signature nobody has looked at goes to that: else who takes the
+// headers from another request would get one that is believed there.
+func Unsigned(r *http.Request) *http.Request {
+	r = r.WithContext(r.Context()) // a copy
+	r.Header = r.Header.Clone()
+	r.Header.Del(headerInput)
+	r.Header.Del(headerSignature)
+	return r
+}
+
 // SignAnswer puts the headers of an answer to r into h: its status and body are as
-// given, whatever r said and whether or not that was believed.
+// given. It says that the gateway saw r's signature so, and either believed it or
+// says why not: an operation that does not look at signatures answers Unsigned(r).
 func SignAnswer(identity ed25519.PrivateKey, r *http.Request, h http.Header, status int, body []byte, now time.Time) {
 	input, signature := members(r.Header)
 	path, query := target(r.URL)

@@ -1,16 +1,17 @@
 // Package connectd is the door that agents knock on: /connect/v1, over HTTPS and,
 // where it is wanted, over plain HTTP.
 //
-//	signature ─ agent ─ for this gateway, now ─ place ─ body ─ nonce ─ envelope ─ operation ─ sealed, signed answer
+//	signature ─ agent ─ for this gateway, now ─ new ─ place ─ body ─ still ─ envelope ─ operation ─ sealed, signed answer
 //
-// Nothing is done before all of the first seven hold, in this order. So who is no
-// agent costs one look at a row and one verification of a signature, and the body of
-// a request is held in memory for agents only, a few of each account at a time.
+// Nothing is done before all of these hold, in this order. So who is no agent costs
+// one look at a row and one verification of a signature, and the body of a request is
+// held in memory for agents only, a few of each account at a time. Who is revoked while
+// a body comes is refused at its end.
 //
 // A nonce is used up by a request that is believed whole, and by no other: nobody
 // can use up those of an agent. A request that was recorded is refused while it is
-// remembered, and later because it is old; after a restart, because it names
-// another epoch.
+// under way or remembered, and later because it is old; after a restart, because it
+// names another epoch.
 //
 // Every answer is signed, refusals too: an agent believes no others. Package connect
 // has the protocol, docs/connect-protocol.md its description. What is done is done by
@@ -86,8 +87,8 @@ func New(opt Options) *Door {
 		rejects: limit.New(limit.Rate{Burst: 10, Every: time.Minute}, opt.Now),
 	}
 	const file = "/{file}/"
-	d.mux.HandleFunc("GET "+connect.PathGateway, d.gateway)
-	d.mux.HandleFunc("POST "+connect.PathEnroll, d.enroll)
+	d.mux.HandleFunc("GET "+connect.PathGateway, unsigned(d.gateway))
+	d.mux.HandleFunc("POST "+connect.PathEnroll, unsigned(d.enroll))
 	d.mux.Handle("POST "+connect.PathAccount, enveloped(d, "", d.account))
 	d.mux.Handle("POST "+connect.PathHeartbeat, enveloped(d, "", d.heartbeat))
 	d.mux.Handle("POST "+connect.PathKnown, enveloped(d, connect.RightSend, d.known))
@@ -102,10 +103,17 @@ func New(opt Options) *Door {
 	d.mux.Handle("POST "+connect.PathKept, enveloped(d, connect.RightOpen, d.kept))
 	d.mux.Handle("POST "+connect.PathKept+file+"share", enveloped(d, connect.RightOpen, d.keptShare))
 	d.mux.Handle("GET "+connect.PathKept+file+"body", d.signed(connect.RightOpen, d.keptBody))
-	d.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	d.mux.HandleFunc("/", unsigned(func(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, nil, connect.Refuse(connect.NotFound, "There is no such operation in version 1 of the protocol."))
-	})
+	}))
 	return d
+}
+
+// unsigned is for what looks at no signature: the headers of one count for nothing.
+// Somebody may have taken them from a request of an agent, who is to believe no answer
+// to anything else.
+func unsigned(do http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { do(w, connect.Unsigned(r)) }
 }
 
 // ServeHTTP implements http.Handler.

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -42,6 +43,25 @@ type house struct {
 	tls    *httptest.Server
 	plain  *httptest.Server
 	log    logged
+
+	reading chan struct{} // the body of a request begins to be read
+}
+
+// watched is a body that says when it begins to be read.
+type watched struct {
+	io.ReadCloser
+	begun   sync.Once
+	reading chan struct{}
+}
+
+func (b *watched) Read(p []byte) (int, error) {
+	b.begun.Do(func() {
+		select {
+		case b.reading <- struct{}{}:
+		default: // nobody waits for it
+		}
+	})
+	return b.ReadCloser.Read(p)
 }
 
 // logged is a log that is looked through.
@@ -58,10 +78,13 @@ func (l *logged) Write(p []byte) (int, error) {
 
 func openHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{World: intaketest.New(t, nil), t: t}
+	h := &house{World: intaketest.New(t, nil), t: t, reading: make(chan struct{}, 1)}
 	h.acme = h.Account("acme", catalog.ContentKeep)
 	h.open()
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.door.Load().ServeHTTP(w, r) })
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = &watched{ReadCloser: r.Body, reading: h.reading}
+		h.door.Load().ServeHTTP(w, r)
+	})
 	h.tls = httptest.NewUnstartedServer(handler)
 	h.tls.EnableHTTP2 = true
 	h.tls.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
@@ -114,6 +137,22 @@ func (h *house) agent(account, name string) *client {
 		h.t.Fatal(err)
 	}
 	return c
+}
+
+// may changes what an agent may.
+func (h *house) may(c *client, may ...connect.Right) {
+	h.t.Helper()
+	h.Update(func(tx *catalog.Tx) error {
+		a, err := tx.Agent(c.peer.Agent)
+		if err != nil {
+			return err
+		}
+		a.May = nil
+		for _, r := range may {
+			a.May = append(a.May, string(r))
+		}
+		return tx.SaveAgent(a)
+	})
 }
 
 // delivered fails unless there is exactly one file, received, with this content.

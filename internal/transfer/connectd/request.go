@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -106,32 +107,83 @@ func (d *Door) tell(c *call, message any) ([]byte, error) {
 	return connect.SealAnswer(receive, c.URL.EscapedPath(), c.agent.ID, c.claim.Signature(), message)
 }
 
-// admit is all that is checked of a request before anything is done. leave gives its
-// place back. With an error, the call says who asked as far as that was believed.
+// admit is all that is checked of a request before anything is done. leave gives back
+// what it holds. With an error, the call says who asked as far as that was believed.
 func (d *Door) admit(w http.ResponseWriter, r *http.Request, right connect.Right) (c *call, leave func(), err error) {
 	claim, agent, standing, err := d.believe(r)
 	if err != nil {
 		return nil, nil, err
 	}
 	c = &call{Request: r, claim: claim, agent: agent}
-	body := fair.NewBody(w, r.Body)
-	if err := d.may(c, standing, right); err != nil {
-		_, _ = io.CopyN(io.Discard, body, maxBody) // who is known hears the answer
+	left, err := d.enter(c, standing, right)
+	if err != nil {
+		d.pass(w, r)
 		return c, nil, err
 	}
-	if leave = d.place(c); leave == nil {
+	defer func() {
+		if err != nil {
+			left()
+		}
+	}()
+	place := d.place(c)
+	if place == nil {
 		return c, nil, later("Too many requests of this account are under way.")
 	}
-	if err := d.take(c, body); err != nil {
-		leave()
+	defer func() {
+		if err != nil {
+			place()
+		}
+	}()
+	if err := d.take(c, fair.NewBody(w, r.Body)); err != nil {
 		return c, nil, err
 	}
-	if err := d.Agents.Seen(r.Context(), agent); err != nil && !fault.Is(err, fault.Full) {
-		leave()
+	if err := d.still(c, right); err != nil {
 		return c, nil, err
 	}
-	return c, leave, nil
+	if err := d.Agents.Seen(r.Context(), c.agent); err != nil && !fault.Is(err, fault.Full) {
+		return c, nil, err
+	}
+	return c, func() { place(); left() }, nil
 }
+
+// enter lets a request in whose body has not been read. It is told apart here from one
+// that was seen before: nobody holds places with what he has overheard.
+func (d *Door) enter(c *call, standing error, right connect.Right) (leave func(), err error) {
+	if err := d.may(c, standing, right); err != nil {
+		return nil, err
+	}
+	leave, p := d.memory.enter(c.claim, d.Now)
+	if p != nil {
+		return nil, d.withGateway(p)
+	}
+	return leave, nil
+}
+
+// pass reads over the body of a request that is refused, so that its agent hears the
+// answer, if it comes soon: it has no place.
+func (d *Door) pass(w http.ResponseWriter, r *http.Request) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(passTime)) // fails on a connection that is gone
+	_, _ = io.CopyN(io.Discard, r.Body, maxBody)
+}
+
+// passTime is what the body of a request that is refused has to come in.
+const passTime = 10 * time.Second
+
+// still looks again at who asks: its body may have taken an hour, and what was decided
+// since holds for it.
+func (d *Door) still(c *call, right connect.Right) error {
+	now, standing := d.Agents.Find(c.Context(), c.agent.ID)
+	switch {
+	case standing != nil:
+		return standing
+	case !allows(now, right):
+		return connect.Refuse(connect.NotAllowed, "")
+	}
+	c.agent = now
+	return nil
+}
+
+func allows(a *agents.Agent, right connect.Right) bool { return right == "" || a.Is(right) }
 
 // place takes the places that a request needs; nil when there is none.
 func (d *Door) place(c *call) (leave func()) {
@@ -177,22 +229,27 @@ func (d *Door) may(c *call, standing error, right connect.Right) error {
 	case standing != nil:
 		return standing
 	case !c.claim.Near(now):
-		p := connect.Refuse(connect.ClockOff, "")
-		now = now.UTC()
-		p.Time = &now
-		return p
+		return clockOff(now)
 	case c.claim.Epoch != d.memory.now():
 		return d.withGateway(connect.Refuse(connect.StaleEpoch, ""))
-	case right != "" && !c.agent.Is(right):
+	case !allows(c.agent, right):
 		return connect.Refuse(connect.NotAllowed, "")
 	}
 	return nil
 }
 
-// take reads the body and uses the request up.
+func clockOff(now time.Time) *connect.Problem {
+	p := connect.Refuse(connect.ClockOff, "")
+	now = now.UTC()
+	p.Time = &now
+	return p
+}
+
+// take reads the body and uses the request up. How long it is nobody has signed: one
+// that is longer than any agent's is not the agent's.
 func (d *Door) take(c *call, body io.Reader) error {
 	if c.ContentLength > maxBody {
-		return connect.Refuse(connect.TooLarge, "")
+		return connect.Refuse(connect.BadSignature, "")
 	}
 	var buf bytes.Buffer
 	if c.ContentLength > 0 {
@@ -203,13 +260,13 @@ func (d *Door) take(c *call, body io.Reader) error {
 	case err != nil:
 		return fault.Wrap(fault.TryLater, "connectd: body", err)
 	case n > maxBody:
-		return connect.Refuse(connect.TooLarge, "")
+		return connect.Refuse(connect.BadSignature, "")
 	}
 	c.body = buf.Bytes()
 	if c.claim.Covers(c.body) != nil {
 		return connect.Refuse(connect.BadSignature, "")
 	}
-	if p := d.memory.use(c.claim, d.Now()); p != nil {
+	if p := d.memory.use(c.claim); p != nil {
 		return d.withGateway(p)
 	}
 	return nil
