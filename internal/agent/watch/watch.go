@@ -47,7 +47,6 @@ type look struct {
 	modified time.Time
 	since    time.Time // when it was seen like this first
 	told     time.Time // when it was handed on; zero = not yet
-	scan     int       // the last one that saw it
 }
 
 // New returns a scanner of the folder.
