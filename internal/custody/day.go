@@ -9,6 +9,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/seal"
+	"sealgate/internal/store/catalog"
 )
 
 // dayCheck is how often Run looks at the clock: a machine may have slept.
@@ -60,4 +61,25 @@ func (c *Custodian) IngestKey() (*keys.IngestKey, error) {
 func (c *Custodian) IngestKeyOf(fp seal.Fingerprint) (*keys.IngestKey, error) {
 	k, err := c.ks.IngestKey(fp)
 	return k, fault.Wrap(fault.Internal, "custody: ingest key", err)
+}
+
+// Lost reports whether nobody can open a file any more that has come whole: it was
+// sealed for its grant alone, and the grant's key is gone, as after a restore from a
+// backup. The row has to be as it is now: of a transaction that writes, this is exact;
+// of one that reads, the day may have changed since.
+func (c *Custodian) Lost(f *catalog.File) bool {
+	switch f.State {
+	case catalog.Received, catalog.Held, catalog.Refused:
+	default:
+		return f.State == catalog.Erased && f.Reason == catalog.ReasonLost
+	}
+	if f.Lock != 0 || f.Direction != catalog.In {
+		return false
+	}
+	fp, err := seal.ParseFingerprint(f.Grant.Key)
+	if err != nil { // none
+		return true
+	}
+	_, err = c.ks.IngestKey(fp)
+	return fault.Is(err, fault.NotFound)
 }

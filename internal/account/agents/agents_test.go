@@ -366,18 +366,34 @@ func TestWhatAnAgentSaysOfItself(t *testing.T) {
 func TestAFileThatARestoredGatewayHasNot(t *testing.T) {
 	o := openOffice(t)
 	a, b := o.enrolled("erp"), o.enrolled("other")
-	add := func(agent *agents.Enrolled, state catalog.State, reason string) uuid.UUID {
+	with := func(agent *agents.Enrolled, state catalog.State, reason, key string) uuid.UUID {
 		t.Helper()
 		f := &catalog.File{
-			ID: catalogtest.ID(), Account: agent.Account, Direction: catalog.In, State: state, Source: "connect", Login: agent.ID, Name: []byte{1},
+			Grant: catalog.Grant{Key: key},
+			ID:    catalogtest.ID(), Account: agent.Account, Direction: catalog.In, State: state, Source: "connect", Login: agent.ID, Name: []byte{1},
 			Reason: reason, Times: catalog.Times{BeganAt: o.clock.Now(), ReceivedAt: o.clock.Now()}, Body: catalog.Body{Kind: catalog.NoBody},
 		}
 		catalogtest.Update(t, o.cat, func(tx *catalog.Tx) error { return tx.InsertFile(f) })
 		return f.ID
 	}
-	here, erased := add(a, catalog.Kept, ""), add(a, catalog.Erased, "erased")
-	gone := []uuid.UUID{uuid.New(), add(a, catalog.Erased, catalog.ReasonLost), add(b, catalog.Kept, ""), add(a, catalog.Arriving, "")}
-	lost, err := o.Lost(t.Context(), a.Agent, append([]uuid.UUID{here, erased}, gone...))
+	add := func(agent *agents.Enrolled, state catalog.State, reason string) uuid.UUID {
+		return with(agent, state, reason, "")
+	}
+	key, err := o.keys.NewIngestKey("2026-11-21")
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := []uuid.UUID{
+		add(a, catalog.Kept, ""), add(a, catalog.Erased, "erased"), add(a, catalog.Deleted, ""),
+		with(a, catalog.Received, "", key.Fingerprint.String()), with(a, catalog.Held, "", key.Fingerprint.String()),
+	}
+	// Those that nobody has marked yet opened with a key that the restored gateway has not.
+	other := strings.Repeat("07", 32)
+	gone := []uuid.UUID{
+		uuid.New(), add(a, catalog.Erased, catalog.ReasonLost), add(b, catalog.Kept, ""), add(a, catalog.Arriving, ""),
+		with(a, catalog.Received, "", other), with(a, catalog.Held, "", other), with(a, catalog.Refused, "", other), add(a, catalog.Received, ""),
+	}
+	lost, err := o.Lost(t.Context(), a.Agent, append(slices.Clone(here), gone...))
 	if err != nil || !slices.Equal(lost, gone) {
 		t.Errorf("lost %v, want %v, %v", lost, gone, err)
 	}

@@ -101,7 +101,8 @@ func Troubled(r table.Report) bool {
 
 // Lost returns which of these files of an agent the gateway has not, although it has
 // given receipts for them: it was restored from a backup that is older. What was lost
-// with its key in such a restore counts, too.
+// with its key in such a restore counts, too, whether or not somebody has noticed it:
+// an agent asks once, within seconds of the start.
 func (s *Service) Lost(ctx context.Context, a *Agent, files []uuid.UUID) (lost []uuid.UUID, err error) {
 	err = s.catalog.View(ctx, func(tx *catalog.Tx) error {
 		for _, id := range files {
@@ -110,7 +111,7 @@ func (s *Service) Lost(ctx context.Context, a *Agent, files []uuid.UUID) (lost [
 			case fault.Is(err, fault.NotFound):
 			case err != nil:
 				return err
-			case f.Account == a.Account && f.Login == a.ID && f.State != catalog.Arriving && f.Reason != catalog.ReasonLost:
+			case f.Account == a.Account && f.Login == a.ID && f.State != catalog.Arriving && !s.keys.Lost(f):
 				continue
 			}
 			lost = append(lost, id)

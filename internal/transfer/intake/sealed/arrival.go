@@ -68,7 +68,7 @@ func (a *arrival) leaveMemory(ctx context.Context) error {
 		if a.delivery == nil {
 			return nil
 		}
-		if same, _, err := taken(tx, a.agent.ID, a.delivery); err != nil || same != nil {
+		if same, _, err := a.t.taken(tx, a.agent.ID, a.delivery); err != nil || same != nil {
 			return err // Commit finds it
 		}
 		return tx.PutAgentDelivery(&agents.Delivery{Agent: a.agent.ID, ID: a.delivery, File: f.ID})

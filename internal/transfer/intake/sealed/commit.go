@@ -192,7 +192,7 @@ func (a *arrival) putOnRecord(ctx context.Context, rec *custody.Records, deliver
 		if err := stillActive(tx, a.agent.ID); err != nil {
 			return err
 		}
-		same, _, err := taken(tx, a.agent.ID, delivery)
+		same, _, err := a.t.taken(tx, a.agent.ID, delivery)
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,8 @@
 // As with any arrival, the row with the grant is committed before the first byte
 // reaches the vault, and the body is durable before one transaction makes it a file:
 // state, audit entry, index job and the delivery of this agent (R1). An agent has each
-// delivery once, for ever, whatever it calls the file.
+// delivery once, for ever, whatever it calls the file; only what a restore has lost, and
+// nobody can open, it sends again.
 //
 // Not here: whether the agent may (account/agents), and how it says all this
 // (transfer/connectd).
@@ -153,7 +154,8 @@ const (
 
 // BeginSealed begins a delivery, or says how far it has come. Of an arrival that is
 // on its way already, the end of its last whole slot counts: who begins again may
-// have sealed the rest anew. Errors are those of custody.Adopt, too.
+// have sealed the rest anew. One id has one object: another length is ErrFileTaken.
+// Errors are those of custody.Adopt, too.
 func (t *Taker) BeginSealed(ctx context.Context, s Spec) (*Begun, error) {
 	const op = "intake: begin sealed"
 	p, err := s.check()
@@ -177,7 +179,7 @@ func (t *Taker) BeginSealed(ctx context.Context, s Spec) (*Begun, error) {
 		if a == nil {
 			a, err = t.reopen(ctx, known.arriving, s.Actor)
 		}
-		if err == nil && a.agent.ID == s.Agent.ID {
+		if err == nil && a.agent.ID == s.Agent.ID && a.total == s.Object && a.header == len(s.Header) {
 			return &Begun{ID: s.Foreign.ID, Offset: a.backToSlot()}, nil
 		}
 		if err != nil && !errors.Is(err, ErrGone) {
@@ -220,7 +222,7 @@ func (t *Taker) look(ctx context.Context, s *Spec) (k known, err error) {
 			return err
 		}
 		if s.Delivery != nil {
-			same, on, err := taken(tx, s.Agent.ID, s.Delivery)
+			same, on, err := t.taken(tx, s.Agent.ID, s.Delivery)
 			if err != nil {
 				return err
 			}
@@ -235,6 +237,8 @@ func (t *Taker) look(ctx context.Context, s *Spec) (k known, err error) {
 			return err
 		case f.Account != s.Account || f.Login != s.Agent.ID || f.Source != Source:
 			return ErrFileTaken
+		case t.on.Keys.Lost(f) && k.received == nil:
+			return ErrFileTaken // it is not here, and its id is: the agent seals it anew
 		case f.State != catalog.Arriving:
 			if k.received == nil {
 				k.received = f
@@ -260,8 +264,8 @@ func (t *Taker) look(ctx context.Context, s *Spec) (k known, err error) {
 }
 
 // taken returns the file that an agent's delivery became, and the one that is on its
-// way as it. What was erased, or lost in a restore, may be sent again.
-func taken(tx *catalog.Tx, agent uuid.UUID, delivery []byte) (same, on *catalog.File, err error) {
+// way as it. What was lost in a restore may be sent again; what was erased since may not.
+func (t *Taker) taken(tx *catalog.Tx, agent uuid.UUID, delivery []byte) (same, on *catalog.File, err error) {
 	d, err := tx.AgentDelivery(agent, delivery)
 	if fault.Is(err, fault.NotFound) {
 		return nil, nil, nil
@@ -277,7 +281,7 @@ func taken(tx *catalog.Tx, agent uuid.UUID, delivery []byte) (same, on *catalog.
 		return nil, nil, err
 	case d.TakenAt.IsZero():
 		return nil, f, nil
-	case f.State == catalog.Erased:
+	case t.on.Keys.Lost(f):
 		return nil, nil, nil
 	}
 	return f, nil, nil
@@ -371,6 +375,8 @@ func (t *Taker) find(ctx context.Context, who Agent, file uuid.UUID) (*arrival, 
 	case err != nil:
 		return nil, nil, err
 	case f.Account != who.Account || f.Login != who.ID || f.Source != Source || f.State == catalog.Arriving && f.Node != t.on.Node:
+		return nil, nil, ErrGone
+	case t.on.Keys.Lost(f):
 		return nil, nil, ErrGone
 	case f.State != catalog.Arriving:
 		return nil, f, nil
