@@ -4,9 +4,12 @@ import (
 	"errors"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"sealgate/internal/agent/home"
 )
 
 func TestMain(m *testing.M) {
@@ -26,6 +29,17 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	})
+}
+
+// Without the right to take leases, the service would not see that a file of another
+// account is being written.
+func TestTheServiceMayAskWhoWrites(t *testing.T) {
+	text := unit("/var/lib/sealgate-connect", &home.Settings{Folders: []home.Folder{{Path: "/srv/pay 1"}}})
+	for _, line := range []string{"CapabilityBoundingSet=CAP_LEASE\n", "AmbientCapabilities=CAP_LEASE\n", "ReadWritePaths=\"-/srv/pay 1\"\n"} {
+		if !strings.Contains(text, line) {
+			t.Errorf("the unit lacks %q", line)
+		}
+	}
 }
 
 // exits CODE PROGRAM ARG... runs a program and wants its exit code.

@@ -146,7 +146,8 @@ func (a *app) account(user string, h home.Home) (string, error) {
 }
 
 // unit is the service of systemd: it may write to its directory and to the folders
-// in the settings, and has no right beyond its account's.
+// in the settings, and has no right beyond its account's but to take leases (package
+// watch).
 func unit(h home.Home, s *home.Settings) string {
 	writes := []string{string(h)}
 	for _, f := range s.Folders {
@@ -172,7 +173,9 @@ Restart=always
 RestartSec=10
 UMask=0027
 NoNewPrivileges=yes
-CapabilityBoundingSet=
+# to see whether somebody has a file open for writing that is another account's
+CapabilityBoundingSet=CAP_LEASE
+AmbientCapabilities=CAP_LEASE
 PrivateTmp=yes
 PrivateDevices=yes
 ProtectSystem=strict

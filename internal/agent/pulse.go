@@ -183,7 +183,7 @@ func lies(d *journal.Delivery) bool {
 		path = d.Path
 	}
 	info, err := os.Lstat(path)
-	return err == nil && info.Mode().IsRegular() && info.Size() == d.Size && info.ModTime().Equal(d.Modified)
+	return err == nil && d.Is(info)
 }
 
 // fetch brings home what waits.

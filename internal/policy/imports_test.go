@@ -157,7 +157,7 @@ var arrows = []struct {
 	{"internal/agent/sealing", "connect seal fault"},
 	{"internal/agent/wire", "connect seal fault"},
 	{"internal/agent/enrol", "agent/home agent/wire connect fault"},
-	{"internal/agent/send", "agent/home agent/journal agent/sealing agent/wire connect statement seal durable fault"},
+	{"internal/agent/send", "agent/home agent/journal agent/sealing agent/watch agent/wire connect statement seal durable fault"},
 	{"internal/agent/fetch", "agent/home agent/journal agent/wire connect seal seal/sealfile durable fault"},
 	{"internal/agent/status", "agent/home agent/journal terminal"},
 	{"internal/agent/control", "agent/status fault"},

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,6 +37,13 @@ type Source struct {
 	Size     int64
 	Modified time.Time
 	After    string
+}
+
+// Is reports whether a file has the kind, size and time of the one that was found.
+// Times are compared as they are kept: one that the journal cannot tell from another
+// (1970, or centuries away) is the same.
+func (s Source) Is(info fs.FileInfo) bool {
+	return info.Mode().IsRegular() && info.Size() == s.Size && nanos(info.ModTime()) == nanos(s.Modified)
 }
 
 // Delivery is one file on its way.
@@ -231,7 +239,7 @@ func (j *Journal) list(ctx context.Context, where string, args ...any) ([]*Deliv
 			return nil, wrap(op, err)
 		}
 		copy(d.File[:], file)
-		d.Modified, d.Found, d.Received, d.Done, d.Again = timeOf(modified), timeOf(found), timeOf(received), timeOf(done), timeOf(again)
+		d.Modified, d.Found, d.Received, d.Done, d.Again = time.Unix(0, modified), timeOf(found), timeOf(received), timeOf(done), timeOf(again)
 		all = append(all, d)
 	}
 	return all, wrap(op, rows.Err())

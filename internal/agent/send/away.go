@@ -14,6 +14,7 @@ import (
 
 	"sealgate/internal/agent/home"
 	"sealgate/internal/agent/journal"
+	"sealgate/internal/agent/watch"
 	"sealgate/internal/connect"
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
@@ -113,51 +114,64 @@ func place(d *journal.Delivery, file uuid.UUID) (string, error) {
 	if _, err := os.Lstat(at); errors.Is(err, fs.ErrNotExist) {
 		return at, nil
 	}
+	return filepath.Join(dir, home.Sent, beside(name, file)), nil
+}
+
+// beside is the name of a file whose own name is taken.
+func beside(name string, file uuid.UUID) string {
 	ext := filepath.Ext(name)
-	return filepath.Join(dir, home.Sent, strings.TrimSuffix(name, ext)+"."+file.String()[24:]+ext), nil
+	return strings.TrimSuffix(name, ext) + "." + file.String()[24:] + ext
 }
 
 // putAway moves or deletes a file whose receipt is on the disk.
 //
-//	rename(path, at); is what lies at "at" the file that was sent? else rename back
+//	rename(path, at); is what lies at "at" what was sent, by its hash, and does nobody
+//	write to it any more? else it is given back to its folder
 //	delete: unlink(at)
 //	fsync both folders; journal: done
 func (s *Sender) putAway(ctx context.Context, d *journal.Delivery) error {
 	if d.At == "" {
 		return s.finish(ctx, d)
 	}
-	here, there := isFile(d, d.Path), isFile(d, d.At)
-	switch {
-	case there == other:
-		// Somebody else's file took the place: choose another.
+	here, there := isFile(d, d.Path), holds(ctx, d, d.At)
+	if there == other && here == ours { // somebody else's file took the place: choose another
 		at, err := place(d, d.File)
 		if err != nil {
 			return err
 		}
-		if at == d.At {
-			return fault.New(fault.Exists, "send: put away", "the file cannot be put away: %s is taken", d.At)
+		if at != d.At {
+			if err := s.Journal.Elsewhere(ctx, d.Seq, at); err != nil {
+				return err
+			}
+			d.At, there = at, holds(ctx, d, at)
 		}
-		if err := s.Journal.Elsewhere(ctx, d.Seq, at); err != nil {
-			return err
+	}
+	if there == none && here == ours {
+		if watch.BeingWritten(d.Path) {
+			return stillWritten()
 		}
-		d.At = at
-		return s.putAway(ctx, d)
-	case here == unknown, there == unknown:
-		return fault.New(fault.TryLater, "send: put away", "the folder of the file cannot be read, and so it is not put away yet")
-	case here == ours && there == none:
 		if err := s.move(d); err != nil {
 			return err
 		}
 		if err := s.cut("moved"); err != nil {
 			return err
 		}
-		if there = isFile(d, d.At); there == other { // changed between the look and the rename: it is a new file
-			if err := s.moveBack(d); err != nil {
-				return err
-			}
-		}
+		there = holds(ctx, d, d.At)
 	}
-	if there == ours && home.After(d.After) == home.Delete {
+	switch {
+	case there == unknown, there == none && here == unknown:
+		return fault.New(fault.TryLater, "send: put away", "the folder of the file cannot be read, and so it is not put away yet")
+	case there == other: // it was changed before the rename, of this run or of one that crashed: a new file
+		if _, err := s.giveBack(d); err != nil {
+			return err
+		}
+	case there == ours && watch.BeingWritten(d.At):
+		if own, err := s.giveBack(d); err != nil {
+			return err
+		} else if own {
+			return stillWritten()
+		}
+	case there == ours && home.After(d.After) == home.Delete:
 		if err := s.Disk.Remove(d.At); err != nil && !fault.Is(err, fault.NotFound) {
 			return heldOpen(err)
 		}
@@ -169,6 +183,10 @@ func (s *Sender) putAway(ctx context.Context, d *journal.Delivery) error {
 		return err
 	}
 	return s.finish(ctx, d)
+}
+
+func stillWritten() error {
+	return fault.New(fault.TryLater, "send: put away", "the file was received as it was found, but a program has it open for writing still: it stays until that is done")
 }
 
 func (s *Sender) finish(ctx context.Context, d *journal.Delivery) error {
@@ -203,14 +221,18 @@ func (s *Sender) sentFolder(dir string) error {
 	return nil
 }
 
-// moveBack gives a file its name again, unless there is another one by now: then it
-// stays, under the name that it has.
-func (s *Sender) moveBack(d *journal.Delivery) error {
-	if _, err := os.Lstat(d.Path); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		s.Log.Warn("a file was written anew while it was put away, and lies in sent/ unsent", "delivery", d.Seq)
-		return nil
+// giveBack returns what was renamed to the folder, where the scan finds it: under its
+// own name, or beside when there is another file of that name by now.
+func (s *Sender) giveBack(d *journal.Delivery) (own bool, err error) {
+	dir, name := filepath.Split(d.Path)
+	for _, to := range []string{d.Path, filepath.Join(dir, beside(name, d.File))} {
+		if _, err := os.Lstat(to); err == nil || !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		s.Log.Warn("a file was written anew while it was put away: it is another one now", "delivery", d.Seq, "own_name", to == d.Path)
+		return to == d.Path, heldOpen(s.Disk.Rename(d.At, to))
 	}
-	return heldOpen(s.Disk.Rename(d.At, d.Path))
+	return false, fault.New(fault.Exists, "send: put away", "what was written anew as %s while it was sent lies at %s and has no name to go back to", d.Path, d.At)
 }
 
 // sync makes the names durable. A network share may not be able to.
@@ -245,27 +267,4 @@ func innermost(err error) error {
 		}
 		err = next
 	}
-}
-
-// what lies at a path.
-type lies int
-
-const (
-	none lies = iota
-	ours      // the file that was sent
-	other
-	unknown
-)
-
-func isFile(d *journal.Delivery, path string) lies {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return none
-	case err != nil:
-		return unknown
-	case info.Mode().IsRegular() && info.Size() == d.Size && info.ModTime().Equal(d.Modified):
-		return ours
-	}
-	return other
 }

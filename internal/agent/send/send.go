@@ -9,7 +9,8 @@
 //	3 the gateway: received
 //	4 the receipt, verified against the pinned identity and fsynced in receipts/
 //	5 journal: received, and where the file is to lie
-//	6 the file is renamed into sent/ (or to a temporary name, and removed), its folder fsynced
+//	6 the file is renamed into sent/ (or to a temporary name), hashed there, given back if
+//	  it is not what was sent (or removed), its folder fsynced
 //	7 journal: done
 //
 // A crash between any two is found at the next start: before 3, the file is sent or
@@ -250,7 +251,7 @@ func openUnchanged(d *journal.Delivery) (*os.File, error) {
 	if err == nil && !info.Mode().IsRegular() {
 		return nil, errChanged
 	}
-	f, err := os.Open(d.Path)
+	f, err := os.OpenFile(d.Path, os.O_RDONLY|careful, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(d.Folder); d.Folder != "" && errors.Is(err, fs.ErrNotExist) {
 			return nil, fault.New(fault.NotFound, "send: open", "the folder %s is not there; if it is a share, see whether it is connected", d.Folder)
@@ -270,7 +271,7 @@ func openUnchanged(d *journal.Delivery) (*os.File, error) {
 // unchanged reports whether an open file has the size and time that it was found with.
 func unchanged(d *journal.Delivery, f *os.File) bool {
 	info, err := f.Stat()
-	return err == nil && info.Size() == d.Size && info.ModTime().Equal(d.Modified)
+	return err == nil && d.Is(info)
 }
 
 func unreadable(err error) error {

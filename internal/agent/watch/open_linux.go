@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// beingWritten reports whether somebody has the file open for writing: a read lease
-// is refused then (fcntl(2), F_SETLEASE). Who may take no lease here, because the
-// file is another user's or the file system has none, is told nothing.
-func beingWritten(path string) bool {
+// BeingWritten reports whether somebody has the file open for writing: a read lease
+// is refused then (fcntl(2), F_SETLEASE). Of another user's file that takes CAP_LEASE,
+// which the service has; a file system without leases tells nothing.
+func BeingWritten(path string) bool {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return false // opening it for sending says what is wrong

@@ -2,5 +2,5 @@
 
 package watch
 
-// beingWritten knows nothing: this platform does not tell.
-func beingWritten(string) bool { return false }
+// BeingWritten knows nothing: this platform does not tell.
+func BeingWritten(string) bool { return false }

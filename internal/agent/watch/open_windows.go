@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// beingWritten reports whether somebody has the file open for writing: opening it
+// BeingWritten reports whether somebody has the file open for writing: opening it
 // without letting others write is refused then.
-func beingWritten(path string) bool {
+func BeingWritten(path string) bool {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
 		return false

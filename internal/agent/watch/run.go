@@ -36,6 +36,7 @@ func (w *Watcher) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-w.Wake:
+			s.Again() // what came to its end may lie there as another file of the same size and time
 		case <-told.events():
 			told.drain()
 		case <-timer.C:

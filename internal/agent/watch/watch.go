@@ -8,7 +8,8 @@
 //   - it is a regular file, no link, and its patterns mean it;
 //   - its name is not one that programs give to what they have not finished;
 //   - size and time were the same in two scans at least the settle time apart;
-//   - nobody has it open for writing, where the platform tells.
+//   - nobody has it open for writing, where the platform tells: Windows does, Linux
+//     does of local file systems, macOS does not.
 //
 // The folder sent/ is never looked into. A folder that cannot be read, as a share
 // that has vanished, is said and tried again; nothing that was found there is
@@ -139,7 +140,7 @@ func (w *walk) file(path string, info fs.FileInfo) {
 	if !l.told.IsZero() && w.now.Sub(l.told) < retell {
 		return
 	}
-	if beingWritten(path) {
+	if BeingWritten(path) {
 		w.wait(w.now.Add(max(w.s.folder.Settle, time.Second)))
 		return
 	}
