@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,18 +34,23 @@ type arrival struct {
 	body     *seal.Body
 	header   int
 	total    int64
+	reserved int64 // of the memory for all
 
 	mu       sync.Mutex // guards what follows
 	file     *catalog.File
 	object   objects.Object
 	onRecord bool
 	reopened bool          // the object may be longer than length
-	length   int64         // what is there
+	length   int64         // what is there; unread = it takes reading all of it to know
 	written  int64         // since the last hint to the disk
 	moved    chan struct{} // closed when length grows, or the arrival ends
 	used     time.Time
 	ended    error
+
+	stop atomic.Bool // it ends: nobody needs to know what is there
 }
+
+const unread = -1
 
 // leaveMemory puts the arrival on record and moves it to the vault: the row with the
 // grant first. The caller holds mu, or is the only one who knows a.
@@ -87,11 +93,15 @@ func (a *arrival) leaveMemory(ctx context.Context) error {
 	return err
 }
 
-// reopen makes an arrival of an unfinished object. ErrGone: nothing of it is left.
+// reopen makes an arrival of an unfinished object. How much of it is there is found by
+// who works on it first: that may take minutes, and here others wait. ErrGone: nothing
+// of it is left.
 func (t *Taker) reopen(ctx context.Context, f *catalog.File, actor string) (*arrival, error) {
-	if err := t.place(f.Login); err != nil {
+	leave, err := t.place(f.Login)
+	if err != nil {
 		return nil, err
 	}
+	defer leave()
 	obj, err := t.on.Objects.Unfinished(ctx, f)
 	var body *seal.Body
 	var header []byte
@@ -114,11 +124,18 @@ func (t *Taker) reopen(ctx context.Context, f *catalog.File, actor string) (*arr
 	row.Delivery.Resumed = true
 	a := &arrival{
 		t: t, agent: Agent{Account: f.Account, ID: f.Login, Actor: actor}, file: &row, body: body, header: len(header),
-		total: seal.ObjectSize(len(header), f.Content.Size), object: obj, onRecord: true, reopened: true, used: t.on.Now(), moved: make(chan struct{}),
+		total: seal.ObjectSize(len(header), f.Content.Size), object: obj, length: unread, onRecord: true, reopened: true, used: t.on.Now(), moved: make(chan struct{}),
 	}
-	a.length = a.measure()
 	t.add(a)
 	return a, nil
+}
+
+// lock is for whoever has to know how much is there.
+func (a *arrival) lock() {
+	a.mu.Lock()
+	if a.length == unread && a.ended == nil {
+		a.length = a.measure()
+	}
 }
 
 // measure returns the end of the leading slots that open: what is behind them may
@@ -128,6 +145,9 @@ func (a *arrival) measure() int64 {
 	sealed := make([]byte, seal.SealedSlot)
 	for k := range seal.Slots(a.file.Content.Size) {
 		off := seal.SlotOffset(a.header, k)
+		if a.stop.Load() {
+			return off
+		}
 		part := sealed[:min(seal.SealedSlot, a.total-seal.TrailerSize-off)]
 		if n, err := a.object.ReadAt(part, off); n < len(part) || err != nil && err != io.EOF {
 			return off
@@ -141,7 +161,7 @@ func (a *arrival) measure() int64 {
 
 // backToSlot takes back what is there to the end of a whole slot, and returns that.
 func (a *arrival) backToSlot() int64 {
-	a.mu.Lock()
+	a.lock()
 	defer a.mu.Unlock()
 	if slots := a.total - seal.TrailerSize; a.length < slots {
 		a.length -= (a.length - int64(a.header)) % seal.SealedSlot
@@ -186,7 +206,7 @@ func (a *arrival) append(ctx context.Context, off int64, p []byte) (int64, error
 
 // tryAppend does it when its turn has come; wait is closed when it may have.
 func (a *arrival) tryAppend(ctx context.Context, off int64, p []byte) (n int64, wait <-chan struct{}, err error) {
-	a.mu.Lock()
+	a.lock()
 	defer a.mu.Unlock()
 	end := off + int64(len(p))
 	switch {
@@ -208,7 +228,13 @@ func (a *arrival) tryAppend(ctx context.Context, off int64, p []byte) (n int64, 
 		}
 		p = p[len(there):]
 	}
-	if err := a.write(p); err != nil {
+	if err := a.t.room(len(p)); err != nil {
+		return a.length, nil, err
+	}
+	if err := a.write(p); fault.Is(err, fault.Full) {
+		a.reopened = true // with some of p behind its end
+		return a.length, nil, err
+	} else if err != nil {
 		a.giveUp(ctx, err)
 		return 0, nil, err
 	}
@@ -231,12 +257,27 @@ func (a *arrival) write(p []byte) error {
 		durable.StartWriteback(f, a.length-a.written, a.written)
 	}
 	a.written = 0
-	return a.t.on.House.Room(true)
+	return nil
+}
+
+// room looks at the disk before more is written than the reserve is for, of whatever
+// arrivals that is. What is there of a file stays when there is none.
+func (t *Taker) room(n int) error {
+	if t.unseen.Add(int64(n)) < writebackStep {
+		return nil
+	}
+	if err := t.on.House.Room(true); err != nil {
+		return err // the next one looks, too
+	}
+	t.unseen.Store(0)
+	return nil
 }
 
 // suspendIdle lets go of the arrival when nobody has touched it for long.
 func (a *arrival) suspendIdle(ctx context.Context) {
-	a.mu.Lock()
+	if !a.mu.TryLock() {
+		return // somebody works on it
+	}
 	defer a.mu.Unlock()
 	if a.ended != nil || a.t.on.Now().Sub(a.used) < idleFor {
 		return
@@ -249,13 +290,14 @@ func (a *arrival) suspendIdle(ctx context.Context) {
 		a.giveUp(ctx, err)
 		return
 	}
-	a.t.on.House.Observe("cut", a.length)
+	a.t.on.House.Observe("cut", max(0, a.length))
 	a.over(ErrGone)
 	a.object.Close()
 }
 
 // end gives the arrival up.
 func (a *arrival) end(ctx context.Context, cause error) {
+	a.stop.Store(true)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.ended == nil {
@@ -276,7 +318,7 @@ func (a *arrival) over(cause error) {
 // giveUp ends the arrival, and nothing of it stays. The caller holds mu.
 func (a *arrival) giveUp(ctx context.Context, cause error) {
 	a.over(cause)
-	a.t.on.House.Observe("refused", a.length)
+	a.t.on.House.Observe("refused", max(0, a.length))
 	a.discard(ctx)
 }
 

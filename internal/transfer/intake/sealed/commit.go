@@ -70,7 +70,7 @@ func (t *Taker) TakeSealed(ctx context.Context, s Spec, object []byte, c Claim) 
 var errDone = fault.New(fault.NotFound, "intake: sealed", "the file was received")
 
 func (a *arrival) commit(ctx context.Context, c Claim) (*catalog.File, error) {
-	a.mu.Lock()
+	a.lock()
 	defer a.mu.Unlock()
 	switch {
 	case a.ended != nil:

@@ -27,6 +27,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,10 +46,12 @@ import (
 // Source is the source of these files.
 const Source = "connect"
 
-// Bounds of one agent.
+// Bounds of one agent, and of all.
 const (
-	maxOpen   = 64 // arrivals that this process has open
-	maxBegun  = 1000
+	maxOpen   = 64   // arrivals that this process has open
+	maxBegun  = 200  // and not finished
+	maxBegunA = 1000 // of all agents of an account
+	maxMemory = 64 << 20
 	idleFor   = 10 * time.Minute // then what is there waits on disk
 	waitAhead = 10 * time.Second // for the part before one that came too early
 	ahead     = 16 << 20         // how early a part may come
@@ -92,14 +95,20 @@ type House interface {
 // Taker takes sealed files in. It is safe for concurrent use.
 type Taker struct {
 	on   Parts
-	acts [64]sync.Mutex // shared out over file ids: one beginning or reopening at a time
+	acts [64]sync.Mutex // shared out over file ids: one beginning or reopening at a time; held for short, all accounts share them
 
-	mu   sync.Mutex // guards what follows
-	open map[uuid.UUID]*arrival
+	unseen atomic.Int64 // bytes written since the disk's room was looked at
+
+	mu       sync.Mutex // guards what follows
+	open     map[uuid.UUID]*arrival
+	coming   map[uuid.UUID]int // of an agent, not open yet
+	inMemory int64             // what those that are not on record may come to
 }
 
 // New returns a taker.
-func New(p Parts) *Taker { return &Taker{on: p, open: map[uuid.UUID]*arrival{}} }
+func New(p Parts) *Taker {
+	return &Taker{on: p, open: map[uuid.UUID]*arrival{}, coming: map[uuid.UUID]int{}}
+}
 
 // Agent is who sends.
 type Agent struct {
@@ -162,38 +171,50 @@ func (t *Taker) BeginSealed(ctx context.Context, s Spec) (*Begun, error) {
 	if err != nil {
 		return nil, err
 	}
+	known, a, err := t.enter(ctx, &s, p.Base(), false)
+	if err == nil && len(known.others) > 0 {
+		for _, old := range known.others {
+			t.giveUp(ctx, old) // nothing is locked: it may wait for the arrival's end
+		}
+		known, a, err = t.enter(ctx, &s, p.Base(), true)
+	}
+	switch {
+	case err != nil:
+		return nil, fault.Wrap(fault.Internal, op, err)
+	case known.received != nil:
+		return &Begun{File: known.received, ID: known.received.ID}, nil
+	case known.new:
+		return &Begun{ID: s.Foreign.ID, New: true, Offset: int64(a.header)}, nil
+	}
+	return &Begun{ID: s.Foreign.ID, Offset: a.backToSlot()}, nil
+}
+
+// enter finds the arrival, or begins it. Others that are on their way for the same
+// delivery are to be given up before, unless that has been tried.
+func (t *Taker) enter(ctx context.Context, s *Spec, name string, tried bool) (known, *arrival, error) {
 	act := t.act(s.Foreign.ID)
 	act.Lock()
 	defer act.Unlock()
-	known, err := t.look(ctx, &s)
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, op, err)
+	k, err := t.look(ctx, s, tried)
+	if err != nil || k.received != nil || len(k.others) > 0 && !tried {
+		return k, nil, err
 	}
-	if known.received != nil {
-		return &Begun{File: known.received, ID: known.received.ID}, nil
-	}
-	for _, old := range known.others {
-		t.giveUp(ctx, old)
-	}
-	if a := t.at(s.Foreign.ID); a != nil || known.arriving != nil {
+	if a := t.at(s.Foreign.ID); a != nil || k.arriving != nil {
 		if a == nil {
-			a, err = t.reopen(ctx, known.arriving, s.Actor)
+			a, err = t.reopen(ctx, k.arriving, s.Actor)
 		}
-		if err == nil && a.agent.ID == s.Agent.ID && a.total == s.Object && a.header == len(s.Header) {
-			return &Begun{ID: s.Foreign.ID, Offset: a.backToSlot()}, nil
-		}
-		if err != nil && !errors.Is(err, ErrGone) {
-			return nil, fault.Wrap(fault.Internal, op, err)
-		}
-		if err == nil {
-			return nil, ErrFileTaken
+		switch {
+		case err == nil && a.agent.ID == s.Agent.ID && a.total == s.Object && a.header == len(s.Header):
+			return k, a, nil
+		case err == nil:
+			return k, nil, ErrFileTaken
+		case !errors.Is(err, ErrGone):
+			return k, nil, err
 		}
 	}
-	a, err := t.begin(ctx, &s, known.account, p.Base())
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, op, err)
-	}
-	return &Begun{ID: s.Foreign.ID, New: true, Offset: a.length}, nil
+	k.new = true
+	a, err := t.begin(ctx, s, k.account, name)
+	return k, a, err
 }
 
 func (t *Taker) act(file uuid.UUID) *sync.Mutex { return &t.acts[int(file[15])%len(t.acts)] }
@@ -213,10 +234,12 @@ type known struct {
 	received *catalog.File
 	arriving *catalog.File
 	others   []*catalog.File // on their way for the same delivery
+	new      bool
 }
 
-func (t *Taker) look(ctx context.Context, s *Spec) (k known, err error) {
-	begun := 0
+// look finds out. One that replaces others is not one more of those that were begun.
+func (t *Taker) look(ctx context.Context, s *Spec, replaces bool) (k known, err error) {
+	begun, mine := 0, 0
 	err = t.on.Catalog.View(ctx, func(tx *catalog.Tx) error {
 		if k.account, err = tx.Account(s.Account); err != nil {
 			return err
@@ -250,14 +273,20 @@ func (t *Taker) look(ctx context.Context, s *Spec) (k known, err error) {
 			k.arriving = f
 			return nil
 		}
-		files, err := tx.Files(catalog.FileFilter{Account: s.Account, State: catalog.Arriving, Source: Source, Limit: maxBegun})
+		files, err := tx.Files(catalog.FileFilter{Account: s.Account, State: catalog.Arriving, Source: Source, Limit: maxBegunA})
 		begun = len(files)
+		for _, f := range files {
+			if f.Login == s.Agent.ID {
+				mine++
+			}
+		}
 		return err
 	})
 	switch {
 	case err != nil || k.received != nil:
 		return k, err
-	case begun >= maxBegun:
+	case replaces || k.arriving != nil || len(k.others) > 0 || t.at(s.Foreign.ID) != nil: // it makes no more of them
+	case begun >= maxBegunA || mine >= maxBegun:
 		return k, fault.New(fault.TryLater, "intake: sealed", "too many deliveries were begun and not finished; finish some first")
 	}
 	return k, t.on.House.Accepts(ctx, k.account)
@@ -293,9 +322,11 @@ func (t *Taker) begin(ctx context.Context, s *Spec, account *catalog.Account, na
 	if err := t.on.House.Room(false); err != nil {
 		return nil, err
 	}
-	if err := t.place(s.Agent.ID); err != nil {
+	leave, err := t.place(s.Agent.ID)
+	if err != nil {
 		return nil, err
 	}
+	defer leave()
 	keep := account.Content == catalog.ContentKeep
 	fresh, err := t.on.Keys.Adopt(ctx, account, keep, s.Foreign)
 	if err != nil {
@@ -313,7 +344,7 @@ func (t *Taker) begin(ctx context.Context, s *Spec, account *catalog.Account, na
 	if err == nil {
 		a.body, err = seal.NewBody(fresh.Key, f.ID)
 	}
-	if err == nil && !t.on.House.FitsInline(s.Object) {
+	if err == nil && !(t.on.House.FitsInline(s.Object) && t.reserve(a)) {
 		err = a.leaveMemory(ctx)
 	}
 	if err != nil {
@@ -324,21 +355,40 @@ func (t *Taker) begin(ctx context.Context, s *Spec, account *catalog.Account, na
 	return a, nil
 }
 
-// place makes room for one more arrival of an agent: one that nobody has touched for
-// long waits on disk.
-func (t *Taker) place(agent uuid.UUID) error {
+// place makes sure that an agent has no more arrivals open than it may. leave is
+// called when the arrival is open, or is not going to be.
+func (t *Taker) place(agent uuid.UUID) (leave func(), err error) {
 	t.mu.Lock()
-	many := 0
+	defer t.mu.Unlock()
+	many := t.coming[agent]
 	for _, a := range t.open {
 		if a.agent.ID == agent {
 			many++
 		}
 	}
-	t.mu.Unlock()
 	if many >= maxOpen {
-		return fault.New(fault.TryLater, "intake: sealed", "this agent sends %d files at once; end some first", many)
+		return nil, fault.New(fault.TryLater, "intake: sealed", "this agent sends %d files at once; end some first", many)
 	}
-	return nil
+	t.coming[agent]++
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.coming[agent]--; t.coming[agent] == 0 {
+			delete(t.coming, agent)
+		}
+	}, nil
+}
+
+// reserve reports whether a may stay in memory until it is whole.
+func (t *Taker) reserve(a *arrival) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.inMemory+a.total > maxMemory {
+		return false
+	}
+	t.inMemory += a.total
+	a.reserved = a.total
+	return true
 }
 
 func (t *Taker) add(a *arrival) {
@@ -352,6 +402,7 @@ func (t *Taker) forget(a *arrival) {
 	defer t.mu.Unlock()
 	if t.open[a.file.ID] == a {
 		delete(t.open, a.file.ID)
+		t.inMemory -= a.reserved
 	}
 }
 
