@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"io"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -72,7 +73,9 @@ func (d *Door) list(c *call, b box, p *connect.Page) (*connect.List, error) {
 		return err
 	})
 	if foreign != uuid.Nil {
-		d.foreign(ctx, c.agent, foreign)
+		if err := d.foreign(ctx, c.agent, foreign); err != nil {
+			return nil, err
+		}
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, op, err)
@@ -114,7 +117,9 @@ func (d *Door) named(c *call) (*catalog.File, error) {
 		return err
 	})
 	if err == nil && f.Account != c.agent.Account {
-		d.foreign(c.Context(), c.agent, id)
+		if err := d.foreign(c.Context(), c.agent, id); err != nil {
+			return nil, err
+		}
 		err = fault.New(fault.NotFound, "connectd: find", "there is no such file")
 	}
 	return f, err
@@ -129,8 +134,12 @@ func (d *Door) find(c *call, b box) (*catalog.File, error) {
 	return f, err
 }
 
-// foreign puts on record that an agent has named a file of another account.
-func (d *Door) foreign(ctx context.Context, a *agents.Agent, file uuid.UUID) {
+// foreign puts on record that an agent has named a file of another account. Who does
+// that all the time is told to wait.
+func (d *Door) foreign(ctx context.Context, a *agents.Agent, file uuid.UUID) error {
+	if d.acts.Take(a.ID.String()) > 0 {
+		return tooManyActs()
+	}
 	err := d.Catalog.Update(context.WithoutCancel(ctx), func(tx *catalog.Tx) error {
 		return tx.Audit(audit.Entry{
 			Account: a.Account, Actor: agents.Actor(a.ID), Action: "access.denied", Object: file.String(), Detail: map[string]string{"to": "connect"},
@@ -139,9 +148,13 @@ func (d *Door) foreign(ctx context.Context, a *agents.Agent, file uuid.UUID) {
 	if err != nil {
 		d.Log.ErrorContext(ctx, "connect: a denial is not on record", "agent", a.ID, "error", err)
 	}
+	return nil
 }
 
-// openWaiting tells what a file of the outbox is opened with.
+func tooManyActs() error { return later("This agent does too much at once that is put on record.") }
+
+// openWaiting tells what a file of the outbox is opened with. It is on record before it
+// leaves.
 func (d *Door) openWaiting(c *call, _ *connect.Nothing, _ []byte) (*connect.Opening, error) {
 	f, err := d.find(c, outboxOf)
 	if err != nil {
@@ -153,12 +166,15 @@ func (d *Door) openWaiting(c *call, _ *connect.Nothing, _ []byte) (*connect.Open
 	}
 	key, err := d.Custody.FileKey(c.Context(), f, h)
 	if fault.Is(err, fault.Locked) {
-		return d.share(f, h)
+		return d.giveShare(c, f, h)
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer key.Wipe()
+	if err := d.onRecord(c, "key.given", f); err != nil {
+		return nil, err
+	}
 	return &connect.Opening{FileKey: key.Bytes()}, nil
 }
 
@@ -173,23 +189,26 @@ func (d *Door) keptShare(c *call, _ *connect.Nothing, _ []byte) (*connect.Openin
 	if err != nil {
 		return nil, err
 	}
-	o, err := d.share(f, h)
-	if err != nil {
-		return nil, err
-	}
-	return o, d.onRecord(c, "share.given", f)
+	return d.giveShare(c, f, h)
 }
 
-func (d *Door) share(f *catalog.File, h seal.Header) (*connect.Opening, error) {
+func (d *Door) giveShare(c *call, f *catalog.File, h seal.Header) (*connect.Opening, error) {
 	share, err := d.Custody.ShareA(f, h)
 	if err != nil {
 		return nil, err
 	}
 	defer share.Wipe()
+	if err := d.onRecord(c, "share.given", f); err != nil {
+		return nil, err
+	}
 	return &connect.Opening{ShareA: append([]byte(nil), share[:]...)}, nil
 }
 
+// onRecord puts on record what an agent does, as often as one may.
 func (d *Door) onRecord(c *call, action string, f *catalog.File) error {
+	if d.acts.Take(c.agent.ID.String()) > 0 {
+		return tooManyActs()
+	}
 	return d.Catalog.Update(c.Context(), func(tx *catalog.Tx) error {
 		return tx.Audit(audit.Entry{Account: f.Account, Actor: agents.Actor(c.agent.ID), Action: action, Object: f.ID.String()})
 	})
@@ -207,21 +226,51 @@ func (d *Door) header(ctx context.Context, f *catalog.File) (seal.Header, error)
 
 func (d *Door) waitingBody(c *call) ([]byte, error) { return d.piece(c, outboxOf) }
 
-// keptBody gives a kept file as it lies here. The first piece is on record, like a
-// file that is fetched so by the API.
+// keptBody gives a kept file as it lies here. Its beginning, and whatever else is the
+// first that this agent gets of it, is on record, like a file that is fetched so by the
+// API.
 func (d *Door) keptBody(c *call) ([]byte, error) {
-	part, err := d.piece(c, keptOf)
+	offset, err := c.offset()
 	if err != nil {
 		return nil, err
 	}
-	if offset, _ := c.offset(); offset == 0 {
-		f, err := d.find(c, keptOf)
-		if err != nil {
-			return nil, err
-		}
-		return part, d.onRecord(c, "sealed.read", f)
+	f, err := d.find(c, keptOf)
+	if err != nil {
+		return nil, err
 	}
+	part, err := d.piece(c, keptOf)
+	if err != nil || offset > 0 && d.reads.goesOn(c.agent.ID, f.ID) {
+		return part, err
+	}
+	if err := d.onRecord(c, "sealed.read", f); err != nil {
+		return nil, err
+	}
+	d.reads.begun(c.agent.ID, f.ID)
 	return part, nil
+}
+
+// reads are the kept files whose reading is on record, by agent. It is forgotten when
+// they are many, and at a restart: then it is put on record again.
+type reads struct {
+	mu   sync.Mutex
+	have map[[2]uuid.UUID]bool
+}
+
+const maxReads = 10_000
+
+func (r *reads) goesOn(agent, file uuid.UUID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.have[[2]uuid.UUID{agent, file}]
+}
+
+func (r *reads) begun(agent, file uuid.UUID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.have == nil || len(r.have) >= maxReads {
+		r.have = map[[2]uuid.UUID]bool{}
+	}
+	r.have[[2]uuid.UUID{agent, file}] = true
 }
 
 // piece reads a part of a sealed object, as it is.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -76,6 +77,9 @@ func TestTheOutboxComesDown(t *testing.T) {
 	if !bytes.Equal(got, content) {
 		t.Fatal("other bytes")
 	}
+	if h.audited("key.given") != 1 {
+		t.Error("nobody can see that the key was given")
+	}
 	c.refused(c.call(connect.PathOutboxAck(x.File), connect.Ack{SHA256: make([]byte, 32)}, nil, &connect.Nothing{}), connect.Damaged)
 	if h.File(x.File).State != catalog.Waiting {
 		t.Fatal("taken off the list by who has other bytes")
@@ -126,6 +130,60 @@ func TestKeptFilesAreOpenedTogether(t *testing.T) {
 		t.Error("other bytes")
 	}
 }
+
+// TestNothingIsReadInSilence: not by who leaves out the beginning either.
+func TestNothingIsReadInSilence(t *testing.T) {
+	h := openHouse(t)
+	c, other := h.agent("acme", "office"), h.agent("acme", "second")
+	f := h.keep(c, "lb.txt", []byte(strings.Repeat("kept ", 1000)))
+	for i, x := range []struct {
+		who    *client
+		offset string
+		want   int
+	}{{c, "1", 1}, {c, "2", 1}, {other, "100", 2}, {other, "0", 3}, {c, "0", 4}, {c, "4", 4}} {
+		_, _, _, err := x.who.raw(http.MethodGet, connect.PathKeptBody(f.ID)+"?offset="+x.offset, nil)
+		c.check(err)
+		if n := h.audited("sealed.read"); n != x.want {
+			t.Errorf("%d, from %s on: %d entries, want %d", i, x.offset, n, x.want)
+		}
+	}
+}
+
+// TestOneAgentWritesNoLogFull: nor the catalog; the others go on.
+func TestOneAgentWritesNoLogFull(t *testing.T) {
+	h := openHouse(t)
+	h.Account("other", catalog.ContentKeep)
+	c, other := h.agent("acme", "office"), h.agent("other", "office")
+	f, foreign := h.keep(c, "lb.txt", []byte("kept")), h.keep(other, "a.txt", []byte("other"))
+	var err error
+	for range 250 {
+		_, _, _, err = c.raw(http.MethodGet, connect.PathKeptBody(f.ID)+"?offset=0", nil)
+		c.check(err)
+		c.refused(c.call(connect.PathKeptShare(foreign.ID), connect.Nothing{}, nil, &connect.Opening{}), connect.NotFound)
+	}
+	_, _, _, err = c.raw(http.MethodGet, connect.PathKeptBody(f.ID)+"?offset=0", nil)
+	c.refused(err, connect.TryLater)
+	c.refused(c.call(connect.PathKeptShare(f.ID), connect.Nothing{}, nil, &connect.Opening{}), connect.TryLater)
+	c.refused(c.call(connect.PathKeptShare(foreign.ID), connect.Nothing{}, nil, &connect.Opening{}), connect.TryLater)
+	if n := h.acted(); n != 500 {
+		t.Errorf("%d entries", n)
+	}
+	other.check(other.call(connect.PathKeptShare(foreign.ID), connect.Nothing{}, nil, &connect.Opening{}))
+	h.Clock.Add(time.Second)
+	c.check(c.call(connect.PathKeptShare(f.ID), connect.Nothing{}, nil, &connect.Opening{}))
+
+	var pulse connect.Pulse
+	for i := range 30 {
+		c.check(c.call(connect.PathHeartbeat, connect.Heartbeat{Waiting: int64(i)}, nil, &pulse))
+	}
+	a, err := h.agents.Find(t.Context(), c.peer.Agent)
+	c.check(err)
+	if a.Report.Waiting != 9 {
+		t.Errorf("report %d was kept", a.Report.Waiting)
+	}
+}
+
+func (h *house) acted() int { return h.audited("sealed.read") + h.audited("access.denied") }
 
 // TestLongListsComeInPages: each file once.
 func TestLongListsComeInPages(t *testing.T) {

@@ -62,6 +62,9 @@ type Door struct {
 	enrols  *fair.Places // of strangers
 	tries   *limit.Limiter
 	rejects *limit.Limiter // lines in the log about who was not believed
+	acts    *limit.Limiter // of an agent, that are put on record
+	beats   *limit.Limiter // of an agent, that are kept
+	reads   reads
 }
 
 // Bounds of what is under way at a time. Bodies are held in memory: at most 272 MiB of
@@ -79,12 +82,20 @@ const (
 // enrolRate is how often one network may try to enrol.
 var enrolRate = limit.Rate{Burst: 20, Every: 10 * time.Second}
 
+// What one agent has the gateway write: entries in the audit log, which nothing prunes,
+// and reports.
+var (
+	actRate  = limit.Rate{Burst: 500, Every: 200 * time.Millisecond}
+	beatRate = limit.Rate{Burst: 10, Every: 10 * time.Second}
+)
+
 // New returns the door of this process: its epoch begins.
 func New(opt Options) *Door {
 	d := &Door{
 		Options: opt, mux: http.NewServeMux(), memory: newMemory(),
 		places: fair.NewPlaces(placesEach, placesAll), large: fair.NewPlaces(largeEach, largeAll), enrols: fair.NewPlaces(enrolsEach, enrolsAll), tries: limit.New(enrolRate, opt.Now),
 		rejects: limit.New(limit.Rate{Burst: 10, Every: time.Minute}, opt.Now),
+		acts:    limit.New(actRate, opt.Now), beats: limit.New(beatRate, opt.Now),
 	}
 	const file = "/{file}/"
 	d.mux.HandleFunc("GET "+connect.PathGateway, unsigned(d.gateway))

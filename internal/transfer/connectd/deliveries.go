@@ -128,20 +128,23 @@ func (d *Door) cannot(c *call, err error, file uuid.UUID, offset int64) error {
 		}
 		return p
 	case errors.Is(err, sealed.ErrGone), errors.Is(err, sealed.ErrFileTaken):
-		d.lookForeign(c, file)
+		if err := d.lookForeign(c, file); err != nil {
+			return err
+		}
 		return connect.Refuse(connect.NotFound, fault.Message(err))
 	}
 	return err
 }
 
 // lookForeign puts on record that an agent has named a file of another account.
-func (d *Door) lookForeign(c *call, file uuid.UUID) {
+func (d *Door) lookForeign(c *call, file uuid.UUID) error {
 	var f *catalog.File
 	err := d.Catalog.View(c.Context(), func(tx *catalog.Tx) (err error) {
 		f, err = tx.File(file)
 		return err
 	})
 	if err == nil && f.Account != c.agent.Account {
-		d.foreign(c.Context(), c.agent, file)
+		return d.foreign(c.Context(), c.agent, file)
 	}
+	return nil
 }

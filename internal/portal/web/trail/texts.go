@@ -148,6 +148,7 @@ var actionTexts = ui.Texts{
 	"action.remote.run-failed":      {"Besök hos fjärrserver misslyckades", "Visit to a remote failed"},
 	"action.remote.run-recovered":   {"Besök hos fjärrserver lyckas igen", "Visits to a remote go well again"},
 	"action.remote.sent-again":      {"Fil ska lämnas igen hos fjärrserver", "File to be sent to a remote again"},
+	"action.key.given":              {"Filnyckel lämnad till agent", "Key of a file given to an agent"},
 	"action.share.given":            {"Nyckeldel lämnad till agent", "Share of a key given to an agent"},
 	"action.agent.invited":          {"Agent inbjuden", "Agent invited"},
 	"action.agent.invitation-ended": {"Inbjudan av agent slut", "Invitation of an agent ended"},
