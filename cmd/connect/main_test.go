@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"sealgate/internal/agent/home"
+	"sealgate/internal/logging"
 )
 
 func TestMain(m *testing.M) {
@@ -39,6 +42,22 @@ func TestTheServiceMayAskWhoWrites(t *testing.T) {
 		if !strings.Contains(text, line) {
 			t.Errorf("the unit lacks %q", line)
 		}
+	}
+}
+
+// A service of Windows has no standard error: its log is written all the same.
+func TestTheLogNeedsNoStandardError(t *testing.T) {
+	shut, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shut.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	logging.New(logTo(&file, shut), "info", false).Error("connect cannot start")
+	if !strings.Contains(file.String(), "connect cannot start") {
+		t.Errorf("the log holds %q", file.String())
 	}
 }
 

@@ -197,7 +197,7 @@ func (a *app) run(ctx context.Context) error {
 		return err
 	}
 	defer file.Close()
-	log := logging.New(io.MultiWriter(a.Err, file), s.LogLevel, false)
+	log := logging.New(logTo(file, a.Err), s.LogLevel, false)
 	o, err := a.options(log)
 	if err != nil {
 		log.Error("connect cannot start", "why", console.Sentence(err))
@@ -210,6 +210,18 @@ func (a *app) run(ctx context.Context) error {
 	}
 	defer work.Close()
 	return work.Run(ctx)
+}
+
+// logTo writes to the log, and to standard error as well as that goes: a service of
+// Windows has none.
+func logTo(file, stderr io.Writer) io.Writer { return io.MultiWriter(file, deaf{stderr}) }
+
+// deaf is a writer whose failures nobody hears of.
+type deaf struct{ w io.Writer }
+
+func (d deaf) Write(p []byte) (int, error) {
+	_, _ = d.w.Write(p)
+	return len(p), nil
 }
 
 func (a *app) doctorCommand() *cobra.Command {

@@ -103,10 +103,15 @@ func (a *Agent) SendNow(ctx context.Context, paths []string, wait bool) ([]statu
 		if d, err = a.journal.Get(ctx, d.Seq); err != nil {
 			return sent, err
 		}
+		if d.State == journal.Gone || d.State == journal.Lost { // nobody may take this for sent
+			return sent, &Failed{wire.Trouble{Code: d.Code, Sentence: d.Path + " was not sent: " + d.Sentence}, errNotSent}
+		}
 		sent = append(sent, status.FileOf(d))
 	}
 	return sent, nil
 }
+
+var errNotSent = errors.New("the file was not sent")
 
 // Failed is a failure with its sentence.
 type Failed struct {
@@ -133,7 +138,7 @@ func (a *Agent) Fetch(ctx context.Context) (*status.Fetch, error) {
 	if a.fetcher == nil {
 		return nil, fault.New(fault.Invalid, "agent: fetch", "connect.yaml names no folder for fetched files (outbox: FOLDER)")
 	}
-	r, err := a.fetch(ctx)
+	r, err := a.fetch(ctx, true)
 	if err != nil {
 		return nil, &Failed{a.queue.Explain(err), err}
 	}

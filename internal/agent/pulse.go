@@ -81,7 +81,7 @@ func (a *Agent) beat(ctx context.Context) error {
 		return err
 	}
 	if a.fetcher != nil && p.Outbox > 0 {
-		_, _ = a.fetch(ctx) // what is wrong stands in the status
+		_, _ = a.fetch(ctx, false) // what is wrong stands in the status
 	}
 	if err := a.regular(ctx); err != nil {
 		return err
@@ -138,7 +138,11 @@ func (a *Agent) known(ctx context.Context) error {
 			break
 		}
 		behind = page[len(page)-1].Seq
-		if err := a.ask(ctx, page); err != nil {
+		err = a.ask(ctx, page)
+		if p := (*connect.Problem)(nil); errors.As(err, &p) && p.Reason() == connect.NotAllowed {
+			break // an agent that may not send (any more) has nothing to ask, and others of its work to do
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -162,23 +166,23 @@ func (a *Agent) ask(ctx context.Context, page []*journal.Delivery) error {
 		if d == nil {
 			return fault.New(fault.Damaged, "connect: known", "the gateway does not know a file that nobody asked for")
 		}
-		here := lies(d)
+		unmoved := d.State == journal.Received && lies(d, d.Path)
+		here := unmoved || lies(d, d.At)
 		sentence := "The gateway was restored from a backup that does not hold this file, and its content is not here any more: make the file again."
 		if here {
 			sentence = "The gateway was restored from a backup that does not hold this file: it is sent again."
 		}
 		a.Log.Warn("the gateway does not know a file that it has given a receipt for", "file", file, "sent_again", here)
-		if err := a.journal.Unknown(ctx, d.Seq, here, sentence); err != nil && !fault.Is(err, fault.Invalid) {
+		if err := a.journal.Unknown(ctx, d.Seq, here, unmoved, sentence); err != nil && !fault.Is(err, fault.Invalid) {
 			return err
 		}
 	}
 	return nil
 }
 
-// lies reports whether the content of a delivery that is done is still where it was
-// put; sending it again compares its hash.
-func lies(d *journal.Delivery) bool {
-	path := d.At
+// lies reports whether the content of a delivery is still where it was put; sending
+// it again compares its hash.
+func lies(d *journal.Delivery, path string) bool {
 	if path == "" {
 		path = d.Path
 	}
@@ -187,10 +191,10 @@ func lies(d *journal.Delivery) bool {
 }
 
 // fetch brings home what waits.
-func (a *Agent) fetch(ctx context.Context) (fetch.Result, error) {
+func (a *Agent) fetch(ctx context.Context, hurry bool) (fetch.Result, error) {
 	a.fetches.Lock()
 	defer a.fetches.Unlock()
-	r, err := a.fetcher.All(ctx)
+	r, err := a.fetcher.All(ctx, hurry)
 	t := wire.Trouble{}
 	switch {
 	case ctx.Err() != nil:

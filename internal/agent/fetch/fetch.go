@@ -51,6 +51,16 @@ type Fetcher struct {
 	Access  hpke.PrivateKey // nil = none here
 	Now     func() time.Time
 	Log     *slog.Logger
+
+	begun map[uuid.UUID]bool     // whose sealed part was begun by this process
+	later map[uuid.UUID]postpone // files that came whole and could not be written
+}
+
+// postpone is when a file is fetched again that came in vain, and why it did.
+type postpone struct {
+	tries int
+	again time.Time
+	err   error
 }
 
 // Result is what a visit brought.
@@ -66,9 +76,25 @@ type Failure struct {
 	Err  error
 }
 
-// All fetches everything that waits. What is wrong with one file keeps none of the
+// A file that came whole and could not be opened or written costs its whole length
+// again: it is tried again after a while, longer each time.
+const (
+	soon   = 5 * time.Minute
+	seldom = 6 * time.Hour
+)
+
+// inVain postpones a file.
+func (f *Fetcher) inVain(file uuid.UUID, err error) {
+	if f.later == nil {
+		f.later = map[uuid.UUID]postpone{}
+	}
+	n := f.later[file].tries
+	f.later[file] = postpone{n + 1, f.Now().Add(min(soon<<min(n, 10), seldom)), err}
+}
+
+// All fetches everything that waits; in a hurry, what was postponed as well. What is wrong with one file keeps none of the
 // others; an error means that nothing could be listed.
-func (f *Fetcher) All(ctx context.Context) (Result, error) {
+func (f *Fetcher) All(ctx context.Context, hurry bool) (Result, error) {
 	var r Result
 	if info, err := os.Stat(f.Folder); err != nil || !info.IsDir() {
 		return r, fault.New(fault.NotFound, "fetch: folder", "the folder %s, where fetched files are to be written, is not there", f.Folder)
@@ -80,6 +106,10 @@ func (f *Fetcher) All(ctx context.Context) (Result, error) {
 			return r, err
 		}
 		for _, l := range list.Files {
+			if p, ok := f.later[l.File]; ok && !hurry && f.Now().Before(p.again) && p.again.Sub(f.Now()) <= seldom {
+				r.Failed = append(r.Failed, Failure{l.File, l.Name, p.err})
+				continue
+			}
 			got, err := f.one(ctx, l)
 			if err != nil {
 				if ctx.Err() != nil {
@@ -152,23 +182,54 @@ func (f *Fetcher) lies(path string, l connect.Listed) bool {
 // write brings the file to its place.
 func (f *Fetcher) write(ctx context.Context, l connect.Listed) (string, error) {
 	sealed, _ := f.temporary(l.File)
+	if f.As == home.Sealed && !f.begun[l.File] {
+		// Perhaps nobody opens it here: what a power cut left of it is not built upon.
+		if err := ignoreMissing(f.Disk.Remove(sealed)); err != nil {
+			return "", unwritten(err)
+		}
+		if f.begun == nil {
+			f.begun = map[uuid.UUID]bool{}
+		}
+		f.begun[l.File] = true
+	}
 	if err := f.Body(ctx, connect.PathOutboxBody(l.File), l, sealed); err != nil {
 		return "", err
 	}
-	path, err := f.finish(ctx, l, sealed)
+	o, err := f.opening(ctx, l)
+	if err != nil { // what was fetched is as good as before
+		return "", err
+	}
+	path, err := f.finish(ctx, l, sealed, o)
+	if err == nil {
+		delete(f.later, l.File)
+		delete(f.begun, l.File)
+		return path, nil
+	}
 	if fault.Is(err, fault.Damaged) { // fetched anew the next time
 		_ = f.Disk.Remove(sealed)
 	}
-	return path, err
+	if ctx.Err() == nil {
+		f.inVain(l.File, err)
+	}
+	return "", err
 }
 
-func (f *Fetcher) finish(ctx context.Context, l connect.Listed, sealed string) (string, error) {
-	key, err := f.fileKey(ctx, l, sealed)
-	if f.As == home.Sealed && fault.Is(err, fault.Locked) { // who opens it elsewhere finds out there
-		key, err = nil, nil
+// finish opens what was fetched and gives it its name; o is nil when nothing here
+// opens it, and who opens it elsewhere finds out there.
+func (f *Fetcher) finish(ctx context.Context, l connect.Listed, sealed string, o *connect.Opening) (string, error) {
+	h, err := headerOf(sealed)
+	if err == nil && h.File != l.File {
+		err = fault.New(fault.Damaged, "fetch: open", "what was fetched is another file")
 	}
 	if err != nil {
 		return "", err
+	}
+	var key *seal.FileKey
+	if o != nil {
+		key, err = keyOf(o, f.Access, func() (seal.Header, error) { return h, nil })
+		if err != nil && !(f.As == home.Sealed && fault.Is(err, fault.Locked)) {
+			return "", err
+		}
 	}
 	if key != nil {
 		defer key.Wipe()
@@ -261,6 +322,7 @@ func (f *Fetcher) name(ctx context.Context, temp, name string, l connect.Listed)
 	if err := f.Journal.SetFetched(ctx, *f.record(l, path)); err != nil {
 		return "", err
 	}
+	f.share(temp)
 	if err := f.Disk.Rename(temp, path); err != nil {
 		return "", unwritten(err)
 	}
@@ -268,6 +330,15 @@ func (f *Fetcher) name(ctx context.Context, temp, name string, l connect.Listed)
 		return "", unwritten(err)
 	}
 	return path, nil
+}
+
+// share lets those read and write a finished file who may do so in its folder: the
+// program that it is for runs as another account. As well as it goes: a share has
+// rights of its own.
+func (f *Fetcher) share(name string) {
+	if info, err := os.Stat(f.Folder); err == nil {
+		_ = os.Chmod(name, info.Mode().Perm()&0o666|0o600)
+	}
 }
 
 func taken(path string) bool {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 
+	"sealgate/internal/agent/home"
 	"sealgate/internal/connect"
 	"sealgate/internal/fault"
 	"sealgate/internal/seal"
@@ -52,16 +53,23 @@ func (f *Fetcher) Body(ctx context.Context, path string, l connect.Listed, into 
 	return nil
 }
 
-// fileKey finds what opens a file of the outbox.
-func (f *Fetcher) fileKey(ctx context.Context, l connect.Listed, sealed string) (*seal.FileKey, error) {
+// opening asks for what opens a file of the outbox; nil when it is to stay sealed and
+// the key is not here.
+func (f *Fetcher) opening(ctx context.Context, l connect.Listed) (*connect.Opening, error) {
 	if l.Opens == connect.OpensAccessKey && f.Access == nil {
+		if f.As == home.Sealed {
+			return nil, nil
+		}
 		return nil, noAccessKey()
 	}
 	o := new(connect.Opening)
 	if err := f.Client.Call(ctx, connect.PathOutboxOpen(l.File), sayNothing, nil, o); err != nil {
+		if f.As == home.Sealed && fault.Is(err, fault.Locked) {
+			return nil, nil
+		}
 		return nil, err
 	}
-	return keyOf(o, f.Access, func() (seal.Header, error) { return headerOf(sealed) })
+	return o, nil
 }
 
 func noAccessKey() error {

@@ -75,12 +75,16 @@ func (h Home) Socket() string {
 	return filepath.Join(os.TempDir(), "sealgate-connect-"+hex.EncodeToString(sum[:8])+".sock")
 }
 
-// Make makes the directory, for its owner only.
+// Make makes the directory, for its owner only. One that somebody else has made, in
+// a place where anybody may, is refused: he would go on deciding what it holds.
 func (h Home) Make() error {
 	if err := os.MkdirAll(string(h), 0o700); err != nil {
 		return fault.New(fault.Denied, "home: make", "the directory of Connect cannot be made: %v", err)
 	}
-	return protect(string(h))
+	if err := protect(string(h)); err != nil {
+		return fault.New(fault.Denied, "home: make", "the directory of Connect cannot be closed to others: %v", err)
+	}
+	return nil
 }
 
 // Enrolment is what an agent learned when it was enrolled.

@@ -2,6 +2,7 @@ package home
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"unsafe"
 
@@ -17,20 +18,52 @@ func place(getenv func(string) string) (string, error) {
 	return filepath.Join(data, "Sealgate Connect"), nil
 }
 
-// protect leaves the directory to the system, the administrators and its owner,
-// and lets what is made in it inherit that. A service account of its own is let in
-// by `service install`.
+// Who the directory is left to: the system and the administrators, who own it; when
+// no administrator makes it, its owner as well. What is made in it inherits that. A
+// service account of its own is let in by `service install`.
+const (
+	byAdministrator = "O:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;LS)"
+	byUser          = "D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;OW)(A;OICI;0x1301bf;;;LS)"
+)
+
+// protect closes the directory to others. Anybody may make one where programs keep
+// their data: one that a stranger owns is refused, since an owner can always let
+// himself in again.
 func protect(dir string) error {
-	sd, err := windows.SecurityDescriptorFromString("D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;OW)(A;OICI;0x1301bf;;;LS)")
+	me, err := windows.GetCurrentProcessToken().GetTokenUser()
 	if err != nil {
 		return err
+	}
+	was, err := windows.GetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	if err != nil {
+		return err
+	}
+	owner, _, err := was.Owner()
+	if err != nil {
+		return err
+	}
+	if !owner.Equals(me.User.Sid) && !owner.IsWellKnown(windows.WinBuiltinAdministratorsSid) && !owner.IsWellKnown(windows.WinLocalSystemSid) {
+		return fmt.Errorf("%s was made by another account; look into it, and take it away", dir)
+	}
+	how, parts := byUser, windows.SECURITY_INFORMATION(windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION)
+	if windows.GetCurrentProcessToken().IsElevated() {
+		how, parts = byAdministrator, parts|windows.OWNER_SECURITY_INFORMATION
+	}
+	sd, err := windows.SecurityDescriptorFromString(how)
+	if err != nil {
+		return err
+	}
+	owner = nil
+	if parts&windows.OWNER_SECURITY_INFORMATION != 0 {
+		if owner, _, err = sd.Owner(); err != nil {
+			return err
+		}
 	}
 	acl, _, err := sd.DACL()
 	if err != nil {
 		return err
 	}
-	return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT,
-		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, acl, nil)
+	return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, parts, owner, nil, acl, nil)
 }
 
 // wrapSecret seals bytes to this machine by DPAPI: a copy of the file is worth

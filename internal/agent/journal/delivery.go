@@ -71,6 +71,15 @@ type Trouble struct {
 	Again    time.Time
 }
 
+// longest is more than anything waits before it is tried again. What seems to wait
+// longer was noted by a clock that was ahead: it is due.
+const longest = 2 * time.Hour
+
+// Due reports whether it is time to try again.
+func (t Trouble) Due(now time.Time) bool {
+	return !t.Again.After(now) || t.Again.After(now.Add(longest))
+}
+
 // ID is the delivery id of a file with this content: the same whenever it is sent.
 func (j *Journal) ID(s Source, sum [32]byte) (id [32]byte) {
 	m := hmac.New(sha256.New, j.key[:])
@@ -156,8 +165,8 @@ func (j *Journal) Due(ctx context.Context, now time.Time, ordered []string, limi
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "journal: due", err)
 	}
-	return j.list(ctx, "WHERE state IN ('found', 'sealed', 'received') AND again <= ? AND folder NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?",
-		nanos(now), string(list), limit)
+	return j.list(ctx, "WHERE state IN ('found', 'sealed', 'received') AND (again <= ? OR again > ?) AND folder NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?",
+		nanos(now), nanos(now.Add(longest)), string(list), limit)
 }
 
 // Head is the oldest file of a folder that is on its way; nil when there is none.
@@ -169,10 +178,10 @@ func (j *Journal) Head(ctx context.Context, folder string) (*Delivery, error) {
 	return all[0], nil
 }
 
-// Next is when something that waits may be tried again; zero = nothing waits.
-func (j *Journal) Next(ctx context.Context) (time.Time, error) {
+// Next is when something that waits now may be tried again; zero = nothing waits.
+func (j *Journal) Next(ctx context.Context, now time.Time) (time.Time, error) {
 	var again sql.NullInt64
-	err := j.db.QueryRowContext(ctx, "SELECT min(again) FROM delivery WHERE state IN ('found', 'sealed', 'received') AND again > 0").Scan(&again)
+	err := j.db.QueryRowContext(ctx, "SELECT min(again) FROM delivery WHERE state IN ('found', 'sealed', 'received') AND again > ?", nanos(now)).Scan(&again)
 	return timeOf(again.Int64), wrap("journal: next", err)
 }
 
@@ -207,9 +216,9 @@ func (j *Journal) Knew(ctx context.Context, s Source, seq int64) (bool, error) {
 	return n > 0, wrap("journal: knew", err)
 }
 
-// Delivered lists what was received since a time and is done, page by page.
+// Delivered lists what was received since a time, put away or not, page by page.
 func (j *Journal) Delivered(ctx context.Context, since time.Time, behind int64, limit int) ([]*Delivery, error) {
-	return j.list(ctx, "WHERE state = 'done' AND done >= ? AND seq > ? ORDER BY seq LIMIT ?", nanos(since), behind, limit)
+	return j.list(ctx, "WHERE (state = 'done' AND done >= ?1 OR state = 'received' AND received >= ?1) AND seq > ?2 ORDER BY seq LIMIT ?3", nanos(since), behind, limit)
 }
 
 // Latest lists the newest deliveries that ended, for people.

@@ -161,10 +161,10 @@ func TestUnknownToARestoredGateway(t *testing.T) {
 	if err != nil || len(done) != 2 {
 		t.Fatalf("%d delivered, %v", len(done), err)
 	}
-	if err := j.Unknown(t.Context(), done[0].Seq, true, "sent again"); err != nil {
+	if err := j.Unknown(t.Context(), done[0].Seq, true, false, "sent again"); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Unknown(t.Context(), done[1].Seq, false, "its content is gone"); err != nil {
+	if err := j.Unknown(t.Context(), done[1].Seq, false, false, "its content is gone"); err != nil {
 		t.Fatal(err)
 	}
 	add1(t, j, source("/in/kept.xml"), 1) // a new file of that name has nothing to do with it

@@ -84,7 +84,17 @@ func (j *Journal) Elsewhere(ctx context.Context, seq int64, at string) error {
 
 // Finish ends a delivery whose file was put away.
 func (j *Journal) Finish(ctx context.Context, seq int64, now time.Time) error {
-	return wrap("journal: finish", j.tx(ctx, func(tx *sql.Tx) error { return end(ctx, tx, seq, Done, now, "", "") }))
+	const op = "journal: finish"
+	return wrap(op, j.tx(ctx, func(tx *sql.Tx) error {
+		var state State
+		if err := tx.QueryRowContext(ctx, "SELECT state FROM delivery WHERE seq = ?", seq).Scan(&state); err != nil {
+			return err
+		}
+		if state != Received { // the gateway was asked meanwhile, and does not know the file
+			return fault.New(fault.Invalid, op, "the delivery is in another state")
+		}
+		return end(ctx, tx, seq, Done, now, "", "")
+	}))
 }
 
 // Leave ends a delivery whose file is not what was found any more.
@@ -105,14 +115,20 @@ func (j *Journal) Hurry(ctx context.Context) error {
 
 // Unknown notes that a gateway does not know a file that it has given a receipt for.
 // With its content still here, it is sent again, under the delivery id that it had;
-// without, it is lost.
-func (j *Journal) Unknown(ctx context.Context, seq int64, here bool, sentence string) error {
+// without, it is lost. One that was not put away yet, and lies where it was found, is
+// as it was before it was sent; one that was renamed already goes on from there.
+func (j *Journal) Unknown(ctx context.Context, seq int64, here, unmoved bool, sentence string) error {
 	const op = "journal: unknown"
-	if here {
-		return j.step(ctx, op, `UPDATE delivery SET state = 'found', path = CASE at WHEN '' THEN path ELSE at END, after = 'leave', resent = 1, file = NULL, tries = 0, again = 0,
-			code = 'sent-again', problem = ? WHERE seq = ? AND state = 'done'`, sentence, seq)
+	if unmoved {
+		return j.step(ctx, op, `UPDATE delivery SET state = 'found', at = '', resent = 1, file = NULL, tries = 0, again = 0,
+			code = 'sent-again', problem = ? WHERE seq = ? AND state = 'received'`, sentence, seq)
 	}
-	return j.step(ctx, op, "UPDATE delivery SET state = 'lost', code = 'lost', problem = ? WHERE seq = ? AND state = 'done'", sentence, seq)
+	if here {
+		return j.step(ctx, op, `UPDATE delivery SET state = 'found', path = CASE at WHEN '' THEN path ELSE at END,
+			after = CASE WHEN state = 'received' AND after = 'delete' THEN after ELSE 'leave' END, at = CASE state WHEN 'received' THEN '' ELSE at END, resent = 1, file = NULL, tries = 0, again = 0,
+			code = 'sent-again', problem = ? WHERE seq = ? AND state IN ('done', 'received')`, sentence, seq)
+	}
+	return j.step(ctx, op, "UPDATE delivery SET state = 'lost', code = 'lost', problem = ? WHERE seq = ? AND state IN ('done', 'received')", sentence, seq)
 }
 
 // Lose ends a delivery that was to be sent again, and whose content is here no more.

@@ -130,7 +130,7 @@ func (q *Queue) hand(ctx context.Context, work chan<- *journal.Delivery) time.Du
 	if len(due) == 0 {
 		q.Pool.Drop()
 	}
-	next, err := q.Journal.Next(ctx)
+	next, err := q.Journal.Next(ctx, now)
 	if err != nil || next.IsZero() {
 		return look
 	}
@@ -147,7 +147,7 @@ func (q *Queue) due(ctx context.Context, now time.Time) ([]*journal.Delivery, er
 		if err != nil {
 			return nil, err
 		}
-		if d != nil && !d.Again.After(now) {
+		if d != nil && d.Due(now) {
 			due = append(due, d)
 		}
 	}
@@ -185,7 +185,7 @@ func (q *Queue) handle(ctx context.Context, listed *journal.Delivery) {
 	if err != nil || d.State == journal.Done || d.State == journal.Gone || d.State == journal.Lost {
 		return
 	}
-	if q.Gate().Until.After(q.Now()) || d.Again.After(q.Now()) {
+	if q.Gate().Until.After(q.Now()) || !d.Due(q.Now()) {
 		return
 	}
 	err = q.One(ctx, d)
