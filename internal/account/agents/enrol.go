@@ -159,8 +159,11 @@ func (s *Service) Enrol(ctx context.Context, e *connect.Enrolment) (*Enrolled, e
 		return nil, err
 	}
 	rec, err := s.keys.Records(ctx, acc.ID)
-	if err != nil {
+	if fault.Is(err, fault.Locked) || fault.Is(err, fault.NotFound) {
 		return nil, ErrInvalidCode // nobody can tell any more
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	plain, err := rec.Open("invitation", "key", row.ID, row.Key)
 	if err != nil || len(plain) != len(connect.EnrolmentKey{}) {

@@ -278,7 +278,13 @@ func TestRights(t *testing.T) {
 	f := h.invited("acme", "fetcher", connect.RightFetch)
 	f.check(f.enrol())
 	p := f.seal("a.xml", []byte("x"))
-	f.refused(f.call(connect.PathWhole, p.begin, p.object, &connect.Progress{}), connect.NotAllowed)
+	before := h.audited("access.denied")
+	for range 3 {
+		f.refused(f.call(connect.PathWhole, p.begin, p.object, &connect.Progress{}), connect.NotAllowed)
+	}
+	if n := h.audited("access.denied") - before; n != 1 {
+		t.Errorf("%d entries about three tries within an hour", n)
+	}
 	f.check(f.call(connect.PathOutbox, connect.Page{}, nil, &connect.List{}))
 }
 

@@ -140,15 +140,17 @@ func (d *Door) foreign(ctx context.Context, a *agents.Agent, file uuid.UUID) err
 	if d.acts.Take(a.ID.String()) > 0 {
 		return tooManyActs()
 	}
-	err := d.Catalog.Update(context.WithoutCancel(ctx), func(tx *catalog.Tx) error {
-		return tx.Audit(audit.Entry{
-			Account: a.Account, Actor: agents.Actor(a.ID), Action: "access.denied", Object: file.String(), Detail: map[string]string{"to": "connect"},
-		})
-	})
+	d.denied(ctx, a, audit.Entry{Object: file.String(), Detail: map[string]string{"to": "connect"}})
+	return nil
+}
+
+// denied puts on record that an agent has asked for what it may not have.
+func (d *Door) denied(ctx context.Context, a *agents.Agent, e audit.Entry) {
+	e.Account, e.Actor, e.Action = a.Account, agents.Actor(a.ID), "access.denied"
+	err := d.Catalog.Update(context.WithoutCancel(ctx), func(tx *catalog.Tx) error { return tx.Audit(e) })
 	if err != nil {
 		d.Log.ErrorContext(ctx, "connect: a denial is not on record", "agent", a.ID, "error", err)
 	}
-	return nil
 }
 
 func tooManyActs() error { return later("This agent does too much at once that is put on record.") }

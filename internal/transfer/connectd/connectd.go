@@ -64,6 +64,7 @@ type Door struct {
 	rejects *limit.Limiter // lines in the log about who was not believed
 	acts    *limit.Limiter // of an agent, that are put on record
 	beats   *limit.Limiter // of an agent, that are kept
+	denials *limit.Limiter // of an agent that may not, that are put on record
 	reads   reads
 }
 
@@ -95,7 +96,7 @@ func New(opt Options) *Door {
 		Options: opt, mux: http.NewServeMux(), memory: newMemory(),
 		places: fair.NewPlaces(placesEach, placesAll), large: fair.NewPlaces(largeEach, largeAll), enrols: fair.NewPlaces(enrolsEach, enrolsAll), tries: limit.New(enrolRate, opt.Now),
 		rejects: limit.New(limit.Rate{Burst: 10, Every: time.Minute}, opt.Now),
-		acts:    limit.New(actRate, opt.Now), beats: limit.New(beatRate, opt.Now),
+		acts:    limit.New(actRate, opt.Now), beats: limit.New(beatRate, opt.Now), denials: limit.New(limit.Rate{Burst: 1, Every: time.Hour}, opt.Now),
 	}
 	const file = "/{file}/"
 	d.mux.HandleFunc("GET "+connect.PathGateway, unsigned(d.gateway))

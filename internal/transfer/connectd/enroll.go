@@ -29,11 +29,6 @@ func (d *Door) tryEnroll(w http.ResponseWriter, r *http.Request) (*connect.Enrol
 		p.RetryAfter = int64(wait/time.Second) + 1
 		return nil, p
 	}
-	leave := d.enrols.Take(from)
-	if leave == nil {
-		return nil, later("Others are being enrolled right now.")
-	}
-	defer leave()
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(enrollTime)) // fails on a connection that is gone
 	body, err := io.ReadAll(io.LimitReader(r.Body, connect.MaxUnsigned+1))
 	if err != nil {
@@ -43,6 +38,11 @@ func (d *Door) tryEnroll(w http.ResponseWriter, r *http.Request) (*connect.Enrol
 	if err != nil {
 		return nil, err
 	}
+	leave := d.enrols.Take(from) // not while the request comes: strangers may take their time
+	if leave == nil {
+		return nil, later("Others are being enrolled right now.")
+	}
+	defer leave()
 	enrolled, err := d.Agents.Enrol(r.Context(), e)
 	if err != nil {
 		return nil, err

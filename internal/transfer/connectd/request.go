@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/account/agents"
+	"sealgate/internal/audit"
 	"sealgate/internal/connect"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal/fair"
@@ -380,6 +381,9 @@ func (d *Door) note(ctx context.Context, c *call, why connect.Reason, err error)
 	case why == connect.Internal || why == connect.NoRoom:
 		d.Log.ErrorContext(ctx, "connect: request failed", "reason", string(why), "error", err)
 	case c != nil:
+		if (why == connect.Revoked || why == connect.NotAllowed) && d.denials.Take(c.agent.ID.String()) == 0 {
+			d.denied(ctx, c.agent, audit.Entry{Object: c.agent.ID.String(), Detail: map[string]string{"to": "connect", "why": string(why)}})
+		}
 		d.Log.DebugContext(ctx, "connect: request refused", "agent", c.agent.ID, "reason", string(why), "error", err)
 	case d.rejects.Take("") == 0:
 		d.Log.WarnContext(ctx, "connect: a request was not believed", "reason", string(why))

@@ -211,3 +211,16 @@ func TestASignatureOnAnotherRequestBringsNoAnswer(t *testing.T) {
 type zeroes struct{}
 
 func (zeroes) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// TestStrangersWhoTakeTheirTimeKeepNobodyOut: what they send is waited for without a
+// place.
+func TestStrangersWhoTakeTheirTimeKeepNobodyOut(t *testing.T) {
+	h := openHouse(t)
+	c := h.invited("acme", "office", connect.RightSend)
+	wire := wireOf(t, c.request(http.MethodPost, connect.PathEnroll+"?"+connect.Ask()), make([]byte, 100))
+	for range 10 {
+		h.dribble(wire)
+	}
+	c.base, c.http = h.plain.URL, h.plain.Client()
+	c.check(c.enrol())
+}

@@ -108,3 +108,24 @@ func TestAnotherObjectUnderTheSameId(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What had not come whole when its key was lost begins anew, under the same id.
+func TestAnArrivalWhoseKeyIsLostBeginsAnew(t *testing.T) {
+	w, a := agentWorld(t, catalog.ContentDelete)
+	want := intaketest.Random(3 * seal.SlotSize)
+	s := a.Seal("pay.xml", want)
+	if _, err := w.BeginSealed(t.Context(), s.Spec); err != nil {
+		t.Fatal(err)
+	}
+	if err := loseDay(t, w, a); err != nil {
+		t.Fatal(err)
+	}
+	a = a.In(w)
+	a.Grant(s)
+	if b, err := w.BeginSealed(t.Context(), s.Spec); err != nil || !b.New {
+		t.Fatalf("%+v, %v", b, err)
+	}
+	if f, err := a.Send(s, partSize); err != nil || !bytes.Equal(w.Read(f), want) {
+		t.Error(err)
+	}
+}

@@ -110,8 +110,9 @@ func (t *Taker) reopen(ctx context.Context, f *catalog.File, actor string) (*arr
 			obj.Close()
 		}
 	}
-	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Damaged) {
-		// A crash between its row and the header of its object.
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Damaged) || fault.Is(err, fault.Locked) {
+		// A crash between its row and the header of its object, or a restore that has not
+		// brought the key of its grant. Nothing of it was acknowledged.
 		if err := t.on.House.Drop(ctx, f); err != nil {
 			return nil, err
 		}
