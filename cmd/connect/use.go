@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -53,9 +55,12 @@ func stopped(ctx context.Context, h home.Home) (*status.Status, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat(h.Journal()); errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.NotFound, "status", "Connect is not running, and has not run here yet; start it with: connect service start")
+	}
 	j, err := journal.Look(ctx, h.Journal())
 	if err != nil {
-		return nil, fault.New(fault.NotFound, "status", "Connect is not running, and has not run here yet; start it with: connect service start")
+		return nil, err
 	}
 	defer j.Close()
 	return status.Of(ctx, e, statement.Fingerprint(e.Identity), j)

@@ -76,7 +76,19 @@ type Agent struct {
 // folder is how the last look into one went.
 type folder struct {
 	looked  time.Time
+	began   time.Time // when the look began that is under way; zero = none is
 	trouble string
+}
+
+// hangs is how long a look into a folder may take before that is said.
+const hangs = time.Minute
+
+// wrong is what is wrong with the folder now.
+func (f folder) wrong(path string, now time.Time) string {
+	if f.trouble == "" && !f.began.IsZero() && now.Sub(f.began) > hangs {
+		return "the folder " + path + " does not answer; if it is a share, see whether it is connected"
+	}
+	return f.trouble
 }
 
 // partsInMemory is how many parts of large files there are at a time: 20 MiB.
@@ -177,9 +189,24 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	parts.Go(func() { a.queue.Run(ctx) })
 	parts.Go(func() { a.pulse(ctx) })
-	parts.Wait()
+	ended := make(chan struct{})
+	go func() { parts.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-afterEnd(ctx):
+		a.Log.Warn("a folder does not answer: connect stops without it")
+	}
 	a.Log.Info("connect stops")
 	return nil
+}
+
+// afterEnd fires a while after ctx has ended: nothing is waited for longer then, since
+// who reads from a share that hangs cannot be called back, and a crash loses nothing.
+func afterEnd(ctx context.Context) <-chan struct{} {
+	const patience = 20 * time.Second
+	c := make(chan struct{})
+	context.AfterFunc(ctx, func() { time.AfterFunc(patience, func() { close(c) }) })
+	return c
 }
 
 // watch looks into one folder.
@@ -193,9 +220,19 @@ func (a *Agent) watch(ctx context.Context, f home.Folder) {
 			}
 			return err
 		},
+		Begins:  func() { a.scanning(f.Path) },
 		Scanned: func(err error) { a.scanned(f.Path, err) },
 	}
 	w.Run(ctx)
+}
+
+// scanning notes that a look begins: one at a share that hangs never ends.
+func (a *Agent) scanning(path string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f := a.folders[path]
+	f.began = a.Now()
+	a.folders[path] = f
 }
 
 // scanned notes how a look went, and tells the log of a change.

@@ -38,7 +38,7 @@ func (a *Agent) Status(ctx context.Context) (*status.Status, error) {
 		s.Fetch = &status.Trouble{Code: a.fetching.Code, Sentence: a.fetching.Sentence}
 	}
 	for _, f := range a.Settings.Folders {
-		s.Folders = append(s.Folders, status.Folder{Path: f.Path, Looked: a.folders[f.Path].looked, Trouble: a.folders[f.Path].trouble})
+		s.Folders = append(s.Folders, status.Folder{Path: f.Path, Looked: a.folders[f.Path].looked, Trouble: a.folders[f.Path].wrong(f.Path, a.Now())})
 	}
 	return s, nil
 }

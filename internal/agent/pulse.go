@@ -106,7 +106,7 @@ func (a *Agent) Heartbeat(ctx context.Context) (*connect.Pulse, error) {
 	}
 	a.mu.Lock()
 	for path, f := range a.folders {
-		if f.trouble != "" {
+		if f.wrong(path, a.Now()) != "" {
 			h.Troubled = append(h.Troubled, path)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 	"sealgate/internal/agent/home"
 	"sealgate/internal/agent/journal"
 	"sealgate/internal/connect"
+	"sealgate/internal/durable"
+	"sealgate/internal/durable/durabletest"
 )
 
 // Who sends a file by hand is told when it was not sent because it changed.
@@ -207,5 +210,52 @@ func TestWhenThingsAreDue(t *testing.T) {
 		if next, err := d.Journal().Next(t.Context(), now); err != nil || next.IsZero() != (again <= 0) {
 			t.Errorf("%v: next %v, %v", again, next, err)
 		}
+	}
+}
+
+// A folder whose look does not come to an end is said, like one that is not there.
+func TestAFolderThatDoesNotAnswerIsSaid(t *testing.T) {
+	g := agenttest.New(t)
+	d := newDesk(t, g, g.Plain.URL)
+	troubles := func() string {
+		s, err := d.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Folders[0].Trouble
+	}
+	d.scanning(d.folder)
+	g.Clock.Add(30 * time.Second)
+	if got := troubles(); got != "" {
+		t.Errorf("too early: %q", got)
+	}
+	g.Clock.Add(time.Minute)
+	if got := troubles(); !strings.Contains(got, "does not answer") {
+		t.Errorf("%q", got)
+	}
+	d.scanned(d.folder, nil)
+	if got := troubles(); got != "" {
+		t.Errorf("it answers again: %q", got)
+	}
+}
+
+// A share that cannot sync a folder has its files once: what the program there takes
+// away is not fetched again.
+func TestAFolderThatCannotBeSyncedHasItsFilesOnce(t *testing.T) {
+	g := agenttest.New(t)
+	d := newDesk(t, g, g.Plain.URL)
+	disk := durabletest.NewFaulty(durable.OS)
+	d.o.Disk = disk
+	dir := d.withOutbox(home.Opened)
+	d.answer("camt.053.xml", []byte("answer"))
+	disk.Fail(durabletest.SyncDir, 1, durabletest.NotStored, syscall.EINVAL)
+	if r, err := d.Fetch(t.Context()); err != nil || len(r.Files) != 1 || disk.Fired() != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if err := os.Remove(filepath.Join(dir, "camt.053.xml")); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := d.Fetch(t.Context()); err != nil || len(r.Files) != 0 {
+		t.Errorf("%+v, %v", r, err)
 	}
 }

@@ -28,6 +28,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -139,7 +140,7 @@ func (f *Fetcher) one(ctx context.Context, l connect.Listed) (*journal.Fetched, 
 				return nil, err
 			}
 			got = f.record(l, path)
-		} else if err := f.Disk.SyncDir(f.Folder); err != nil { // a crash came right behind the rename
+		} else if err := f.sync(); err != nil { // a crash came right behind the rename
 			return nil, unwritten(err)
 		}
 		got.Written = true
@@ -326,10 +327,20 @@ func (f *Fetcher) name(ctx context.Context, temp, name string, l connect.Listed)
 	if err := f.Disk.Rename(temp, path); err != nil {
 		return "", unwritten(err)
 	}
-	if err := f.Disk.SyncDir(f.Folder); err != nil {
+	if err := f.sync(); err != nil {
 		return "", unwritten(err)
 	}
 	return path, nil
+}
+
+// sync makes names durable. A network share may not be able to: then what it does is
+// all there is.
+func (f *Fetcher) sync() error {
+	err := f.Disk.SyncDir(f.Folder)
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
 }
 
 // share lets those read and write a finished file who may do so in its folder: the

@@ -3,6 +3,8 @@ package send
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,8 +29,8 @@ type Queue struct {
 	wake chan struct{}
 
 	mu     sync.Mutex
-	flying map[int64]bool  // deliveries in work
-	busy   map[string]bool // ordered folders with one in work
+	flying map[int64]bool // deliveries in work
+	busy   map[string]int // how many of a folder are in work
 	gate   Gate
 }
 
@@ -43,7 +45,7 @@ type Gate struct {
 // NewQueue makes a queue.
 func NewQueue(s *Sender, parallel int, ordered []string) *Queue {
 	return &Queue{
-		Sender: s, Parallel: parallel, Ordered: ordered, wake: make(chan struct{}, 1), flying: map[int64]bool{}, busy: map[string]bool{},
+		Sender: s, Parallel: parallel, Ordered: ordered, wake: make(chan struct{}, 1), flying: map[int64]bool{}, busy: map[string]int{},
 		Done: func(*journal.Delivery, bool) {},
 	}
 }
@@ -138,7 +140,7 @@ func (q *Queue) hand(ctx context.Context, work chan<- *journal.Delivery) time.Du
 }
 
 func (q *Queue) due(ctx context.Context, now time.Time) ([]*journal.Delivery, error) {
-	due, err := q.Journal.Due(ctx, now, q.Ordered, 256)
+	due, err := q.Journal.Due(ctx, now, append(q.full(), q.Ordered...), 256)
 	if err != nil {
 		return nil, err
 	}
@@ -160,23 +162,43 @@ func (q *Queue) due(ctx context.Context, now time.Time) ([]*journal.Delivery, er
 func (q *Queue) take(d *journal.Delivery) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.flying[d.Seq] || q.busy[d.Folder] {
+	if q.flying[d.Seq] || q.busy[d.Folder] >= q.most(d.Folder) {
 		return false
 	}
 	q.flying[d.Seq] = true
-	for _, folder := range q.Ordered {
-		if folder == d.Folder {
-			q.busy[folder] = true
+	q.busy[d.Folder]++
+	return true
+}
+
+// most is how many files of a folder are in work at a time: one is left for other
+// folders, since a share that hangs never gives back who reads from it.
+func (q *Queue) most(folder string) int {
+	if slices.Contains(q.Ordered, folder) {
+		return 1
+	}
+	return max(q.Parallel-1, 1)
+}
+
+// full lists the folders of which no more are taken now.
+func (q *Queue) full() []string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var all []string
+	for folder, n := range q.busy {
+		if n >= q.most(folder) {
+			all = append(all, folder)
 		}
 	}
-	return true
+	return all
 }
 
 func (q *Queue) release(d *journal.Delivery) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	delete(q.flying, d.Seq)
-	delete(q.busy, d.Folder)
+	if q.busy[d.Folder]--; q.busy[d.Folder] == 0 {
+		delete(q.busy, d.Folder)
+	}
 }
 
 // handle brings one delivery forward and notes what came of it.
@@ -279,6 +301,9 @@ const (
 
 func local(f *fault.Error) wire.Trouble {
 	t := wire.Trouble{Sentence: fault.Message(f)}
+	if f.Message == "" && (f.Kind == fault.Internal || f.Kind == fault.Full) { // the plain words are about a gateway
+		t.Sentence = fmt.Sprintf("Something is wrong on this machine: %v.", innermost(f))
+	}
 	switch f.Op {
 	case "send: open":
 		t.Code = CodeFolder

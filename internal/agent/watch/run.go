@@ -15,6 +15,7 @@ type Watcher struct {
 	Folder  home.Folder
 	Now     func() time.Time
 	Found   func(context.Context, []journal.Source) error // takes files that are ready; an error = told again later
+	Begins  func()                                        // told before each scan
 	Scanned func(error)                                   // told after each scan how it went
 	Every   time.Duration                                 // zero = 15 s
 	Wake    <-chan struct{}                               // looks at once; may be nil
@@ -42,6 +43,7 @@ func (w *Watcher) Run(ctx context.Context) {
 		case <-timer.C:
 		}
 		now := w.Now()
+		w.Begins()
 		found, err := s.Scan(now)
 		told.watch(found.Folders)
 		if err == nil && len(found.Ready) > 0 {

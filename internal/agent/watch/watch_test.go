@@ -160,6 +160,7 @@ func TestRun(t *testing.T) {
 			}
 			return nil
 		},
+		Begins:  func() {},
 		Scanned: func(err error) { scanned <- err },
 	}
 	go func() { defer close(done); w.Run(ctx) }()
