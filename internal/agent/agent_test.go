@@ -181,11 +181,19 @@ func TestFilesArriveOnceByHTTPSAndByHTTP(t *testing.T) {
 // errCut is a crash between two steps.
 var errCut = errors.New("the power is off")
 
+// often is how many times in a row a failure is tried: all in make test-long.
+func often(short, long int) int {
+	if os.Getenv("SEALGATE_LONG") != "" {
+		return long
+	}
+	return short
+}
+
 // Killed between any two steps, and started again, each file arrives exactly once.
-func TestACrashAnywhereLosesAndDoublesNothing(t *testing.T) {
+func TestCampaignACrashAnywhereLosesAndDoublesNothing(t *testing.T) {
 	steps := []string{"sealed", "begun", "part", "sent", "answered", "receipt", "received", "moved"}
 	for _, step := range steps {
-		for nth := 1; nth <= 3; nth++ {
+		for nth := 1; nth <= often(1, 3); nth++ {
 			t.Run(fmt.Sprintf("%s-%d", step, nth), func(t *testing.T) {
 				g := agenttest.New(t)
 				d := newDesk(t, g, g.Plain.URL)
@@ -216,9 +224,9 @@ func TestACrashAnywhereLosesAndDoublesNothing(t *testing.T) {
 }
 
 // Requests and answers that are lost or changed on the way lose and double nothing.
-func TestABadWayLosesAndDoublesNothing(t *testing.T) {
+func TestCampaignABadWayLosesAndDoublesNothing(t *testing.T) {
 	for _, fate := range []agenttest.Fate{agenttest.Cut, agenttest.Deaf, agenttest.Mangled} {
-		for nth := 1; nth <= 9; nth++ {
+		for nth := 1; nth <= often(5, 9); nth++ {
 			t.Run(fmt.Sprintf("%d-%d", fate, nth), func(t *testing.T) {
 				g := agenttest.New(t)
 				d := newDesk(t, g, g.Plain.URL)
@@ -243,10 +251,10 @@ func TestABadWayLosesAndDoublesNothing(t *testing.T) {
 
 // A disk that fails, with or without having done what was asked, loses and doubles
 // nothing.
-func TestABadDiskLosesAndDoublesNothing(t *testing.T) {
+func TestCampaignABadDiskLosesAndDoublesNothing(t *testing.T) {
 	for _, how := range []durabletest.How{durabletest.NotStored, durabletest.Stored} {
 		for _, op := range durabletest.Ops {
-			for nth := 1; nth <= 4; nth++ {
+			for nth := 1; nth <= often(2, 4); nth++ {
 				g := agenttest.New(t)
 				d := newDesk(t, g, g.Plain.URL)
 				disk := durabletest.NewFaulty(durable.OS)

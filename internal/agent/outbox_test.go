@@ -92,7 +92,7 @@ func TestFetchedSealed(t *testing.T) {
 }
 
 // A disk or a way that fails, in either way, brings each file home once and whole.
-func TestFetchingThroughFailures(t *testing.T) {
+func TestCampaignFetchingThroughFailures(t *testing.T) {
 	content := random(5 << 20)
 	try := func(t *testing.T, fail func(*desk, *durabletest.Faulty)) bool {
 		g := agenttest.New(t)
@@ -117,7 +117,7 @@ func TestFetchingThroughFailures(t *testing.T) {
 	}
 	for _, how := range []durabletest.How{durabletest.NotStored, durabletest.Stored} {
 		for _, op := range durabletest.Ops {
-			for nth := 1; nth <= 6; nth++ {
+			for nth := 1; nth <= often(2, 6); nth++ {
 				if !try(t, func(_ *desk, disk *durabletest.Faulty) { disk.Fail(op, nth, how, durabletest.ErrFull) }) {
 					break
 				}
@@ -125,7 +125,7 @@ func TestFetchingThroughFailures(t *testing.T) {
 		}
 	}
 	for _, fate := range []agenttest.Fate{agenttest.Cut, agenttest.Deaf, agenttest.Mangled} {
-		for nth := 1; nth <= 6; nth++ {
+		for nth := 1; nth <= often(4, 6); nth++ {
 			try(t, func(d *desk, _ *durabletest.Faulty) {
 				n := 0
 				d.g.Fates(func(*http.Request) agenttest.Fate {
