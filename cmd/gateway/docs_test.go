@@ -109,7 +109,7 @@ func (m *manual) after(command string) {
 			m.Fatal(err)
 		}
 		var files []struct{ ID string }
-		m.ask("gateway file ls acme-holds", &files)
+		m.ask("gateway file ls acme-holds --direction in", &files) // a letter is answered, too
 		m.names["FILEID"] = files[0].ID
 		m.shell("gateway file wait " + files[0].ID)
 		var keys struct {
