@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"sealgate/internal/fault"
 	"sealgate/internal/transfer/remote"
@@ -112,7 +113,9 @@ func (r *reader) next() ([]byte, error) {
 		r.used = nil
 	}
 	var p *piece
-	err := r.session.within(r.ctx, r.session.patience, func() error {
+	// A larger answer has more time: on a slow line it is long on its way.
+	patience := r.session.patience * time.Duration(max(1, r.block/smallBlock))
+	err := r.session.within(r.ctx, patience, func() error {
 		r.askAhead()
 		p = r.queue[0]
 		r.queue = r.queue[1:]
