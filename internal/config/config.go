@@ -15,6 +15,7 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -233,7 +234,7 @@ func (c *Config) fromFile(name string) error {
 	if err != nil {
 		return fault.New(fault.Invalid, "config: read", "cannot read the configuration: %v", err)
 	}
-	settings, err := parse(name, text)
+	settings, err := format.Read(name, text)
 	if err != nil {
 		return err
 	}
@@ -242,7 +243,7 @@ func (c *Config) fromFile(name string) error {
 		return fault.Wrap(fault.Internal, "config: read", err)
 	}
 	for _, s := range settings {
-		if err := c.set(s.name, s.value, origin{where: name, line: s.line, base: base}); err != nil {
+		if err := c.set(s.Name, strings.Join(s.Value, ","), origin{where: name, line: s.Line, base: base}); err != nil {
 			return err
 		}
 	}
@@ -261,7 +262,7 @@ func (c *Config) fromEnvironment(env map[string]string) error {
 			}
 			continue
 		}
-		if near := nearest.Of(variable, known); near != "" {
+		if near := nearest.Of(variable, maps.Keys(known)); near != "" {
 			c.Warnings = append(c.Warnings, variable+" is no setting; did you mean "+near+"?")
 		}
 	}

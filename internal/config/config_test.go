@@ -181,13 +181,13 @@ func TestSampleShowsEverySettingWithItsDefault(t *testing.T) {
 	if err := os.WriteFile(file, []byte(full), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	settings, err := parse(file, []byte(full))
+	settings, err := format.Read(file, []byte(full))
 	if err != nil {
 		t.Fatal(err)
 	}
 	shown := map[string]bool{}
 	for _, s := range settings {
-		shown[s.name] = true
+		shown[s.Name] = true
 	}
 	for name := range keys {
 		if !shown[name] {
@@ -201,21 +201,4 @@ func TestSampleShowsEverySettingWithItsDefault(t *testing.T) {
 	if want := defaults(data); c.SFTP != want.SFTP || c.HTTPS != want.HTTPS || c.HTTP != want.HTTP || c.Metrics != want.Metrics || c.Keys != want.Keys || c.Log != want.Log {
 		t.Errorf("the sample's values are not the defaults:\n got %+v\nwant %+v", c, want)
 	}
-}
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte("sftp:\n  listen: 127.0.0.1:2022\n"))
-	f.Add([]byte("a: [1, 2]\nb: |\n  x\n"))
-	f.Add([]byte("&a {*a : 1}"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		settings, err := parse("f.yaml", text)
-		if err != nil && !fault.Is(err, fault.Invalid) {
-			t.Fatalf("error of kind %v: %v", fault.KindOf(err), err)
-		}
-		for _, s := range settings {
-			if s.line < 1 {
-				t.Errorf("setting %q without a line", s.name)
-			}
-		}
-	})
 }

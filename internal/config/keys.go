@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -11,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"sealgate/internal/config/nearest"
+	"sealgate/internal/config/yamlfile"
 	"sealgate/internal/fault"
 )
 
@@ -89,17 +90,16 @@ var keys = map[string]func(c *Config, value string, o origin) error{
 	},
 }
 
-// set checks and stores one setting.
+// format is that of the file. A list there is joined with commas, which is how lists are
+// written in the environment.
+var format = yamlfile.Format{
+	Names:   slices.Sorted(maps.Keys(keys)),
+	Example: `"sftp:" or "sftp.listen: 127.0.0.1:2022"`,
+}
+
+// set checks and stores one setting, of a name in the table.
 func (c *Config) set(name, value string, o origin) error {
-	store, ok := keys[name]
-	if !ok {
-		hint := ""
-		if near := nearest.Of(name, keys); near != "" {
-			hint = fmt.Sprintf("; did you mean %q?", near)
-		}
-		return fault.New(fault.Invalid, "config: set", "%s: unknown setting %q%s", o, name, hint)
-	}
-	if err := store(c, value, o); err != nil {
+	if err := keys[name](c, value, o); err != nil {
 		return fault.New(fault.Invalid, "config: set", "%s: %s: %v", o, name, err)
 	}
 	return nil

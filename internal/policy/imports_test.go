@@ -24,7 +24,8 @@ var arrows = []struct {
 	{"internal/audit/...", "fault"},
 	{"internal/mailaddr", ""},
 	{"internal/config/nearest", ""},
-	{"internal/config", "config/nearest mailaddr fault"},
+	{"internal/config/yamlfile", "config/nearest fault"},
+	{"internal/config", "config/nearest config/yamlfile mailaddr fault"},
 	{"internal/logging", "fault"},
 	{"internal/metrics", "fault"},
 	{"internal/terminal", ""},
@@ -151,7 +152,7 @@ var arrows = []struct {
 	{"internal/cli/offline", "cli statement index index/check keys keys/keyfile seal seal/sealfile terminal payment fault"},
 
 	// Connect, which shares words and formats with the gateway and none of its stores.
-	{"internal/agent/home", "connect config/nearest transfer/glob durable fault"},
+	{"internal/agent/home", "connect config/yamlfile transfer/glob durable fault"},
 	{"internal/agent/journal", "fault"},
 	{"internal/agent/watch", "agent/home agent/journal transfer/vpath fault"},
 	{"internal/agent/sealing", "connect seal fault"},

@@ -54,7 +54,7 @@ func TestWhatIsWrongIsNamedWithItsLine(t *testing.T) {
 		{"folders:\n  - path: /a\n    setle: 3s\n", `connect.yaml:3: there is no setting "folders.setle"; did you mean "folders.settle"?`},
 		{"outbx: /a\n", `connect.yaml:1: there is no setting "outbx"; did you mean "outbox"?`},
 		{"folders:\n  - include: '*.xml'\n", "connect.yaml:2: this folder has no path"},
-		{"folders:\n  - /srv\n", "a folder is written as"},
+		{"folders:\n  - /srv\n", `connect.yaml:2: "folders" is a list of items like "- path: /srv/payments"`},
 		{"folders:\n  - path: /a\n  - path: /a\n", "would be sent twice"},
 		{"folders:\n  - path: /a\n    subfolders: true\n  - path: /a/b\n", "would be sent twice"},
 		{"outbox: /a/in\nfolders:\n  - path: /a\n    subfolders: true\n", "would be sent back"},

@@ -3,6 +3,7 @@ package home
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -11,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sealgate/internal/config/yamlfile"
 )
 
 // keys is the table of all settings; a value that is no list is a list of one.
@@ -32,6 +35,14 @@ var keys = map[string]func(c *checker, v []string) error{
 	"folders.after":      func(c *checker, v []string) error { return oneOf(&c.folder().After, v, Move, Delete) },
 	"folders.subfolders": func(c *checker, v []string) error { return yes(&c.folder().Subfolders, v) },
 	"folders.ordered":    func(c *checker, v []string) error { return yes(&c.folder().Ordered, v) },
+}
+
+// format is that of connect.yaml.
+var format = yamlfile.Format{
+	Names:   slices.Sorted(maps.Keys(keys)),
+	Example: `"outbox: /srv/from-bank"`,
+	List:    "folders",
+	Item:    "- path: /srv/payments",
 }
 
 func one(v []string) (string, error) {

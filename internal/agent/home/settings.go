@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"sealgate/internal/config/nearest"
+	"sealgate/internal/config/yamlfile"
 	"sealgate/internal/fault"
 	"sealgate/internal/transfer/glob"
 )
@@ -83,23 +83,18 @@ func (h Home) Settings() (*Settings, error) {
 
 // parseSettings reads settings out of the text of a file of this name.
 func parseSettings(name string, text []byte) (*Settings, error) {
-	found, err := parse(name, text)
+	found, err := format.Read(name, text)
 	if err != nil {
 		return nil, err
 	}
 	s := &Settings{As: Opened, Parallel: defaultParallel, LogLevel: "info"}
 	c := checker{Settings: s, name: name, base: filepath.Dir(name)}
 	for _, one := range found {
-		set, known := keys[one.name]
-		if !known {
-			return nil, c.unknown(one)
-		}
-		c.at = one
-		if err := c.in(one.item); err != nil {
+		if err := c.in(one); err != nil {
 			return nil, err
 		}
-		if err := set(&c, one.value); err != nil {
-			return nil, c.refuse(one.line, "%s: %v", one.name, err)
+		if err := keys[one.Name](&c, one.Value); err != nil {
+			return nil, c.refuse(one.Line, "%s: %v", one.Name, err)
 		}
 	}
 	return s, c.finish()
@@ -109,7 +104,6 @@ func parseSettings(name string, text []byte) (*Settings, error) {
 type checker struct {
 	*Settings
 	name, base string
-	at         setting
 	lines      []int // where each folder begins
 }
 
@@ -117,24 +111,16 @@ func (c *checker) refuse(line int, format string, args ...any) error {
 	return fault.New(fault.Invalid, "home: settings", "%s:%d: %s", c.name, line, fmt.Sprintf(format, args...))
 }
 
-func (c *checker) unknown(s setting) error {
-	hint := ""
-	if near := nearest.Of(s.name, keys); near != "" {
-		hint = fmt.Sprintf("; did you mean %q?", near)
-	}
-	return c.refuse(s.line, "there is no setting %q%s", s.name, hint)
-}
-
-// in begins the folder that a value belongs to, when it is its first.
-func (c *checker) in(item int) error {
-	if item < len(c.Folders) || !strings.HasPrefix(c.at.name, "folders.") {
+// in begins the folder that a setting belongs to, when it is its first.
+func (c *checker) in(s yamlfile.Setting) error {
+	if s.Item < len(c.Folders) || !strings.HasPrefix(s.Name, "folders.") {
 		return nil
 	}
 	if len(c.Folders) >= maxFolders {
-		return c.refuse(c.at.line, "more than %d folders", maxFolders)
+		return c.refuse(s.Line, "more than %d folders", maxFolders)
 	}
 	c.Folders = append(c.Folders, Folder{Settle: defaultSettle, After: Move})
-	c.lines = append(c.lines, c.at.line)
+	c.lines = append(c.lines, s.Line)
 	return nil
 }
 

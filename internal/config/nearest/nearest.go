@@ -3,20 +3,21 @@ package nearest
 
 import (
 	"cmp"
-	"maps"
+	"fmt"
+	"iter"
 	"slices"
 )
 
 // Of finds the known name that a mistyped one most likely meant: at most a
 // third of its letters differ. It is empty when none is near.
-func Of[V any](name string, known map[string]V) string {
+func Of(name string, known iter.Seq[string]) string {
 	limit := max(2, len(name)/3)
 	type candidate struct {
 		name     string
 		distance int
 	}
 	var found []candidate
-	for _, k := range slices.Sorted(maps.Keys(known)) {
+	for _, k := range slices.Sorted(known) {
 		if d := distance(name, k); d <= limit {
 			found = append(found, candidate{k, d})
 		}
@@ -26,6 +27,16 @@ func Of[V any](name string, known map[string]V) string {
 	}
 	c := slices.MinFunc(found, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
 	return c.name
+}
+
+// Hint is the end of a sentence that refuses a name: "; did you mean "outbox"?", or
+// nothing when none is near.
+func Hint(name string, known iter.Seq[string]) string {
+	near := Of(name, known)
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", near)
 }
 
 // distance is the number of letters to insert, drop or change to get from a to b.
