@@ -250,6 +250,9 @@ func TestASealedFileThatIsNotWhatItsAgentSays(t *testing.T) {
 	flip := func(b []byte, at int) []byte { b = bytes.Clone(b); b[at] ^= 1; return b }
 	for name, change := range map[string]func(*intaketest.Sealed){
 		"trailer":  func(s *intaketest.Sealed) { s.Object = flip(s.Object, len(s.Object)-1) },
+		"slot":     func(s *intaketest.Sealed) { s.Object = flip(s.Object, len(s.Spec.Header)+50) },
+		"last":     func(s *intaketest.Sealed) { s.Object = flip(s.Object, len(s.Object)-seal.TrailerSize-1) },
+		"content":  func(s *intaketest.Sealed) { s.Claim.SHA256 = trailed(t, s, [32]byte{1}) },
 		"size":     func(s *intaketest.Sealed) { s.Claim.Size++ },
 		"sha256":   func(s *intaketest.Sealed) { s.Claim.SHA256 = flip(s.Claim.SHA256, 0) },
 		"name":     func(s *intaketest.Sealed) { s.Spec.Name = "other.xml" },

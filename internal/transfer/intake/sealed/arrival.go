@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +31,7 @@ type arrival struct {
 	name     string         // as the trailer has to have it; "" = as the row says
 	fresh    *custody.Fresh // its keys while it has no row; nil when it was found on record
 	body     *seal.Body
+	check    *check
 	header   int
 	total    int64
 	reserved int64 // of the memory for all
@@ -46,8 +46,6 @@ type arrival struct {
 	moved    chan struct{} // closed when length grows, or the arrival ends
 	used     time.Time
 	ended    error
-
-	stop atomic.Bool // it ends: nobody needs to know what is there
 }
 
 const unread = -1
@@ -124,7 +122,7 @@ func (t *Taker) reopen(ctx context.Context, f *catalog.File, actor string) (*arr
 	row := *f
 	row.Delivery.Resumed = true
 	a := &arrival{
-		t: t, agent: Agent{Account: f.Account, ID: f.Login, Actor: actor}, file: &row, body: body, header: len(header),
+		t: t, agent: Agent{Account: f.Account, ID: f.Login, Actor: actor}, file: &row, body: body, header: len(header), check: newCheck(body, len(header), f.Content.Size),
 		total: seal.ObjectSize(len(header), f.Content.Size), object: obj, length: unread, onRecord: true, reopened: true, used: t.on.Now(), moved: make(chan struct{}),
 	}
 	t.add(a)
@@ -135,42 +133,24 @@ func (t *Taker) reopen(ctx context.Context, f *catalog.File, actor string) (*arr
 func (a *arrival) lock() {
 	a.mu.Lock()
 	if a.length == unread && a.ended == nil {
-		a.length = a.measure()
+		a.length = a.check.found(a.object) // R6
 	}
-}
-
-// measure returns the end of the leading slots that open: what is behind them may
-// never have reached the disk (R6).
-func (a *arrival) measure() int64 {
-	buf := make([]byte, 0, seal.SlotSize)
-	sealed := make([]byte, seal.SealedSlot)
-	for k := range seal.Slots(a.file.Content.Size) {
-		off := seal.SlotOffset(a.header, k)
-		if a.stop.Load() {
-			return off
-		}
-		part := sealed[:min(seal.SealedSlot, a.total-seal.TrailerSize-off)]
-		if n, err := a.object.ReadAt(part, off); n < len(part) || err != nil && err != io.EOF {
-			return off
-		}
-		if _, err := a.body.OpenSlot(buf[:0], k, part); err != nil {
-			return off
-		}
-	}
-	return a.total - seal.TrailerSize
 }
 
 // backToSlot takes back what is there to the end of a whole slot, and returns that.
-func (a *arrival) backToSlot() int64 {
+func (a *arrival) backToSlot() (int64, error) {
 	a.lock()
 	defer a.mu.Unlock()
+	if a.ended != nil {
+		return 0, a.ended
+	}
 	if slots := a.total - seal.TrailerSize; a.length < slots {
 		a.length -= (a.length - int64(a.header)) % seal.SealedSlot
 	} else {
 		a.length = slots
 	}
 	a.reopened, a.used = true, a.t.on.Now()
-	return a.length
+	return a.length, nil
 }
 
 // AppendSealed takes a part of the object and returns how much is there now. A part
@@ -213,6 +193,10 @@ func (a *arrival) tryAppend(ctx context.Context, off int64, p []byte) (n int64, 
 	switch {
 	case a.ended != nil:
 		return 0, nil, a.ended
+	case a.check.wrong.Load():
+		a.t.refuse(a)
+		a.giveUp(ctx, ErrWrong)
+		return 0, nil, ErrWrong
 	case off < 0 || end > a.total || end < off:
 		return a.length, nil, fault.New(fault.Invalid, "intake: append", "the part lies outside of the sealed object")
 	case end <= a.length:
@@ -238,6 +222,9 @@ func (a *arrival) tryAppend(ctx context.Context, off int64, p []byte) (n int64, 
 	} else if err != nil {
 		a.giveUp(ctx, err)
 		return 0, nil, err
+	}
+	if a.onRecord {
+		a.check.beside(a.object, a.length)
 	}
 	a.used = a.t.on.Now()
 	close(a.moved)
@@ -298,7 +285,7 @@ func (a *arrival) suspendIdle(ctx context.Context) {
 
 // end gives the arrival up.
 func (a *arrival) end(ctx context.Context, cause error) {
-	a.stop.Store(true)
+	a.check.stop.Store(true)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.ended == nil {
@@ -309,6 +296,7 @@ func (a *arrival) end(ctx context.Context, cause error) {
 // over says that nobody may go on. The caller holds mu.
 func (a *arrival) over(cause error) {
 	a.ended = cause
+	a.check.end()
 	close(a.moved)
 	a.t.forget(a)
 	if a.fresh != nil {

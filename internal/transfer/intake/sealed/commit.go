@@ -27,10 +27,10 @@ type Claim struct {
 	SHA256   []byte
 }
 
-// CommitSealed ends a delivery: the object is whole and its trailer says what the
-// agent says; it is durable and on record before CommitSealed returns (R1). The file
-// is another one when the agent has delivered the same before. ErrOffset: a part is
-// missing.
+// CommitSealed ends a delivery: the object is whole, opens, and holds what the agent
+// says; it is durable and on record before CommitSealed returns (R1). The file is
+// another one when the agent has delivered the same before. ErrOffset: a part is
+// missing. ErrWrong: nothing of it is left.
 func (t *Taker) CommitSealed(ctx context.Context, who Agent, file uuid.UUID, c Claim) (*catalog.File, error) {
 	const op = "intake: commit sealed"
 	if len(c.Delivery) != deliverySize || len(c.SHA256) != 32 {
@@ -127,7 +127,8 @@ func (a *arrival) finish(ctx context.Context, c Claim) (*catalog.File, error) {
 	return taken, err
 }
 
-// verify opens the trailer with the file's key, and compares.
+// verify opens what is left to be opened and the trailer, with the file's key, and
+// compares.
 func (a *arrival) verify(rec *custody.Records, c Claim) error {
 	sealed := make([]byte, seal.TrailerSize)
 	if n, err := a.object.ReadAt(sealed, a.total-seal.TrailerSize); n < len(sealed) && err != nil {
@@ -138,7 +139,7 @@ func (a *arrival) verify(rec *custody.Records, c Claim) error {
 	}
 	trailer, err := a.body.OpenTrailer(sealed, seal.Slots(a.file.Content.Size))
 	if err != nil {
-		return err
+		return ErrWrong
 	}
 	name := a.name
 	if name == "" {
@@ -151,9 +152,9 @@ func (a *arrival) verify(rec *custody.Records, c Claim) error {
 	inside, err := vpath.Parse(trailer.Name)
 	if err != nil || inside.Base() != name || trailer.Size != c.Size || trailer.Size != a.file.Content.Size ||
 		subtle.ConstantTimeCompare(trailer.SHA256[:], c.SHA256) != 1 {
-		return fault.New(fault.Damaged, "intake: trailer", "the sealed file is not what its agent says: name, size or SHA-256 differ")
+		return ErrWrong
 	}
-	return nil
+	return a.check.all(a.object, c.SHA256)
 }
 
 func (a *arrival) account(ctx context.Context) (row *catalog.Account, err error) {

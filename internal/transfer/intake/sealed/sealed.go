@@ -8,9 +8,10 @@
 //
 // Bytes are appended at the end of what is there and nowhere else, so that two
 // seals of one slot never mix; after a restart the end is found by opening the
-// leading slots (R6). The file key, which the agent's grant gives, opens the trailer
-// at the end, so that what is acknowledged has the size and the SHA-256 that the agent
-// says; every slot and the whole sum are verified by the indexer, which reads it next.
+// leading slots (R6). The file key, which the agent's grant gives, opens each slot beside
+// the parts that come, and the trailer at the end: what is acknowledged opens, and has
+// the name, the size and the SHA-256 that the agent says. An agent that seals wrongly
+// hears so while it has the file still.
 //
 // As with any arrival, the row with the grant is committed before the first byte
 // reaches the vault, and the body is durable before one transaction makes it a file:
@@ -102,12 +103,13 @@ type Taker struct {
 	mu       sync.Mutex // guards what follows
 	open     map[uuid.UUID]*arrival
 	coming   map[uuid.UUID]int // of an agent, not open yet
-	inMemory int64             // what those that are not on record may come to
+	wrong    map[uuid.UUID]refused
+	inMemory int64 // what those that are not on record may come to
 }
 
 // New returns a taker.
 func New(p Parts) *Taker {
-	return &Taker{on: p, open: map[uuid.UUID]*arrival{}, coming: map[uuid.UUID]int{}}
+	return &Taker{on: p, open: map[uuid.UUID]*arrival{}, coming: map[uuid.UUID]int{}, wrong: map[uuid.UUID]refused{}}
 }
 
 // Agent is who sends.
@@ -186,7 +188,8 @@ func (t *Taker) BeginSealed(ctx context.Context, s Spec) (*Begun, error) {
 	case known.new:
 		return &Begun{ID: s.Foreign.ID, New: true, Offset: int64(a.header)}, nil
 	}
-	return &Begun{ID: s.Foreign.ID, Offset: a.backToSlot()}, nil
+	off, err := a.backToSlot()
+	return &Begun{ID: s.Foreign.ID, Offset: off}, err
 }
 
 // enter finds the arrival, or begins it. Others that are on their way for the same
@@ -195,6 +198,9 @@ func (t *Taker) enter(ctx context.Context, s *Spec, name string, tried bool) (kn
 	act := t.act(s.Foreign.ID)
 	act.Lock()
 	defer act.Unlock()
+	if t.refused(s.Agent.ID, s.Foreign.ID) {
+		return known{}, nil, ErrWrong
+	}
 	k, err := t.look(ctx, s, tried)
 	if err != nil || k.received != nil || len(k.others) > 0 && !tried {
 		return k, nil, err
@@ -342,7 +348,9 @@ func (t *Taker) begin(ctx context.Context, s *Spec, account *catalog.Account, na
 	}
 	err = t.on.House.NameFile(ctx, f, name)
 	if err == nil {
-		a.body, err = seal.NewBody(fresh.Key, f.ID)
+		if a.body, err = seal.NewBody(fresh.Key, f.ID); err == nil {
+			a.check = newCheck(a.body, a.header, s.Size)
+		}
 	}
 	if err == nil && !(t.on.House.FitsInline(s.Object) && t.reserve(a)) {
 		err = a.leaveMemory(ctx)
@@ -406,12 +414,39 @@ func (t *Taker) forget(a *arrival) {
 	}
 }
 
+// refused is an arrival that was given up in its midst, because what came does not open.
+type refused struct {
+	agent uuid.UUID
+	at    time.Time
+}
+
+const maxRefused = 4096 // that are remembered
+
+// refuse remembers an arrival that does not open: parts of it may be on their way, and
+// their agent is to hear of each why it is in vain.
+func (t *Taker) refuse(a *arrival) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.wrong) < maxRefused {
+		t.wrong[a.file.ID] = refused{a.agent.ID, t.on.Now()}
+	}
+}
+
+func (t *Taker) refused(agent, file uuid.UUID) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return agent != uuid.Nil && t.wrong[file].agent == agent
+}
+
 // find returns the arrival of an agent, opened again if need be; of one that was
 // received, its file.
 func (t *Taker) find(ctx context.Context, who Agent, file uuid.UUID) (*arrival, *catalog.File, error) {
 	act := t.act(file)
 	act.Lock()
 	defer act.Unlock()
+	if t.refused(who.ID, file) {
+		return nil, nil, ErrWrong
+	}
 	if a := t.at(file); a != nil {
 		if a.agent.ID != who.ID {
 			return nil, nil, ErrGone
@@ -443,6 +478,11 @@ func (t *Taker) Idle(ctx context.Context) error {
 	var idle []*arrival
 	for _, a := range t.open {
 		idle = append(idle, a)
+	}
+	for file, r := range t.wrong {
+		if t.on.Now().Sub(r.at) >= idleFor {
+			delete(t.wrong, file)
+		}
 	}
 	t.mu.Unlock()
 	for _, a := range idle {
