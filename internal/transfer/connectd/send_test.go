@@ -113,6 +113,7 @@ func TestWhatDoesNotFitIsNoFile(t *testing.T) {
 		{"another SHA-256", func(p *parcel) { p.begin.SHA256 = make([]byte, 32) }, connect.Damaged},
 		{"another name", func(p *parcel) { p.begin.Name = "other.xml" }, connect.Damaged},
 		{"no trailer", func(p *parcel) { clear(p.object[len(p.object)-300:]) }, connect.Damaged},
+		{"a slot that does not open", func(p *parcel) { p.object = bytes.Clone(p.object); p.object[len(p.begin.Header)+30] ^= 1 }, connect.Damaged},
 		{"a header of another file", func(p *parcel) { p.begin.File = uuid.Must(uuid.NewV7()) }, connect.Damaged},
 		{"a header that was changed", func(p *parcel) {
 			p.begin.Header = append([]byte(nil), p.begin.Header...)
