@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sealgate/internal/fault"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
 	table "sealgate/internal/store/catalog/remotes"
@@ -53,25 +54,76 @@ func TestManyNamesOfOneServer(t *testing.T) {
 			}
 		}
 	}
-	if h := waiting.Health; h.Failures != 0 || h.Error != "" || !h.LastRun.IsZero() || !waiting.NextRun.After(d.Clock.Now()) {
+	if h := waiting.Health; h.Failures != 0 || h.Error != "" || !h.LastRun.IsZero() || waiting.NextRun.After(d.Clock.Now()) {
 		t.Errorf("one that had no turn: %+v, next %v", h, waiting.NextRun)
 	}
 	if runs, err := d.Runs(t.Context(), "acme", waiting.Name, 9); err != nil || len(runs) != 0 {
 		t.Errorf("runs of one that had no turn: %+v, %v", runs, err)
 	}
-	run, err := d.Start(t.Context(), "test", "acme", waiting.Name)
+	if got := d.visited(); len(got) != 4 {
+		t.Errorf("visits to %v", got)
+	}
+	if err := d.Round(t.Context()); err != nil || len(d.visited()) != 0 {
+		t.Errorf("who was there in vain sets out again before there is a place, %v", err)
+	}
+	soon, stop := context.WithTimeout(t.Context(), time.Millisecond)
+	defer stop()
+	_, err := d.Start(soon, "test", "acme", waiting.Name)
+	wantKind(t, "by hand", err, fault.TryLater)
+	d.add(pull("new", "new.evil.example"))
+	run, err := d.Start(t.Context(), "test", "acme", "new")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if run, err = d.WaitFor(t.Context(), "acme", waiting.Name, run.ID, time.Minute); err != nil || run.Outcome != table.RunCut || !strings.Contains(run.Message, "no turn") {
-		t.Errorf("by hand: %+v, %v", run, err)
+	if run, err = d.WaitFor(t.Context(), "acme", "new", run.ID, time.Minute); err != nil || run.Outcome != table.RunCut || !strings.Contains(run.Message, "no turn") {
+		t.Errorf("by hand, where nobody knows where that is: %+v, %v", run, err)
 	}
 	close(release)
 	d.Service.Wait()
-	d.Clock.Add(time.Minute)
 	d.visited()
-	if got := d.round(); len(got) < 2 {
+	if got := append(d.round(), d.round()...); len(got) != 3 {
 		t.Errorf("afterwards visits to %v", got)
+	}
+}
+
+// A place that is given back is taken by who waits for it, at once and not at the next
+// look a second later.
+func TestAPlaceIsGivenOnAtOnce(t *testing.T) {
+	const n = 60
+	for what, host := range map[string]string{"one host": "h1", "many names of one address": "h%d"} {
+		began := make(chan bool, n)
+		d := open(t, func(o *remotes.Options) {
+			o.PerHost, o.PerAccount = 1, 8
+			o.Connect = func(_ context.Context, t remotes.Target) (remote.Session, error) {
+				return nil, t.Reach(netip.MustParseAddr("192.0.2.1"))
+			}
+		})
+		d.does(func(ctx context.Context, v remotes.Visit) (remotes.Result, error) {
+			if _, err := v.Connect(ctx); err != nil {
+				return remotes.Result{}, err
+			}
+			began <- true
+			return remotes.Result{}, nil
+		})
+		for i := range n {
+			name := fmt.Sprintf("r%d", i)
+			d.add(pull(name, strings.ReplaceAll(host, "%d", name)))
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ran := make(chan error, 1)
+		go func() { ran <- d.Run(ctx) }()
+		late := time.After(n / 2 * time.Second)
+		for i := range n {
+			select {
+			case <-began:
+			case <-late:
+				t.Fatalf("%s: only %d of %d visits in half as many seconds", what, i, n)
+			}
+		}
+		stop()
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -11,3 +11,9 @@ func (s *Service) Begin(ctx context.Context, r *Remote) error {
 	_, err = s.begin(ctx, r, place, "")
 	return err
 }
+
+// Round begins to visit what is due and there are places for.
+func (s *Service) Round(ctx context.Context) error {
+	_, err := s.round(ctx)
+	return err
+}

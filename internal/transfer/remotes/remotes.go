@@ -30,7 +30,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -118,8 +117,6 @@ type Service struct {
 	opt    Options
 	places *places.Places
 	woken  chan struct{}
-
-	waiting atomic.Bool // something is due that there was no place for
 
 	work     sync.WaitGroup
 	ctx      context.Context // of visits

@@ -36,12 +36,14 @@ func (s *Service) Run(ctx context.Context) error {
 	defer look.Stop()
 	defer sweep.Stop()
 	for {
-		if err := s.Round(ctx); err != nil && ctx.Err() == nil {
+		freed, err := s.round(ctx)
+		if err != nil && ctx.Err() == nil {
 			s.opt.Log.WarnContext(ctx, "remotes", "err", err)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-freed:
 		case <-look.C:
 		case <-s.woken:
 		case <-sweep.C:
@@ -127,24 +129,24 @@ func (s *Service) replan(ctx context.Context, row *table.Remote, now time.Time) 
 // Wait returns when no visit is under way.
 func (s *Service) Wait() { s.work.Wait() }
 
-// Round begins to visit what is due, as far as there are places. The end of a visit makes
-// Run look again at once when some had to wait.
-func (s *Service) Round(ctx context.Context) error {
+// round begins to visit what is due, the longest due first, as far as there are places.
+// When some had to wait it returns what is closed once a place is given back.
+func (s *Service) round(ctx context.Context) (freed <-chan struct{}, err error) {
+	anyFreed := s.places.Freed() // before the look: a place that is given back after it is noticed
 	var due []*table.Remote
-	err := s.opt.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
+	err = s.opt.Catalog.View(ctx, func(tx *catalog.Tx) (err error) {
 		due, err = tx.DueRemotes(s.opt.Now(), maxDue)
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, row := range due {
 		if ctx.Err() != nil {
-			return nil
+			return nil, nil
 		}
 		if s.places.Full() {
-			s.waiting.Store(true)
-			return nil
+			return anyFreed, nil
 		}
 		if s.isUnderWay(row.ID) { // and a jump of the clock has ended its lease
 			continue
@@ -156,17 +158,17 @@ func (s *Service) Round(ctx context.Context) error {
 		}
 		place, _ := s.places.Take(r.place())
 		if place == nil {
-			s.waiting.Store(true)
+			freed = anyFreed
 			continue // others are not kept waiting
 		}
 		if _, err := s.begin(ctx, r, place, ""); err != nil {
 			place.Give()
 			if !fault.Is(err, fault.Exists) && !fault.Is(err, fault.NotFound) { // another has it, or it is gone
-				return err
+				return nil, err
 			}
 		}
 	}
-	return nil
+	return freed, nil
 }
 
 // place is what places are counted by.

@@ -22,7 +22,6 @@ import (
 const (
 	leaseFor    = 5 * time.Minute
 	extendEvery = time.Minute
-	busyPause   = 10 * time.Second // until it is tried again to get a place at an address
 )
 
 // A run by hand goes on until what it saw is still: so often, and as long as that is
@@ -252,9 +251,8 @@ func (s *Service) release(tx *catalog.Tx, r *Remote, run *table.Run, result Resu
 	switch {
 	case run.Outcome != table.RunCut:
 		planned, next = s.next(r, row, run, h, result, err)
-	case errors.Is(err, errBusy) && !next.IsZero():
+	case errors.Is(err, errBusy): // it stays due, and has its turn when there is a place
 		h.LastRun = row.Health.LastRun
-		next = later(next, now.Add(busyPause))
 	}
 	if err := tx.ReleaseRemote(r.ID, r.Lease.Fence, h, planned, next); err != nil {
 		return err

@@ -1,6 +1,8 @@
 // Package places shares out a number of places: so many in all, and of them so many for
 // one account, at one host and at one address. Who has slow servers of any number, or
-// one under any number of names, waits for himself.
+// one under any number of names, waits for himself. Where a host was last gone to is
+// remembered, so that who goes there again waits for a place at that address, too,
+// and does not set out in vain.
 package places
 
 import (
@@ -11,6 +13,9 @@ import (
 	"github.com/google/uuid"
 )
 
+// remembered is of how many hosts it is known at most where they are.
+const remembered = 10_000
+
 // Places is what there is to take. It is safe for concurrent use.
 type Places struct {
 	all, perAccount, perHost int
@@ -20,7 +25,8 @@ type Places struct {
 	accounts  map[uuid.UUID]int
 	hosts     map[string]int
 	addresses map[netip.Prefix]int
-	freed     chan struct{} // closed, and made anew, when a place is given back
+	known     map[string]netip.Prefix // by host: where it was
+	freed     chan struct{}           // closed, and made anew, when a place is given back
 }
 
 // Place is whose and where one is taken.
@@ -33,7 +39,8 @@ type Place struct {
 func New(all, perAccount, perHost int) *Places {
 	return &Places{
 		all: all, perAccount: perAccount, perHost: perHost,
-		accounts: map[uuid.UUID]int{}, hosts: map[string]int{}, addresses: map[netip.Prefix]int{}, freed: make(chan struct{}),
+		accounts: map[uuid.UUID]int{}, hosts: map[string]int{}, addresses: map[netip.Prefix]int{},
+		known: map[string]netip.Prefix{}, freed: make(chan struct{}),
 	}
 }
 
@@ -41,7 +48,7 @@ func New(all, perAccount, perHost int) *Places {
 type Taken struct {
 	places *Places
 	at     Place
-	reach  netip.Prefix // where he is; the zero value = nowhere yet
+	reach  netip.Prefix // where he is, or is thought to go; the zero value = nobody knows yet
 }
 
 // Take takes a place if there is one; else it returns nil and what is closed when one
@@ -49,13 +56,17 @@ type Taken struct {
 func (p *Places) Take(at Place) (*Taken, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.taken >= p.all || p.accounts[at.Account] >= p.perAccount || p.hosts[at.Host] >= p.perHost {
+	to := p.known[at.Host]
+	if p.taken >= p.all || p.accounts[at.Account] >= p.perAccount || p.hosts[at.Host] >= p.perHost || p.addresses[to] >= p.perHost {
 		return nil, p.freed
 	}
 	p.taken++
 	p.accounts[at.Account]++
 	p.hosts[at.Host]++
-	return &Taken{places: p, at: at}, nil
+	if to.IsValid() {
+		p.addresses[to]++
+	}
+	return &Taken{places: p, at: at, reach: to}, nil
 }
 
 // Wait takes a place when there is one.
@@ -93,6 +104,10 @@ func (t *Taken) Reach(addr netip.Addr) bool {
 	}
 	drop(p.addresses, t.reach)
 	t.reach = netip.Prefix{}
+	if len(p.known) >= remembered {
+		clear(p.known)
+	}
+	p.known[t.at.Host] = to
 	if p.addresses[to] >= p.perHost {
 		return false
 	}
@@ -119,6 +134,13 @@ func drop[K comparable](of map[K]int, what K) {
 	if of[what]--; of[what] <= 0 {
 		delete(of, what)
 	}
+}
+
+// Freed returns what is closed when a place is given back that is taken now.
+func (p *Places) Freed() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.freed
 }
 
 // Full reports whether none is left for anybody.

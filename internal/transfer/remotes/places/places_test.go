@@ -62,3 +62,39 @@ func TestReachingAnotherAddress(t *testing.T) {
 		t.Error("places at addresses are not given on")
 	}
 }
+
+// Who was turned away at an address waits for a place there, and has it from the start.
+func TestWhoWasTurnedAwayWaits(t *testing.T) {
+	p := places.New(8, 8, 1)
+	addr := netip.MustParseAddr("192.0.2.1")
+	one, other := places.Place{Account: uuid.New(), Host: "a"}, places.Place{Account: uuid.New(), Host: "b"}
+	a, _ := p.Take(one)
+	b, _ := p.Take(other)
+	if !a.Reach(addr) || b.Reach(addr) {
+		t.Fatal("two have one place")
+	}
+	b.Give()
+	b, freed := p.Take(other)
+	if b != nil {
+		t.Fatal("who was turned away sets out again, though there is no place")
+	}
+	a.Give()
+	select {
+	case <-freed:
+	default:
+		t.Fatal("who waits is not told")
+	}
+	if b, _ = p.Take(other); b == nil {
+		t.Fatal("no place, though one was given back")
+	}
+	if a, _ = p.Take(one); a != nil {
+		t.Fatal("the place was taken, and another gets it")
+	}
+	// Its name leads elsewhere now.
+	if !b.Reach(netip.MustParseAddr("192.0.2.2")) {
+		t.Fatal("no place at another address")
+	}
+	if a, _ = p.Take(one); a == nil || !a.Reach(addr) {
+		t.Error("the place that was kept for somebody who went elsewhere is lost")
+	}
+}
