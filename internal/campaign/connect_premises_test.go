@@ -229,6 +229,7 @@ func TestCampaignConnectKilled(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	all := map[string][]byte{}
 	cuts, files := pick(6, 500), pick(36, 2000)
+	began, kinds, midway := time.Now(), [3]int{}, 0
 	for i := range cuts {
 		for range files / cuts {
 			name := fmt.Sprintf("pay-%d.xml", len(all))
@@ -244,6 +245,10 @@ func TestCampaignConnectKilled(t *testing.T) {
 		}
 		sent := rng.IntN(len(all))
 		p.until("some are sent", func() bool { return p.count() >= min(sent, len(all)) })
+		kinds[i%3]++
+		if p.count() < len(all) {
+			midway++
+		}
 		switch i % 3 {
 		case 0:
 			p.kill()
@@ -258,7 +263,10 @@ func TestCampaignConnectKilled(t *testing.T) {
 	for name := range all {
 		p.until(name+" is in sent/", func() bool { return p.sent(name) })
 	}
+	took := time.Since(began).Round(time.Second)
 	p.arrived(g, all)
+	t.Logf("%d files sent in %v, past %d cuts: Connect killed %d times, the gateway %d times, the way between them cut %d times; %d of the cuts while files were under way",
+		len(all), took, cuts, kinds[0], kinds[1], kinds[2], midway)
 	for name, content := range all {
 		if there, err := os.ReadFile(filepath.Join(p.folder, "sent", name)); err != nil || !bytes.Equal(there, content) {
 			t.Errorf("%s in sent/: %v", name, err)

@@ -24,6 +24,8 @@ type far struct {
 	signIn  []string // flags of `remote add`
 	secret  string   // its standard input
 	lots    *rand.Rand
+
+	visits, kills, restarts int // that were paid, of the gateway, of the server
 }
 
 // everyServer runs a test with a server of each protocol.
@@ -78,6 +80,7 @@ func (f *far) disturbed(account string, over func() bool) {
 			f.t.Fatalf("%d visits, and it is not over", round)
 		}
 		ended := make(chan struct{})
+		f.visits++
 		go func() {
 			defer close(ended)
 			f.run("remote", "run", account, "bank", "--wait")
@@ -85,15 +88,23 @@ func (f *far) disturbed(account string, over func() bool) {
 		pause(time.Duration(50+f.lots.IntN(pick(1000, 6000))) * time.Millisecond)
 		switch round % 3 {
 		case 0:
+			f.restarts++
 			f.service.Stop()
 			pause(time.Duration(f.lots.IntN(300)) * time.Millisecond)
 			f.service.Start()
 		case 1:
+			f.kills++
 			f.kill()
 			f.start()
 		}
 		<-ended
 	}
+}
+
+// figures tells what a campaign was.
+func (f *far) figures(what string, files, bytes int, began time.Time) {
+	f.t.Logf("%d files, %d MiB, %s in %v: %d visits, the gateway killed %d times, the server ended and begun anew %d times",
+		files, bytes>>20, what, time.Since(began).Round(time.Second), f.visits, f.kills, f.restarts)
 }
 
 // some are files of mixed sizes, a few of them big enough to be gone on with.
@@ -120,11 +131,13 @@ func TestCampaignPulledOnce(t *testing.T) { everyServer(t, pulledOnce) }
 func pulledOnce(t *testing.T, f *far) {
 	f.account("puller", "keep")
 	f.remote("puller", "pull", "--after", "delete", "--still", "1s")
-	want := map[string]string{}
+	want, bytes := map[string]string{}, 0
 	for name, content := range f.some(pick(150, 10_000)) {
 		f.check(os.WriteFile(filepath.Join(f.disk, name), content, 0o644))
 		want[name] = sum(content)
+		bytes += len(content)
 	}
+	files, began := len(want), time.Now()
 	left := func() int {
 		list, err := os.ReadDir(f.disk)
 		f.check(err)
@@ -135,6 +148,7 @@ func pulledOnce(t *testing.T, f *far) {
 	if n := left(); n != 0 {
 		t.Errorf("%d files are left there", n)
 	}
+	f.figures("pulled", files, bytes, began)
 	f.settle(settleBar)
 	for _, rec := range f.files("puller") {
 		if want[rec.Name] != rec.SHA256 || rec.State != "kept" || rec.Source != "remote:bank" {
@@ -208,6 +222,10 @@ func pushedOnce(t *testing.T, f *far) {
 	if len(paths) > 0 {
 		f.must(append([]string{"file", "send", "pusher"}, paths...)...)
 	}
+	size, began := 0, time.Now()
+	for _, content := range files {
+		size += len(content)
+	}
 	got := map[string]int{}
 	fetch := func() {
 		f.check(filepath.WalkDir(f.disk, func(path string, d fs.DirEntry, err error) error {
@@ -233,6 +251,7 @@ func pushedOnce(t *testing.T, f *far) {
 	})
 	f.settled("pusher", got)
 	fetch()
+	f.figures("pushed", len(files), size, began)
 	for name := range files {
 		if got[name] != 1 {
 			t.Errorf("%s came %d times", name, got[name])
