@@ -178,6 +178,9 @@ func (a *Agent) Run(ctx context.Context) error {
 			return fault.New(fault.Invalid, "agent: run", "the status page cannot be shown at %s: %v", a.Settings.Status, err)
 		}
 	}
+	if err := a.journal.Hurry(ctx); err != nil { // whatever it was that failed, a start may have mended it
+		a.Log.Warn("what waits is not tried at once", "cause", err)
+	}
 	a.Log.Info("connect runs", "agent", a.enrolment.Agent, "gateway", a.enrolment.Gateway, "folders", len(a.Settings.Folders))
 	var parts sync.WaitGroup
 	parts.Go(func() { control.Serve(ctx, socket, a) })

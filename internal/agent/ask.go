@@ -86,7 +86,7 @@ func (a *Agent) SendNow(ctx context.Context, paths []string, wait bool) ([]statu
 				break
 			}
 			t := a.queue.Explain(err)
-			if !wait || ctx.Err() != nil || t.Stop {
+			if !wait || ctx.Err() != nil || t.Stop || t.Park {
 				_ = a.journal.Fail(context.WithoutCancel(ctx), d.Seq, t.Code, t.Sentence, a.Now())
 				return sent, &Failed{t, err}
 			}

@@ -8,6 +8,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -55,6 +56,7 @@ const (
 	Cut          // it never arrives
 	Deaf         // it is done, and the answer is lost
 	Mangled      // it is done, and the answer is changed on the way
+	Damaged      // the gateway finds that what came does not open
 )
 
 // New returns a gateway whose accounts keep content.
@@ -113,6 +115,10 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 		g.door.Load().ServeHTTP(w, r)
 		return
 	}
+	if fate == Damaged {
+		g.damaged(w, r)
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		panic(http.ErrAbortHandler)
@@ -132,6 +138,19 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(rec.Code)
 	_, _ = w.Write(got)
+}
+
+// damaged refuses as a gateway does that cannot open what its agent has sealed.
+func (g *Gateway) damaged(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	p := connect.Refuse(connect.Damaged, "")
+	body, err := json.Marshal(p)
+	if err != nil {
+		panic(err)
+	}
+	connect.SignAnswer(g.Store.Identity(), r, w.Header(), p.Status, body, g.Clock.Now())
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(body)
 }
 
 // Fates lets a function decide, one request at a time; nil = everything gets through.

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -71,13 +72,19 @@ type Trouble struct {
 	Again    time.Time
 }
 
+// parked is the time of what is not tried again by itself: see Journal.Park.
+var parked = time.Unix(0, math.MaxInt64)
+
+// Parked reports whether it is not tried again by itself.
+func (t Trouble) Parked() bool { return t.Again.Equal(parked) }
+
 // longest is more than anything waits before it is tried again. What seems to wait
 // longer was noted by a clock that was ahead: it is due.
 const longest = 2 * time.Hour
 
 // Due reports whether it is time to try again.
 func (t Trouble) Due(now time.Time) bool {
-	return !t.Again.After(now) || t.Again.After(now.Add(longest))
+	return !t.Again.After(now) || t.Again.After(now.Add(longest)) && !t.Parked()
 }
 
 // ID is the delivery id of a file with this content: the same whenever it is sent.
@@ -165,8 +172,8 @@ func (j *Journal) Due(ctx context.Context, now time.Time, ordered []string, limi
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "journal: due", err)
 	}
-	return j.list(ctx, "WHERE state IN ('found', 'sealed', 'received') AND (again <= ? OR again > ?) AND folder NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?",
-		nanos(now), nanos(now.Add(longest)), string(list), limit)
+	return j.list(ctx, "WHERE state IN ('found', 'sealed', 'received') AND (again <= ? OR again > ? AND again < ?) AND folder NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?",
+		nanos(now), nanos(now.Add(longest)), nanos(parked), string(list), limit)
 }
 
 // Head is the oldest file of a folder that is on its way; nil when there is none.
@@ -181,7 +188,7 @@ func (j *Journal) Head(ctx context.Context, folder string) (*Delivery, error) {
 // Next is when something that waits now may be tried again; zero = nothing waits.
 func (j *Journal) Next(ctx context.Context, now time.Time) (time.Time, error) {
 	var again sql.NullInt64
-	err := j.db.QueryRowContext(ctx, "SELECT min(again) FROM delivery WHERE state IN ('found', 'sealed', 'received') AND again > ?", nanos(now)).Scan(&again)
+	err := j.db.QueryRowContext(ctx, "SELECT min(again) FROM delivery WHERE state IN ('found', 'sealed', 'received') AND again > ? AND again < ?", nanos(now), nanos(parked)).Scan(&again)
 	return timeOf(again.Int64), wrap("journal: next", err)
 }
 

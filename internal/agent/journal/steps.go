@@ -107,7 +107,13 @@ func (j *Journal) Fail(ctx context.Context, seq int64, code, sentence string, ag
 	return j.step(ctx, "journal: fail", "UPDATE delivery SET code = ?, problem = ?, tries = tries + 1, again = ? WHERE seq = ?", code, sentence, nanos(again), seq)
 }
 
-// Hurry makes everything due now: the gateway answers again, or a person asks.
+// Park notes what is wrong with a delivery that is not tried again by itself: only when
+// Hurry says so.
+func (j *Journal) Park(ctx context.Context, seq int64, code, sentence string) error {
+	return j.Fail(ctx, seq, code, sentence, parked)
+}
+
+// Hurry makes everything due now: the program was started anew, or a person asks.
 func (j *Journal) Hurry(ctx context.Context) error {
 	_, err := j.db.ExecContext(ctx, "UPDATE delivery SET again = 0 WHERE state IN ('found', 'sealed', 'received') AND again <> 0")
 	return wrap("journal: hurry", err)

@@ -101,7 +101,7 @@ func (s *Sender) readFirst(ctx context.Context, d *journal.Delivery, f *os.File)
 		}
 	}
 	h := sha256.New()
-	if n, err := io.Copy(h, io.LimitReader(&reading{ctx, f}, d.Size+1)); err != nil {
+	if n, err := io.Copy(h, &reading{ctx, io.NewSectionReader(f, 0, d.Size+1)}); err != nil {
 		return unreadable(err)
 	} else if n != d.Size || !unchanged(d, f) {
 		return errChanged

@@ -263,6 +263,12 @@ func (q *Queue) failed(ctx context.Context, d *journal.Delivery, err error) {
 	if d.Tries == 0 || d.Code != t.Code {
 		q.Log.Warn("a file is not sent", "delivery", d.Seq, "file", d.File, "code", t.Code, "why", t.Sentence)
 	}
+	if t.Park {
+		if err := q.Journal.Park(ctx, d.Seq, t.Code, t.Sentence); err != nil {
+			q.shut(err)
+		}
+		return
+	}
 	if err := q.Journal.Fail(ctx, d.Seq, t.Code, t.Sentence, q.Now().Add(wait)); err != nil {
 		q.shut(err)
 	}
@@ -312,6 +318,8 @@ func local(f *fault.Error) wire.Trouble {
 		if f.Kind == fault.TryLater {
 			t.Code = CodeLocked
 		}
+	case "send: sealed":
+		t.Code, t.Park = string(connect.Damaged), true
 	case "send: put away":
 		t.Code = CodeAway
 	case "statement: verify", "send: receipt":

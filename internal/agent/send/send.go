@@ -119,6 +119,12 @@ func (s *Sender) deliver(ctx context.Context, d *journal.Delivery) error {
 		d.State = journal.Found // the id and key of before are worth nothing
 		progress, err = s.bring(ctx, lock, d, f)
 	}
+	if reason(err) == connect.Damaged { // what was sealed here does not open there: once more, all anew
+		d.State = journal.Found
+		if progress, err = s.bring(ctx, lock, d, f); reason(err) == connect.Damaged {
+			return fault.New(fault.Damaged, "send: sealed", "the gateway could not open what this Connect had sealed, twice: the file stays where it is, and is not tried again until Connect is started anew or the file is written anew (the gateway says: %v)", err)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -151,7 +157,7 @@ func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 // whole sends a small file in one request.
 func (s *Sender) whole(ctx context.Context, plan *sealing.Plan, d *journal.Delivery, f *os.File) (*connect.Progress, error) {
-	content, err := io.ReadAll(io.LimitReader(f, d.Size+1))
+	content, err := io.ReadAll(io.NewSectionReader(f, 0, d.Size+1)) // it may be the second time
 	if err != nil {
 		return nil, unreadable(err)
 	}

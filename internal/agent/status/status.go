@@ -135,6 +135,9 @@ func Of(ctx context.Context, e home.Enrolment, identity string, j *journal.Journ
 // FileOf is one delivery.
 func FileOf(d *journal.Delivery) File {
 	f := File{Path: d.Path, File: d.File, Size: d.Size, State: d.State, At: d.Found, Code: d.Code, Why: d.Sentence, Tries: d.Tries, Again: d.Again}
+	if d.Parked() {
+		f.Again = time.Time{}
+	}
 	if !d.Done.IsZero() {
 		f.At, f.Lies = d.Done, d.At
 		if d.After == string(home.Delete) {

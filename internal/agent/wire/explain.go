@@ -21,6 +21,7 @@ type Trouble struct {
 	Wait     time.Duration // asked for by the gateway; 0 = as Backoff says
 	Stop     bool          // sending anything is in vain until somebody acts
 	Everyone bool          // it is not about one file
+	Park     bool          // the file is not tried again by itself
 }
 
 // Codes of troubles that the gateway does not name.
