@@ -48,6 +48,7 @@ type Arrival struct {
 	mu       sync.Mutex // guards the fields below
 	object   objects.Object
 	written  int64 // bytes since the last hint to the disk
+	hinting  bool  // the disk is being given one
 	onRecord bool  // the catalog has a row for this arrival
 	failed   error // the first failure; every later call returns it
 	modTime  time.Time
@@ -143,19 +144,29 @@ func (a *Arrival) fail(err error) error {
 func (a *Arrival) hintDisk(off int64, n int) error {
 	a.mu.Lock()
 	a.written += int64(n)
-	if a.written < writebackStep {
+	if a.written < writebackStep || a.hinting {
 		a.mu.Unlock()
 		return nil
 	}
 	step := a.written
 	a.written = 0
 	f, ok := a.object.(durable.File)
+	a.hinting = ok
 	a.mu.Unlock()
 	if ok {
 		end := seal.SlotOffset(a.header, off/seal.SlotSize)
-		durable.StartWriteback(f, max(0, end-2*step), 2*step)
+		go a.writeBack(f, max(0, end-2*step), 2*step)
 	}
 	return a.in.room(reserveRunning)
+}
+
+// writeBack begins to write a range to the disk, which takes as long as the disk's queue
+// is full; whoever writes to the file goes on meanwhile. The file may be closed before.
+func (a *Arrival) writeBack(f durable.File, offset, length int64) {
+	durable.StartWriteback(f, offset, length)
+	a.mu.Lock()
+	a.hinting = false
+	a.mu.Unlock()
 }
 
 func (a *Arrival) currentObject() objects.Object {

@@ -160,8 +160,15 @@ func (b *Board) Write(p []byte, off int64) (int, error) {
 	for n < len(p) {
 		pos := off + int64(n)
 		k, at := pos/seal.SlotSize, int(pos%seal.SlotSize)
-		m := min(seal.SlotSize-at, len(p)-n)
-		if err := b.fill(k, at, p[n:n+m]); err != nil {
+		m, err := 0, error(nil)
+		if at == 0 {
+			m, err = b.fillRun(k, p[n:])
+		}
+		if m == 0 && err == nil {
+			m = min(seal.SlotSize-at, len(p)-n)
+			err = b.fill(k, at, p[n:n+m])
+		}
+		if err != nil {
 			return n, err
 		}
 		n += m
@@ -318,15 +325,7 @@ func (b *Board) put(k int64, plain []byte) error {
 func (b *Board) putSealed(k int64, plain []byte, sealer func([]byte, int64, []byte) []byte) error {
 	sealed := sealedBuffers.Get().(*[seal.SlotSize + seal.Overhead]byte)
 	defer sealedBuffers.Put(sealed)
-	out := sealer(sealed[:0], k, plain)
-	off := seal.SlotOffset(b.header, k)
-	if _, err := b.object().WriteAt(out, off); err != nil {
-		return err
-	}
-	b.mu.Lock()
-	b.extent = max(b.extent, off+int64(len(out)))
-	b.mu.Unlock()
-	return nil
+	return b.write(k, sealer(sealed[:0], k, plain))
 }
 
 // putAside seals one buffered slot as a part onto the object, so that memory

@@ -92,7 +92,7 @@ func TestWhatWasWrittenLastIsThere(t *testing.T) {
 		var held Holding
 		held.AtMost(rng.Int64N(100))
 		b, body, d := newBoard(t, &held)
-		want := noise(rng, 5*seal.SlotSize+rng.IntN(2*seal.SlotSize))
+		want := noise(rng, 8*seal.SlotSize+rng.IntN(2*seal.SlotSize))
 		for range 10 { // other bytes, here and there
 			n := rng.IntN(2*seal.SlotSize) + 1
 			if _, err := b.Write(noise(rng, n), rng.Int64N(int64(len(want)-n))); err != nil {
@@ -101,7 +101,7 @@ func TestWhatWasWrittenLastIsThere(t *testing.T) {
 		}
 		var pieces [][2]int
 		for at := 0; at < len(want); {
-			n := []int{seal.SlotSize, 3*seal.SlotSize - 1000, rng.IntN(40_000) + 1}[rng.IntN(3)]
+			n := []int{seal.SlotSize, 3*seal.SlotSize - 1000, 6*seal.SlotSize + 10, rng.IntN(40_000) + 1}[rng.IntN(4)]
 			n = min(n, len(want)-at)
 			pieces = append(pieces, [2]int{at, at + n})
 			at += n
