@@ -28,7 +28,7 @@ var templates embed.FS
 func Room() desk.Room { return room }
 
 var room = desk.Room{
-	Views: ui.Must(ui.New(templates, texts)),
+	Views: ui.Later(templates, texts),
 	Routes: []desk.Route{
 		{Pattern: "GET /{$}", Answer: home},
 		{Pattern: "GET /accounts", Answer: operators(accounts)},

@@ -32,7 +32,7 @@ var templates embed.FS
 func Room() desk.Room { return room }
 
 var room = desk.Room{
-	Views: ui.Must(ui.New(templates, texts, actionTexts, detailTexts)),
+	Views: ui.Later(templates, texts, actionTexts, detailTexts),
 	Routes: []desk.Route{
 		{Pattern: "GET /a/{account}/audit", Answer: list},
 		{Pattern: "GET /a/{account}/audit/export", Answer: export},

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 //go:embed assets
@@ -30,10 +31,9 @@ type asset struct {
 	text   []byte
 }
 
-// assets are all of them by their own names, and by those they are served under.
-var assets, servedAssets = load()
-
-func load() (own, served map[string]*asset) {
+// assets are all of them by their own names, and by those they are served under. They
+// are read when the first is asked for: most runs of the program serve none.
+var assets = sync.OnceValues(func() (own, served map[string]*asset) {
 	own, served = map[string]*asset{}, map[string]*asset{}
 	names, err := fs.Glob(assetFiles, "assets/*.*")
 	if err != nil {
@@ -57,7 +57,7 @@ func load() (own, served map[string]*asset) {
 	}
 	add("app.css", style(own))
 	return own, served
-}
+})
 
 var imported = regexp.MustCompile(`(from|import) "\./([a-z-]+\.js)"`)
 
@@ -117,7 +117,8 @@ func mediaType(ext string) string {
 // Asset is the address of a file of assets/. It panics when there is no such file: a
 // page would be without its style.
 func Asset(name string) string {
-	a := assets[name]
+	own, _ := assets()
+	a := own[name]
 	if a == nil {
 		panic("ui: there is no asset " + name)
 	}
@@ -127,7 +128,8 @@ func Asset(name string) string {
 // Assets answers below AssetsPath, to everybody.
 func Assets() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := servedAssets[strings.TrimPrefix(r.URL.Path, AssetsPath)]
+		_, served := assets()
+		a := served[strings.TrimPrefix(r.URL.Path, AssetsPath)]
 		if a == nil {
 			http.NotFound(w, r)
 			return

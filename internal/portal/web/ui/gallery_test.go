@@ -21,7 +21,8 @@ func sub(t *testing.T, files embed.FS) fs.FS {
 // writeOut writes a page and its assets so that a browser can open the file.
 func writeOut(t *testing.T, file, text string) {
 	t.Helper()
-	for _, a := range assets {
+	own, _ := assets()
+	for _, a := range own {
 		if err := os.WriteFile(filepath.Join(filepath.Dir(file), a.served), a.text, 0o600); err != nil {
 			t.Fatal(err)
 		}
