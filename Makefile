@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-race test-programs test-long screenshots bench lint vuln build connect-all build-pkcs11 deps clean
+.PHONY: help demo test test-race test-programs test-long screenshots bench lint vuln build connect-all packages build-pkcs11 deps clean
 
 # Whatever stands in the caller's GOFLAGS or go.work does not change what is built here.
 export GOFLAGS := -buildvcs=false
@@ -40,7 +40,8 @@ test-programs:
 	go test -vet=off -timeout 14m ./internal/campaign ./cmd/gateway # with -race in test-long
 	go test -vet=off ./internal/keys/token # without tokens
 
-test-long: deps ## the campaigns in full length: crashes, cuts, disk full (hours)
+test-long: ## the campaigns in full length: crashes, cuts, disk full (hours)
+	@tools/deps long
 	$(race) -count=1 -timeout 1h ./cmd/gateway
 	SEALGATE_LONG=1 go test -count=1 -timeout 12h -v -run Campaign ./...
 
@@ -68,6 +69,10 @@ connect-all: ## bin/connect-* for every platform that Connect runs on
 	for p in linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/arm64; do \
 		GOOS=$${p%/*} GOARCH=$${p#*/} go build -trimpath -ldflags "-s -w -X main.version=$(version)" \
 			-o bin/connect-$${p%/*}-$${p#*/}$$([ $${p%/*} = windows ] && echo .exe || true) ./cmd/connect || exit 1; done
+
+packages: connect-all ## bin/packages: deb, rpm, zip and MSI of Connect, and their checksums
+	@tools/deps packages
+	go run -C tools/packages . -root ../.. -version "$(version)" -time "$$(git log -1 --format=%ct)"
 
 build-pkcs11: ## bin/gateway-pkcs11, for certificate keys in PKCS#11 tokens (the one build with cgo)
 	CGO_ENABLED=1 go build -tags pkcs11 -trimpath -ldflags "-s -w -X main.version=$(version)" -o bin/gateway-pkcs11 ./cmd/gateway
