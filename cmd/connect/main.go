@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/agent/console"
+	"sealgate/internal/command"
 )
 
 // version is set when a release is linked.
@@ -23,7 +24,10 @@ var version = "unknown"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // who asks a second time does not wait for anything
-	a := &app{App: &console.App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Now: time.Now, Version: version}}
+	a := &app{App: &console.App{
+		Program: command.Program{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Now: time.Now},
+		Version: version,
+	}}
 	code := a.Run(ctx, a.root(), os.Args[1:])
 	stop()
 	os.Exit(code)

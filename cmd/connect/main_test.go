@@ -2,16 +2,14 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"os"
-	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"sealgate/internal/agent/home"
+	"sealgate/internal/command/commandtest"
 	"sealgate/internal/logging"
 )
 
@@ -30,7 +28,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TZ", "UTC")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": commandtest.Exits},
 	})
 }
 
@@ -58,22 +56,5 @@ func TestTheLogNeedsNoStandardError(t *testing.T) {
 	logging.New(logTo(&file, shut), "info", false).Error("connect cannot start")
 	if !strings.Contains(file.String(), "connect cannot start") {
 		t.Errorf("the log holds %q", file.String())
-	}
-}
-
-// exits CODE PROGRAM ARG... runs a program and wants its exit code.
-func exits(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exits CODE PROGRAM ARG...")
-	}
-	got := 0
-	var failed *exec.ExitError
-	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &failed) {
-		got = failed.ExitCode()
-	} else {
-		ts.Check(err)
-	}
-	if strconv.Itoa(got) != args[0] {
-		ts.Fatalf("exit code %d, want %s", got, args[0])
 	}
 }

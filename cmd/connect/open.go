@@ -111,7 +111,7 @@ func (a *app) accessKey(name string) (hpke.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	passphrase, err := a.Secret("Passphrase of " + filepath.Base(name) + ": ")
+	passphrase, err := a.Passphrase("Passphrase of " + filepath.Base(name) + ": ")
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"sealgate/internal/agent/console"
 	"sealgate/internal/agent/home"
+	"sealgate/internal/command"
 	"sealgate/internal/fault"
 )
 
@@ -26,7 +27,7 @@ func (a *app) serviceCommand() *cobra.Command {
 		Example: console.Examples("service install", "service install --user sealgate-connect", "service start", "service stop", "service uninstall"),
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return console.Usage(errors.New("service needs one of: install, uninstall, start, stop"))
+			return command.Usage(errors.New("service needs one of: install, uninstall, start, stop"))
 		},
 	}
 	var user string
@@ -41,7 +42,7 @@ func (a *app) serviceCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			secret := ""
 			if password {
-				b, err := a.Secret("Password of " + user + ": ")
+				b, err := a.Passphrase("Password of " + user + ": ")
 				if err != nil {
 					return err
 				}
@@ -68,7 +69,7 @@ func (a *app) serviceCommand() *cobra.Command {
 				if err != nil {
 					return serviceFault(act.name, err)
 				}
-				return a.Done("%s", act.done)
+				return a.Done(act.done)
 			},
 		})
 	}
@@ -142,7 +143,7 @@ func (a *app) account(user string, h home.Home) (string, error) {
 	case os.Geteuid() != 0:
 		return "", fault.New(fault.Denied, "service: install", "this takes an administrator: run it with sudo")
 	}
-	return "", console.Usage(fmt.Errorf("name the account that the service runs as with --user, or make one: useradd --system --home-dir %s %s", h, serviceName))
+	return "", command.Usage(fmt.Errorf("name the account that the service runs as with --user, or make one: useradd --system --home-dir %s %s", h, serviceName))
 }
 
 // unit is the service of systemd: it may write to its directory and to the folders

@@ -20,6 +20,7 @@ import (
 	"sealgate/internal/agent/home"
 	"sealgate/internal/agent/logfile"
 	"sealgate/internal/agent/wire"
+	"sealgate/internal/command"
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/keyfile"
@@ -266,7 +267,7 @@ func (a *app) doctorCommand() *cobra.Command {
 				return err
 			})
 			if err == nil && failed > 0 {
-				err = console.Exit(console.ExitFailed, "unwell", "%d things are wrong", failed)
+				err = command.Exit(command.ExitFailed, "unwell", "%d things are wrong", failed)
 			}
 			return err
 		},

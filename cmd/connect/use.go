@@ -19,6 +19,7 @@ import (
 	"sealgate/internal/agent/home"
 	"sealgate/internal/agent/journal"
 	"sealgate/internal/agent/status"
+	"sealgate/internal/command"
 	"sealgate/internal/fault"
 	"sealgate/internal/logging"
 	"sealgate/internal/statement"
@@ -135,7 +136,7 @@ func settled(ctx context.Context, running *control.Client, path string) (status.
 		case journal.Done, journal.Received:
 			return f, nil
 		case journal.Gone, journal.Lost:
-			return f, console.Exit(console.ExitFailed, "changed", "%s was not sent: %s", path, f.Why)
+			return f, command.Exit(command.ExitFailed, "changed", "%s was not sent: %s", path, f.Why)
 		}
 		select {
 		case <-ctx.Done():
@@ -194,7 +195,7 @@ func (a *app) fetchCommand() *cobra.Command {
 				return err
 			})
 			if err == nil && len(f.Failed) > 0 {
-				err = console.Exit(console.ExitFailed, "not-fetched", "%d files were not fetched: %s", len(f.Failed), strings.TrimSuffix(f.Failed[0].Why, "."))
+				err = command.Exit(command.ExitFailed, "not-fetched", "%d files were not fetched: %s", len(f.Failed), strings.TrimSuffix(f.Failed[0].Why, "."))
 			}
 			return err
 		},

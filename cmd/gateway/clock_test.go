@@ -17,6 +17,7 @@ import (
 
 	"sealgate/internal/account"
 	"sealgate/internal/cli"
+	"sealgate/internal/command"
 	"sealgate/internal/custody"
 	"sealgate/internal/index/paygen"
 	"sealgate/internal/metrics"
@@ -64,9 +65,11 @@ func newClocked(t *testing.T) *clocked {
 
 func (g *clocked) program() *app {
 	return &app{App: &cli.App{
-		In: strings.NewReader(""), Out: io.Discard, Err: io.Discard, Locale: terminal.Plain,
-		Getenv: func(string) string { return "" }, Environ: func() []string { return nil },
-		Now: func() time.Time { return time.Now().Add(time.Duration(g.set.Load())) }, Data: g.dir,
+		Program: command.Program{
+			In: strings.NewReader(""), Out: io.Discard, Err: io.Discard, Getenv: func(string) string { return "" },
+			Now: func() time.Time { return time.Now().Add(time.Duration(g.set.Load())) },
+		},
+		Environ: func() []string { return nil }, Locale: terminal.Plain, Data: g.dir,
 	}}
 }
 

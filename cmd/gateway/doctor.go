@@ -15,6 +15,7 @@ import (
 	"sealgate/internal/backup"
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/doctor"
+	"sealgate/internal/command"
 	"sealgate/internal/config"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
@@ -62,7 +63,7 @@ func (a *app) doctor(ctx context.Context, file string) error {
 		return err
 	}
 	if slices.ContainsFunc(list, func(f portal.Finding) bool { return f.Status == portal.Failing }) {
-		return cli.Exit(cli.ExitFailed, "unhealthy", "something has to be done: see above")
+		return command.Exit(command.ExitFailed, "unhealthy", "something has to be done: see above")
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"sealgate/internal/backup"
 	"sealgate/internal/cli"
+	"sealgate/internal/command"
 	"sealgate/internal/config"
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
@@ -105,11 +106,11 @@ func (a *app) welcome(w io.Writer, m made) error {
 // and keys, but no gateway.
 func freshDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return cli.Local(dir, err)
+		return command.Local(dir, err)
 	}
 	names, err := os.ReadDir(dir)
 	if err != nil {
-		return cli.Local(dir, err)
+		return command.Local(dir, err)
 	}
 	if _, err := os.Lstat(filepath.Join(dir, backup.Catalog)); err == nil {
 		return fault.New(fault.Exists, "init", "there is a gateway in %s already; nothing was changed", dir)
@@ -129,7 +130,7 @@ func freshDir(dir string) error {
 func (a *app) makeKeys(ctx context.Context, cfg *config.Config) error {
 	dir := a.keyDir(cfg)
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return cli.Local(dir, err)
+		return command.Local(dir, err)
 	}
 	if m := cfg.Keys.Master; m.Kind == config.MasterFile {
 		if err := master.CreateFile(m.Name); err != nil && !fault.Is(err, fault.Exists) {

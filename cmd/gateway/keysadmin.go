@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/command"
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
@@ -23,7 +24,7 @@ import (
 )
 
 func (a *app) keysCommand() *cobra.Command {
-	return cli.Group("keys", "The key store and its master key", a.keysShow(), a.keysBackup(), a.keysRestore(), a.keysRotate())
+	return command.Group("keys", "The key store and its master key", a.keysShow(), a.keysBackup(), a.keysRestore(), a.keysRotate())
 }
 
 // either asks the running gateway, and works on the stores themselves when none
@@ -115,7 +116,7 @@ func (a *app) keysBackup() *cobra.Command {
 				return err
 			}
 			if within(file, dir) {
-				return cli.Usage(fmt.Errorf("%s is inside the data directory; keep a copy of keys elsewhere", args[0]))
+				return command.Usage(fmt.Errorf("%s is inside the data directory; keep a copy of keys elsewhere", args[0]))
 			}
 			if err := replaceable(file); err != nil {
 				return err
@@ -161,13 +162,13 @@ func replaceable(file string) error {
 		return nil
 	}
 	if err != nil {
-		return cli.Local(file, err)
+		return command.Local(file, err)
 	}
 	defer f.Close()
 	head := make([]byte, 256)
 	n, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return cli.Local(file, err)
+		return command.Local(file, err)
 	}
 	if n > 0 && !bytes.Contains(head[:n], []byte("key bundle")) {
 		return fault.New(fault.Exists, "keys: backup", "%s is there, and is no copy of a key store; nothing was overwritten", file)
@@ -196,7 +197,7 @@ func (a *app) keysRestore() *cobra.Command {
 				return err
 			}
 			if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-				return cli.Local(cfg.Data, err)
+				return command.Local(cfg.Data, err)
 			}
 			lock, err := durable.LockDir(cfg.Data)
 			if err != nil {
@@ -206,7 +207,7 @@ func (a *app) keysRestore() *cobra.Command {
 			defer a.forget()
 			store, err := keys.Restore(cmd.Context(), args[0], a.keyDir(cfg), a.master(cfg.Keys.Master), keys.Options{})
 			if err != nil {
-				return cli.Local(args[0], err)
+				return command.Local(args[0], err)
 			}
 			store.Close()
 			return a.Done("restored " + a.keyDir(cfg) + "; it has no copy of its own yet: make one with keys backup, at another place")

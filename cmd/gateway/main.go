@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/command"
 	"sealgate/internal/terminal"
 )
 
@@ -25,9 +26,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // who asks a second time does not wait for anything
 	a := &app{App: &cli.App{
-		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
-		Getenv: os.Getenv, Environ: os.Environ, Now: time.Now,
-		Locale: terminal.LocaleOf(os.Getenv),
+		Program: command.Program{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Now: time.Now},
+		Environ: os.Environ,
+		Locale:  terminal.LocaleOf(os.Getenv),
 	}}
 	code := a.Run(ctx, a.root(), os.Args[1:])
 	stop()

@@ -2,16 +2,16 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"sealgate/internal/command/commandtest"
 )
 
 func TestMain(m *testing.M) {
@@ -47,7 +47,7 @@ func scripts(t *testing.T, dir string) testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"call":  call,
-			"exits": exits,
+			"exits": commandtest.Exits,
 			"json":  jsonIs,
 			"mode":  modeIs,
 			"flip":  flip,
@@ -56,23 +56,6 @@ func scripts(t *testing.T, dir string) testscript.Params {
 			"stop":  stop,
 			"value": value,
 		},
-	}
-}
-
-// exits CODE PROGRAM ARG... runs a program and wants its exit code.
-func exits(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exits CODE PROGRAM ARG...")
-	}
-	got := 0
-	var failed *exec.ExitError
-	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &failed) {
-		got = failed.ExitCode()
-	} else {
-		ts.Check(err)
-	}
-	if strconv.Itoa(got) != args[0] {
-		ts.Fatalf("exit code %d, want %s", got, args[0])
 	}
 }
 

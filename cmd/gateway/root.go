@@ -3,13 +3,13 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"sealgate/internal/cli"
 	"sealgate/internal/cli/agents"
 	"sealgate/internal/cli/locks"
 	"sealgate/internal/cli/notify"
 	"sealgate/internal/cli/offline"
 	"sealgate/internal/cli/remotes"
 	"sealgate/internal/cli/use"
+	"sealgate/internal/command"
 )
 
 // root is the whole command line.
@@ -34,7 +34,7 @@ func (a *app) root() *cobra.Command {
 	for _, cmd := range []*cobra.Command{
 		a.initCommand(), a.serveCommand(), a.doctorCommand(), a.keysCommand(), a.backupCommand(), a.restoreCommand(),
 	} {
-		root.AddCommand(cli.InGroup("run", cmd))
+		root.AddCommand(command.InGroup("run", cmd))
 	}
 	commands := append(use.Commands(a.App), notify.Commands(a.App)...)
 	accessKey := append(offline.AccessKeys(a.App), locks.AccessKeys(a.App)...)
@@ -43,15 +43,15 @@ func (a *app) root() *cobra.Command {
 		remotes.Command(a.App),
 		agents.Command(a.App),
 		locks.Certificate(a.App),
-		cli.Group("access-key", "The second half of the lock", accessKey...),
-		cli.Group("statement", "Signed statements about keys and files that were destroyed", append(locks.Statements(a.App), offline.VerifyReceipt(a.App))...),
-		cli.Group("receipt", "Signed receipts of files", locks.Receipt(a.App), offline.VerifyReceipt(a.App)),
-		cli.Group("audit", "What happened, and the proof that nobody changed the record", use.Audit(a.App), a.auditVerify()),
+		command.Group("access-key", "The second half of the lock", accessKey...),
+		command.Group("statement", "Signed statements about keys and files that were destroyed", append(locks.Statements(a.App), offline.VerifyReceipt(a.App))...),
+		command.Group("receipt", "Signed receipts of files", locks.Receipt(a.App), offline.VerifyReceipt(a.App)),
+		command.Group("audit", "What happened, and the proof that nobody changed the record", use.Audit(a.App), a.auditVerify()),
 	) {
-		root.AddCommand(cli.InGroup("use", cmd))
+		root.AddCommand(command.InGroup("use", cmd))
 	}
 	for _, cmd := range offline.Commands(a.App) {
-		root.AddCommand(cli.InGroup("offline", cmd))
+		root.AddCommand(command.InGroup("offline", cmd))
 	}
 	return root
 }

@@ -11,6 +11,7 @@ import (
 
 	"sealgate/internal/audit"
 	"sealgate/internal/cli"
+	"sealgate/internal/command"
 	"sealgate/internal/config"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/master"
@@ -138,21 +139,21 @@ func (a *app) rotateFrom(ctx context.Context, from string) (*portal.KeyStore, er
 	}
 	old, err := config.ParseMaster(from)
 	if err != nil {
-		return nil, cli.Usage(err)
+		return nil, command.Usage(err)
 	}
 	c, err := a.Gateway()
 	if err != nil {
 		return nil, err
 	}
 	if c.Get(ctx, "/keys", nil, nil) == nil {
-		return nil, cli.Usage(fmt.Errorf("the gateway is running, with the master key of %s; stop it first", from))
+		return nil, command.Usage(fmt.Errorf("the gateway is running, with the master key of %s; stop it first", from))
 	}
 	if old == cfg.Keys.Master {
-		return nil, cli.Usage(fmt.Errorf("the configuration names the same source; set keys.master to the new one first, or leave --from away"))
+		return nil, command.Usage(fmt.Errorf("the configuration names the same source; set keys.master to the new one first, or leave --from away"))
 	}
 	if same, err := a.sameKey(ctx, old, cfg.Keys.Master); err != nil || same {
 		if same {
-			err = cli.Usage(fmt.Errorf("both sources give the same key: it is moved already, and nothing has to be rotated"))
+			err = command.Usage(fmt.Errorf("both sources give the same key: it is moved already, and nothing has to be rotated"))
 		}
 		return nil, err
 	}

@@ -23,7 +23,7 @@ type Problem struct {
 }
 
 // ProblemType is what every type begins with.
-const ProblemType = "urn:sealgate:problem:"
+const ProblemType = fault.ProblemType
 
 // Reason is why something was refused. Programs branch on it.
 type Reason string

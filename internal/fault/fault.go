@@ -28,6 +28,10 @@ const (
 	Damaged              // bytes that fail their own verification
 )
 
+// ProblemType is what the type of a problem object (RFC 9457) begins with, wherever one
+// is written; the name of a kind, or another stable name, stands behind it.
+const ProblemType = "urn:sealgate:problem:"
+
 var kindNames = [...]string{
 	"internal", "invalid", "denied", "locked", "not-found", "exists", "too-large", "try-later", "full", "damaged",
 }

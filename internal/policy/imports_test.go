@@ -29,6 +29,7 @@ var arrows = []struct {
 	{"internal/logging", "fault"},
 	{"internal/metrics", "fault"},
 	{"internal/terminal", ""},
+	{"internal/command", "terminal fault"},
 	{"internal/killpoint", ""},
 	{"internal/dialguard", "fault"},
 	{"internal/limit", ""},
@@ -141,15 +142,15 @@ var arrows = []struct {
 	{"internal/portal/web", "portal/web/agents portal/web/remotes portal/web/doors portal/web/ui portal/web/desk portal/web/gateway portal/web/trail portal/web/people portal/web/send portal/client portal index/check fileobject payment fault portal/web/notices"},
 
 	// The command line.
-	{"internal/cli", "portal portal/client index/check config terminal payment fault"},
+	{"internal/cli", "command portal portal/client index/check config terminal payment fault"},
 	{"internal/cli/doctor", "portal portal/httpd/certs backup config durable terminal fault"},
 	{"internal/cli/ask", "cli portal portal/client"},
-	{"internal/cli/notify", "cli cli/ask notify/alarm portal terminal"},
-	{"internal/cli/agents", "cli cli/ask portal terminal"},
-	{"internal/cli/remotes", "cli cli/ask portal portal/client terminal transfer/remote/why"},
-	{"internal/cli/locks", "cli cli/ask keys/keyfile portal portal/client terminal fault"},
-	{"internal/cli/use", "portal/sheet cli cli/ask cli/locks portal portal/client index/check fileobject seal terminal payment fault"},
-	{"internal/cli/offline", "cli statement index index/check keys keys/keyfile seal seal/sealfile terminal payment fault"},
+	{"internal/cli/notify", "command cli cli/ask notify/alarm portal terminal"},
+	{"internal/cli/agents", "command cli cli/ask portal terminal"},
+	{"internal/cli/remotes", "command cli cli/ask portal portal/client terminal transfer/remote/why"},
+	{"internal/cli/locks", "command cli cli/ask keys/keyfile portal portal/client terminal fault"},
+	{"internal/cli/use", "portal/sheet command cli cli/ask cli/locks portal portal/client index/check fileobject seal terminal payment fault"},
+	{"internal/cli/offline", "command cli statement index index/check keys keys/keyfile seal seal/sealfile terminal payment fault"},
 
 	// Connect, which shares words and formats with the gateway and none of its stores.
 	{"internal/agent/home", "connect config/yamlfile transfer/glob durable fault"},
@@ -162,7 +163,7 @@ var arrows = []struct {
 	{"internal/agent/fetch", "agent/home agent/journal agent/wire connect seal seal/sealfile durable fault"},
 	{"internal/agent/status", "agent/home agent/journal terminal"},
 	{"internal/agent/control", "agent/status fault"},
-	{"internal/agent/console", "agent/control agent/home connect terminal fault"},
+	{"internal/agent/console", "agent/control agent/home command connect"},
 	{"internal/agent/doctor", "agent/home agent/journal agent/wire agent/control connect durable fault"},
 	{"internal/agent/logfile", "fault"},
 	{"internal/agent", "agent/control agent/fetch agent/home agent/journal agent/sealing agent/send agent/status agent/watch agent/wire connect statement durable fault"},
@@ -170,7 +171,7 @@ var arrows = []struct {
 	{"internal/policy", ""},
 	{"internal/campaign", ""}, // tests of the whole gateway, from outside
 	{"cmd/gateway", "..."},
-	{"cmd/connect", "agent/... connect keys/keyfile seal seal/sealfile statement durable terminal logging fault"},
+	{"cmd/connect", "agent/... command connect keys/keyfile seal seal/sealfile statement durable terminal logging fault"},
 	{"bench/...", "..."}, // programs that measure
 	{"demo/...", "..."},
 }

@@ -18,7 +18,7 @@ type Problem struct {
 }
 
 // ProblemType is what every type begins with; the kind of fault stands behind it.
-const ProblemType = "urn:sealgate:problem:"
+const ProblemType = fault.ProblemType
 
 // statuses is the one table from kinds of error to HTTP.
 var statuses = map[fault.Kind]int{

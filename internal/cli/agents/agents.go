@@ -14,6 +14,7 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
@@ -24,7 +25,7 @@ type app struct{ *cli.App }
 // Command is agent.
 func Command(c *cli.App) *cobra.Command {
 	a := &app{c}
-	return cli.Group("agent", "Connect at the customer's premises: invite, watch, revoke", a.invite(), a.list(), a.set(), a.remove())
+	return command.Group("agent", "Connect at the customer's premises: invite, watch, revoke", a.invite(), a.list(), a.set(), a.remove())
 }
 
 func (a *app) invite() *cobra.Command {
@@ -163,7 +164,7 @@ func (a *app) set() *cobra.Command {
 				in.AlarmAfter = &silent
 			}
 			if in == (portal.AgentChange{}) {
-				return cli.Usage(fmt.Errorf("say what to change: --may or --alarm-after"))
+				return command.Usage(fmt.Errorf("say what to change: --may or --alarm-after"))
 			}
 			return ask.Patch(cmd.Context(), a.App, ask.Account(args[0], "agents", args[1]), in, func(w io.Writer, agent portal.Agent) error {
 				return writeAgents(w, []listed{{args[0], agent}})

@@ -7,6 +7,7 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
@@ -79,6 +80,6 @@ func (a *app) accessKeyExport() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
-	cli.Required(cmd, "output")
+	command.Required(cmd, "output")
 	return cmd
 }

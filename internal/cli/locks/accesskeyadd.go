@@ -11,6 +11,7 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/portal"
@@ -59,7 +60,7 @@ func (a *app) accessKeyAdd() *cobra.Command {
 // ReadPublic reads the public half of an access key. Who names the private half by
 // mistake has not sent it anywhere.
 func ReadPublic(name string) (string, error) {
-	key, err := cli.ReadKey(name, keyfile.ParseAccessPublicKey)
+	key, err := command.ReadKey(name, keyfile.ParseAccessPublicKey)
 	if err != nil {
 		return "", err
 	}
@@ -206,14 +207,14 @@ func (a *app) accessKeyChallenge() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := cli.Absent(out); err != nil {
+			if err := command.Absent(out); err != nil {
 				return err
 			}
 			var ch portal.Challenge
 			if err := c.Post(cmd.Context(), ask.Account(args[0], "access-keys", args[1], "challenge"), nil, &ch); err != nil {
 				return err
 			}
-			if err := cli.WriteSecret(out, []byte(ch.Challenge)); err != nil {
+			if err := command.WriteSecret(out, []byte(ch.Challenge)); err != nil {
 				return err
 			}
 			return a.Print(ch, func(w io.Writer) error {
@@ -223,7 +224,7 @@ func (a *app) accessKeyChallenge() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
-	cli.Required(cmd, "output")
+	command.Required(cmd, "output")
 	return cmd
 }
 
@@ -235,7 +236,7 @@ func (a *app) accessKeyConfirm() *cobra.Command {
 		Args:              cobra.ExactArgs(3),
 		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			answer, err := cli.ReadKey(args[2], onlyAnswer)
+			answer, err := command.ReadKey(args[2], onlyAnswer)
 			if err != nil {
 				return err
 			}

@@ -10,13 +10,14 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) certificateCommand() *cobra.Command {
-	return cli.Group("certificate", "The first half of the lock",
+	return command.Group("certificate", "The first half of the lock",
 		a.certificateList(), a.certificateShow(), a.certificateRenew(), a.certificateImport(), a.certificateExport(), a.certificateRemove())
 }
 
@@ -140,7 +141,7 @@ func (a *app) certificateImport() *cobra.Command {
 		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
-			if in.Certificate, err = cli.ReadText(cert); err != nil {
+			if in.Certificate, err = command.ReadText(cert); err != nil {
 				return err
 			}
 			if in.Key, err = ReadKeyOrToken(key); err != nil {
@@ -152,7 +153,7 @@ func (a *app) certificateImport() *cobra.Command {
 	cmd.Flags().StringVar(&cert, "certificate", "", "the certificate, PEM")
 	cmd.Flags().StringVar(&key, "certificate-key", "", "its private key: PKCS#8 PEM file, or pkcs11: URI")
 	cmd.Flags().BoolVar(&in.Also, "also", false, "beside the present certificate, not in its place")
-	cli.Required(cmd, "certificate", "certificate-key")
+	command.Required(cmd, "certificate", "certificate-key")
 	return cmd
 }
 
@@ -161,7 +162,7 @@ func ReadKeyOrToken(name string) (string, error) {
 	if strings.HasPrefix(name, "pkcs11:") {
 		return name, nil
 	}
-	return cli.ReadText(name)
+	return command.ReadText(name)
 }
 
 func writeNewCertificate(w io.Writer, c portal.Certificate) error {
@@ -220,7 +221,7 @@ func (a *app) certificateExport() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
 	cmd.Flags().BoolVar(&withKey, "with-key", false, "with its private key")
-	cli.Required(cmd, "output")
+	command.Required(cmd, "output")
 	return cmd
 }
 
@@ -236,7 +237,7 @@ func (a *app) export(ctx context.Context, path string, in any, out string) error
 	if err != nil {
 		return err
 	}
-	if err := cli.Absent(out, out+".pub"); err != nil {
+	if err := command.Absent(out, out+".pub"); err != nil {
 		return err // before the export is on record
 	}
 	var e portal.Export
@@ -244,12 +245,12 @@ func (a *app) export(ctx context.Context, path string, in any, out string) error
 		return err
 	}
 	wrote := exported{Output: out}
-	if err := cli.WriteSecret(out, []byte(e.PEM)); err != nil {
+	if err := command.WriteSecret(out, []byte(e.PEM)); err != nil {
 		return err
 	}
 	if e.Public != "" {
 		wrote.Public = out + ".pub"
-		if err := cli.WriteSecret(wrote.Public, []byte(e.Public)); err != nil {
+		if err := command.WriteSecret(wrote.Public, []byte(e.Public)); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/portal"
@@ -36,7 +37,7 @@ func (a *app) accountUnlock() *cobra.Command {
 		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if keyFile == "" && !passphrase {
-				return cli.Usage(fmt.Errorf("a key is needed: --access-key FILE, --passphrase-stdin, or both"))
+				return command.Usage(fmt.Errorf("a key is needed: --access-key FILE, --passphrase-stdin, or both"))
 			}
 			c, err := a.Gateway()
 			if err != nil {
@@ -61,7 +62,7 @@ func (a *app) accountUnlock() *cobra.Command {
 	cmd.Flags().StringVar(&keyFile, "access-key", "", "the access key")
 	cmd.Flags().BoolVar(&passphrase, "passphrase-stdin", false, "passphrase of the access key (asked for, or the first line of standard input)")
 	cmd.Flags().Var(&lend, "for", "how long (default 8h, at most 24h)")
-	cli.NoDefault(cmd.Flags(), "for")
+	command.NoDefault(cmd.Flags(), "for")
 	return cmd
 }
 
@@ -78,7 +79,7 @@ func lendKey(ctx context.Context, c *client.Client, account string, key hpke.Pri
 // customer's passphrase: all that this passphrase opens.
 func (a *app) lentKeys(ctx context.Context, c *client.Client, account, keyFile string, withPassphrase bool) ([]hpke.PrivateKey, error) {
 	if !withPassphrase {
-		key, err := cli.ReadKey(keyFile, keyfile.ParseAccessKey)
+		key, err := command.ReadKey(keyFile, keyfile.ParseAccessKey)
 		return []hpke.PrivateKey{key}, err
 	}
 	passphrase, err := a.Passphrase("Passphrase of the access key: ")
@@ -87,7 +88,7 @@ func (a *app) lentKeys(ctx context.Context, c *client.Client, account, keyFile s
 	}
 	defer clear(passphrase)
 	if keyFile != "" {
-		key, err := cli.ReadKey(keyFile, func(text []byte) (hpke.PrivateKey, error) {
+		key, err := command.ReadKey(keyFile, func(text []byte) (hpke.PrivateKey, error) {
 			encrypted, err := keyfile.ParseEncryptedAccessKey(text)
 			if err != nil {
 				return nil, err
@@ -252,13 +253,13 @@ func waiting(word string) string {
 func resealed(now portal.Reseal) error {
 	switch {
 	case now.Damaged > 0:
-		return cli.Exit(cli.ExitDamaged, "damaged", "%d files could not be resealed: their bodies are damaged", now.Damaged)
+		return command.Exit(command.ExitDamaged, "damaged", "%d files could not be resealed: their bodies are damaged", now.Damaged)
 	case now.Unreachable > 0:
-		return cli.Exit(cli.ExitDenied, "locked", "%d files could not be resealed: a key is missing", now.Unreachable)
+		return command.Exit(command.ExitDenied, "locked", "%d files could not be resealed: a key is missing", now.Unreachable)
 	case now.Waiting == "locked":
-		return cli.Exit(cli.ExitDenied, "locked", "%d files are not resealed yet: %s", now.Left, waiting(now.Waiting))
+		return command.Exit(command.ExitDenied, "locked", "%d files are not resealed yet: %s", now.Left, waiting(now.Waiting))
 	case now.Waiting != "":
-		return cli.Exit(cli.ExitFailed, now.Waiting, "%d files are not resealed yet: %s; it goes on by itself", now.Left, waiting(now.Waiting))
+		return command.Exit(command.ExitFailed, now.Waiting, "%d files are not resealed yet: %s; it goes on by itself", now.Left, waiting(now.Waiting))
 	}
 	return nil
 }

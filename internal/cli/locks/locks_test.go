@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"sealgate/internal/cli"
+	"sealgate/internal/command"
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/portal"
@@ -16,18 +16,18 @@ func TestResealEndsWithWhatIsLeft(t *testing.T) {
 		now  portal.Reseal
 		want int
 	}{
-		{portal.Reseal{}, cli.ExitDone},
-		{portal.Reseal{Left: 1, Unfinished: 1}, cli.ExitDone},
-		{portal.Reseal{Left: 2, Unreachable: 2}, cli.ExitDenied},
-		{portal.Reseal{Left: 2, Unreachable: 1, Damaged: 1}, cli.ExitDamaged},
-		{portal.Reseal{Left: 2, Running: true, Waiting: "locked"}, cli.ExitDenied},
-		{portal.Reseal{Left: 2, Running: true, Waiting: "full"}, cli.ExitFailed},
-		{portal.Reseal{Left: 2, Running: true, Waiting: "internal"}, cli.ExitFailed},
+		{portal.Reseal{}, command.ExitDone},
+		{portal.Reseal{Left: 1, Unfinished: 1}, command.ExitDone},
+		{portal.Reseal{Left: 2, Unreachable: 2}, command.ExitDenied},
+		{portal.Reseal{Left: 2, Unreachable: 1, Damaged: 1}, command.ExitDamaged},
+		{portal.Reseal{Left: 2, Running: true, Waiting: "locked"}, command.ExitDenied},
+		{portal.Reseal{Left: 2, Running: true, Waiting: "full"}, command.ExitFailed},
+		{portal.Reseal{Left: 2, Running: true, Waiting: "internal"}, command.ExitFailed},
 	} {
 		err := resealed(c.now)
-		got := cli.ExitDone
+		got := command.ExitDone
 		if err != nil {
-			got = cli.ExitCode(err)
+			got = command.OutcomeOf(err).Code
 		}
 		if got != c.want {
 			t.Errorf("%+v: exit code %d (%v), want %d", c.now, got, err, c.want)

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/fault"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
@@ -29,7 +29,7 @@ func (r *removal) flags(cmd *cobra.Command) {
 	f.Var(&r.after, "after", "not now, but after this time (1h to 366d); until then it can be called off")
 	f.BoolVar(&r.cancel, "cancel", false, "call a removal off that was scheduled with --after")
 	f.StringVarP(&r.out, "output", "o", "", "file for the signed statement (else see gateway statement get)")
-	cli.NoDefault(f, "after")
+	command.NoDefault(f, "after")
 	cmd.MarkFlagsMutuallyExclusive("cancel", "confirm")
 	cmd.MarkFlagsMutuallyExclusive("cancel", "after")
 	cmd.MarkFlagsMutuallyExclusive("cancel", "output")
@@ -62,7 +62,7 @@ func (r *removal) run(ctx context.Context, a *app, account, kind, key string) er
 		return fault.New(fault.Invalid, "remove", "%s Nothing was done; to do it, add --confirm %s", loss.Sentence, account)
 	}
 	if r.out != "" {
-		if err := cli.Absent(r.out); err != nil {
+		if err := command.Absent(r.out); err != nil {
 			return err // before anything is destroyed
 		}
 	}
@@ -75,7 +75,7 @@ func (r *removal) run(ctx context.Context, a *app, account, kind, key string) er
 		return err
 	}
 	if r.out != "" {
-		if err := cli.WriteSecret(r.out, []byte(done.Text)); err != nil {
+		if err := command.WriteSecret(r.out, []byte(done.Text)); err != nil {
 			a.Say("%s is destroyed; its statement could not be written here, but the gateway has it:\n  gateway statement get %s -o FILE", what, done.Statement)
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
@@ -86,7 +87,7 @@ func (a *app) fetchNote(ctx context.Context, path string, v any, text func() str
 		return err
 	}
 	if out != "" {
-		if err := cli.Absent(out); err != nil {
+		if err := command.Absent(out); err != nil {
 			return err
 		}
 	}
@@ -99,7 +100,7 @@ func (a *app) fetchNote(ctx context.Context, path string, v any, text func() str
 			return err
 		})
 	}
-	if err := cli.WriteSecret(out, []byte(text())); err != nil {
+	if err := command.WriteSecret(out, []byte(text())); err != nil {
 		return err
 	}
 	return a.Print(exported{Output: out}, func(w io.Writer) error {

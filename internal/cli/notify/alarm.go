@@ -9,13 +9,14 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/notify/alarm"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) alarmCommand() *cobra.Command {
-	return cli.Group("alarm", "What somebody should see to", a.alarmList(), a.alarmSee(), a.alarmRecipients(), a.alarmMail())
+	return command.Group("alarm", "What somebody should see to", a.alarmList(), a.alarmSee(), a.alarmRecipients(), a.alarmMail())
 }
 
 func (a *app) alarmList() *cobra.Command {
@@ -117,7 +118,7 @@ func (a *app) alarmMail() *cobra.Command {
 			name := operators
 			if !operator {
 				if len(args) == 0 {
-					return cli.Usage(fmt.Errorf("say whose alarms: ACCOUNT, or --operator for who runs the gateway"))
+					return command.Usage(fmt.Errorf("say whose alarms: ACCOUNT, or --operator for who runs the gateway"))
 				}
 				name, args = args[0], args[1:]
 			}

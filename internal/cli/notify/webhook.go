@@ -12,12 +12,13 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) webhookCommand() *cobra.Command {
-	return cli.Group("webhook", "Programs that are told of files and alarms", a.webhookAdd(), a.webhookList(), a.webhookTest(),
+	return command.Group("webhook", "Programs that are told of files and alarms", a.webhookAdd(), a.webhookList(), a.webhookTest(),
 		a.webhookSet("on"), a.webhookSet("off"), a.webhookSecret(), a.webhookRemove(), a.webhookDeliveries(), a.webhookReplay())
 }
 
@@ -33,7 +34,7 @@ func scope(operator bool, args []string, others int) (path string, rest []string
 	case !operator && len(args) == others+1:
 		return ask.Account(args[0], "webhooks"), args[1:], nil
 	}
-	return "", nil, cli.Usage(errors.New("say whose webhook: ACCOUNT, or --operator for who runs the gateway"))
+	return "", nil, command.Usage(errors.New("say whose webhook: ACCOUNT, or --operator for who runs the gateway"))
 }
 
 // command is one about a webhook; others is how many arguments follow the account.
@@ -113,7 +114,7 @@ func (a *app) webhookTest() *cobra.Command {
 				return err
 			})
 			if err == nil && d.State != "delivered" {
-				err = cli.Exit(cli.ExitFailed, "not-delivered", "the test event was not taken: %s", outcome(d))
+				err = command.Exit(command.ExitFailed, "not-delivered", "the test event was not taken: %s", outcome(d))
 			}
 			return err
 		})

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/command"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keyfile"
@@ -38,7 +39,7 @@ func (t *target) flags(cmd *cobra.Command) {
 	f.StringVarP(&t.file, "output", "o", "", "file for the private half")
 	f.BoolVar(&t.force, "force", false, "overwrite; what was sealed for the key in that file may never open again")
 	f.BoolVar(&t.passphrase, "passphrase-stdin", false, "encrypt the file under a passphrase (asked for, or the first line of standard input)")
-	cli.Required(cmd, "output")
+	command.Required(cmd, "output")
 }
 
 func (a *app) accessKeyNew() *cobra.Command {
@@ -74,7 +75,7 @@ func (a *app) accessKeyNew() *cobra.Command {
 // and asks for the passphrase, before it gets the key.
 func (a *app) writeKey(to target, words bool, get func() (hpke.PrivateKey, error)) error {
 	if !to.force {
-		if err := cli.Absent(to.file, to.file+".pub"); err != nil {
+		if err := command.Absent(to.file, to.file+".pub"); err != nil {
 			return err
 		}
 	}
@@ -138,11 +139,11 @@ func marshalKey(key hpke.PrivateKey, passphrase []byte) ([]byte, error) {
 // terminal it is asked for in any case.
 func (a *app) readAccessKey(file string, passphrase bool) (hpke.PrivateKey, error) {
 	var encrypted *keyfile.EncryptedAccessKey
-	key, err := cli.ReadKey(file, func(text []byte) (key hpke.PrivateKey, err error) {
+	key, err := command.ReadKey(file, func(text []byte) (key hpke.PrivateKey, err error) {
 		switch {
 		case !keyfile.IsEncrypted(text):
 			return keyfile.ParseAccessKey(text)
-		case !passphrase && !a.atTerminal():
+		case !passphrase && !a.AtTerminal():
 			return nil, fault.New(fault.Locked, "key", "the access key is encrypted; give its passphrase with --passphrase-stdin")
 		}
 		encrypted, err = keyfile.ParseEncryptedAccessKey(text)
@@ -162,11 +163,6 @@ func (a *app) readAccessKey(file string, passphrase bool) (hpke.PrivateKey, erro
 	return key, nil
 }
 
-func (a *app) atTerminal() bool {
-	in, ok := a.In.(*os.File)
-	return ok && terminal.IsTerminal(in)
-}
-
 func (a *app) accessKeyAnswer() *cobra.Command {
 	var keyFile, out string
 	var passphrase, force bool
@@ -184,7 +180,7 @@ func (a *app) accessKeyAnswer() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answer, err := cli.ReadKey(args[0], func(text []byte) ([]byte, error) { return keyfile.AnswerChallenge(text, key) })
+			answer, err := command.ReadKey(args[0], func(text []byte) ([]byte, error) { return keyfile.AnswerChallenge(text, key) })
 			if err != nil {
 				return err
 			}
@@ -202,7 +198,7 @@ func (a *app) accessKeyAnswer() *cobra.Command {
 	f.BoolVar(&passphrase, "passphrase-stdin", false, "passphrase of the access key (asked for, or the first line of standard input)")
 	f.StringVarP(&out, "output", "o", "", "file to write")
 	f.BoolVar(&force, "force", false, "overwrite")
-	cli.Required(cmd, "access-key", "output")
+	command.Required(cmd, "access-key", "output")
 	return cmd
 }
 
@@ -210,17 +206,17 @@ func (a *app) accessKeyAnswer() *cobra.Command {
 // and only when force says so.
 func put(name string, text []byte, force bool) error {
 	if !force {
-		return cli.WriteSecret(name, text)
+		return command.WriteSecret(name, text)
 	}
 	if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
 		return fault.New(fault.Invalid, "write", "%s is not a file, and is not overwritten", name)
 	}
 	next := name + ".new"
-	if err := cli.WriteSecret(next, text); err != nil {
+	if err := command.WriteSecret(next, text); err != nil {
 		return err
 	}
 	if err := os.Rename(next, name); err != nil {
-		return cli.Local(name, err)
+		return command.Local(name, err)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/command"
 	"sealgate/internal/fault"
 	"sealgate/internal/index"
 	"sealgate/internal/payment"
@@ -74,9 +75,9 @@ func (a *app) index(ctx context.Context, files []string, strict bool) error {
 	}
 	switch {
 	case failed != nil:
-		return cli.Exit(cli.ExitCode(failed), fault.KindOf(failed).String(), "not every file could be read")
+		return command.Exit(command.OutcomeOf(failed).Code, fault.KindOf(failed).String(), "not every file could be read")
 	case strict && bad > 0:
-		return cli.Exit(cli.ExitDamaged, "held", "%d of %d files held or refused", bad, len(files))
+		return command.Exit(command.ExitDamaged, "held", "%d of %d files held or refused", bad, len(files))
 	}
 	return nil
 }
@@ -85,14 +86,14 @@ func (a *app) index(ctx context.Context, files []string, strict bool) error {
 // streamed, so that memory stays flat; but whether there are any to show is known
 // only at the end of the file (a refused one has none), so it is read twice then.
 func (a *app) indexOne(ctx context.Context, out *bufio.Writer, name string, several bool) (payment.Summary, error) {
-	f, size, err := cli.OpenLocal(name)
+	f, size, err := command.OpenLocal(name)
 	if err != nil {
 		return payment.Summary{}, err
 	}
 	defer f.Close()
 	src, err := rewindable(f)
 	if err != nil {
-		return payment.Summary{}, cli.Local(name, err)
+		return payment.Summary{}, command.Local(name, err)
 	}
 	s, err := a.read(ctx, src, size, func(*payment.Payment) error { return nil })
 	if err != nil || !a.JSON {

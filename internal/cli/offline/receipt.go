@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/command"
 	"sealgate/internal/fault"
 	"sealgate/internal/statement"
 	"sealgate/internal/terminal"
@@ -39,10 +40,10 @@ func VerifyReceipt(c *cli.App) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("identity") {
 				if err := checkIdentity(identity); err != nil {
-					return cli.Usage(err)
+					return command.Usage(err)
 				}
 			}
-			text, err := cli.ReadLimited(args[0], maxStatement)
+			text, err := command.ReadLimited(args[0], maxStatement)
 			if err != nil {
 				return err
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/command"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/seal"
@@ -50,14 +51,14 @@ func (a *app) sealCommand() *cobra.Command {
 	cmd.Flags().StringArrayVar(&certs, "certificate", nil, "certificate, PEM (repeat for several)")
 	cmd.Flags().StringArrayVar(&access, "access-key", nil, "public half of an access key (repeat for several)")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write")
-	cli.Required(cmd, "certificate", "access-key", "output")
+	command.Required(cmd, "certificate", "access-key", "output")
 	return cmd
 }
 
 func (a *app) seal(ctx context.Context, name, out string, certFiles, keyFiles []string) error {
 	var certs []*x509.Certificate
 	for _, file := range certFiles {
-		cert, err := cli.ReadKey(file, keyfile.ParseCertificate)
+		cert, err := command.ReadKey(file, keyfile.ParseCertificate)
 		if err != nil {
 			return err
 		}
@@ -65,13 +66,13 @@ func (a *app) seal(ctx context.Context, name, out string, certFiles, keyFiles []
 	}
 	var access []hpke.PublicKey
 	for _, file := range keyFiles {
-		key, err := cli.ReadKey(file, keyfile.ParseAccessPublicKey)
+		key, err := command.ReadKey(file, keyfile.ParseAccessPublicKey)
 		if err != nil {
 			return err
 		}
 		access = append(access, key)
 	}
-	f, size, err := cli.OpenLocal(name)
+	f, size, err := command.OpenLocal(name)
 	if err != nil {
 		return err
 	}
@@ -122,13 +123,13 @@ func (a *app) openCommand() *cobra.Command {
 }
 
 func (a *app) open(ctx context.Context, name, out string, force bool, certFile string, access hpke.PrivateKey) error {
-	certKey, err := cli.ReadKey(certFile, keyfile.ParseCertificateKey)
+	certKey, err := command.ReadKey(certFile, keyfile.ParseCertificateKey)
 	if err != nil {
 		return err
 	}
 	written, t, err := sealfile.OpenFile(ctx, name, out, force, certKey, access)
 	if err != nil {
-		return cli.Local(name, err)
+		return command.Local(name, err)
 	}
 	return a.Print(describe(written, t), func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "opened %s, SHA-256 %x, to %s\n", terminal.Size(t.Size), t.SHA256, terminal.Clean(written))

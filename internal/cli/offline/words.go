@@ -94,7 +94,7 @@ func (a *app) accessKeyFromWords() *cobra.Command {
 }
 
 func (a *app) readWords() (hpke.PrivateKey, error) {
-	if a.atTerminal() {
+	if a.AtTerminal() {
 		a.Say("Type the 24 words, then Ctrl-D on a line of its own:")
 	}
 	text, err := io.ReadAll(io.LimitReader(a.In, maxWords+1))

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sealgate/internal/cli"
+	"sealgate/internal/command"
 	"sealgate/internal/portal"
 )
 
@@ -84,10 +84,10 @@ func (f *flags) change(cmd *cobra.Command, c *portal.RemoteChange) error {
 
 func (f *flags) secret(s *portal.RemoteSecret) error {
 	if f.passphraseIn && f.keyFile == "" {
-		return cli.Usage(fmt.Errorf("--passphrase-stdin is for a private key: give it with --ssh-key"))
+		return command.Usage(fmt.Errorf("--passphrase-stdin is for a private key: give it with --ssh-key"))
 	}
 	if f.keyFile != "" {
-		text, err := cli.ReadText(f.keyFile)
+		text, err := command.ReadText(f.keyFile)
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
@@ -22,7 +23,7 @@ type app struct{ *cli.App }
 // Command is remote.
 func Command(c *cli.App) *cobra.Command {
 	a := &app{c}
-	return cli.Group("remote", "Customers' own servers that files are fetched from and left on",
+	return command.Group("remote", "Customers' own servers that files are fetched from and left on",
 		a.add(), a.set(), a.list(), a.show(), a.test(), a.run(), a.runs(), a.files(), a.sendAgain(), a.delivered(), a.remove())
 }
 
@@ -47,7 +48,7 @@ func (a *app) add() *cobra.Command {
 		ValidArgsFunction: ask.CompleteAccount(a.App),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if in.Direction != "pull" && in.Direction != "push" {
-				return cli.Usage(fmt.Errorf("say which way files go: --direction pull (fetched from the server) or push (left on it)"))
+				return command.Usage(fmt.Errorf("say which way files go: --direction pull (fetched from the server) or push (left on it)"))
 			}
 			in.Name, in.URL = args[1], &args[2]
 			if err := f.change(cmd, &in.RemoteChange); err != nil {
@@ -145,7 +146,7 @@ func (a *app) test() *cobra.Command {
 			}
 			if !report.OK {
 				last := report.Steps[len(report.Steps)-1]
-				return cli.Exit(cli.ExitFailed, "remote-failed", "%s: %s", last.Name, last.Message)
+				return command.Exit(command.ExitFailed, "remote-failed", "%s: %s", last.Name, last.Message)
 			}
 			return nil
 		},
@@ -210,7 +211,7 @@ func (a *app) run() *cobra.Command {
 				return err
 			}
 			if wait && run.Outcome != "ok" {
-				return cli.Exit(cli.ExitFailed, "remote-failed", "the run %s: %s", outcome(run), reason(run))
+				return command.Exit(command.ExitFailed, "remote-failed", "the run %s: %s", outcome(run), reason(run))
 			}
 			return nil
 		},

@@ -10,12 +10,13 @@ import (
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
 	"sealgate/internal/cli/locks"
+	"sealgate/internal/command"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) accountCommand() *cobra.Command {
-	return cli.Group("account", "Customers and their policies",
+	return command.Group("account", "Customers and their policies",
 		append(locks.Account(a.App), a.accountAdd(), a.accountList(), a.accountShow(), a.accountSet(), a.accountSignOn(), a.accountAccess(), a.accountRemove())...)
 }
 
@@ -35,7 +36,7 @@ func (p *policy) flags(f *pflag.FlagSet) {
 	f.StringVar(&p.operatorAccess, "operator-access", "", "whether operators may see contents: on (default), asked or off")
 	f.Var(&p.inShowFor, "in-show-for", "how long /in shows what was uploaded (default 7d)")
 	f.Var(&p.outboxKeepFor, "outbox-keep-for", "how long the body of a delivered file is kept (default 30d)")
-	cli.NoDefault(f, "keep-for", "in-show-for", "outbox-keep-for")
+	command.NoDefault(f, "keep-for", "in-show-for", "outbox-keep-for")
 }
 
 // change is what the flags that were given ask for.
@@ -81,7 +82,7 @@ func (a *app) accountAdd() *cobra.Command {
 				}
 			}
 			if cert != "" {
-				if in.Certificate, err = cli.ReadText(cert); err != nil {
+				if in.Certificate, err = command.ReadText(cert); err != nil {
 					return err
 				}
 				if in.CertificateKey, err = locks.ReadKeyOrToken(key); err != nil {
@@ -152,7 +153,7 @@ func (a *app) accountSet() *cobra.Command {
 				return err
 			}
 			if c == (portal.AccountChange{}) {
-				return cli.Usage(fmt.Errorf("nothing to set; see gateway account set --help"))
+				return command.Usage(fmt.Errorf("nothing to set; see gateway account set --help"))
 			}
 			c.Confirm = confirm
 			return ask.Patch(cmd.Context(), a.App, ask.Account(args[0]), c, a.writeAccount)

@@ -7,13 +7,14 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 // accountAccess is what operators ask an account that wants to be asked.
 func (a *app) accountAccess() *cobra.Command {
-	return cli.Group("access", "Ask an account for a look at its contents, where its operator-access is asked",
+	return command.Group("access", "Ask an account for a look at its contents, where its operator-access is asked",
 		a.accessAsk(), a.accessList(),
 		a.accessAnswer("allow", "allow", "Write down that the account allows it",
 			"An admin of the account allows it in the portal. Here, on the gateway's machine, somebody writes down\nan approval that came another way; the account's audit log says that it was done here."),
@@ -41,7 +42,7 @@ func (a *app) accessAsk() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&in.Reason, "reason", "", "why, in a sentence that the account reads")
 	cmd.Flags().Var(&in.For, "for", "how long (default 8h, at most 7d)")
-	cli.NoDefault(cmd.Flags(), "for")
+	command.NoDefault(cmd.Flags(), "for")
 	cobra.CheckErr(cmd.MarkFlagRequired("reason"))
 	return cmd
 }

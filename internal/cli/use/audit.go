@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sealgate/internal/cli"
+	"sealgate/internal/command"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
@@ -34,12 +35,12 @@ func (a *app) auditList() *cobra.Command {
 			if since != "" {
 				at, err := parseTime(since, a.Now())
 				if err != nil {
-					return cli.Usage(err)
+					return command.Usage(err)
 				}
 				query.Set("since", at.UTC().Format(time.RFC3339Nano))
 			}
 			if limit < 0 {
-				return cli.Usage(fmt.Errorf("--limit cannot be negative"))
+				return command.Usage(fmt.Errorf("--limit cannot be negative"))
 			}
 			entries, err := a.allEntries(cmd.Context(), query, limit)
 			if err != nil {

@@ -14,13 +14,14 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/fileobject"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) fileCommand() *cobra.Command {
-	return cli.Group("file", "Files: what came in and what waits to be fetched",
+	return command.Group("file", "Files: what came in and what waits to be fetched",
 		a.fileList(), a.fileShow(), a.fileGet(), a.fileWait(), a.fileSend(),
 		a.fileDecide("release", "Let a held file go on", "What was found stays on record; the file is kept or deleted as the account's policy says."),
 		a.fileDecide("reindex", "Index a held or refused file again", "For a file that a newer gateway may read, or whose duplicate was dealt with."),
@@ -79,12 +80,12 @@ func (l listing) query(now time.Time) (url.Values, error) {
 	if l.since != "" {
 		at, err := parseTime(l.since, now)
 		if err != nil {
-			return nil, cli.Usage(err)
+			return nil, command.Usage(err)
 		}
 		q.Set("since", at.UTC().Format(time.RFC3339Nano))
 	}
 	if l.limit < 0 {
-		return nil, cli.Usage(fmt.Errorf("--limit cannot be negative"))
+		return nil, command.Usage(fmt.Errorf("--limit cannot be negative"))
 	}
 	return q, nil
 }
@@ -224,7 +225,7 @@ func (a *app) sendOne(ctx context.Context, account, name string) (fileobject.Obj
 	if err != nil {
 		return o, err
 	}
-	f, size, err := cli.OpenLocal(name)
+	f, size, err := command.OpenLocal(name)
 	if err != nil {
 		return o, err
 	}
@@ -264,7 +265,7 @@ func (a *app) fileErase() *cobra.Command {
 				return err
 			}
 			if out != "" {
-				if err := cli.Absent(out); err != nil {
+				if err := command.Absent(out); err != nil {
 					return err
 				}
 			}
@@ -273,7 +274,7 @@ func (a *app) fileErase() *cobra.Command {
 				return cli.Unconfirmed(err, confirm, args[0])
 			}
 			if out != "" {
-				if err := cli.WriteSecret(out, []byte(done.Text)); err != nil {
+				if err := command.WriteSecret(out, []byte(done.Text)); err != nil {
 					a.Say("%s is erased; its statement could not be written here, but the gateway has it:\n  gateway statement get %s -o FILE", done.ID, done.Statement)
 					return err
 				}
@@ -290,7 +291,7 @@ func (a *app) fileErase() *cobra.Command {
 }
 
 func (a *app) outboxCommand() *cobra.Command {
-	return cli.Group("outbox", "Files that wait for an account", &cobra.Command{
+	return command.Group("outbox", "Files that wait for an account", &cobra.Command{
 		Use:               "ls ACCOUNT",
 		Short:             "List what waits in an account's outbox",
 		Example:           cli.Examples("outbox ls acme"),

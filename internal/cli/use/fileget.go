@@ -15,6 +15,7 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/fault"
 	"sealgate/internal/fileobject"
 	"sealgate/internal/portal"
@@ -90,7 +91,7 @@ func receive(name string, r io.Reader, size int64) (int64, error) {
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(name), ".sealgate-*.tmp") // mode 0600
 	if err != nil {
-		return 0, cli.Local(filepath.Dir(name), err)
+		return 0, command.Local(filepath.Dir(name), err)
 	}
 	defer os.Remove(tmp.Name())
 	n, err := io.Copy(tmp, r)
@@ -190,9 +191,9 @@ func verdict(files []fileobject.Object) error {
 	for _, o := range files {
 		switch o.State {
 		case "held", "refused":
-			return cli.Exit(cli.ExitDamaged, o.State, "%s is %s", o.ID, o.State)
+			return command.Exit(command.ExitDamaged, o.State, "%s is %s", o.ID, o.State)
 		case "locked":
-			return cli.Exit(cli.ExitDenied, o.State, "%s is locked: a key is missing", o.ID)
+			return command.Exit(command.ExitDenied, o.State, "%s is locked: a key is missing", o.ID)
 		}
 	}
 	return nil

@@ -9,12 +9,13 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) loginCommand() *cobra.Command {
-	return cli.Group("login", "Who may sign in", a.loginAdd(), a.loginList(), a.loginSet(), a.loginReset(), a.loginRemove())
+	return command.Group("login", "Who may sign in", a.loginAdd(), a.loginList(), a.loginSet(), a.loginReset(), a.loginRemove())
 }
 
 func (a *app) loginAdd() *cobra.Command {
@@ -89,7 +90,7 @@ func factorQuery(too bool) string {
 func sshKeys(files []string) ([]string, error) {
 	var lines []string
 	for _, name := range files {
-		text, err := cli.ReadText(name)
+		text, err := command.ReadText(name)
 		if err != nil {
 			return nil, err
 		}
@@ -165,7 +166,7 @@ func (a *app) loginSet() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f := cmd.Flags()
 			if f.NFlag() == 0 {
-				return cli.Usage(fmt.Errorf("nothing to set; see gateway login set --help"))
+				return command.Usage(fmt.Errorf("nothing to set; see gateway login set --help"))
 			}
 			var err error
 			if in.AddKeys, err = sshKeys(keyFiles); err != nil {

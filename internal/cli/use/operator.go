@@ -9,12 +9,13 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) operatorCommand() *cobra.Command {
-	return cli.Group("operator", "Who runs the gateway", a.operatorAdd(), a.operatorList(), a.operatorRemove(), a.operatorReset())
+	return command.Group("operator", "Who runs the gateway", a.operatorAdd(), a.operatorList(), a.operatorRemove(), a.operatorReset())
 }
 
 func (a *app) operatorAdd() *cobra.Command {

@@ -13,6 +13,7 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/index/check"
 	"sealgate/internal/payment"
 	"sealgate/internal/portal/sheet"
@@ -40,7 +41,7 @@ type foundPage struct {
 }
 
 func (a *app) paymentCommand() *cobra.Command {
-	return cli.Group("payment", "Payments in the files of an account", a.paymentList())
+	return command.Group("payment", "Payments in the files of an account", a.paymentList())
 }
 
 func (a *app) paymentList() *cobra.Command {
@@ -79,7 +80,7 @@ func (s search) query() (url.Values, error) {
 	decimals, ok := 2, true
 	if s.currency != "" {
 		if decimals, ok = check.Currency(strings.ToUpper(s.currency)); !ok {
-			return nil, cli.Usage(fmt.Errorf("%q is no currency", s.currency))
+			return nil, command.Usage(fmt.Errorf("%q is no currency", s.currency))
 		}
 	}
 	for key, text := range map[string]string{"min": s.min, "max": s.max} {
@@ -92,7 +93,7 @@ func (s search) query() (url.Values, error) {
 		}
 		minor, code := check.Amount(digits, decimals)
 		if code != "" {
-			return nil, cli.Usage(fmt.Errorf("--%s: %q is no amount like 1234.50", key, text))
+			return nil, command.Usage(fmt.Errorf("--%s: %q is no amount like 1234.50", key, text))
 		}
 		q.Set(key, sign+strconv.FormatInt(minor, 10))
 	}
@@ -108,7 +109,7 @@ func (s search) query() (url.Values, error) {
 		q.Set("held", "true")
 	}
 	if s.limit < 0 {
-		return nil, cli.Usage(errors.New("--limit cannot be negative"))
+		return nil, command.Usage(errors.New("--limit cannot be negative"))
 	}
 	return q, nil
 }
@@ -119,7 +120,7 @@ func (a *app) payments(ctx context.Context, account string, s search) error {
 		return err
 	}
 	if a.JSON && s.csv {
-		return cli.Usage(errors.New("--json and --csv exclude each other"))
+		return command.Usage(errors.New("--json and --csv exclude each other"))
 	}
 	page, err := a.allPayments(ctx, account, query, s.limit)
 	if err != nil {

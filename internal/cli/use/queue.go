@@ -9,12 +9,13 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) queueCommand() *cobra.Command {
-	return cli.Group("queue", "Work of the gateway that waits, and that failed", a.queueList(), a.queueJobs(), a.queueRetry())
+	return command.Group("queue", "Work of the gateway that waits, and that failed", a.queueList(), a.queueJobs(), a.queueRetry())
 }
 
 func (a *app) queueList() *cobra.Command {

@@ -9,6 +9,7 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
@@ -42,7 +43,7 @@ func (a *app) signOnChange(o *signOn, f *pflag.FlagSet) (c portal.SingleSignOnCh
 			return c, err
 		}
 		if secret == "" {
-			return c, cli.Usage(errors.New("the client secret is empty"))
+			return c, command.Usage(errors.New("the client secret is empty"))
 		}
 		c.Secret = &secret
 	}

@@ -10,12 +10,13 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/cli/ask"
+	"sealgate/internal/command"
 	"sealgate/internal/portal"
 	"sealgate/internal/terminal"
 )
 
 func (a *app) tokenCommand() *cobra.Command {
-	return cli.Group("token", "What lets programs in by HTTPS", a.tokenAdd(), a.tokenList(), a.tokenRemove())
+	return command.Group("token", "What lets programs in by HTTPS", a.tokenAdd(), a.tokenList(), a.tokenRemove())
 }
 
 // tokensOf is whose tokens a command is about: the first argument's, or with
@@ -28,7 +29,7 @@ func tokensOf(operator bool, args []string, others int) (path string, rest []str
 	case !operator && len(args) == others+1:
 		return ask.Account(args[0], "tokens"), args[1:], nil
 	}
-	return "", nil, cli.Usage(errors.New("say whose token: ACCOUNT, or --operator for who runs the gateway"))
+	return "", nil, command.Usage(errors.New("say whose token: ACCOUNT, or --operator for who runs the gateway"))
 }
 
 func operatorFlag(cmd *cobra.Command, operator *bool) {

@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"fmt"
@@ -6,31 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"sealgate/internal/fault"
 )
-
-// watch notes when a command begins, which is what tells wrong use from failure,
-// and says how a command is used when its arguments are wrong.
-func (a *App) watch(cmd *cobra.Command) {
-	if run := cmd.RunE; run != nil {
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			a.started = true
-			return run(cmd, args)
-		}
-	}
-	if check := cmd.Args; check != nil && cmd.HasParent() {
-		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if check(cmd, args) != nil {
-				return fmt.Errorf("wrong number of arguments; usage: %s", cmd.UseLine())
-			}
-			return nil
-		}
-	}
-	for _, child := range cmd.Commands() {
-		a.watch(child)
-	}
-}
 
 // InGroup puts a command under a title of the help.
 func InGroup(id string, cmd *cobra.Command) *cobra.Command {
@@ -77,11 +53,6 @@ func childNames(cmd *cobra.Command) string {
 	return strings.Join(names, ", ")
 }
 
-// Examples indents and prefixes the lines of an example.
-func Examples(lines ...string) string {
-	return "  gateway " + strings.Join(lines, "\n  gateway ")
-}
-
 // Required marks flags that a command cannot do without.
 func Required(cmd *cobra.Command, flags ...string) {
 	for _, name := range flags {
@@ -97,12 +68,4 @@ func NoDefault(f *pflag.FlagSet, names ...string) {
 	for _, name := range names {
 		f.Lookup(name).DefValue = ""
 	}
-}
-
-// Unconfirmed adds to the sentence about what would be lost how to do it.
-func Unconfirmed(err error, given, want string) error {
-	if given != "" || !fault.Is(err, fault.Invalid) {
-		return err
-	}
-	return fault.New(fault.Invalid, "confirm", "%s (add --confirm %s)", fault.Message(err), want)
 }
