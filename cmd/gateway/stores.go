@@ -16,6 +16,7 @@ import (
 	"sealgate/internal/cli/doctor"
 	"sealgate/internal/config"
 	"sealgate/internal/custody"
+	"sealgate/internal/custody/owner"
 	"sealgate/internal/durable"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
@@ -65,7 +66,7 @@ func (a *app) openStores(ctx context.Context, cfg *config.Config, log *slog.Logg
 	if s.catalog, err = catalog.Open(ctx, filepath.Join(cfg.Data, backup.Catalog), catalog.Options{Now: a.Now}); err != nil {
 		return nil, err
 	}
-	if err = checkIdentity(ctx, s.catalog, s.keys); err != nil {
+	if err = owner.Check(ctx, s.catalog, s.keys); err != nil {
 		return nil, err
 	}
 	if s.node, err = nodeName(ctx, s.catalog); err != nil {

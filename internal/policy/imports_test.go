@@ -67,6 +67,7 @@ var arrows = []struct {
 	{"internal/custody/keyring", "keys seal store/catalog fault"},
 	{"internal/custody/inventory", "custody/loan custody/keyring keys keys/keyfile seal store/catalog audit fault"},
 	{"internal/custody/removal", "custody/keyring custody/ingest keys keys/spare seal store/catalog statement audit killpoint fault"},
+	{"internal/custody/owner", "keys store/catalog statement fault"},
 	{"internal/custody", "custody/removal custody/inventory custody/ingest custody/keyring custody/records custody/loan custody/stock keys keys/keyfile seal store/catalog audit killpoint fault"},
 	{"internal/fileobject", "custody store/catalog payment fault"},
 	{"internal/account/agents", "connect custody store/catalog store/catalog/agents audit fault"},

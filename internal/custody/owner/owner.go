@@ -1,4 +1,5 @@
-package main
+// Package owner holds the data of a gateway to the key store that it was made with.
+package owner
 
 import (
 	"context"
@@ -14,10 +15,10 @@ import (
 // gateway had when it first opened its catalog.
 const identitySetting = "identity"
 
-// checkIdentity refuses the key store of another gateway: it has none of the keys that
+// Check refuses the key store of another gateway: it has none of the keys that
 // the catalog names, and what it would sign and seal from now on belongs to nobody. A
 // restored key store has the identity of the one that it was copied from.
-func checkIdentity(ctx context.Context, cat *catalog.Catalog, store *keys.Store) error {
+func Check(ctx context.Context, cat *catalog.Catalog, store *keys.Store) error {
 	const op = "open"
 	here := statement.Fingerprint(store.Identity().Public().(ed25519.PublicKey))
 	err := cat.Update(ctx, func(tx *catalog.Tx) error {
