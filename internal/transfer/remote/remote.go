@@ -34,7 +34,8 @@ type Session interface {
 	// Stat returns what the server knows about a file or folder; of a link, about
 	// what it leads to where the protocol can say.
 	Stat(ctx context.Context, path string) (Entry, error)
-	// Open starts to read a file at an offset. The context counts until Close.
+	// Open starts to read a file at an offset; that it may not be read may be said by the
+	// first Read. The context counts until Close.
 	Open(ctx context.Context, path string, offset int64) (*File, error)
 	// Create writes a new file, asks the server back what it has, and returns that as
 	// proof. A name that is taken is a fault.Exists. On any other error a part of the

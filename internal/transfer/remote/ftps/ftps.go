@@ -56,11 +56,12 @@ type Session struct {
 	reading  bool // a file is open
 	seen     remote.Seen
 
-	mu    sync.Mutex
-	ctx   context.Context // of what is being done
-	lines *lines          // of the listing that is being done
-	data  *data           // the newest data connection
-	dead  bool
+	mu      sync.Mutex
+	ctx     context.Context // of what is being done
+	lines   *lines          // of the listing that is being done
+	carries int64           // bytes of the file that is being opened
+	data    *data           // the newest data connection
+	dead    bool
 }
 
 var _ remote.Session = (*Session)(nil)

@@ -11,8 +11,9 @@ import (
 	"sealgate/internal/transfer/remote"
 )
 
-// Open implements remote.Session. A file that is closed long before its end ends the
-// session: FTP has no way to stop a transfer that all servers agree on.
+// Open implements remote.Session. The server is asked for the content when it is first
+// read. A file that is closed between that and long before its end ends the session: FTP
+// has no way to stop a transfer that all servers agree on.
 func (s *Session) Open(ctx context.Context, name string, offset int64) (*remote.File, error) {
 	const op = "ftps: open"
 	name, err := s.path(op, name)
@@ -29,14 +30,7 @@ func (s *Session) Open(ctx context.Context, name string, offset int64) (*remote.
 	if offset < 0 || offset > entry.Size {
 		return nil, remote.Short(op, entry.Size, offset)
 	}
-	r := &reader{session: s, ctx: ctx, at: offset, size: entry.Size}
-	err = s.do(ctx, op, func() (err error) {
-		r.response, err = s.ftp.RetrFrom(name, uint64(offset))
-		return err
-	})
-	if err != nil {
-		return nil, s.explain(ctx, op, err)
-	}
+	r := &reader{session: s, ctx: ctx, name: name, at: offset, size: entry.Size}
 	s.reading = true
 	r.uncut = context.AfterFunc(ctx, s.cut)
 	return &remote.File{ReadCloser: r, Entry: entry}, nil
@@ -46,7 +40,8 @@ func (s *Session) Open(ctx context.Context, name string, offset int64) (*remote.
 type reader struct {
 	session  *Session
 	ctx      context.Context
-	response *ftp.Response
+	name     string
+	response *ftp.Response // nil before the server was asked for the content
 	at, size int64
 	uncut    func() bool // the end of the context matters no more
 	longer   bool        // than its size
@@ -60,6 +55,11 @@ func (r *reader) Read(b []byte) (int, error) {
 	const op = "ftps: read"
 	if r.err != nil || len(b) == 0 {
 		return 0, r.err
+	}
+	if r.response == nil {
+		if r.err = r.session.explain(r.ctx, "ftps: open", r.ask()); r.err != nil {
+			return 0, r.err
+		}
 	}
 	n, err := r.read(b)
 	if errors.Is(err, io.EOF) {
@@ -81,6 +81,24 @@ func (r *reader) Read(b []byte) (int, error) {
 		return n, nil
 	}
 	return 0, r.err
+}
+
+// ask asks the server for the content.
+func (r *reader) ask() error {
+	s := r.session
+	s.willCarry(r.size - r.at)
+	defer s.willCarry(0)
+	return s.do(r.ctx, "ftps: open", func() (err error) {
+		r.response, err = s.ftp.RetrFrom(r.name, uint64(r.at))
+		return err
+	})
+}
+
+// willCarry tells the next data connection how many bytes of a file it is for.
+func (s *Session) willCarry(n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.carries = n
 }
 
 // read reads what has come. The data connection has its own time for that, and is cut
@@ -123,6 +141,9 @@ func (r *reader) drain() {
 // Close implements io.Closer.
 func (r *reader) Close() error {
 	r.session.reading = false
+	if r.response == nil {
+		r.ended = true
+	}
 	if !r.ended && (r.longer || r.err == nil && r.size-r.at < unused) {
 		r.drain()
 	}

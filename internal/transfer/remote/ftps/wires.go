@@ -91,23 +91,50 @@ func (s *Session) dial(_, address string) (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.data, d.lines = d, s.lines
+	if s.carries > 0 {
+		raw.buf = make([]byte, min(readAhead, s.carries+beside))
+	}
 	if s.dead {
 		_ = conn.Close()
 	}
 	return d, nil
 }
 
-// spy notes whether the connection below TLS has ended.
+// readAhead is how much of a file is read from its connection at once: TLS by itself asks
+// for half a record or two. A file comes with a handshake and what holds its records.
+const (
+	readAhead = 128 << 10
+	beside    = 4 << 10
+)
+
+// spy notes whether the connection below TLS has ended, for who reads from it.
 type spy struct {
 	net.Conn
+	buf   []byte // none: for what is short
+	rest  []byte // of buf, not taken yet
 	ended bool
 }
 
 // Read implements net.Conn.
 func (s *spy) Read(b []byte) (int, error) {
-	n, err := s.Conn.Read(b)
-	s.ended = s.ended || err != nil
-	return n, err
+	if len(s.rest) == 0 {
+		into := b
+		if len(b) < len(s.buf) {
+			into = s.buf
+		}
+		n, err := s.Conn.Read(into)
+		if err != nil {
+			s.ended = true
+			return 0, err
+		}
+		if len(b) >= len(s.buf) {
+			return n, nil
+		}
+		s.rest = into[:n]
+	}
+	n := copy(b, s.rest)
+	s.rest = s.rest[n:]
+	return n, nil
 }
 
 // data is a data connection. The library of TLS reports a stream that was cut between
@@ -119,13 +146,23 @@ type data struct {
 	patience time.Duration
 	lines    *lines // of a listing
 	cut      func() // ends the session
+	until    time.Time
 	wrote    bool
 	abort    bool // end it so that the server sees a failure
 }
 
+// wait gives the server its time from now on, or a little more: to move a deadline costs
+// as much as to read some KiB.
+func (d *data) wait() {
+	if now := time.Now(); d.until.Sub(now) < d.patience {
+		d.until = now.Add(d.patience + d.patience/8)
+		_ = d.SetDeadline(d.until)
+	}
+}
+
 // Read implements net.Conn.
 func (d *data) Read(b []byte) (int, error) {
-	_ = d.SetDeadline(time.Now().Add(d.patience))
+	d.wait()
 	n, err := d.Conn.Read(b)
 	if errors.Is(err, io.EOF) && d.raw.ended {
 		err = fmt.Errorf("%w: the data connection was cut, not closed", remote.ErrCut)
@@ -146,14 +183,14 @@ func (d *data) Write(b []byte) (int, error) {
 			return 0, err
 		}
 	}
-	_ = d.SetWriteDeadline(time.Now().Add(d.patience))
+	d.wait()
 	return d.Conn.Write(b)
 }
 
 // Handshake is what the library calls when there is nothing to write.
 func (d *data) Handshake() error {
 	d.wrote = true
-	_ = d.SetDeadline(time.Now().Add(d.patience))
+	d.wait()
 	return d.Conn.Handshake()
 }
 
