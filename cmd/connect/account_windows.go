@@ -2,6 +2,7 @@ package main
 
 import (
 	"os/user"
+	"strings"
 
 	"golang.org/x/sys/windows"
 
@@ -9,14 +10,26 @@ import (
 	"sealgate/internal/fault"
 )
 
-func defaultAccount() string { return "" }
+// ours is the account that Windows gives a service of this name: it has no password,
+// nobody signs in as it, and no other service runs as it.
+const ours = `NT SERVICE\` + serviceName
+
+func defaultAccount() string { return ours }
 
 // handOver lets the account into the directory.
 func handOver(h home.Home, name string) error {
 	const op = "service: install"
-	u, err := user.Lookup(name)
+	id := home.ServiceSID(serviceName) // known before the service is there
+	if !strings.EqualFold(name, ours) {
+		u, err := user.Lookup(name)
+		if err != nil {
+			return fault.New(fault.NotFound, op, "there is no account %s: %v", name, err)
+		}
+		id = u.Uid
+	}
+	sid, err := windows.StringToSid(id)
 	if err != nil {
-		return fault.New(fault.NotFound, op, "there is no account %s: %v", name, err)
+		return fault.Wrap(fault.Invalid, op, err)
 	}
 	sd, err := windows.GetNamedSecurityInfo(string(h), windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
 	if err != nil {
@@ -25,10 +38,6 @@ func handOver(h home.Home, name string) error {
 	old, _, err := sd.DACL()
 	if err != nil {
 		return fault.Wrap(fault.Denied, op, err)
-	}
-	sid, err := windows.StringToSid(u.Uid)
-	if err != nil {
-		return fault.Wrap(fault.Invalid, op, err)
 	}
 	acl, err := windows.ACLFromEntries([]windows.EXPLICIT_ACCESS{{
 		AccessPermissions: windows.GENERIC_READ | windows.GENERIC_WRITE | windows.GENERIC_EXECUTE | windows.DELETE,

@@ -8,7 +8,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"sealgate/internal/agent/home"
 	"sealgate/internal/command/commandtest"
 	"sealgate/internal/logging"
 )
@@ -30,17 +29,6 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": commandtest.Exits},
 	})
-}
-
-// Without the right to take leases, the service would not see that a file of another
-// account is being written.
-func TestTheServiceMayAskWhoWrites(t *testing.T) {
-	text := unit("/var/lib/sealgate-connect", &home.Settings{Folders: []home.Folder{{Path: "/srv/pay 1"}}})
-	for _, line := range []string{"CapabilityBoundingSet=CAP_LEASE\n", "AmbientCapabilities=CAP_LEASE\n", "ReadWritePaths=\"-/srv/pay 1\"\n"} {
-		if !strings.Contains(text, line) {
-			t.Errorf("the unit lacks %q", line)
-		}
-	}
 }
 
 // A service of Windows has no standard error: its log is written all the same.

@@ -179,7 +179,7 @@ func (a *app) runCommand() *cobra.Command {
 // less is the most it can be over.
 const memory = 44 << 20
 
-func (a *app) run(ctx context.Context) error {
+func (a *app) run(ctx context.Context, also slog.Handler) error {
 	debug.SetMemoryLimit(memory)
 	debug.SetGCPercent(50) // it idles most of its life
 	h, err := a.Home()
@@ -198,7 +198,7 @@ func (a *app) run(ctx context.Context) error {
 		return err
 	}
 	defer file.Close()
-	log := logging.New(logTo(file, a.Err), s.LogLevel, false)
+	log := slog.New(slog.NewMultiHandler(logging.New(logTo(file, a.Err), s.LogLevel, false).Handler(), also))
 	o, err := a.options(log)
 	if err != nil {
 		log.Error("connect cannot start", "why", console.Sentence(err))

@@ -18,12 +18,13 @@ func place(getenv func(string) string) (string, error) {
 	return filepath.Join(data, "Sealgate Connect"), nil
 }
 
-// Who the directory is left to: the system and the administrators, who own it; when
-// no administrator makes it, its owner as well. What is made in it inherits that. A
-// service account of its own is let in by `service install`.
+// Who the directory is left to: the system, the administrators, who own it, and the
+// account of the service, which is nobody else's; when no administrator makes it, its
+// owner as well. What is made in it inherits that. Another account for the service is
+// let in by `service install`.
 const (
-	byAdministrator = "O:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;LS)"
-	byUser          = "D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;OW)(A;OICI;0x1301bf;;;LS)"
+	byAdministrator = "O:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;%s)"
+	byUser          = "D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;OW)(A;OICI;0x1301bf;;;%s)"
 )
 
 // protect closes the directory to others. Anybody may make one where programs keep
@@ -34,7 +35,7 @@ func protect(dir string) error {
 	if err != nil {
 		return err
 	}
-	was, err := windows.GetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	was, err := windows.GetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
 	if err != nil {
 		return err
 	}
@@ -45,11 +46,16 @@ func protect(dir string) error {
 	if !owner.Equals(me.User.Sid) && !owner.IsWellKnown(windows.WinBuiltinAdministratorsSid) && !owner.IsWellKnown(windows.WinLocalSystemSid) {
 		return fmt.Errorf("%s was made by another account; look into it, and take it away", dir)
 	}
+	if control, _, err := was.Control(); err != nil {
+		return err
+	} else if control&windows.SE_DACL_PROTECTED != 0 {
+		return nil // closed already; whom `service install` has let in, stays in
+	}
 	how, parts := byUser, windows.SECURITY_INFORMATION(windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION)
 	if windows.GetCurrentProcessToken().IsElevated() {
 		how, parts = byAdministrator, parts|windows.OWNER_SECURITY_INFORMATION
 	}
-	sd, err := windows.SecurityDescriptorFromString(how)
+	sd, err := windows.SecurityDescriptorFromString(fmt.Sprintf(how, ServiceSID(Service)))
 	if err != nil {
 		return err
 	}
