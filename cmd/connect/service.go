@@ -123,7 +123,7 @@ func (a *app) service(user, password string) (service.Service, error) {
 		Arguments: []string{"run", "--dir", string(h)}, UserName: user,
 		Option: service.KeyValue{
 			"KeepAlive": true, "RunAtLoad": true, // launchd
-			"OnFailure": "restart", "OnFailureDelayDuration": "10s", "DelayedAutoStart": true, // Windows
+			"OnFailure": "restart", "OnFailureDelayDuration": "10s", // Windows
 		},
 	}
 	if password != "" {

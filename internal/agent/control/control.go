@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -42,13 +43,18 @@ type said struct {
 	Message string `json:"message,omitempty"`
 }
 
-// Listen opens the socket. One that a killed agent has left behind is replaced: the
+// Listen opens the socket, or what serves as one. One that a killed agent has left behind is replaced: the
 // caller holds the directory's lock.
 func Listen(path string) (net.Listener, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.Wrap(fault.Internal, "control: listen", err)
+	for _, old := range []string{path, note(path)} {
+		if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fault.Wrap(fault.Internal, "control: listen", err)
+		}
 	}
 	l, err := net.Listen("unix", path)
+	if err != nil && runtime.GOOS == "windows" {
+		return listenLoopback(path)
+	}
 	if err != nil {
 		return nil, fault.New(fault.Internal, "control: listen", "the socket %s cannot be opened: %v", path, err)
 	}
@@ -140,6 +146,12 @@ type Client struct{ http *http.Client }
 // Dial makes a client of the agent whose socket this is.
 func Dial(path string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		switch text, err := os.ReadFile(note(path)); {
+		case err == nil:
+			return dialLoopback(ctx, text)
+		case errors.Is(err, fs.ErrPermission):
+			return nil, err
+		}
 		return new(net.Dialer).DialContext(ctx, "unix", path)
 	}
 	return &Client{&http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
@@ -159,7 +171,7 @@ func (c *Client) ask(ctx context.Context, method, path string, body, into any) e
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return fault.New(fault.Denied, op, "the running Connect belongs to another account; ask as administrator")
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, ErrStopped), errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return ErrStopped
 	case err != nil:
 		var op *net.OpError

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -36,12 +37,19 @@ func (fixed) Retry(context.Context) error                  { return nil }
 func (fixed) Fetch(context.Context) (*status.Fetch, error) { return &status.Fetch{}, nil }
 
 func TestCommandsTalkToTheRunningAgent(t *testing.T) {
+	for name, listen := range map[string]func(string) (net.Listener, error){"socket": Listen, "port": listenLoopback} {
+		t.Run(name, func(t *testing.T) { talks(t, listen) })
+	}
+}
+
+func talks(t *testing.T, listen func(string) (net.Listener, error)) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "connect.sock")
 	c := Dial(path)
 	if _, err := c.Status(t.Context()); !errors.Is(err, ErrStopped) {
 		t.Fatalf("nobody is there: %v", err)
 	}
-	l, err := Listen(path)
+	l, err := listen(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +81,42 @@ func TestCommandsTalkToTheRunningAgent(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
+}
+
+// A port of this machine is anybody's to call, and to take when the agent has gone.
+func TestThePortIsForWhoReadsTheNote(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "connect.sock")
+	l, err := listenLoopback(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(note(path)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("the note: %v, %v", info, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); Serve(ctx, l, fixed{}) }()
+	if resp, err := http.Get("http://" + l.Addr().String() + "/status?" + strings.Repeat("x", 2*wordLen)); err == nil {
+		resp.Body.Close()
+		t.Error("somebody without the words was answered")
+	}
+	cancel()
+	<-done
+
+	stranger, err := net.Listen("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	go func() {
+		if c, err := stranger.Accept(); err == nil {
+			_, _ = c.Write([]byte(strings.Repeat("0", wordLen) + "HTTP/1.1 200 OK\r\n\r\n{}"))
+			_, _ = io.Copy(io.Discard, c)
+		}
+	}()
+	if _, err := Dial(path).Status(t.Context()); !errors.Is(err, ErrStopped) {
+		t.Errorf("a stranger was believed: %v", err)
+	}
 }
 
 // The page shows and does nothing else, and answers no name that a stranger's page
