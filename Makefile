@@ -42,6 +42,7 @@ test-programs:
 
 test-long: ## the campaigns in full length: crashes, cuts, disk full (hours)
 	@tools/deps long
+	for os in windows darwin; do GOOS=$$os go vet ./cmd/connect ./internal/agent/...; done
 	$(race) -count=1 -timeout 1h ./cmd/gateway
 	SEALGATE_LONG=1 go test -count=1 -timeout 12h -v -run Campaign ./...
 

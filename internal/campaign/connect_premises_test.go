@@ -27,6 +27,16 @@ type premises struct {
 	folder string // watched
 	outbox string
 	cmd    *exec.Cmd
+
+	// program makes a command of Connect, when it is not this machine's own program
+	program func(ctx context.Context, args ...string) *exec.Cmd
+}
+
+func (p *premises) connect(ctx context.Context, args ...string) *exec.Cmd {
+	if p.program != nil {
+		return p.program(ctx, args...)
+	}
+	return exec.CommandContext(ctx, connectProgram(), append(args, "--dir", p.dir)...)
 }
 
 // newPremises enrols a Connect of acme, by this address of the gateway.
@@ -62,7 +72,7 @@ func (p *premises) command(args ...string) (stdout, stderr string, code int) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	return runToEnd(p.t, exec.CommandContext(ctx, connectProgram(), append(args, "--dir", p.dir)...), args)
+	return runToEnd(p.t, p.connect(ctx, args...), args)
 }
 
 func (p *premises) must(args ...string) string {
@@ -76,7 +86,7 @@ func (p *premises) must(args ...string) string {
 
 func (p *premises) start() {
 	p.t.Helper()
-	p.cmd = exec.Command(connectProgram(), "run", "--dir", p.dir)
+	p.cmd = p.connect(context.Background(), "run")
 	p.cmd.SysProcAttr = dieWithTest()
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)

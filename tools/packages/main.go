@@ -31,10 +31,13 @@ func main() {
 	flag.StringVar(&r.Root, "root", "../..", "the repository")
 	flag.StringVar(&r.Version, "version", "", "what the binaries say they are")
 	flag.Int64Var(&epoch, "time", 0, "time of the commit, in seconds since 1970")
+	flag.StringVar(&r.Out, "out", "", "where the packages go, emptied before; bin/packages without it")
 	flag.Parse()
 	r.Time = time.Unix(epoch, 0).UTC()
 	r.Bin = filepath.Join(r.Root, "bin")
-	r.Out = filepath.Join(r.Bin, "packages")
+	if r.Out == "" {
+		r.Out = filepath.Join(r.Bin, "packages")
+	}
 	if err := r.make(); err != nil {
 		fmt.Fprintln(os.Stderr, "packages:", err)
 		os.Exit(1)

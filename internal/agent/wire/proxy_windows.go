@@ -32,11 +32,15 @@ func systemProxy() func(*http.Request) (*url.URL, error) {
 		if u != nil || err != nil || server == "" || bypassed(r.URL.Hostname(), bypass) {
 			return u, err
 		}
-		return url.Parse(serverFor(r.URL.Scheme, server))
+		if via := serverFor(r.URL.Scheme, server); via != "" {
+			return url.Parse(via)
+		}
+		return nil, nil // there is one for other schemes only
 	}
 }
 
-// serverFor reads "proxy:3128" or "http=proxy:3128;https=proxy:3129".
+// serverFor reads "proxy:3128" or "http=proxy:3128;https=proxy:3129"; "" when there is
+// none for this scheme.
 func serverFor(scheme, server string) string {
 	for part := range strings.SplitSeq(server, ";") {
 		name, value, named := strings.Cut(part, "=")
