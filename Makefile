@@ -40,11 +40,11 @@ test-programs:
 	go test -vet=off -timeout 14m ./internal/campaign ./cmd/gateway # with -race in test-long
 	go test -vet=off ./internal/keys/token # without tokens
 
-test-long: ## the campaigns in full length: crashes, cuts, disk full (hours)
+test-long: ## every test in its full length: crashes, cuts, disk full (hours)
 	@tools/deps long
 	for os in windows darwin; do GOOS=$$os go vet ./cmd/connect ./internal/agent/...; done
 	$(race) -count=1 -timeout 1h ./cmd/gateway
-	SEALGATE_LONG=1 go test -count=1 -timeout 12h -v -run Campaign ./...
+	SEALGATE_LONG=1 go test -count=1 -timeout 12h -v ./...
 
 screenshots: deps ## a picture of every page, wide and on a phone, light and dark, in Swedish and English (ARGS=DIR; else bin/screenshots)
 	@SEALGATE_SCREENSHOTS="$(abspath $(or $(ARGS),bin/screenshots))" go test -count=1 -timeout 20m -v -run '^TestScreenshots$$' ./internal/campaign

@@ -71,8 +71,9 @@ func (f *far) remote(account, direction string, more ...string) {
 	}
 }
 
-// disturbed visits the remote until over says that it is enough; meanwhile the gateway
-// is killed, and the server ends with all its sessions and begins anew, now and then.
+// disturbed visits the remote until over says that it is enough; none of the visits is
+// left in peace: the gateway is killed, every third time the server ends with all its
+// sessions instead, and begins anew.
 func (f *far) disturbed(account string, over func() bool) {
 	f.t.Helper()
 	for round := 0; !over(); round++ {
@@ -85,14 +86,14 @@ func (f *far) disturbed(account string, over func() bool) {
 			defer close(ended)
 			f.run("remote", "run", account, "bank", "--wait")
 		}()
-		pause(time.Duration(50+f.lots.IntN(pick(1000, 6000))) * time.Millisecond)
-		switch round % 3 {
-		case 0:
+		most := pick(400+20*round, 4000) // longer and longer, so that a slow machine comes to an end
+		pause(time.Duration(50+f.lots.IntN(most)) * time.Millisecond)
+		if round%3 == 2 {
 			f.restarts++
 			f.service.Stop()
 			pause(time.Duration(f.lots.IntN(300)) * time.Millisecond)
 			f.service.Start()
-		case 1:
+		} else {
 			f.kills++
 			f.kill()
 			f.start()
@@ -132,7 +133,7 @@ func pulledOnce(t *testing.T, f *far) {
 	f.account("puller", "keep")
 	f.remote("puller", "pull", "--after", "delete", "--still", "1s")
 	want, bytes := map[string]string{}, 0
-	for name, content := range f.some(pick(150, 10_000)) {
+	for name, content := range f.some(pick(80, 10_000)) {
 		f.check(os.WriteFile(filepath.Join(f.disk, name), content, 0o644))
 		want[name] = sum(content)
 		bytes += len(content)
