@@ -71,34 +71,41 @@ func (f *far) remote(account, direction string, more ...string) {
 	}
 }
 
-// disturbed visits the remote until over says that it is enough; none of the visits is
-// left in peace: the gateway is killed, every third time the server ends with all its
-// sessions instead, and begins anew.
+// disturbed visits the remote until over says that it is enough. As long as a visit
+// lasts the gateway is killed, or the server ends with all its sessions and begins anew,
+// every few seconds.
 func (f *far) disturbed(account string, over func() bool) {
 	f.t.Helper()
-	for round := 0; !over(); round++ {
-		if round > pick(60, 5000) {
-			f.t.Fatalf("%d visits, and it is not over", round)
-		}
+	for n := 0; !over(); {
 		ended := make(chan struct{})
 		f.visits++
 		go func() {
 			defer close(ended)
 			f.run("remote", "run", account, "bank", "--wait")
 		}()
-		most := pick(400+20*round, 4000) // longer and longer, so that a slow machine comes to an end
-		pause(time.Duration(50+f.lots.IntN(most)) * time.Millisecond)
-		if round%3 == 2 {
-			f.restarts++
-			f.service.Stop()
-			pause(time.Duration(f.lots.IntN(300)) * time.Millisecond)
-			f.service.Start()
-		} else {
-			f.kills++
-			f.kill()
-			f.start()
+		for going := true; going; n++ {
+			if n > pick(100, 5000) {
+				f.t.Fatalf("disturbed %d times, and it is not over", n)
+			}
+			most := pick(400+20*n, 4000) // longer and longer, so that a slow machine comes to an end
+			pause(time.Duration(50+f.lots.IntN(most)) * time.Millisecond)
+			if n%3 == 2 {
+				f.restarts++
+				f.service.Stop()
+				pause(time.Duration(f.lots.IntN(300)) * time.Millisecond)
+				f.service.Start()
+			} else {
+				f.kills++
+				f.kill()
+				f.start()
+				<-ended
+			}
+			select {
+			case <-ended:
+				going = false
+			default:
+			}
 		}
-		<-ended
 	}
 }
 

@@ -96,6 +96,9 @@ func TestManyRemotesSomeOfThemBad(t *testing.T) {
 	}
 	t.Logf("%d remotes: the last of those that are well begins %v after it was due; at most %d goroutines more than without visits, heap %d MiB",
 		n+2*bad, c.late.Round(time.Millisecond), c.goroutines-set, c.heap>>20)
+	if c.late > time.Minute {
+		t.Errorf("one was due again before its visit began, %v after it was due", c.late)
+	}
 	const places, each = 32, 80 // a file is read up to 64 blocks ahead
 	if c.goroutines > set+places*each {
 		t.Errorf("%d goroutines, %d without visits", c.goroutines, set)
