@@ -35,6 +35,7 @@ type FS interface {
 	Create(name string) (File, error) // a new file (O_CREATE|O_EXCL), readable by its owner only
 	Open(name string) (File, error)   // an existing one, for reading and writing
 	Rename(oldname, newname string) error
+	RenameNew(oldname, newname string) error // Exists when newname is taken
 	Remove(name string) error
 	Mkdir(name string) error           // for its owner only; one that is there already is fine
 	List(dir string) ([]string, error) // the base names in dir, sorted

@@ -188,3 +188,34 @@ func TestStartWritebackChangesNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// RenameNew replaces nothing, whatever the file system can.
+func TestRenameNew(t *testing.T) {
+	dir := t.TempDir()
+	for what, rename := range map[string]func(string, string) error{"OS": durable.OS.RenameNew, "links": durable.LinkNew} {
+		from, to := filepath.Join(dir, what), filepath.Join(dir, what+".new")
+		for _, name := range []string{from, to} {
+			if err := os.WriteFile(name, []byte(name), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := rename(from, to); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if got, err := os.ReadFile(to); err != nil || string(got) != to {
+			t.Errorf("%s: %q, %v", what, got, err)
+		}
+		if err := os.Remove(to); err != nil {
+			t.Fatal(err)
+		}
+		if err := rename(from, to); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if got, err := os.ReadFile(to); err != nil || string(got) != from {
+			t.Errorf("%s: %q, %v", what, got, err)
+		}
+		if err := rename(from, to+"2"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: of nothing: %v", what, err)
+		}
+	}
+}

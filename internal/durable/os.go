@@ -32,6 +32,29 @@ func (osFS) Rename(oldname, newname string) error {
 	return wrap("durable: rename", os.Rename(oldname, newname))
 }
 
+// RenameNew leaves what has the new name by then alone, in one step where the file
+// system can.
+func (osFS) RenameNew(oldname, newname string) error {
+	return wrap("durable: rename", renameNew(oldname, newname))
+}
+
+// linkNew is for a file system that cannot rename without replacing: a second name,
+// which is never given twice, and then the first one goes. One that has no second names
+// either (FAT, some shares) is looked at before.
+func linkNew(oldname, newname string) error {
+	err := os.Link(oldname, newname)
+	if err == nil {
+		return os.Remove(oldname)
+	}
+	if exists(err) {
+		return err
+	}
+	if _, err := os.Lstat(newname); err == nil {
+		return &os.LinkError{Op: "rename", Old: oldname, New: newname, Err: os.ErrExist}
+	}
+	return os.Rename(oldname, newname)
+}
+
 func (osFS) Remove(name string) error {
 	return wrap("durable: remove", os.Remove(name))
 }

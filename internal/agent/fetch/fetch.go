@@ -312,25 +312,30 @@ func verify(ctx context.Context, name string, l connect.Listed, key *seal.FileKe
 
 // name gives a temporary file its own name, or one beside it when that is taken.
 func (f *Fetcher) name(ctx context.Context, temp, name string, l connect.Listed) (string, error) {
-	path := filepath.Join(f.Folder, name)
-	if taken(path) {
-		ext := filepath.Ext(name)
-		path = filepath.Join(f.Folder, strings.TrimSuffix(name, ext)+"."+l.File.String()[24:]+ext)
-		if taken(path) {
-			return "", fault.New(fault.Exists, "fetch: name", "%s is there already; nothing was overwritten", path)
-		}
-	}
-	if err := f.Journal.SetFetched(ctx, *f.record(l, path)); err != nil {
-		return "", err
-	}
 	f.share(temp)
-	if err := f.Disk.Rename(temp, path); err != nil {
-		return "", unwritten(err)
+	ext := filepath.Ext(name)
+	beside := strings.TrimSuffix(name, ext) + "." + l.File.String()[24:] + ext
+	for _, name := range []string{name, beside} {
+		path := filepath.Join(f.Folder, name)
+		if taken(path) {
+			continue
+		}
+		if err := f.Journal.SetFetched(ctx, *f.record(l, path)); err != nil {
+			return "", err
+		}
+		err := f.Disk.RenameNew(temp, path)
+		if fault.Is(err, fault.Exists) { // by now
+			continue
+		}
+		if err == nil {
+			err = f.sync()
+		}
+		if err != nil {
+			return "", unwritten(err)
+		}
+		return path, nil
 	}
-	if err := f.sync(); err != nil {
-		return "", unwritten(err)
-	}
-	return path, nil
+	return "", fault.New(fault.Exists, "fetch: name", "%s is there already; nothing was overwritten", filepath.Join(f.Folder, beside))
 }
 
 // sync makes names durable. A network share may not be able to: then what it does is

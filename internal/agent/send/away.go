@@ -204,7 +204,7 @@ func (s *Sender) move(d *journal.Delivery) error {
 			return heldOpen(err)
 		}
 	}
-	return heldOpen(s.Disk.Rename(d.Path, d.At))
+	return heldOpen(s.Disk.RenameNew(d.Path, d.At)) // taken by now: the next try finds another place
 }
 
 // sentFolder makes sent/, for those who may use the folder that it is in.
@@ -226,11 +226,14 @@ func (s *Sender) sentFolder(dir string) error {
 func (s *Sender) giveBack(d *journal.Delivery) (own bool, err error) {
 	dir, name := filepath.Split(d.Path)
 	for _, to := range []string{d.Path, filepath.Join(dir, beside(name, d.File))} {
-		if _, err := os.Lstat(to); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		err := s.Disk.RenameNew(d.At, to) // somebody is writing these names
+		if fault.Is(err, fault.Exists) {
 			continue
 		}
-		s.Log.Warn("a file was written anew while it was put away: it is another one now", "delivery", d.Seq, "own_name", to == d.Path)
-		return to == d.Path, heldOpen(s.Disk.Rename(d.At, to))
+		if err == nil {
+			s.Log.Warn("a file was written anew while it was put away: it is another one now", "delivery", d.Seq, "own_name", to == d.Path)
+		}
+		return to == d.Path, heldOpen(err)
 	}
 	return false, fault.New(fault.Exists, "send: put away", "what was written anew as %s while it was sent lies at %s and has no name to go back to", d.Path, d.At)
 }

@@ -149,6 +149,11 @@ func (d *Faulty) Rename(oldname, newname string) error {
 	return d.play(Rename, func() error { return d.fs.Rename(oldname, newname) })
 }
 
+// RenameNew is durable.FS.
+func (d *Faulty) RenameNew(oldname, newname string) error {
+	return d.play(Rename, func() error { return d.fs.RenameNew(oldname, newname) })
+}
+
 // Remove is durable.FS.
 func (d *Faulty) Remove(name string) error {
 	return d.play(Remove, func() error { return d.fs.Remove(name) })

@@ -264,7 +264,12 @@ func (d *PowerCut) Open(name string) (durable.File, error) {
 }
 
 // Rename is durable.FS; it moves files only.
-func (d *PowerCut) Rename(oldname, newname string) error {
+func (d *PowerCut) Rename(oldname, newname string) error { return d.rename(oldname, newname, true) }
+
+// RenameNew is durable.FS.
+func (d *PowerCut) RenameNew(oldname, newname string) error { return d.rename(oldname, newname, false) }
+
+func (d *PowerCut) rename(oldname, newname string, replace bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.change(); err != nil {
@@ -284,6 +289,8 @@ func (d *PowerCut) Rename(oldname, newname string) error {
 		return pathError("rename", oldname, fs.ErrNotExist)
 	case n.dir || to.names[newbase] != nil && to.names[newbase].dir:
 		return pathError("rename", oldname, errors.New("is a directory"))
+	case !replace && to.names[newbase] != nil:
+		return pathError("rename", newname, fs.ErrExist)
 	case from == to && oldbase == newbase:
 		return nil
 	case from == to:

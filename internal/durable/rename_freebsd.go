@@ -1,0 +1,3 @@
+package durable
+
+func renameNew(oldname, newname string) error { return linkNew(oldname, newname) }
