@@ -15,6 +15,7 @@ import (
 	"sealgate/internal/agent/control"
 	"sealgate/internal/agent/home"
 	"sealgate/internal/agent/journal"
+	"sealgate/internal/agent/watch"
 	"sealgate/internal/agent/wire"
 	"sealgate/internal/connect"
 	"sealgate/internal/durable"
@@ -143,7 +144,7 @@ func (r *report) folder(f home.Folder) {
 	}
 	probe := filepath.Join(f.Path, ".sealgate-doctor.part")
 	to := probe + ".tmp"
-	err := os.WriteFile(probe, nil, 0o600)
+	told, err := tells(probe)
 	if err == nil {
 		err = os.Rename(probe, to)
 	}
@@ -155,7 +156,32 @@ func (r *report) folder(f home.Folder) {
 		r.add(name, Failure, "Files in %s can be read but not moved or deleted by this account (%v): they would be sent and stay.", f.Path, pathless(err))
 		return
 	}
+	if !told {
+		r.add(name, state(f.Untold >= longPause), "%s: nothing here tells whether a program still has a file open for writing, so a file counts as finished when it was unchanged for %s. If your program ever pauses longer, set settle: in connect.yaml, or let it write under a temporary name and rename.",
+			f.Path, f.Untold)
+		return
+	}
 	r.add(name, OK, "%s", f.Path)
+}
+
+// longPause is longer than programs take between two parts of a file, as a rule.
+const longPause = 30 * time.Second
+
+func state(ok bool) string {
+	if ok {
+		return OK
+	}
+	return Warning
+}
+
+// tells makes a file and reports whether it shows that it is open for writing.
+func tells(name string) (bool, error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return false, err
+	}
+	told := watch.BeingWritten(name)
+	return told, f.Close()
 }
 
 func (r *report) outbox(dir string) {

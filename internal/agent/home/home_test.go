@@ -38,10 +38,10 @@ status.listen: 127.0.0.1:9465
 		t.Fatal(err)
 	}
 	a, b := s.Folders[0], s.Folders[1]
-	if a.Path != "/srv/payments" || len(a.Files.Include) != 2 || a.Settle != 10*time.Second || a.After != Delete || !a.Ordered || a.Subfolders {
+	if a.Path != "/srv/payments" || len(a.Files.Include) != 2 || a.Settle != 10*time.Second || a.Untold != 10*time.Second || a.After != Delete || !a.Ordered || a.Subfolders {
 		t.Errorf("first folder: %+v", a)
 	}
-	if b.Path != filepath.Join(dir, "salaries") || b.Settle != 2*time.Second || b.After != Move || !b.Subfolders || b.Ordered {
+	if b.Path != filepath.Join(dir, "salaries") || b.Settle != 2*time.Second || b.Untold != 30*time.Second || b.After != Move || !b.Subfolders || b.Ordered {
 		t.Errorf("second folder: %+v", b)
 	}
 	if s.Bandwidth != 1_250_000 || s.As != Sealed || s.Outbox != "/srv/from-bank" || s.Status != "127.0.0.1:9465" || s.Parallel != 4 {

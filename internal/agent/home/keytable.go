@@ -31,7 +31,7 @@ var keys = map[string]func(c *checker, v []string) error{
 	"folders.path":       func(c *checker, v []string) error { return c.path(&c.folder().Path, v) },
 	"folders.include":    func(c *checker, v []string) error { c.folder().Files.Include = v; return nil },
 	"folders.exclude":    func(c *checker, v []string) error { c.folder().Files.Exclude = v; return nil },
-	"folders.settle":     func(c *checker, v []string) error { return duration(&c.folder().Settle, v) },
+	"folders.settle":     func(c *checker, v []string) error { return errors.Join(duration(&c.folder().Settle, v), duration(&c.folder().Untold, v)) },
 	"folders.after":      func(c *checker, v []string) error { return oneOf(&c.folder().After, v, Move, Delete) },
 	"folders.subfolders": func(c *checker, v []string) error { return yes(&c.folder().Subfolders, v) },
 	"folders.ordered":    func(c *checker, v []string) error { return yes(&c.folder().Ordered, v) },

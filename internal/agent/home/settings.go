@@ -34,6 +34,7 @@ type Folder struct {
 	Path       string // absolute
 	Files      glob.Set
 	Settle     time.Duration // unchanged for so long before it is taken
+	Untold     time.Duration // the same, where nobody tells whether it is open for writing
 	After      After
 	Subfolders bool
 	Ordered    bool // one by one, oldest first
@@ -66,6 +67,7 @@ type Bandwidth int64
 
 const (
 	defaultSettle   = 2 * time.Second
+	defaultUntold   = 30 * time.Second
 	defaultParallel = 4
 	maxParallel     = 16
 	maxFolders      = 1000
@@ -119,7 +121,7 @@ func (c *checker) in(s yamlfile.Setting) error {
 	if len(c.Folders) >= maxFolders {
 		return c.refuse(s.Line, "more than %d folders", maxFolders)
 	}
-	c.Folders = append(c.Folders, Folder{Settle: defaultSettle, After: Move})
+	c.Folders = append(c.Folders, Folder{Settle: defaultSettle, Untold: defaultUntold, After: Move})
 	c.lines = append(c.lines, s.Line)
 	return nil
 }

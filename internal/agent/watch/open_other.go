@@ -2,5 +2,5 @@
 
 package watch
 
-// BeingWritten knows nothing: this platform does not tell.
-func BeingWritten(string) bool { return false }
+// Writers knows nothing: this platform does not tell.
+func Writers(string) Writing { return Untold }

@@ -9,7 +9,8 @@
 //   - its name is not one that programs give to what they have not finished;
 //   - size and time were the same in two scans at least the settle time apart;
 //   - nobody has it open for writing, where the platform tells: Windows does, Linux
-//     does of local file systems, macOS does not.
+//     does of local file systems, macOS does not. Where nobody tells, it has to have
+//     been the same for longer, unless the settings say how long.
 //
 // The folder sent/ is never looked into. A folder that cannot be read, as a share
 // that has vanished, is said and tried again; nothing that was found there is
@@ -140,9 +141,15 @@ func (w *walk) file(path string, info fs.FileInfo) {
 	if !l.told.IsZero() && w.now.Sub(l.told) < retell {
 		return
 	}
-	if BeingWritten(path) {
+	switch Writers(path) {
+	case Some:
 		w.wait(w.now.Add(max(w.s.folder.Settle, time.Second)))
 		return
+	case Untold:
+		if due := l.since.Add(w.s.folder.Untold); w.now.Before(due) {
+			w.wait(due)
+			return
+		}
 	}
 	l.told = w.now
 	w.Ready = append(w.Ready, journal.Source{
@@ -155,6 +162,19 @@ func (w *walk) wait(until time.Time) {
 		w.Next = until
 	}
 }
+
+// Writing is whether somebody has a file open for writing.
+type Writing int
+
+// What can be known of it.
+const (
+	Nobody Writing = iota
+	Some
+	Untold // neither the platform nor the file system says
+)
+
+// BeingWritten reports whether somebody is known to have the file open for writing.
+func BeingWritten(path string) bool { return Writers(path) == Some }
 
 // Again makes the scanner tell all files again that are still there: what it told
 // was not taken.
