@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sealgate/internal/agent/control"
@@ -64,6 +65,8 @@ type Agent struct {
 	wakes     map[string]chan struct{}
 	started   time.Time
 	look      chan struct{} // asks the pulse to come now
+	errands   chan struct{} // asks for what takes longer than a pulse
+	waits     atomic.Bool   // something does for this account
 
 	fetches sync.Mutex // held while files are fetched
 
@@ -96,7 +99,7 @@ const partsInMemory = 5
 
 // Open makes an agent of what lies in its home. TryLater: another process works there.
 func Open(ctx context.Context, o Options) (_ *Agent, err error) {
-	a := &Agent{Options: o, folders: map[string]folder{}, wakes: map[string]chan struct{}{}, started: o.Now(), look: make(chan struct{}, 1)}
+	a := &Agent{Options: o, folders: map[string]folder{}, wakes: map[string]chan struct{}{}, started: o.Now(), look: make(chan struct{}, 1), errands: make(chan struct{}, 1)}
 	if a.enrolment, a.client, err = Dial(o); err != nil {
 		return nil, err
 	}
@@ -192,6 +195,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	parts.Go(func() { a.queue.Run(ctx) })
 	parts.Go(func() { a.pulse(ctx) })
+	parts.Go(func() { a.runErrands(ctx) })
 	ended := make(chan struct{})
 	go func() { parts.Wait(); close(ended) }()
 	select {

@@ -12,7 +12,13 @@ import (
 func (a *Agent) Journal() *journal.Journal { return a.journal }
 
 // Beat is one heartbeat, with all that follows from it.
-func (a *Agent) BeatOnce(ctx context.Context) error { return a.beat(ctx) }
+func (a *Agent) BeatOnce(ctx context.Context) error {
+	err := a.beat(ctx)
+	if err == nil {
+		a.errand(ctx)
+	}
+	return err
+}
 
 // Look takes what lies in the folders now, as if it had been still for long.
 func (a *Agent) LookOnce(ctx context.Context) error {

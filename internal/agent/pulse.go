@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -11,9 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"sealgate/internal/agent/fetch"
 	"sealgate/internal/agent/journal"
-	"sealgate/internal/agent/status"
 	"sealgate/internal/agent/wire"
 	"sealgate/internal/connect"
 	"sealgate/internal/fault"
@@ -31,7 +28,7 @@ const (
 )
 
 // pulse tells the gateway how this agent is, again and again, and does what the
-// answers ask for.
+// answers ask for. What may take long is an errand: the gateway goes on hearing.
 func (a *Agent) pulse(ctx context.Context) {
 	every := a.Beat
 	if every == 0 {
@@ -80,11 +77,10 @@ func (a *Agent) beat(ctx context.Context) error {
 	if err := a.known(ctx); err != nil {
 		return err
 	}
-	if a.fetcher != nil && p.Outbox > 0 {
-		_, _ = a.fetch(ctx, false) // what is wrong stands in the status
-	}
-	if err := a.regular(ctx); err != nil {
-		return err
+	a.waits.Store(p.Outbox > 0)
+	select {
+	case a.errands <- struct{}{}:
+	default:
 	}
 	return a.journal.Forget(ctx, a.Now().Add(-forget))
 }
@@ -188,71 +184,6 @@ func lies(d *journal.Delivery, path string) bool {
 	}
 	info, err := os.Lstat(path)
 	return err == nil && d.Is(info)
-}
-
-// fetch brings home what waits.
-func (a *Agent) fetch(ctx context.Context, hurry bool) (fetch.Result, error) {
-	a.fetches.Lock()
-	defer a.fetches.Unlock()
-	r, err := a.fetcher.All(ctx, hurry)
-	t := wire.Trouble{}
-	switch {
-	case ctx.Err() != nil:
-		return r, ctx.Err()
-	case err != nil:
-		t = a.queue.Explain(err)
-	case len(r.Failed) > 0:
-		t = a.queue.Explain(r.Failed[0].Err)
-	}
-	a.mu.Lock()
-	before := a.fetching
-	a.fetching = t
-	a.mu.Unlock()
-	if t.Code != "" && t.Code != before.Code {
-		a.Log.Warn("files are not fetched", "code", t.Code, "why", t.Sentence, "failed", len(r.Failed), "cause", err)
-	}
-	return r, err
-}
-
-// regular proves once a week that what is kept still opens with the access key here.
-func (a *Agent) regular(ctx context.Context) error {
-	if a.Access == nil {
-		return nil
-	}
-	last, err := a.journal.Meta(ctx, metaSince)
-	if err != nil {
-		return err
-	}
-	var at time.Time
-	if len(last) > 0 {
-		_ = at.UnmarshalText(last) // damaged is as good as never
-	}
-	if a.Now().Sub(at) < checkEvery {
-		return nil
-	}
-	checked, err := (&fetch.Fetcher{Client: a.client, Access: a.Access}).Regular(ctx)
-	if errors.As(err, new(*connect.Problem)) { // as when this agent may open nothing
-		a.Log.Warn("kept files cannot be checked", "why", sentence(err))
-	} else if err != nil {
-		return err
-	}
-	c := status.Check{At: a.Now(), Checked: checked.Checked, Failed: []string{}}
-	for _, f := range checked.Failed {
-		c.Failed = append(c.Failed, f.File.String())
-		a.Log.Error("a kept file does not open", "file", f.File, "why", sentence(f.Err))
-	}
-	text, err := json.Marshal(c)
-	if err != nil {
-		return err
-	}
-	if err := a.journal.SetMeta(ctx, metaCheck, text); err != nil {
-		return err
-	}
-	began, err := a.Now().MarshalText()
-	if err != nil {
-		return err
-	}
-	return a.journal.SetMeta(ctx, metaSince, began)
 }
 
 func lstat(path string) (fs.FileInfo, error) {

@@ -90,7 +90,8 @@ func PathOutboxBody(file uuid.UUID) string { return PathOutbox + "/" + file.Stri
 // PathOutboxAck is described at PathOutboxOpen.
 func PathOutboxAck(file uuid.UUID) string { return PathOutbox + "/" + file.String() + "/ack" }
 
-// PathKeptShare gives share A of a kept file, PathKeptBody its sealed bytes (GET).
+// PathKeptShare gives share A of a kept file, or of one that was fetched sealed;
+// PathKeptBody the former's sealed bytes (GET).
 func PathKeptShare(file uuid.UUID) string { return PathKept + "/" + file.String() + "/share" }
 
 // PathKeptBody is described at PathKeptShare.

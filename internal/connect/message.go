@@ -183,5 +183,11 @@ type Pulse struct {
 	Outbox int64     `json:"outbox"` // files that wait
 }
 
+// Share asks for share A. Of a file whose body the gateway may not have any more, it
+// brings the header.
+type Share struct {
+	Header []byte `json:"header,omitempty"`
+}
+
 // Nothing is a message that says nothing.
 type Nothing struct{}

@@ -6,6 +6,7 @@ package agenttest
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/hpke"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
@@ -59,20 +60,34 @@ const (
 	Damaged      // the gateway finds that what came does not open
 )
 
-// New returns a gateway whose accounts keep content.
+// New returns a gateway that keeps what acme sends, and holds its access key.
 func New(t testing.TB) *Gateway {
 	t.Helper()
 	g := &Gateway{World: intaketest.New(t, nil), t: t}
 	g.Acme = g.Account("acme", catalog.ContentKeep)
+	g.listen()
+	return g
+}
+
+// NewCustomer returns one with an acme that holds its access key itself.
+func NewCustomer(t testing.TB) (*Gateway, hpke.PrivateKey) {
+	t.Helper()
+	g := &Gateway{World: intaketest.New(t, nil), t: t}
+	var key hpke.PrivateKey
+	g.Acme, key = g.Customer("acme")
+	g.listen()
+	return g, key
+}
+
+func (g *Gateway) listen() {
 	g.Open()
 	h := http.HandlerFunc(g.serve)
 	g.TLS = httptest.NewUnstartedServer(h)
 	g.TLS.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	g.TLS.StartTLS()
-	t.Cleanup(g.TLS.Close)
+	g.t.Cleanup(g.TLS.Close)
 	g.Plain = httptest.NewServer(h)
-	t.Cleanup(g.Plain.Close)
-	return g
+	g.t.Cleanup(g.Plain.Close)
 }
 
 // Open makes the door, as a new process does after a Restart of the world.
@@ -196,6 +211,30 @@ func (g *Gateway) Taken() []*catalog.File {
 		}
 	}
 	return all
+}
+
+// Keep makes a file that was received one that was indexed and is kept.
+func (g *Gateway) Keep(f *catalog.File) {
+	g.t.Helper()
+	g.Update(func(tx *catalog.Tx) error {
+		row, err := tx.File(f.ID)
+		if err != nil {
+			return err
+		}
+		row.State, row.Grant = catalog.Kept, catalog.Grant{}
+		return tx.SaveFile(row)
+	})
+}
+
+// Ungrant takes away what the gateway alone opens waiting files with.
+func (g *Gateway) Ungrant() {
+	g.t.Helper()
+	for _, f := range g.Files() {
+		if f.State == catalog.Waiting {
+			f.Grant = catalog.Grant{}
+			g.Update(func(tx *catalog.Tx) error { return tx.SaveFile(f) })
+		}
+	}
 }
 
 // Lose makes the gateway one that came back from a backup without these files.

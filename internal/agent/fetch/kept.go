@@ -88,7 +88,7 @@ func (f *Fetcher) Regular(ctx context.Context) (Checked, error) {
 	}
 	for _, l := range picked {
 		if err := f.Check(ctx, l); err != nil {
-			if !fault.Is(err, fault.Damaged) && !fault.Is(err, fault.Locked) {
+			if !unopened(err) {
 				return c, err
 			}
 			c.Failed = append(c.Failed, Failure{l.File, l.Name, err})
@@ -96,6 +96,12 @@ func (f *Fetcher) Regular(ctx context.Context) (Checked, error) {
 		c.Checked++
 	}
 	return c, nil
+}
+
+// unopened reports whether an error says that a file does not open, and not that
+// nobody could be asked: what the gateway has not signed is damaged, too.
+func unopened(err error) bool {
+	return (fault.Is(err, fault.Damaged) || fault.Is(err, fault.Locked)) && !wire.Unheard(err)
 }
 
 // Open opens a kept file: what names its id, or a sealed file on this machine. It is
@@ -128,6 +134,10 @@ func (f *Fetcher) Open(ctx context.Context, what, out string, check bool) (seal.
 	if err != nil {
 		return none, "", fault.Wrap(fault.Internal, op, err)
 	}
+	_, raw, err := seal.ReadHeader(io.NewSectionReader(in, 0, info.Size()))
+	if err != nil {
+		return none, "", err
+	}
 	var key *seal.FileKey
 	defer func() {
 		if key != nil {
@@ -135,7 +145,7 @@ func (f *Fetcher) Open(ctx context.Context, what, out string, check bool) (seal.
 		}
 	}()
 	r, err := seal.OpenReaderAt(in, info.Size(), func(h seal.Header) (_ *seal.FileKey, err error) {
-		key, err = f.Key(ctx, h)
+		key, err = f.Key(ctx, h, raw)
 		return key, err
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"sealgate/internal/agent/home"
+	"sealgate/internal/agent/wire"
 	"sealgate/internal/connect"
 	"sealgate/internal/fault"
 	"sealgate/internal/seal"
@@ -120,15 +121,16 @@ func headerOf(name string) (seal.Header, error) {
 }
 
 // Key finds what opens a kept file with this header: the gateway's half, which it
-// puts on record, and the access key.
-func (f *Fetcher) Key(ctx context.Context, h seal.Header) (*seal.FileKey, error) {
+// puts on record, and the access key. raw is the header's bytes, for a file that the
+// gateway may not have any more.
+func (f *Fetcher) Key(ctx context.Context, h seal.Header, raw []byte) (*seal.FileKey, error) {
 	if f.Access != nil { // found out before the gateway is asked
 		if _, err := h.Find(seal.KindAccessKey, seal.AccessKeyFingerprint(f.Access.PublicKey())); err != nil {
 			return nil, err
 		}
 	}
 	o := new(connect.Opening)
-	if err := f.Client.Call(ctx, connect.PathKeptShare(h.File), sayNothing, nil, o); err != nil {
+	if err := f.Client.Call(ctx, connect.PathKeptShare(h.File), wire.Say(connect.Share{Header: raw}), nil, o); err != nil {
 		return nil, err
 	}
 	return keyOf(o, f.Access, func() (seal.Header, error) { return h, nil })
@@ -148,7 +150,7 @@ func (f *Fetcher) Check(ctx context.Context, l connect.Listed) error {
 	if h.File != l.File {
 		return fault.New(fault.Damaged, "fetch: check", "the gateway gave another file than the one that was asked for")
 	}
-	key, err := f.Key(ctx, h)
+	key, err := f.Key(ctx, h, nil)
 	if err != nil {
 		return err
 	}

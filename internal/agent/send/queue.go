@@ -276,22 +276,11 @@ func (q *Queue) failed(ctx context.Context, d *journal.Delivery, err error) {
 
 // Explain says what an error is: of the wire, or of this machine.
 func (s *Sender) Explain(err error) wire.Trouble {
-	var p *connect.Problem
 	var f *fault.Error
-	if !errors.As(err, &p) && errors.As(err, &f) && !fromWire(f.Op) {
+	if !errors.As(err, new(*connect.Problem)) && errors.As(err, &f) && !wire.Unheard(err) {
 		return local(f)
 	}
 	return s.Client.Explain(err)
-}
-
-// fromWire tells errors of what was heard from errors of what is here.
-func fromWire(op string) bool {
-	for _, prefix := range []string{"wire:", "connect:"} {
-		if len(op) >= len(prefix) && op[:len(prefix)] == prefix {
-			return true
-		}
-	}
-	return false
 }
 
 // Codes of what can be wrong on this machine.

@@ -38,6 +38,9 @@ func (s *Status) Troubles() []string {
 	if s.Check != nil && len(s.Check.Failed) > 0 {
 		say("%d kept files do not open with the access key here: see connect open --check.", len(s.Check.Failed))
 	}
+	if s.Check != nil && s.Check.Trouble != "" {
+		say("Whether kept files open cannot be checked: %s", s.Check.Trouble)
+	}
 	if s.Clock != 0 {
 		say("The clock of this machine is %s off the gateway's. Connect reckons with it; set the clock right all the same.",
 			(time.Duration(s.Clock*1000) * time.Millisecond).Abs().Round(time.Second))

@@ -87,6 +87,7 @@ type Check struct {
 	At      time.Time `json:"at"`
 	Checked int       `json:"checked"`
 	Failed  []string  `json:"failed"`
+	Trouble string    `json:"trouble,omitempty"` // why none could be
 }
 
 const shown = 50 // files of each list

@@ -76,6 +76,19 @@ func (c *Client) Explain(err error) Trouble {
 	return say(CodeBroken, "The connection to "+host+" broke ("+lastOf(err)+").")
 }
 
+// Unheard reports whether an error is about the way to the gateway: neither a refusal
+// that it has signed, nor about what is here.
+func Unheard(err error) bool {
+	var f *fault.Error
+	switch {
+	case err == nil, errors.As(err, new(*connect.Problem)):
+		return false
+	case errors.As(err, &f):
+		return strings.HasPrefix(f.Op, "wire:") || strings.HasPrefix(f.Op, "connect:")
+	}
+	return true
+}
+
 func ofProblem(p *connect.Problem) Trouble {
 	t := Trouble{Code: string(p.Reason()), Sentence: p.Detail, Wait: time.Duration(p.RetryAfter) * time.Second}
 	switch p.Reason() {

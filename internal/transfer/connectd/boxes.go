@@ -1,6 +1,7 @@
 package connectd
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"io"
@@ -27,6 +28,8 @@ type box struct {
 var (
 	outboxOf = box{catalog.Waiting, catalog.Out}
 	keptOf   = box{catalog.Kept, catalog.In}
+
+	deliveredOf = box{catalog.Delivered, catalog.Out}
 )
 
 func (b box) holds(f *catalog.File) bool { return f.State == b.state && f.Direction == b.direction }
@@ -180,14 +183,23 @@ func (d *Door) openWaiting(c *call, _ *connect.Nothing, _ []byte) (*connect.Open
 	return &connect.Opening{FileKey: key.Bytes()}, nil
 }
 
-// keptShare gives the half of a kept file's key that the gateway has. It is on record
-// before it leaves.
-func (d *Door) keptShare(c *call, _ *connect.Nothing, _ []byte) (*connect.Opening, error) {
-	f, err := d.find(c, keptOf)
+// keptShare gives the half of a file's key that the gateway has: of a kept file, and of
+// one that this account has fetched and may have sealed still. It is on record before
+// it leaves.
+func (d *Door) keptShare(c *call, s *connect.Share, _ []byte) (*connect.Opening, error) {
+	f, err := d.named(c)
 	if err != nil {
 		return nil, err
 	}
-	h, err := d.header(c.Context(), f)
+	var h seal.Header
+	switch {
+	case keptOf.holds(f):
+		h, err = d.header(c.Context(), f)
+	case deliveredOf.holds(f) && len(s.Header) > 0: // the body goes after a while: whoever has it brings its header
+		h, _, err = seal.ReadHeader(bytes.NewReader(s.Header))
+	default:
+		err = fault.New(fault.NotFound, "connectd: share", "the file is not there any more")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -309,7 +321,7 @@ func (d *Door) ack(c *call, a *connect.Ack, _ []byte) (*connect.Nothing, error) 
 	if err != nil {
 		return nil, err
 	}
-	if delivered := (box{catalog.Delivered, catalog.Out}); !outboxOf.holds(f) && !delivered.holds(f) {
+	if !outboxOf.holds(f) && !deliveredOf.holds(f) {
 		return nil, fault.New(fault.NotFound, "connectd: ack", "the file does not wait to be fetched")
 	}
 	rec, err := d.Custody.Records(ctx, f.Account)

@@ -95,6 +95,22 @@ func TestTheOutboxComesDown(t *testing.T) {
 	if len(list.Files) != 0 {
 		t.Error("it still waits")
 	}
+
+	// Who has fetched it sealed asks for our half later, and shows which file he has.
+	share := func(header []byte) error {
+		return c.call(connect.PathKeptShare(x.File), connect.Share{Header: header}, nil, &o)
+	}
+	_, header, err := seal.ReadHeader(bytes.NewReader(object))
+	c.check(err)
+	other := c.seal("other.xml", []byte("other")).begin.Header
+	c.refused(share(nil), connect.NotFound)
+	c.refused(share(other), connect.Damaged)
+	c.refused(share(header[:20]), connect.Damaged)
+	before := h.audited("share.given")
+	c.check(share(header))
+	if len(o.ShareA) == 0 || h.audited("share.given") != before+1 {
+		t.Errorf("%+v", o)
+	}
 }
 
 // TestKeptFilesAreOpenedTogether: the gateway gives its half, puts that on record, and

@@ -6,6 +6,7 @@ package intaketest
 import (
 	"bytes"
 	"context"
+	"crypto/hpke"
 	"io"
 	"log/slog"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"sealgate/internal/custody"
 	"sealgate/internal/durable"
 	"sealgate/internal/keys"
+	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/keys/keystest"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
@@ -126,12 +128,57 @@ func (w *World) Reopened() *World {
 // Account makes an account with its keys; content is keep or delete.
 func (w *World) Account(name, content string) *catalog.Account {
 	w.t.Helper()
+	return w.account(name, content, custody.NewAccount{Keys: catalog.KeysGateway})
+}
+
+// Customer makes an account whose content is kept and whose customer holds the access
+// key, which is confirmed.
+func (w *World) Customer(name string) (*catalog.Account, hpke.PrivateKey) {
+	w.t.Helper()
+	private, err := hpke.MLKEM768X25519().GenerateKey()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	a := w.account(name, catalog.ContentKeep, custody.NewAccount{Keys: catalog.KeysCustomer, Access: custody.NewKey{Public: private.PublicKey()}})
+	if err := w.confirm(a.ID, private); err != nil {
+		w.t.Fatal(err)
+	}
+	return a, private
+}
+
+func (w *World) confirm(account uuid.UUID, private hpke.PrivateKey) error {
+	ctx := w.t.Context()
+	var key uuid.UUID
+	err := w.Catalog.View(ctx, func(tx *catalog.Tx) error {
+		rows, err := tx.AccessKeys(account)
+		if err == nil {
+			key = rows[0].ID
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	challenge, _, err := w.Keys.Challenge(ctx, "test", account, key)
+	if err != nil {
+		return err
+	}
+	answer, err := keyfile.AnswerChallenge(challenge, private)
+	if err != nil {
+		return err
+	}
+	return w.Keys.Confirm(ctx, "test", account, key, answer)
+}
+
+func (w *World) account(name, content string, n custody.NewAccount) *catalog.Account {
+	w.t.Helper()
 	a := &catalog.Account{
-		ID: uuid.Must(uuid.NewV7()), Name: name, Content: content, Keys: catalog.KeysGateway,
+		ID: uuid.Must(uuid.NewV7()), Name: name, Content: content, Keys: n.Keys,
 		OperatorAccess: catalog.OperatorOn, InShowFor: 7 * 24 * time.Hour, OutboxKeepFor: 30 * 24 * time.Hour,
 		State: catalog.AccountOpen, CreatedAt: w.Clock.Now(),
 	}
-	k, err := w.Keys.NewAccountKeys(w.t.Context(), custody.NewAccount{ID: a.ID, Name: name, Keys: catalog.KeysGateway})
+	n.ID, n.Name = a.ID, name
+	k, err := w.Keys.NewAccountKeys(w.t.Context(), n)
 	if err != nil {
 		w.t.Fatal(err)
 	}
