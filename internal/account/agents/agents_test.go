@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/hpke"
 	"errors"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 	"sealgate/internal/custody/custodytest"
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
+	"sealgate/internal/keys/keyfile"
 	"sealgate/internal/keys/keystest"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/store/catalog/catalogtest"
@@ -33,6 +35,7 @@ type office struct {
 	accounts *account.Service
 	cat      *catalog.Catalog
 	keys     *keys.Store
+	custody  *custody.Custodian
 	clock    *custodytest.Clock
 	ended    []uuid.UUID
 }
@@ -42,6 +45,7 @@ func openOffice(t *testing.T) *office {
 	o := &office{t: t, dir: t.TempDir(), clock: custodytest.NewClock(time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)), keys: keystest.New(t)}
 	o.cat = catalogtest.OpenAt(t, filepath.Join(o.dir, "catalog.db"), catalog.Options{Now: o.clock.Now})
 	cus := custody.New(o.keys, o.cat, "node-1", o.clock.Now)
+	o.custody = cus
 	o.accounts = account.New(o.cat, cus, o.keys, account.Options{Now: o.clock.Now})
 	if err := o.accounts.EnsureSystem(t.Context()); err != nil {
 		t.Fatal(err)
@@ -83,6 +87,34 @@ func (o *office) enrolled(name string) *agents.Enrolled {
 		o.t.Fatal(err)
 	}
 	return e
+}
+
+// confirm proves that somebody has an account's access key.
+func (o *office) confirm(name string, private hpke.PrivateKey) {
+	o.t.Helper()
+	ctx := o.t.Context()
+	var acc *catalog.Account
+	var rows []*catalog.AccessKey
+	err := o.cat.View(ctx, func(tx *catalog.Tx) (err error) {
+		if acc, err = tx.AccountByName(name); err == nil {
+			rows, err = tx.AccessKeys(acc.ID)
+		}
+		return err
+	})
+	if err != nil || len(rows) != 1 {
+		o.t.Fatalf("%d keys, %v", len(rows), err)
+	}
+	challenge, _, err := o.custody.Challenge(ctx, "test", acc.ID, rows[0].ID)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	answer, err := keyfile.AnswerChallenge(challenge, private)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if err := o.custody.Confirm(ctx, "test", acc.ID, rows[0].ID, answer); err != nil {
+		o.t.Fatal(err)
+	}
 }
 
 func newKeys(t *testing.T) *connect.AgentKeys {
@@ -195,6 +227,39 @@ func TestACodeIsOverAfterTenWrongGuesses(t *testing.T) {
 	}
 	if got := catalogtest.Audited(t, o.cat, "agent.invitation-ended"); len(got) != 1 || got[0].Detail["cause"] != "guessed" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A code is not used up for an account that nothing can be sealed for yet.
+func TestACodeWaitsForTheAccountsKey(t *testing.T) {
+	o := openOffice(t)
+	private, err := hpke.MLKEM768X25519().GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := account.Defaults()
+	p.Keys = catalog.KeysCustomer
+	if _, err := o.accounts.AddAccount(t.Context(), "test", "held", p, account.KeyOptions{AccessKey: private.PublicKey()}); err != nil {
+		t.Fatal(err)
+	}
+	_, text, err := o.Invite(t.Context(), "cli", "held", agents.Invite{Name: "office", May: connect.Rights})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := connect.ParseCode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := newKeys(t)
+	if _, err := o.enrol(code, keys); !fault.Is(err, fault.Locked) {
+		t.Fatalf("before the key is confirmed: %v", err)
+	}
+	if list, err := o.List(t.Context(), "held", false); err != nil || len(list) != 1 || list[0].State != agents.Invited {
+		t.Errorf("%+v, %v", list, err)
+	}
+	o.confirm("held", private)
+	if _, err := o.enrol(code, keys); err != nil {
+		t.Errorf("after it: %v", err)
 	}
 }
 

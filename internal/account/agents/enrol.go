@@ -173,6 +173,11 @@ func (s *Service) Enrol(ctx context.Context, e *connect.Enrolment) (*Enrolled, e
 	if err := e.Verify(key, s.opt.Identity); err != nil {
 		return nil, s.wrong(ctx, row)
 	}
+	if acc.Content == catalog.ContentKeep { // else an agent would stay that can send nothing; the code is good as long as it is
+		if _, err := s.keys.CurrentLock(ctx, acc.ID); err != nil {
+			return nil, fault.Wrap(fault.Internal, op, err)
+		}
+	}
 	var agent *table.Agent
 	err = s.catalog.Update(ctx, func(tx *catalog.Tx) (err error) {
 		agent, err = s.enrol(tx, rec, row.Code, e)

@@ -9,7 +9,7 @@ import "sync"
 
 // Places are what may be held at the same time: so many by one, and so many in all.
 type Places struct {
-	each, all int
+	each, all, spare int
 
 	mu   sync.Mutex
 	held map[string]int
@@ -21,12 +21,23 @@ func NewPlaces(each, all int) *Places {
 	return &Places{each: each, all: all, held: map[string]int{}}
 }
 
+// Spare keeps so many of all places for who holds none: few who take what they may
+// leave a place for each of the others.
+func (p *Places) Spare(n int) *Places {
+	p.spare = n
+	return p
+}
+
 // Take takes one of who's places. leave, which is called once, gives it back; it is
 // nil when there is none.
 func (p *Places) Take(who string) (leave func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.held[who] >= p.each || p.all > 0 && p.sum >= p.all {
+	all := p.all
+	if p.held[who] > 0 {
+		all -= p.spare
+	}
+	if p.held[who] >= p.each || p.all > 0 && p.sum >= all {
 		return nil
 	}
 	p.held[who]++

@@ -31,6 +31,28 @@ func TestNobodyTakesAllPlaces(t *testing.T) {
 	}
 }
 
+// Few who take what they may leave a place for each of the others.
+func TestSparePlacesAreForWhoHoldsNone(t *testing.T) {
+	p := NewPlaces(4, 8).Spare(3)
+	taken := map[string]int{}
+	for range 4 {
+		for _, who := range []string{"a", "b"} {
+			if p.Take(who) != nil {
+				taken[who]++
+			}
+		}
+	}
+	if taken["a"]+taken["b"] != 5 {
+		t.Errorf("two have %v", taken)
+	}
+	if p.Take("c") == nil || p.Take("c") != nil || p.Take("d") == nil || p.Take("e") == nil {
+		t.Error("each of three others has one")
+	}
+	if p.Take("f") != nil {
+		t.Error("there are eight in all")
+	}
+}
+
 // line brings some bytes at a time, after so long.
 type line struct {
 	now    time.Time

@@ -94,7 +94,7 @@ var (
 func New(opt Options) *Door {
 	d := &Door{
 		Options: opt, mux: http.NewServeMux(), memory: newMemory(),
-		places: fair.NewPlaces(placesEach, placesAll), large: fair.NewPlaces(largeEach, largeAll), enrols: fair.NewPlaces(enrolsEach, enrolsAll), tries: limit.New(enrolRate, opt.Now),
+		places: fair.NewPlaces(placesEach, placesAll).Spare(placesAll / 4), large: fair.NewPlaces(largeEach, largeAll).Spare(largeAll / 4), enrols: fair.NewPlaces(enrolsEach, enrolsAll), tries: limit.New(enrolRate, opt.Now),
 		rejects: limit.New(limit.Rate{Burst: 10, Every: time.Minute}, opt.Now),
 		acts:    limit.New(actRate, opt.Now), beats: limit.New(beatRate, opt.Now), denials: limit.New(limit.Rate{Burst: 1, Every: time.Hour}, opt.Now),
 	}

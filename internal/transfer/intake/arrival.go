@@ -105,13 +105,16 @@ func (a *Arrival) WriteAt(p []byte, off int64) (int, error) {
 	if off < 0 || off > MaxSize-int64(len(p)) {
 		return 0, a.fail(fault.New(fault.TooLarge, "intake: write", "a file may have at most %d GiB", MaxSize>>30))
 	}
+	done, err := a.in.disk.take(int64(len(p)))
+	if err != nil {
+		return 0, a.fail(err)
+	}
 	n, err := a.board.Write(p, off)
+	done()
 	if err != nil {
 		return n, a.fail(err)
 	}
-	if err := a.hintDisk(off, n); err != nil {
-		return n, a.fail(err)
-	}
+	a.hintDisk(off, n)
 	return n, nil
 }
 
@@ -139,14 +142,13 @@ func (a *Arrival) fail(err error) error {
 	return a.failed
 }
 
-// hintDisk lets the disk begin with what was written, now and then, and asks
-// whether there is room for more.
-func (a *Arrival) hintDisk(off int64, n int) error {
+// hintDisk lets the disk begin with what was written, now and then.
+func (a *Arrival) hintDisk(off int64, n int) {
 	a.mu.Lock()
 	a.written += int64(n)
 	if a.written < writebackStep || a.hinting {
 		a.mu.Unlock()
-		return nil
+		return
 	}
 	step := a.written
 	a.written = 0
@@ -157,7 +159,6 @@ func (a *Arrival) hintDisk(off int64, n int) error {
 		end := seal.SlotOffset(a.header, off/seal.SlotSize)
 		go a.writeBack(f, max(0, end-2*step), 2*step)
 	}
-	return a.in.room(reserveRunning)
 }
 
 // writeBack begins to write a range to the disk, which takes as long as the disk's queue

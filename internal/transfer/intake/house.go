@@ -10,13 +10,12 @@ import (
 // house is what this intake has in common with files that were sealed elsewhere.
 type house struct{ in *Intake }
 
-func (h house) Room(running bool) error {
-	if running {
-		return h.in.room(reserveRunning)
-	}
+func (h house) Room() error {
 	h.in.stir()
-	return h.in.room(reserve)
+	return h.in.disk.room(reserve, h.in.disk.flying.Load())
 }
+
+func (h house) Take(n int64) (done func(), err error) { return h.in.disk.take(n) }
 
 func (h house) Accepts(ctx context.Context, a *catalog.Account) error {
 	return h.in.accepts(ctx, a, catalog.In)

@@ -58,9 +58,6 @@ const (
 	unfinishedFor = 7 * 24 * time.Hour // how long a cut arrival can be resumed
 )
 
-// Space tells how much room the data directory has, in bytes.
-type Space func() (free, total int64, err error)
-
 // Options are what an Intake needs beside its stores.
 type Options struct {
 	Node  string // name of this gateway; unfinished arrivals belong to it
@@ -82,7 +79,7 @@ type Intake struct {
 	node    string
 	now     func() time.Time
 	log     *slog.Logger
-	space   Space
+	disk    disk
 	observe func(source, outcome string, size int64)
 
 	live    *live.Registry[*Arrival]
@@ -117,7 +114,7 @@ func New(cat *catalog.Catalog, v vault.Vault, keys *custody.Custodian, opt Optio
 	open := live.New[*Arrival]()
 	in := &Intake{
 		catalog: cat, vault: v, objects: objects.New(cat, v, keys), keys: keys,
-		node: opt.Node, now: now, log: opt.Log, space: opt.Space, observe: opt.Observe,
+		node: opt.Node, now: now, log: opt.Log, disk: disk{space: opt.Space}, observe: opt.Observe,
 		live: open, ledger: ledger.New(cat, now, open.Busy),
 	}
 	in.Taker = sealed.New(sealed.Parts{
@@ -181,7 +178,7 @@ func (l *Look) Begin(ctx context.Context) (*Arrival, error) {
 		return nil, fault.New(fault.Invalid, op, "a folder has that name")
 	}
 	in.stir()
-	if err := in.room(reserve); err != nil {
+	if err := in.disk.room(reserve, in.disk.flying.Load()); err != nil {
 		return nil, err
 	}
 	keep := l.account.Content == catalog.ContentKeep || spec.Direction == catalog.Out
@@ -219,22 +216,5 @@ func (in *Intake) nameFile(ctx context.Context, f *catalog.File, name string) er
 	}
 	f.NameMAC = inbox.MAC(rec, name)
 	f.Name = rec.Seal("file", "name", f.ID, []byte(name))
-	return nil
-}
-
-// room refuses new arrivals while the disk is nearly full, so that the catalog
-// can still be written and what is under way can end (R8). What is under way is
-// asked for less: else one long upload could fill the disk to the last byte.
-func (in *Intake) room(wanted int64) error {
-	if in.space == nil {
-		return nil
-	}
-	free, total, err := in.space()
-	if err != nil {
-		return fault.Wrap(fault.Internal, "intake: free space", err)
-	}
-	if free < min(total/20, reserve)*wanted/reserve {
-		return fault.New(fault.Full, "intake: room", "the gateway's disk is full; nothing was taken, try again later")
-	}
 	return nil
 }

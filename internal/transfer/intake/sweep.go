@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,6 +28,9 @@ func (in *Intake) Run(ctx context.Context) error {
 	if err := in.SweepObjects(ctx); err != nil && ctx.Err() == nil {
 		in.log.Warn("sweep of the vault", "err", err)
 	}
+	var aside sync.WaitGroup
+	defer aside.Wait()
+	aside.Go(func() { in.letGo(ctx) })
 	tick, move := time.NewTicker(sweepEvery), time.NewTicker(moveEvery)
 	defer tick.Stop()
 	defer move.Stop()
@@ -55,8 +59,28 @@ func (in *Intake) Run(ctx context.Context) error {
 	}
 }
 
+// letGo lets go of idle arrivals. Making a large one durable may take long, and
+// confirmations do not wait for it.
+func (in *Intake) letGo(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := in.Idle(ctx); err != nil && ctx.Err() == nil {
+				in.log.Warn("sweep", "what", "idle arrivals", "err", err)
+			}
+		}
+	}
+}
+
 // Sweep does one round of what is due by the clock, and moves what is at rest.
 func (in *Intake) Sweep(ctx context.Context) {
+	if err := in.Idle(ctx); err != nil && ctx.Err() == nil {
+		in.log.Warn("sweep", "what", "idle arrivals", "err", err)
+	}
 	in.sweep(ctx)
 	if err := in.MoveKept(ctx); err != nil && ctx.Err() == nil {
 		in.log.Warn("sweep", "what", "kept bodies to the vault", "err", err)
@@ -69,7 +93,7 @@ func (in *Intake) sweep(ctx context.Context) {
 		do   func(context.Context) error
 	}{
 		{"expired names", in.ledger.SweepNames},
-		{"idle arrivals", in.Idle},
+		{"arrivals of agents that are gone", in.DropEnded},
 		{"abandoned arrivals", in.sweepUnfinished},
 		{"files without their rename", func(ctx context.Context) error { return in.ledger.TellOverdue(ctx, in.log) }},
 		{"bodies in the catalog", in.objects.CountInline},

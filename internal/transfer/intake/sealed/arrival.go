@@ -213,10 +213,13 @@ func (a *arrival) tryAppend(ctx context.Context, off int64, p []byte) (n int64, 
 		}
 		p = p[len(there):]
 	}
-	if err := a.t.room(len(p)); err != nil {
-		return a.length, nil, err
+	done, err := a.t.on.House.Take(int64(len(p)))
+	if err != nil {
+		return a.length, nil, err // what is there of the file stays
 	}
-	if err := a.write(p); fault.Is(err, fault.Full) {
+	err = a.write(p)
+	done()
+	if fault.Is(err, fault.Full) {
 		a.reopened = true // with some of p behind its end
 		return a.length, nil, err
 	} else if err != nil {
@@ -245,19 +248,6 @@ func (a *arrival) write(p []byte) error {
 		durable.StartWriteback(f, a.length-a.written, a.written)
 	}
 	a.written = 0
-	return nil
-}
-
-// room looks at the disk before more is written than the reserve is for, of whatever
-// arrivals that is. What is there of a file stays when there is none.
-func (t *Taker) room(n int) error {
-	if t.unseen.Add(int64(n)) < writebackStep {
-		return nil
-	}
-	if err := t.on.House.Room(true); err != nil {
-		return err // the next one looks, too
-	}
-	t.unseen.Store(0)
 	return nil
 }
 

@@ -28,7 +28,6 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -83,7 +82,8 @@ type Parts struct {
 
 // House is what all arrivals have in common.
 type House interface {
-	Room(running bool) error                               // R8
+	Room() error                                           // R8, for what is new
+	Take(n int64) (done func(), err error)                 // R8, for n bytes of what is under way; done when they are written
 	Accepts(ctx context.Context, a *catalog.Account) error // why the account takes nothing
 	NameFile(ctx context.Context, f *catalog.File, name string) error
 	FitsInline(length int64) bool                    // a body of this length may lie in the catalog
@@ -97,8 +97,6 @@ type House interface {
 type Taker struct {
 	on   Parts
 	acts [64]sync.Mutex // shared out over file ids: one beginning or reopening at a time; held for short, all accounts share them
-
-	unseen atomic.Int64 // bytes written since the disk's room was looked at
 
 	mu       sync.Mutex // guards what follows
 	open     map[uuid.UUID]*arrival
@@ -325,7 +323,7 @@ func (t *Taker) taken(tx *catalog.Tx, agent uuid.UUID, delivery []byte) (same, o
 // begin takes up the keys of a new file. A small one stays in memory; of a larger one
 // the row is committed, and then its object begun.
 func (t *Taker) begin(ctx context.Context, s *Spec, account *catalog.Account, name string) (*arrival, error) {
-	if err := t.on.House.Room(false); err != nil {
+	if err := t.on.House.Room(); err != nil {
 		return nil, err
 	}
 	leave, err := t.place(s.Agent.ID)
@@ -519,6 +517,27 @@ func (t *Taker) DropSealed(ctx context.Context, agent uuid.UUID) error {
 		}
 	}
 	return fault.Wrap(fault.Internal, "intake: drop sealed", err)
+}
+
+// DropEnded does that for all agents that were revoked and of which something is left:
+// with their account, or when DropSealed could not.
+func (t *Taker) DropEnded(ctx context.Context) error {
+	ended := map[uuid.UUID]bool{}
+	err := t.on.Catalog.View(ctx, func(tx *catalog.Tx) error {
+		rows, err := tx.Files(catalog.FileFilter{State: catalog.Arriving, Source: Source, Node: t.on.Node, Limit: -1})
+		for _, f := range rows {
+			if err == nil && !ended[f.Login] {
+				if errors.Is(stillActive(tx, f.Login), errRevoked) {
+					ended[f.Login] = true
+				}
+			}
+		}
+		return err
+	})
+	for agent := range ended {
+		err = errors.Join(err, t.DropSealed(ctx, agent))
+	}
+	return err
 }
 
 var errRevoked = fault.New(fault.Denied, "intake: sealed", "this agent was revoked")
