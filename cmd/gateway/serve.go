@@ -119,7 +119,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config) error {
 	levels.Show(counts, s.catalog, j.notices.Open)
 	people := a.portal(s, log, control, j.letters())
 	web, err := a.webDoor(s, log, counts, shown, behindHTTPS{
-		connect: j.door(shown),
+		connect: j.door(shown, counts),
 		api:     control.Authenticated(access.Chain(access.Bearer(s.accounts), people)), pages: people, streams: append([]string{send.Pattern, api.SendPattern}, upload.Patterns...),
 	})
 	if err != nil {

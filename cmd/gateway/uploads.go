@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"sealgate/internal/metrics"
 	"sealgate/internal/portal/access"
 	"sealgate/internal/portal/api"
 	"sealgate/internal/portal/httpd"
@@ -32,10 +33,12 @@ func (j *journey) uploads(control *api.API) *upload.Uploads {
 }
 
 // door makes the one that agents knock on, whose HTTPS certificate is shown.
-func (j *journey) door(shown httpd.Certificates) http.Handler {
-	return connectd.New(connectd.Options{
+func (j *journey) door(shown httpd.Certificates, counts *metrics.Set) http.Handler {
+	d := connectd.New(connectd.Options{
 		Identity: j.keys.Identity(), Agents: j.agents, Catalog: j.catalog, Custody: j.custody,
 		Intake: j.in, Receipts: j.receipts, Outbox: j.out, Bodies: j.contents, Now: j.app.Now, Log: j.log,
-		Pins: func() [][]byte { return certs.Pins(shown.Certificate) },
+		Pins: func() [][]byte { return certs.Pins(shown.Certificate) }, Observe: counts.Connect,
 	})
+	counts.Level("connect_agents", "Agents (Connect) that were heard in the last ten minutes.", func() float64 { return float64(d.Heard()) })
+	return d
 }

@@ -31,6 +31,8 @@ type Set struct {
 	visits    *prometheus.CounterVec
 	visitTime *prometheus.HistogramVec
 	far       *prometheus.CounterVec
+	connects  *prometheus.CounterVec
+	carried   *prometheus.CounterVec
 	requests  *prometheus.CounterVec
 	answers   *prometheus.HistogramVec
 }
@@ -55,6 +57,8 @@ func New() *Set {
 			Namespace: "sealgate", Name: "api_request_seconds", Help: "Time from a request to the end of its answer, by operation.",
 			Buckets: []float64{0.002, 0.01, 0.05, 0.2, 1, 5, 30},
 		}, []string{"operation"}),
+		connects: counter("connect_requests_total", "Requests of agents (Connect), by operation and result: ok, or why they were refused.", "operation", "result"),
+		carried:  counter("connect_bytes_total", "Bytes of agents' requests and of the answers to them, by direction.", "direction"),
 		webhooks: counter("webhook_attempts_total", "Attempts to deliver to a webhook, by outcome.", "outcome"),
 		visits:   counter("remote_visits_total", "Visits to customers' servers, by direction and outcome.", "direction", "outcome"),
 		visitTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -67,7 +71,7 @@ func New() *Set {
 	s.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		s.arrivals, s.bytes, s.indexed, s.indexTime, s.sessions, s.opened, s.signIns, s.webhooks, s.visits, s.visitTime, s.far, s.requests, s.answers,
+		s.arrivals, s.bytes, s.indexed, s.indexTime, s.sessions, s.opened, s.signIns, s.webhooks, s.visits, s.visitTime, s.far, s.connects, s.carried, s.requests, s.answers,
 	)
 	return s
 }
@@ -128,6 +132,16 @@ func (s *Set) SignIn(door, method, outcome string) {
 		return
 	}
 	s.signIns.WithLabelValues(door, method, outcome).Inc()
+}
+
+// Connect counts a request of an agent, or of somebody who would be one.
+func (s *Set) Connect(operation, result string, in, out int64) {
+	if s == nil {
+		return
+	}
+	s.connects.WithLabelValues(operation, result).Inc()
+	s.carried.WithLabelValues("in").Add(float64(in))
+	s.carried.WithLabelValues("out").Add(float64(out))
 }
 
 // Webhook counts an attempt to deliver an event.

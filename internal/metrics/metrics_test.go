@@ -25,6 +25,8 @@ func TestEverythingCountedIsShown(t *testing.T) {
 	s.Indexed("", "refused", time.Second)
 	s.SignIn("sftp", "password", "refused")
 	s.Request("list-files", 200, time.Millisecond)
+	s.Connect("whole", "ok", 700, 300)
+	s.Connect("whole", "damaged", 7, 3)
 	s.Level("jobs", "Jobs.", func() float64 { return 3 })
 	end := s.Session("sftp")
 	got := scrape(t, s)
@@ -35,6 +37,9 @@ func TestEverythingCountedIsShown(t *testing.T) {
 		`sealgate_index_seconds_count{format="unknown"} 1`,
 		`sealgate_sign_ins_total{door="sftp",method="password",outcome="refused"} 1`,
 		`sealgate_jobs 3`,
+		`sealgate_connect_requests_total{operation="whole",result="damaged"} 1`,
+		`sealgate_connect_bytes_total{direction="in"} 707`,
+		`sealgate_connect_bytes_total{direction="out"} 303`,
 		`sealgate_api_requests_total{operation="list-files",status="200"} 1`,
 		`sealgate_api_request_seconds_count{operation="list-files"} 1`,
 		`sealgate_sessions{door="sftp"} 1`,
@@ -56,6 +61,7 @@ func TestANilSetCountsNothing(t *testing.T) {
 	s.SignIn("sftp", "key", "ok")
 	s.Session("sftp")()
 	s.Request("list-files", 200, 0)
+	s.Connect("whole", "ok", 1, 1)
 }
 
 func TestProfilesStayOnThisMachine(t *testing.T) {

@@ -31,7 +31,7 @@ var keys = map[string]func(c *checker, v []string) error{
 	"folders.path":       func(c *checker, v []string) error { return c.path(&c.folder().Path, v) },
 	"folders.include":    func(c *checker, v []string) error { c.folder().Files.Include = v; return nil },
 	"folders.exclude":    func(c *checker, v []string) error { c.folder().Files.Exclude = v; return nil },
-	"folders.settle":     func(c *checker, v []string) error { return errors.Join(duration(&c.folder().Settle, v), duration(&c.folder().Untold, v)) },
+	"folders.settle":     func(c *checker, v []string) error { return settle(c.folder(), v) },
 	"folders.after":      func(c *checker, v []string) error { return oneOf(&c.folder().After, v, Move, Delete) },
 	"folders.subfolders": func(c *checker, v []string) error { return yes(&c.folder().Subfolders, v) },
 	"folders.ordered":    func(c *checker, v []string) error { return yes(&c.folder().Ordered, v) },
@@ -178,5 +178,14 @@ func bandwidth(dst *Bandwidth, v []string) error {
 		return fmt.Errorf("%q is no bandwidth like 10 Mbit/s or 500 kB/s, at least 10 kB/s", s)
 	}
 	*dst = Bandwidth(n * float64(unit))
+	return nil
+}
+
+// settle is as long as it says, whether or not somebody tells that a file is open.
+func settle(f *Folder, v []string) error {
+	if err := duration(&f.Settle, v); err != nil {
+		return err
+	}
+	f.Untold = f.Settle
 	return nil
 }

@@ -48,6 +48,10 @@ type Options struct {
 	Outbox   *outbox.Outbox
 	Bodies   *bodies.Bodies
 
+	// Observe is told of each request: its operation, how it went ("ok", or the reason of
+	// a refusal), and how many bytes its body and its answer had. May be nil.
+	Observe func(operation, result string, in, out int64)
+
 	Now func() time.Time
 	Log *slog.Logger
 }
@@ -66,6 +70,8 @@ type Door struct {
 	beats   *limit.Limiter // of an agent, that are kept
 	denials *limit.Limiter // of an agent that may not, that are put on record
 	reads   reads
+
+	passTime time.Duration
 }
 
 // Bounds of what is under way at a time. Bodies are held in memory: at most 272 MiB of
@@ -93,31 +99,38 @@ var (
 // New returns the door of this process: its epoch begins.
 func New(opt Options) *Door {
 	d := &Door{
-		Options: opt, mux: http.NewServeMux(), memory: newMemory(),
+		Options: opt, mux: http.NewServeMux(), memory: newMemory(), passTime: passTime,
 		places: fair.NewPlaces(placesEach, placesAll).Spare(placesAll / 4), large: fair.NewPlaces(largeEach, largeAll).Spare(largeAll / 4), enrols: fair.NewPlaces(enrolsEach, enrolsAll), tries: limit.New(enrolRate, opt.Now),
 		rejects: limit.New(limit.Rate{Burst: 10, Every: time.Minute}, opt.Now),
 		acts:    limit.New(actRate, opt.Now), beats: limit.New(beatRate, opt.Now), denials: limit.New(limit.Rate{Burst: 1, Every: time.Hour}, opt.Now),
 	}
 	const file = "/{file}/"
-	d.mux.HandleFunc("GET "+connect.PathGateway, unsigned(d.gateway))
-	d.mux.HandleFunc("POST "+connect.PathEnroll, unsigned(d.enroll))
-	d.mux.Handle("POST "+connect.PathAccount, enveloped(d, "", d.account))
-	d.mux.Handle("POST "+connect.PathHeartbeat, enveloped(d, "", d.heartbeat))
-	d.mux.Handle("POST "+connect.PathKnown, enveloped(d, connect.RightSend, d.known))
-	d.mux.Handle("POST "+connect.PathDeliveries, enveloped(d, connect.RightSend, d.begin))
-	d.mux.Handle("POST "+connect.PathWhole, enveloped(d, connect.RightSend, d.whole))
-	d.mux.Handle("PUT "+connect.PathDeliveries+file+"parts", d.signed(connect.RightSend, d.part))
-	d.mux.Handle("POST "+connect.PathDeliveries+file+"commit", enveloped(d, connect.RightSend, d.commit))
-	d.mux.Handle("POST "+connect.PathOutbox, enveloped(d, connect.RightFetch, d.waiting))
-	d.mux.Handle("POST "+connect.PathOutbox+file+"open", enveloped(d, connect.RightFetch, d.openWaiting))
-	d.mux.Handle("GET "+connect.PathOutbox+file+"body", d.signed(connect.RightFetch, d.waitingBody))
-	d.mux.Handle("POST "+connect.PathOutbox+file+"ack", enveloped(d, connect.RightFetch, d.ack))
-	d.mux.Handle("POST "+connect.PathKept, enveloped(d, connect.RightOpen, d.kept))
-	d.mux.Handle("POST "+connect.PathKept+file+"share", enveloped(d, connect.RightOpen, d.keptShare))
-	d.mux.Handle("GET "+connect.PathKept+file+"body", d.signed(connect.RightOpen, d.keptBody))
-	d.mux.HandleFunc("/", unsigned(func(w http.ResponseWriter, r *http.Request) {
-		d.refuse(w, r, nil, connect.Refuse(connect.NotFound, "There is no such operation in version 1 of the protocol."))
-	}))
+	for _, o := range []struct {
+		name, pattern string
+		do            http.Handler
+	}{
+		{"gateway", "GET " + connect.PathGateway, unsigned(d.gateway)},
+		{"enroll", "POST " + connect.PathEnroll, unsigned(d.enroll)},
+		{"account", "POST " + connect.PathAccount, enveloped(d, "", d.account)},
+		{"heartbeat", "POST " + connect.PathHeartbeat, enveloped(d, "", d.heartbeat)},
+		{"known", "POST " + connect.PathKnown, enveloped(d, connect.RightSend, d.known)},
+		{"begin", "POST " + connect.PathDeliveries, enveloped(d, connect.RightSend, d.begin)},
+		{"whole", "POST " + connect.PathWhole, enveloped(d, connect.RightSend, d.whole)},
+		{"part", "PUT " + connect.PathDeliveries + file + "parts", d.signed(connect.RightSend, d.part)},
+		{"commit", "POST " + connect.PathDeliveries + file + "commit", enveloped(d, connect.RightSend, d.commit)},
+		{"outbox", "POST " + connect.PathOutbox, enveloped(d, connect.RightFetch, d.waiting)},
+		{"open", "POST " + connect.PathOutbox + file + "open", enveloped(d, connect.RightFetch, d.openWaiting)},
+		{"outbox-body", "GET " + connect.PathOutbox + file + "body", d.signed(connect.RightFetch, d.waitingBody)},
+		{"ack", "POST " + connect.PathOutbox + file + "ack", enveloped(d, connect.RightFetch, d.ack)},
+		{"kept", "POST " + connect.PathKept, enveloped(d, connect.RightOpen, d.kept)},
+		{"share", "POST " + connect.PathKept + file + "share", enveloped(d, connect.RightOpen, d.keptShare)},
+		{"kept-body", "GET " + connect.PathKept + file + "body", d.signed(connect.RightOpen, d.keptBody)},
+		{"none", "/", unsigned(func(w http.ResponseWriter, r *http.Request) {
+			d.refuse(w, r, nil, connect.Refuse(connect.NotFound, "There is no such operation in version 1 of the protocol."))
+		})},
+	} {
+		d.mux.Handle(o.pattern, d.counted(o.name, o.do))
+	}
 	return d
 }
 

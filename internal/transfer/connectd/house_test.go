@@ -43,6 +43,11 @@ type house struct {
 	tls    *httptest.Server
 	plain  *httptest.Server
 	log    logged
+	counts struct {
+		sync.Mutex
+		requests map[string]int // by operation and result
+		in, out  int64
+	}
 
 	reading chan struct{} // the body of a request begins to be read
 }
@@ -106,8 +111,19 @@ func (h *house) open() {
 	h.door.Store(connectd.New(connectd.Options{
 		Identity: h.identity(), Pins: func() [][]byte { return [][]byte{[]byte("a pin")} }, Agents: h.agents, Catalog: h.Catalog, Custody: h.Keys,
 		Intake: h.Intake, Receipts: receipt.New(h.Catalog, h.Keys, h.identity(), h.Clock.Now), Outbox: h.outbox, Bodies: h.Bodies,
-		Now: h.Clock.Now, Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Observe: h.observe, Now: h.Clock.Now, Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}))
+}
+
+func (h *house) observe(operation, result string, in, out int64) {
+	h.counts.Lock()
+	defer h.counts.Unlock()
+	if h.counts.requests == nil {
+		h.counts.requests = map[string]int{}
+	}
+	h.counts.requests[operation+" "+result]++
+	h.counts.in += in
+	h.counts.out += out
 }
 
 func (h *house) restart() {

@@ -124,6 +124,14 @@ func (m *memory) use(c *connect.Claim) *connect.Problem {
 	return nil
 }
 
+// heard is how many agents have made requests that are remembered.
+func (m *memory) heard(now time.Time) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forget(now)
+	return len(m.each)
+}
+
 // forget lets go of the minutes whose requests are too old to be let in again.
 func (m *memory) forget(now time.Time) {
 	for at, in := range m.minutes {

@@ -163,7 +163,7 @@ func (d *Door) enter(c *call, standing error, right connect.Right) (leave func()
 // pass reads over the body of a request that is refused, so that its agent hears the
 // answer, if it comes soon: it has no place.
 func (d *Door) pass(w http.ResponseWriter, r *http.Request) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(passTime)) // fails on a connection that is gone
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(d.passTime)) // fails on a connection that is gone
 	_, _ = io.CopyN(io.Discard, r.Body, maxBody)
 }
 
@@ -370,6 +370,7 @@ func (d *Door) refuse(w http.ResponseWriter, r *http.Request, c *call, err error
 			p.RetryAfter = 5
 		}
 	}
+	refused(w, string(p.Reason()))
 	d.note(r.Context(), c, p.Reason(), err)
 	d.answerJSON(w, r, p.Status, p)
 }
