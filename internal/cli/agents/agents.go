@@ -57,8 +57,12 @@ func mayFlag(cmd *cobra.Command, may *[]string) {
 }
 
 func writeInvited(w io.Writer, i portal.AgentInvited) error {
-	_, err := fmt.Fprintf(w, "code     %s\nexpires  %s\nmay      %s\n(shown this once)\n\non the customer's machine:\nconnect enroll --gateway %s --code %s\n",
-		i.Code, cli.Moment(i.Until), strings.Join(i.May, ","), cmp.Or(i.Gateway, "https://ADDRESS-OF-THIS-GATEWAY"), i.Code)
+	hint := ""
+	if i.Gateway == "" {
+		hint = "(this gateway does not know its own address: set https.url in gateway.yaml, or\nSEALGATE_HTTPS_URL, and start it anew; then it stands here)\n"
+	}
+	_, err := fmt.Fprintf(w, "code     %s\nexpires  %s\nmay      %s\n(shown this once)\n\non the customer's machine:\nconnect enroll --gateway %s --code %s\n%s",
+		i.Code, cli.Moment(i.Until), strings.Join(i.May, ","), cmp.Or(i.Gateway, "https://ADDRESS-OF-THIS-GATEWAY"), i.Code, hint)
 	return err
 }
 

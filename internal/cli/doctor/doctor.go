@@ -51,7 +51,7 @@ func Fail(check, found, do string) portal.Finding {
 func Machine(cfg *config.Config, now func() time.Time) []portal.Finding {
 	list := checkSettings(cfg)
 	list = append(list, checkHTTPS(cfg, now)...)
-	list = append(list, checkClock(now()), checkCPU())
+	list = append(list, checkConnect(cfg), checkClock(now()), checkCPU())
 	list = append(list, checkDir(cfg)...)
 	if _, err := os.Stat(cfg.Data); err == nil {
 		list = append(list, checkSync(cfg.Data), checkRoom(cfg.Data))
@@ -85,6 +85,30 @@ func checkSettings(cfg *config.Config) []portal.Finding {
 			"move it to another disk and name its place in gateway.yaml (keys.master: file:PATH)"))
 	}
 	return list
+}
+
+// checkConnect says which way agents (Connect) come in.
+func checkConnect(cfg *config.Config) portal.Finding {
+	const name = "connect"
+	plain := cfg.HTTP.Connect && cfg.HTTP.Listen != ""
+	switch {
+	case cfg.HTTP.Connect && !plain:
+		return Warn(name, "http.connect is on, and http.listen is not set: no agent comes in by plain HTTP", "set http.listen, or http.connect: false")
+	case cfg.HTTPS.Listen == "" && !plain:
+		return Fine(name, "no agent can come in: https.listen is off, and so is http.connect")
+	case cfg.HTTPS.Listen == "":
+		return Fine(name, "agents come in by plain HTTP only (http.connect is on); what they say is sealed and signed all the same")
+	}
+	found := "agents come in by HTTPS; by plain HTTP they do not (http.connect is off)"
+	if plain {
+		found = "agents come in by HTTPS, and by plain HTTP (http.connect is on)"
+	}
+	if cfg.HTTPS.URL == "" {
+		return portal.Finding{
+			Check: name, Status: portal.Fine, Found: found + "; https.url is not set", Do: "set https.url, or SEALGATE_HTTPS_URL, so that agent invite names the address",
+		}
+	}
+	return Fine(name, found+", at "+cfg.HTTPS.URL)
 }
 
 // checkACME looks at what the door shows now, as a client that believes everything.

@@ -96,3 +96,21 @@ func TestAnAddressThatIsTakenIsFound(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 }
+
+func TestHowAgentsComeInIsSaid(t *testing.T) {
+	for want, set := range map[string]func(*config.Config){
+		"no agent can come in":                   func(*config.Config) {},
+		"by plain HTTP they do not":              func(c *config.Config) { c.HTTPS.Listen, c.HTTPS.URL = ":443", "https://gateway.example.com" },
+		"https.url is not set":                   func(c *config.Config) { c.HTTPS.Listen = ":443" },
+		"by plain HTTP (http.connect is on)":     func(c *config.Config) { c.HTTPS.Listen, c.HTTP = ":443", config.HTTP{Listen: ":80", Connect: true} },
+		"by plain HTTP only":                     func(c *config.Config) { c.HTTP = config.HTTP{Listen: ":80", Connect: true} },
+		"http.connect is on, and http.listen is": func(c *config.Config) { c.HTTP.Connect = true },
+	} {
+		cfg := data(t)
+		set(cfg)
+		found := doctor.Machine(cfg, now)
+		if !slices.ContainsFunc(found, func(f portal.Finding) bool { return f.Check == "connect" && strings.Contains(f.Found, want) }) {
+			t.Errorf("%q is not said: %+v", want, found)
+		}
+	}
+}
