@@ -165,7 +165,7 @@ var arrows = []struct {
 	{"internal/agent/status", "agent/home agent/journal terminal"},
 	{"internal/agent/control", "agent/status fault"},
 	{"internal/agent/console", "agent/control agent/home command connect"},
-	{"internal/agent/doctor", "agent/home agent/journal agent/wire agent/control connect durable fault"},
+	{"internal/agent/doctor", "agent/home agent/journal agent/watch agent/wire agent/control connect durable fault"},
 	{"internal/agent/logfile", "fault"},
 	{"internal/agent", "agent/control agent/fetch agent/home agent/journal agent/sealing agent/send agent/status agent/watch agent/wire connect statement durable fault"},
 

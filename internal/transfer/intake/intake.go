@@ -118,7 +118,7 @@ func New(cat *catalog.Catalog, v vault.Vault, keys *custody.Custodian, opt Optio
 		live: open, ledger: ledger.New(cat, now, open.Busy),
 	}
 	in.Taker = sealed.New(sealed.Parts{
-		Catalog: cat, Vault: v, Objects: in.objects, Ledger: in.ledger, Keys: keys, Node: in.node, Now: now, Log: in.log, House: house{in},
+		Catalog: cat, Vault: v, Objects: in.objects, Ledger: in.ledger, Keys: keys, Node: in.node, Now: now, Log: in.log, House: house{in}, Disk: house{in},
 	})
 	return in
 }

@@ -213,7 +213,7 @@ func (a *arrival) tryAppend(ctx context.Context, off int64, p []byte) (n int64, 
 		}
 		p = p[len(there):]
 	}
-	done, err := a.t.on.House.Take(int64(len(p)))
+	done, err := a.t.on.Disk.Take(int64(len(p)))
 	if err != nil {
 		return a.length, nil, err // what is there of the file stays
 	}

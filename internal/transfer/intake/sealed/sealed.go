@@ -78,12 +78,17 @@ type Parts struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 	House   House
+	Disk    Disk
+}
+
+// Disk is the room that all arrivals share (R8).
+type Disk interface {
+	Room() error                           // for what is new
+	Take(n int64) (done func(), err error) // for n bytes of what is under way; done when they are written
 }
 
 // House is what all arrivals have in common.
 type House interface {
-	Room() error                                           // R8, for what is new
-	Take(n int64) (done func(), err error)                 // R8, for n bytes of what is under way; done when they are written
 	Accepts(ctx context.Context, a *catalog.Account) error // why the account takes nothing
 	NameFile(ctx context.Context, f *catalog.File, name string) error
 	FitsInline(length int64) bool                    // a body of this length may lie in the catalog
@@ -323,7 +328,7 @@ func (t *Taker) taken(tx *catalog.Tx, agent uuid.UUID, delivery []byte) (same, o
 // begin takes up the keys of a new file. A small one stays in memory; of a larger one
 // the row is committed, and then its object begun.
 func (t *Taker) begin(ctx context.Context, s *Spec, account *catalog.Account, name string) (*arrival, error) {
-	if err := t.on.House.Room(); err != nil {
+	if err := t.on.Disk.Room(); err != nil {
 		return nil, err
 	}
 	leave, err := t.place(s.Agent.ID)
