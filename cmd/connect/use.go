@@ -125,7 +125,7 @@ func (a *app) send(ctx context.Context, names []string, wait bool) error {
 
 // settled waits until the running agent has a receipt of a file.
 func settled(ctx context.Context, running *control.Client, path string) (status.File, error) {
-	tick := time.NewTicker(200 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		f, err := running.File(ctx, path)

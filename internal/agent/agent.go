@@ -29,6 +29,7 @@ import (
 	"sealgate/internal/agent/journal"
 	"sealgate/internal/agent/sealing"
 	"sealgate/internal/agent/send"
+	"sealgate/internal/agent/together"
 	"sealgate/internal/agent/watch"
 	"sealgate/internal/agent/wire"
 	"sealgate/internal/connect"
@@ -122,7 +123,7 @@ func Open(ctx context.Context, o Options) (_ *Agent, err error) {
 		}
 	}
 	a.queue = send.NewQueue(&send.Sender{
-		Journal: a.journal, Client: a.client, Disk: o.Disk, Receipts: o.Home.Receipts(), Identity: statement.Fingerprint(a.enrolment.Identity),
+		Journal: a.journal, Client: a.client, Disk: together.Disk(o.Disk), Receipts: o.Home.Receipts(), Identity: statement.Fingerprint(a.enrolment.Identity),
 		Pool: sealing.NewPool(partsInMemory), Now: o.Now, Log: o.Log, Cut: o.Cut,
 	}, o.Settings.Parallel, ordered)
 	a.queue.Done = a.sent

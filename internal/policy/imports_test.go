@@ -155,7 +155,8 @@ var arrows = []struct {
 
 	// Connect, which shares words and formats with the gateway and none of its stores.
 	{"internal/agent/home", "connect config/yamlfile transfer/glob durable fault"},
-	{"internal/agent/journal", "fault"},
+	{"internal/agent/together", "durable"},
+	{"internal/agent/journal", "agent/together fault"},
 	{"internal/agent/watch", "agent/home agent/journal transfer/vpath fault"},
 	{"internal/agent/sealing", "connect seal fault"},
 	{"internal/agent/wire", "connect seal fault"},
@@ -167,7 +168,7 @@ var arrows = []struct {
 	{"internal/agent/console", "agent/control agent/home command connect"},
 	{"internal/agent/doctor", "agent/home agent/journal agent/watch agent/wire agent/control connect durable fault"},
 	{"internal/agent/logfile", "fault"},
-	{"internal/agent", "agent/control agent/fetch agent/home agent/journal agent/sealing agent/send agent/status agent/watch agent/wire connect statement durable fault"},
+	{"internal/agent", "agent/control agent/fetch agent/home agent/journal agent/sealing agent/send agent/status agent/together agent/watch agent/wire connect statement durable fault"},
 
 	{"internal/policy", ""},
 	{"internal/campaign", ""}, // tests of the whole gateway, from outside

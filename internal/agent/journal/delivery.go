@@ -111,6 +111,7 @@ func (j *Journal) ID(s Source, sum [32]byte) (id [32]byte) {
 // former one is gone.
 func (j *Journal) Add(ctx context.Context, now time.Time, files []Source) (added int, err error) {
 	err = j.tx(ctx, func(tx *sql.Tx) error {
+		added = 0
 		for _, s := range files {
 			n, err := add(ctx, tx, now, s)
 			if err != nil {
@@ -287,6 +288,7 @@ func (j *Journal) Figures(ctx context.Context) (Figures, error) {
 
 // Forget removes deliveries that ended before a time; those that are lost stay.
 func (j *Journal) Forget(ctx context.Context, before time.Time) error {
-	_, err := j.db.ExecContext(ctx, "DELETE FROM delivery WHERE state IN ('done', 'gone') AND done < ?", nanos(before))
+	// The first term is that of the index.
+	_, err := j.db.ExecContext(ctx, "DELETE FROM delivery WHERE state IN ('done', 'lost', 'gone') AND state <> 'lost' AND done < ?", nanos(before))
 	return wrap("journal: forget", err)
 }

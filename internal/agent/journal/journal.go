@@ -2,7 +2,8 @@
 // crash at any moment neither loses one nor sends one twice.
 //
 // It is one SQLite database with synchronous=FULL: when a method has returned, what
-// it says is on the disk. The states of a delivery are
+// it says is on the disk. What is written at the same time shares one transaction, and
+// so one sync of the disk. The states of a delivery are
 //
 //	found     the file lies in its folder, unchanged for long enough
 //	sealed    it has an id and a key at the gateway, and parts of it may be there
@@ -31,6 +32,7 @@ import (
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"sealgate/internal/agent/together"
 	"sealgate/internal/fault"
 )
 
@@ -41,8 +43,9 @@ const version = 1
 
 // Journal is an open journal. It is safe for concurrent use.
 type Journal struct {
-	db  *sql.DB
-	key [32]byte // of delivery ids
+	db     *sql.DB
+	key    [32]byte // of delivery ids
+	writes together.Group[*write]
 }
 
 // Open opens the journal at path, and makes it when there is none.
@@ -127,18 +130,6 @@ func (j *Journal) Meta(ctx context.Context, name string) ([]byte, error) {
 func (j *Journal) SetMeta(ctx context.Context, name string, v []byte) error {
 	_, err := j.db.ExecContext(ctx, "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, v)
 	return wrap("journal: meta", err)
-}
-
-func (j *Journal) tx(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := j.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	if err := do(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
 }
 
 // wrap gives an error of the database its kind.

@@ -2,8 +2,11 @@ package journal
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -83,7 +86,7 @@ func TestTheWayOfAFile(t *testing.T) {
 	if _, _, err := j.Marked(t.Context(), d.Seq, 65); !fault.Is(err, fault.NotFound) {
 		t.Fatalf("a mark nobody made: %v", err)
 	}
-	if err := j.Receive(t.Context(), d.Seq, file, "/in/sent/a.xml", now); err != nil {
+	if err := j.Receive(t.Context(), Receipt{Seq: d.Seq, File: file, At: "/in/sent/a.xml", Now: now}); err != nil {
 		t.Fatal(err)
 	}
 	// It still lies where it was found: no new delivery.
@@ -111,7 +114,7 @@ func TestAFileThatChangesIsAnotherDelivery(t *testing.T) {
 	if d, err := j.Get(t.Context(), before.Seq); err != nil || d.State != Gone {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	if err := j.Receive(t.Context(), before.Seq, uuid.New(), "", now); !fault.Is(err, fault.Invalid) {
+	if err := j.Receive(t.Context(), Receipt{Seq: before.Seq, File: uuid.New(), Now: now}); !fault.Is(err, fault.Invalid) {
 		t.Fatalf("received after it was gone: %v", err)
 	}
 }
@@ -147,10 +150,7 @@ func TestUnknownToARestoredGateway(t *testing.T) {
 		s := source(name)
 		add1(t, j, s, 1)
 		d := only(t, j)
-		if err := j.Hashed(t.Context(), d.Seq, j.ID(s, [32]byte{3}), [32]byte{3}); err != nil {
-			t.Fatal(err)
-		}
-		if err := j.Receive(t.Context(), d.Seq, uuid.New(), "/in/sent/"+filepath.Base(name), now); err != nil {
+		if err := j.Receive(t.Context(), Receipt{Seq: d.Seq, File: uuid.New(), ID: j.ID(s, [32]byte{3}), SHA256: [32]byte{3}, At: "/in/sent/" + filepath.Base(name), Now: now}); err != nil {
 			t.Fatal(err)
 		}
 		if err := j.Finish(t.Context(), d.Seq, now); err != nil {
@@ -212,5 +212,56 @@ func TestFetchedOnce(t *testing.T) {
 	}
 	if all, err := j.LatestFetched(t.Context(), 5); err != nil || len(all) != 1 {
 		t.Fatalf("%+v, %v", all, err)
+	}
+}
+
+// What many write at the same time is written for each of them, and what one cannot do
+// takes nothing from the others.
+func TestManyWriteAtTheSameTime(t *testing.T) {
+	j := open1(t, filepath.Join(t.TempDir(), "journal.db"))
+	const many = 64
+	var files []Source
+	for i := range many {
+		files = append(files, source(fmt.Sprintf("/in/%02d.xml", i)))
+	}
+	if n, err := j.Add(t.Context(), now, files); n != many || err != nil {
+		t.Fatal(n, err)
+	}
+	open, err := j.Open(t.Context(), 0, many)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for i, d := range open {
+		all.Go(func() {
+			if err := j.Receive(t.Context(), Receipt{Seq: d.Seq, File: uuid.New(), Now: now}); err != nil {
+				t.Error(err)
+			}
+			if i%4 == 0 { // nobody has received it twice
+				if err := j.Receive(t.Context(), Receipt{Seq: d.Seq, File: uuid.New(), Now: now}); !fault.Is(err, fault.Invalid) {
+					t.Errorf("received twice: %v", err)
+				}
+			}
+			if i%2 == 0 {
+				if err := j.Finish(t.Context(), d.Seq, now); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	left, err := j.Open(t.Context(), 0, many)
+	if err != nil || len(left) != many/2 {
+		t.Fatalf("%d are on their way, %v", len(left), err)
+	}
+	for _, d := range left {
+		if d.State != Received {
+			t.Errorf("%s is %s", d.Path, d.State)
+		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := j.Finish(ended, left[0].Seq, now); !fault.Is(err, fault.TryLater) {
+		t.Errorf("who has given up is told %v", err)
 	}
 }

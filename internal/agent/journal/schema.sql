@@ -32,6 +32,7 @@ CREATE TABLE delivery (
 CREATE UNIQUE INDEX delivery_open ON delivery (path) WHERE state IN ('found', 'sealed', 'received');
 CREATE INDEX delivery_due  ON delivery (seq) WHERE state IN ('found', 'sealed', 'received');
 CREATE INDEX delivery_done ON delivery (done) WHERE state IN ('done', 'lost', 'gone');
+CREATE INDEX delivery_lost ON delivery (seq) WHERE state = 'lost';
 CREATE INDEX delivery_path ON delivery (path);
 
 -- How far the parts of a large file were sent, and the SHA-256 of the content that

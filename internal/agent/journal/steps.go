@@ -14,9 +14,14 @@ import (
 // step changes a delivery that is in one of the states given; Invalid when it is in
 // none, which says that somebody else has moved it on.
 func (j *Journal) step(ctx context.Context, op, query string, args ...any) error {
-	res, err := j.db.ExecContext(ctx, query, args...)
+	return wrap(op, j.tx(ctx, func(tx *sql.Tx) error { return change(ctx, tx, op, query, args...) }))
+}
+
+// change changes one row.
+func change(ctx context.Context, tx *sql.Tx, op, query string, args ...any) error {
+	res, err := tx.ExecContext(ctx, query, args...)
 	if err != nil {
-		return wrap(op, err)
+		return err
 	}
 	if n, err := res.RowsAffected(); err != nil || n != 1 {
 		return errors.Join(fault.New(fault.Invalid, op, "the delivery is in another state"), err)
@@ -33,20 +38,8 @@ func (j *Journal) Seal(ctx context.Context, seq int64, file uuid.UUID, key, head
 		if _, err := tx.ExecContext(ctx, "DELETE FROM mark WHERE seq = ?", seq); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, "UPDATE delivery SET state = 'sealed', file = ?, key = ?, header = ? WHERE seq = ? AND state IN ('found', 'sealed')", file[:], key, header, seq)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n != 1 {
-			return errors.Join(fault.New(fault.Invalid, op, "the delivery is in another state"), err)
-		}
-		return nil
+		return change(ctx, tx, op, "UPDATE delivery SET state = 'sealed', file = ?, key = ?, header = ? WHERE seq = ? AND state IN ('found', 'sealed')", file[:], key, header, seq)
 	}))
-}
-
-// Hashed notes the content's hash, and the delivery id that it makes.
-func (j *Journal) Hashed(ctx context.Context, seq int64, id, sum [32]byte) error {
-	return j.step(ctx, "journal: hashed", "UPDATE delivery SET id = ?, sha256 = ? WHERE seq = ?", id[:], sum[:], seq)
 }
 
 // Mark notes that what goes out now is the content whose first slots have this hash.
@@ -71,10 +64,21 @@ func (j *Journal) Marked(ctx context.Context, seq, slots int64) (at int64, sum [
 }
 
 // Receive notes that the receipt of a delivery is verified and on the disk, under
-// which id the gateway has it, and where the file is to be put now.
-func (j *Journal) Receive(ctx context.Context, seq int64, file uuid.UUID, at string, now time.Time) error {
-	return j.step(ctx, "journal: receive", `UPDATE delivery SET state = 'received', file = ?, at = ?, received = ?, key = NULL, header = NULL,
-		code = '', problem = '', tries = 0, again = 0 WHERE seq = ? AND state IN ('found', 'sealed')`, file[:], at, nanos(now), seq)
+// which id the gateway has it, the content's hash and the delivery id that it makes,
+// and where the file is to be put now.
+func (j *Journal) Receive(ctx context.Context, r Receipt) error {
+	return j.step(ctx, "journal: receive", `UPDATE delivery SET state = 'received', file = ?, id = ?, sha256 = ?, at = ?, received = ?, key = NULL, header = NULL,
+		code = '', problem = '', tries = 0, again = 0 WHERE seq = ? AND state IN ('found', 'sealed')`, r.File[:], r.ID[:], r.SHA256[:], r.At, nanos(r.Now), r.Seq)
+}
+
+// Receipt is what is noted of a file that was received.
+type Receipt struct {
+	Seq    int64
+	File   uuid.UUID
+	ID     [32]byte // of the delivery
+	SHA256 [32]byte // of the content
+	At     string   // where it is to be put
+	Now    time.Time
 }
 
 // Elsewhere notes that a received file is put to another place than was noted.

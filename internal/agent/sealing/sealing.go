@@ -166,7 +166,7 @@ type From struct {
 // Stream reads content of this size once, from its beginning, and hands its sealed
 // parts to Send, each in memory of the pool until Send has returned. Next is called
 // for each part in their order, before any Send of it; two may be sent at a time,
-// while a third is sealed. It ends with the trailer, whose Size and SHA256 it fills
+// while Next has a third, and a fourth is sealed. It ends with the trailer, whose Size and SHA256 it fills
 // and returns.
 type Stream struct {
 	Plan    *Plan
@@ -234,11 +234,11 @@ func (s *Stream) Run(ctx context.Context) (seal.Trailer, error) {
 	var sending sync.WaitGroup
 	places := make(chan struct{}, atATime)
 	for part := range parts {
-		places <- struct{}{}
 		err := ctx.Err()
 		if err == nil && s.Next != nil {
-			err = s.Next(ctx, part)
+			err = s.Next(ctx, part) // while those before it are sent
 		}
+		places <- struct{}{}
 		sending.Go(func() {
 			if err == nil {
 				err = s.Send(ctx, part)

@@ -29,16 +29,7 @@ func (s *Sender) receipt(ctx context.Context, d *journal.Delivery, p *connect.Pr
 		return err
 	}
 	file := uuid.MustParse(r.File)
-	folder := filepath.Join(s.Receipts, s.Now().UTC().Format("2006-01"))
-	for _, dir := range []string{s.Receipts, folder} {
-		if err := s.Disk.Mkdir(dir); err != nil {
-			return unwritten(err)
-		}
-	}
-	if err := s.Disk.SyncDir(s.Receipts); err != nil {
-		return unwritten(err)
-	}
-	if err := durable.WriteFile(s.Disk, filepath.Join(folder, file.String()+".receipt"), p.Receipt); err != nil {
+	if err := s.keep(file, p.Receipt); err != nil {
 		return unwritten(err)
 	}
 	if err := s.cut("receipt"); err != nil {
@@ -48,14 +39,41 @@ func (s *Sender) receipt(ctx context.Context, d *journal.Delivery, p *connect.Pr
 	if err != nil {
 		return err
 	}
-	if err := s.Journal.Hashed(ctx, d.Seq, [32]byte(d.ID), [32]byte(d.SHA256)); err != nil {
-		return err
-	}
-	if err := s.Journal.Receive(ctx, d.Seq, file, at, s.Now()); err != nil {
+	if err := s.Journal.Receive(ctx, journal.Receipt{Seq: d.Seq, File: file, ID: [32]byte(d.ID), SHA256: [32]byte(d.SHA256), At: at, Now: s.Now()}); err != nil {
 		return err
 	}
 	d.State, d.File, d.At = journal.Received, file, at
 	return s.cut("received")
+}
+
+// keep writes a receipt into its month's folder.
+func (s *Sender) keep(file uuid.UUID, receipt []byte) error {
+	month := s.Now().UTC().Format("2006-01")
+	s.mu.Lock()
+	there := s.month == month
+	s.mu.Unlock()
+	name := filepath.Join(s.Receipts, month, file.String()+".receipt")
+	if there {
+		err := durable.WriteFile(s.Disk, name, receipt)
+		if !fault.Is(err, fault.NotFound) {
+			return err
+		} // else somebody has taken the folder away
+	}
+	for _, dir := range []string{s.Receipts, filepath.Dir(name)} {
+		if err := s.Disk.Mkdir(dir); err != nil {
+			return err
+		}
+	}
+	if err := s.Disk.SyncDir(s.Receipts); err != nil {
+		return err
+	}
+	if err := durable.WriteFile(s.Disk, name, receipt); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.month = month
+	s.mu.Unlock()
+	return nil
 }
 
 // unwritten gives a failure to write a receipt its sentence.

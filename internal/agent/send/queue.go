@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sealgate/internal/agent/journal"
@@ -27,11 +28,22 @@ type Queue struct {
 	Done     func(d *journal.Delivery, here bool) // told when a delivery came to its end; here: something lies at its path
 
 	wake chan struct{}
+	news atomic.Bool // there may be more to do than was listed
 
-	mu     sync.Mutex
+	listed []*journal.Delivery // what was due, and is not in work yet; of the goroutine of Run
+	looked time.Time           // when that was asked for
+	next   time.Time           // when more is due then; zero = nothing is
+
+	mu     sync.Mutex     // guards what follows
 	flying map[int64]bool // deliveries in work
-	busy   map[string]int // how many of a folder are in work
+	busy   map[string]load
 	gate   Gate
+}
+
+// load is how many files of a folder are in work.
+type load struct {
+	sending int
+	all     int // with those that are received, and put away
 }
 
 // Gate is what holds up everything.
@@ -45,13 +57,19 @@ type Gate struct {
 // NewQueue makes a queue.
 func NewQueue(s *Sender, parallel int, ordered []string) *Queue {
 	return &Queue{
-		Sender: s, Parallel: parallel, Ordered: ordered, wake: make(chan struct{}, 1), flying: map[int64]bool{}, busy: map[string]int{},
+		Sender: s, Parallel: parallel, Ordered: ordered, wake: make(chan struct{}, 1), flying: map[int64]bool{}, busy: map[string]load{},
 		Done: func(*journal.Delivery, bool) {},
 	}
 }
 
 // Wake says that there is something to do.
 func (q *Queue) Wake() {
+	q.news.Store(true)
+	q.poke()
+}
+
+// poke says that there is a place for what was listed.
+func (q *Queue) poke() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
@@ -73,19 +91,21 @@ func (q *Queue) Retry() {
 	q.Wake()
 }
 
-// look is how often the journal is asked when nothing wakes the queue.
-const look = 30 * time.Second
+const (
+	look   = 30 * time.Second // how often the journal is asked when nothing wakes the queue
+	relook = time.Second      // and when what was listed has no place: other folders may have
+	page   = 256              // at a time
+	ending = 32               // files of a folder that are put away at a time: they share the syncs of the disk
+)
 
 // Run sends until ctx ends; what is on its way then is cut, which loses nothing.
 func (q *Queue) Run(ctx context.Context) {
 	work := make(chan *journal.Delivery)
-	var workers sync.WaitGroup
+	var workers, ends sync.WaitGroup
 	for range q.Parallel {
 		workers.Go(func() {
 			for d := range work {
-				q.handle(ctx, d)
-				q.release(d)
-				q.Wake()
+				q.handle(ctx, d, &ends)
 			}
 		})
 	}
@@ -102,6 +122,7 @@ func (q *Queue) Run(ctx context.Context) {
 	}
 	close(work)
 	workers.Wait()
+	ends.Wait()
 }
 
 // hand gives what is due to workers, and says when to look again.
@@ -110,37 +131,65 @@ func (q *Queue) hand(ctx context.Context, work chan<- *journal.Delivery) time.Du
 	if gate := q.Gate(); gate.Until.After(now) {
 		return min(gate.Until.Sub(now), look)
 	}
-	due, err := q.due(ctx, now)
-	if err != nil {
+	if err := q.list(ctx, now); err != nil {
 		q.shut(err)
 		return time.Second
 	}
-	for _, d := range due {
+	waiting := q.listed[:0]
+	for i, d := range q.listed {
 		if !q.take(d) {
+			waiting = append(waiting, d)
 			continue
 		}
 		select {
 		case work <- d:
 		case <-ctx.Done():
-			q.release(d)
+			q.ended(d)
 			return 0
 		}
 		if q.Gate().Until.After(q.Now()) {
+			q.listed = append(waiting, q.listed[i+1:]...)
 			return 0
 		}
 	}
-	if len(due) == 0 {
-		q.Pool.Drop()
+	clear(q.listed[len(waiting):])
+	if q.listed = waiting; len(waiting) > 0 {
+		return relook
 	}
-	next, err := q.Journal.Next(ctx, now)
-	if err != nil || next.IsZero() {
+	if q.next.IsZero() {
 		return look
 	}
-	return min(max(next.Sub(now), 10*time.Millisecond), look)
+	return min(max(q.next.Sub(now), 10*time.Millisecond), look)
+}
+
+// list asks the journal what is due, when that may be more than is known.
+func (q *Queue) list(ctx context.Context, now time.Time) (err error) {
+	if news := q.news.Swap(false); !news && len(q.listed) > 0 && now.Sub(q.looked).Abs() < relook {
+		return nil
+	}
+	q.looked = now
+	due, err := q.due(ctx, now)
+	if err != nil {
+		return err
+	}
+	q.listed = q.listed[:0]
+	q.mu.Lock()
+	idle := len(due) == 0 && len(q.flying) == 0
+	for _, d := range due {
+		if !q.flying[d.Seq] {
+			q.listed = append(q.listed, d)
+		}
+	}
+	q.mu.Unlock()
+	if idle {
+		q.Pool.Drop()
+	}
+	q.next, err = q.Journal.Next(ctx, now)
+	return err
 }
 
 func (q *Queue) due(ctx context.Context, now time.Time) ([]*journal.Delivery, error) {
-	due, err := q.Journal.Due(ctx, now, append(q.full(), q.Ordered...), 256)
+	due, err := q.Journal.Due(ctx, now, append(q.full(), q.Ordered...), page)
 	if err != nil {
 		return nil, err
 	}
@@ -162,22 +211,26 @@ func (q *Queue) due(ctx context.Context, now time.Time) ([]*journal.Delivery, er
 func (q *Queue) take(d *journal.Delivery) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.flying[d.Seq] || q.busy[d.Folder] >= q.most(d.Folder) {
+	if q.flying[d.Seq] || q.isFull(d.Folder, q.busy[d.Folder]) {
 		return false
 	}
 	q.flying[d.Seq] = true
-	q.busy[d.Folder]++
+	n := q.busy[d.Folder]
+	q.busy[d.Folder] = load{n.sending + 1, n.all + 1}
 	return true
 }
 
-// most is how many files of a folder are in work at a time: one is left for other
-// folders, since a share that hangs never gives back who reads from it.
-func (q *Queue) most(folder string) int {
+// isFull reports whether a folder of which so many are in work has all that it may have.
+func (q *Queue) isFull(folder string, n load) bool {
 	if slices.Contains(q.Ordered, folder) {
-		return 1
+		return n.all > 0
 	}
-	return max(q.Parallel-1, 1)
+	return n.sending >= q.most() || n.all >= q.most()+ending
 }
+
+// most is how many files of a folder are sent at a time: one place is left for other
+// folders, since a share that hangs never gives back who reads from it.
+func (q *Queue) most() int { return max(q.Parallel-1, 1) }
 
 // full lists the folders of which no more are taken now.
 func (q *Queue) full() []string {
@@ -185,32 +238,78 @@ func (q *Queue) full() []string {
 	defer q.mu.Unlock()
 	var all []string
 	for folder, n := range q.busy {
-		if n >= q.most(folder) {
+		if q.isFull(folder, n) {
 			all = append(all, folder)
 		}
 	}
 	return all
 }
 
-func (q *Queue) release(d *journal.Delivery) {
+// sent gives back the place that sending takes.
+func (q *Queue) sent(d *journal.Delivery) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	delete(q.flying, d.Seq)
-	if q.busy[d.Folder]--; q.busy[d.Folder] == 0 {
-		delete(q.busy, d.Folder)
-	}
+	n := q.busy[d.Folder]
+	q.busy[d.Folder] = load{n.sending - 1, n.all}
+	q.mu.Unlock()
+	q.poke()
 }
 
-// handle brings one delivery forward and notes what came of it.
-func (q *Queue) handle(ctx context.Context, listed *journal.Delivery) {
+// ended gives back all that a delivery takes.
+func (q *Queue) ended(d *journal.Delivery) {
+	q.mu.Lock()
+	delete(q.flying, d.Seq)
+	n := q.busy[d.Folder]
+	if n.all--; n.all == 0 {
+		delete(q.busy, d.Folder)
+	} else {
+		q.busy[d.Folder] = n
+	}
+	q.mu.Unlock()
+	if slices.Contains(q.Ordered, d.Folder) {
+		q.Wake() // to the next of it
+		return
+	}
+	q.poke()
+}
+
+// handle brings one delivery forward. What is left to do once the gateway has it goes
+// on beside: it holds up nobody who sends.
+func (q *Queue) handle(ctx context.Context, listed *journal.Delivery, ends *sync.WaitGroup) {
+	d, p, err := q.forward(ctx, listed)
+	q.sent(listed)
+	if d == nil {
+		q.ended(listed)
+		return
+	}
+	end := func() {
+		defer q.ended(listed)
+		if err == nil && d.State != journal.Gone {
+			err = q.settle(ctx, d, p)
+		}
+		q.note(ctx, d, err)
+	}
+	if err != nil {
+		end()
+		return
+	}
+	ends.Go(end)
+}
+
+// forward brings a delivery to the gateway; nil when there is nothing to do for it now.
+func (q *Queue) forward(ctx context.Context, listed *journal.Delivery) (*journal.Delivery, *connect.Progress, error) {
 	d, err := q.Journal.Get(ctx, listed.Seq) // as it is now: the list may be a while old
 	if err != nil || d.State == journal.Done || d.State == journal.Gone || d.State == journal.Lost {
-		return
+		return nil, nil, nil
 	}
 	if q.Gate().Until.After(q.Now()) || !d.Due(q.Now()) {
-		return
+		return nil, nil, nil
 	}
-	err = q.One(ctx, d)
+	p, err := q.bring(ctx, d)
+	return d, p, err
+}
+
+// note notes what came of a delivery.
+func (q *Queue) note(ctx context.Context, d *journal.Delivery, err error) {
 	switch {
 	case err == nil:
 		q.open()
@@ -218,6 +317,7 @@ func (q *Queue) handle(ctx context.Context, listed *journal.Delivery) {
 	case ctx.Err() != nil: // the agent is stopping
 	default:
 		q.failed(ctx, d, err)
+		q.Wake() // when it is due again has to be known
 	}
 }
 

@@ -30,9 +30,23 @@ func TestAFolderThatHangsLeavesOneForTheOthers(t *testing.T) {
 	if !slices.Equal(full, []string{"/hangs", "/ordered"}) { // so that they are not all that is listed
 		t.Errorf("full: %v", full)
 	}
-	q.release(of("/hangs", 0))
+	q.sent(of("/hangs", 0)) // received: it is put away beside
 	if !q.take(of("/hangs", 3)) {
 		t.Error("a folder stays full")
+	}
+	for seq := int64(10); q.take(of("/other", seq)); seq++ { // a share that hangs while files are put away holds so many
+		if q.sent(of("/other", seq)); seq > 100 {
+			t.Fatal("no end of files of one folder is in work")
+		}
+	}
+	if q.ended(of("/other", 10)); !q.take(of("/other", 500)) {
+		t.Error("a folder stays full of files that were put away")
+	}
+	if q.sent(of("/ordered", 5)); q.take(of("/ordered", 6)) {
+		t.Error("the next of an ordered folder goes before the one before it has its end")
+	}
+	if q.ended(of("/ordered", 5)); !q.take(of("/ordered", 6)) {
+		t.Error("an ordered folder stays held up")
 	}
 }
 

@@ -55,9 +55,10 @@ type Sender struct {
 	Log      *slog.Logger
 	Cut      func(step string) error // what a test lets happen between two steps; nil = nothing
 
-	mu   sync.Mutex
-	lock *sealing.Lock
-	says *connect.Account
+	mu    sync.Mutex // guards what follows
+	lock  *sealing.Lock
+	says  *connect.Account
+	month string // the folder of receipts that is there
 }
 
 const (
@@ -77,12 +78,32 @@ func (s *Sender) cut(step string) error {
 
 // One brings one delivery as far as it comes now.
 func (s *Sender) One(ctx context.Context, d *journal.Delivery) error {
+	p, err := s.bring(ctx, d)
+	if err != nil || d.State == journal.Gone {
+		return err
+	}
+	return s.settle(ctx, d, p)
+}
+
+// bring brings the file to the gateway, which answers how far it is: to its end. One
+// that was received before is left to settle; one that is not what was found is Gone.
+func (s *Sender) bring(ctx context.Context, d *journal.Delivery) (*connect.Progress, error) {
+	if d.State == journal.Received {
+		return nil, nil
+	}
+	p, err := s.deliver(ctx, d)
+	if errors.Is(err, errChanged) {
+		err = s.leave(ctx, d)
+		d.State = journal.Gone
+	}
+	return p, err
+}
+
+// settle takes the receipt, and puts the file away. It works with the disk of this
+// machine: many files do so at a time, and share its syncs.
+func (s *Sender) settle(ctx context.Context, d *journal.Delivery, p *connect.Progress) error {
 	if d.State != journal.Received {
-		err := s.deliver(ctx, d)
-		if errors.Is(err, errChanged) {
-			return s.leave(ctx, d)
-		}
-		if err != nil {
+		if err := s.receipt(ctx, d, p); err != nil {
 			return err
 		}
 	}
@@ -99,25 +120,25 @@ func (s *Sender) leave(ctx context.Context, d *journal.Delivery) error {
 	return s.Journal.Leave(ctx, d.Seq, s.Now(), "changed", "The file was changed or taken away before it was sent.")
 }
 
-// deliver sends the file and takes the receipt; d is Received afterwards.
-func (s *Sender) deliver(ctx context.Context, d *journal.Delivery) error {
+// deliver sends the file.
+func (s *Sender) deliver(ctx context.Context, d *journal.Delivery) (*connect.Progress, error) {
 	f, err := openUnchanged(d)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
 	lock, err := s.Lock(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	progress, err := s.bring(ctx, lock, d, f)
+	progress, err := s.carry(ctx, lock, d, f)
 	if reason(err) == connect.KeysChanged { // of another lock than ours: once more, sealed for the new one
 		s.Relock()
 		if lock, err = s.Lock(ctx); err != nil {
-			return err
+			return nil, err
 		}
 		d.State = journal.Found // the id and key of before are worth nothing
-		progress, err = s.bring(ctx, lock, d, f)
+		progress, err = s.carry(ctx, lock, d, f)
 	}
 	if reason(err) == connect.Damaged { // what was sealed here does not open there: once more, all anew
 		d.State = journal.Found
@@ -126,15 +147,12 @@ func (s *Sender) deliver(ctx context.Context, d *journal.Delivery) error {
 		}
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := s.cut("answered"); err != nil {
-		return err
-	}
-	return s.receipt(ctx, d, progress)
+	return progress, s.cut("answered")
 }
 
-func (s *Sender) bring(ctx context.Context, lock *sealing.Lock, d *journal.Delivery, f *os.File) (*connect.Progress, error) {
+func (s *Sender) carry(ctx context.Context, lock *sealing.Lock, d *journal.Delivery, f *os.File) (*connect.Progress, error) {
 	doc, err := s.Client.Known(ctx)
 	if err != nil {
 		return nil, err
