@@ -126,7 +126,7 @@ func Open(ctx context.Context, o Options) (_ *Agent, err error) {
 		Journal: a.journal, Client: a.client, Disk: together.Disk(o.Disk), Receipts: o.Home.Receipts(), Identity: statement.Fingerprint(a.enrolment.Identity),
 		Pool: sealing.NewPool(partsInMemory), Now: o.Now, Log: o.Log, Cut: o.Cut,
 	}, o.Settings.Parallel, ordered)
-	a.queue.Done = a.sent
+	a.queue.Done, a.queue.Rest = a.sent, a.rest
 	if o.Settings.Outbox != "" {
 		a.fetcher = &fetch.Fetcher{
 			Journal: a.journal, Client: a.client, Disk: o.Disk, Folder: o.Settings.Outbox, As: o.Settings.As, Access: o.Access, Now: o.Now, Log: o.Log,

@@ -26,6 +26,7 @@ type Queue struct {
 	Parallel int
 	Ordered  []string                             // folders whose files are sent one by one, oldest first
 	Done     func(d *journal.Delivery, here bool) // told when a delivery came to its end; here: something lies at its path
+	Rest     func()                               // told once when there has been nothing to do for a while
 
 	wake chan struct{}
 	news atomic.Bool // there may be more to do than was listed
@@ -33,6 +34,8 @@ type Queue struct {
 	listed []*journal.Delivery // what was due, and is not in work yet; of the goroutine of Run
 	looked time.Time           // when that was asked for
 	next   time.Time           // when more is due then; zero = nothing is
+	idle   time.Time           // since when there is nothing to do; zero = there is
+	rested bool                // and that was told
 
 	mu     sync.Mutex     // guards what follows
 	flying map[int64]bool // deliveries in work
@@ -58,7 +61,7 @@ type Gate struct {
 func NewQueue(s *Sender, parallel int, ordered []string) *Queue {
 	return &Queue{
 		Sender: s, Parallel: parallel, Ordered: ordered, wake: make(chan struct{}, 1), flying: map[int64]bool{}, busy: map[string]load{},
-		Done: func(*journal.Delivery, bool) {},
+		Done: func(*journal.Delivery, bool) {}, Rest: func() {},
 	}
 }
 
@@ -95,6 +98,7 @@ const (
 	look   = 30 * time.Second // how often the journal is asked when nothing wakes the queue
 	relook = time.Second      // and when what was listed has no place: other folders may have
 	page   = 256              // at a time
+	calm   = 20 * time.Second // without work, before what work needs is given back
 	ending = 32               // files of a folder that are put away at a time: they share the syncs of the disk
 )
 
@@ -156,10 +160,25 @@ func (q *Queue) hand(ctx context.Context, work chan<- *journal.Delivery) time.Du
 	if q.listed = waiting; len(waiting) > 0 {
 		return relook
 	}
+	wait := min(look, q.rest(now))
 	if q.next.IsZero() {
-		return look
+		return wait
 	}
-	return min(max(q.next.Sub(now), 10*time.Millisecond), look)
+	return min(max(q.next.Sub(now), 10*time.Millisecond), wait)
+}
+
+// rest tells once that there has been nothing to do for a while, and says when it will
+// be so.
+func (q *Queue) rest(now time.Time) time.Duration {
+	switch {
+	case q.idle.IsZero() || q.rested:
+		return look
+	case now.Sub(q.idle).Abs() < calm:
+		return calm - now.Sub(q.idle).Abs()
+	}
+	q.rested = true
+	q.Rest()
+	return look
 }
 
 // list asks the journal what is due, when that may be more than is known.
@@ -181,7 +200,11 @@ func (q *Queue) list(ctx context.Context, now time.Time) (err error) {
 		}
 	}
 	q.mu.Unlock()
-	if idle {
+	switch {
+	case !idle:
+		q.idle, q.rested = time.Time{}, false
+	case q.idle.IsZero():
+		q.idle = now
 		q.Pool.Drop()
 	}
 	q.next, err = q.Journal.Next(ctx, now)
