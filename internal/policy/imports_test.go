@@ -31,6 +31,7 @@ var arrows = []struct {
 	{"internal/terminal", ""},
 	{"internal/command", "terminal fault"},
 	{"internal/killpoint", ""},
+	{"internal/killpoint/armed", "killpoint"},
 	{"internal/dialguard", "fault"},
 	{"internal/limit", ""},
 	{"internal/statement/...", "payment fault"},
@@ -187,6 +188,8 @@ var banned = map[string]string{
 	"net/http/cgi": "the gateway executes nothing",
 	"archive/tar":  "nothing is unpacked",
 	"archive/zip":  "nothing is unpacked",
+
+	module + "internal/killpoint/armed": "the environment does not kill the program that users run",
 }
 
 // excused names who may import what is banned, each for a reason.

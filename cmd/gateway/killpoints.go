@@ -1,0 +1,5 @@
+//go:build killpoints
+
+package main
+
+import _ "sealgate/internal/killpoint/armed" // a gateway that tests kill
