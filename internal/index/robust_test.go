@@ -32,7 +32,7 @@ func whole(t testing.TB) (samples []indextest.Sample) {
 }
 
 func TestCampaignACutNeverPasses(t *testing.T) {
-	step := 3 // with what is alike in a file, that comes to every place of it; in make test-long, to every byte
+	step := 9 // with what is alike in a file, that comes to every place of it; in make test-long, to every byte
 	if os.Getenv("SEALGATE_LONG") != "" {
 		step = 1
 	}
