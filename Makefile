@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-race test-programs test-long screenshots bench lint vuln build connect-all packages build-pkcs11 deps clean
+.PHONY: help demo test vet vet-tokens style test-race test-programs test-long screenshots bench lint vuln build connect-all packages build-pkcs11 deps clean
 
 # Whatever stands in the caller's GOFLAGS or go.work does not change what is built here.
 export GOFLAGS := -buildvcs=false
@@ -28,16 +28,17 @@ help: ## print this list
 demo: build deps ## real payment files by a real SFTP client and from real servers, start to end (ARGS=--exit stops after)
 	@demo/run $(ARGS)
 
-# Those that drive programs wait more than they compute: they run beside the others.
-test: deps lint ## every test, nearly all with the race detector, as CI runs them
-	@$(MAKE) --no-print-directory --output-sync=target -j2 test-race test-programs
+# What does not compile is said at once. The rest runs side by side: one half alone, and
+# staticcheck, which reads SQLite for a minute, leave a processor idle.
+test: deps vet ## every test, nearly all with the race detector, as CI runs them
+	@$(MAKE) --no-print-directory --output-sync=target -j3 test-race test-programs style
 
-test-race:
-	$(race) -timeout 14m $$(go list ./... | grep -Ev '/(campaign|cmd/gateway|policy)$$') # lint has vetted, and run policy
+test-race: vet-tokens
+	$(race) -timeout 14m $$(go list ./... | grep -Ev '/(campaign|cmd/gateway|policy)$$') # style runs policy
 	$(race) -run PKCS11 ./cmd/gateway
 
 test-programs:
-	go test -vet=off -timeout 14m ./internal/campaign ./cmd/gateway # with -race in test-long
+	go test -vet=off -timeout 14m -parallel 4 ./internal/campaign ./cmd/gateway # they wait for programs; with -race in test-long
 	go test -vet=off ./internal/keys/token # without tokens
 
 test-long: ## every test in its full length: crashes, cuts, disk full (hours)
@@ -53,9 +54,15 @@ bench: build deps ## figures beside OpenSSH, rclone, SFTPGo, xmllint and openssl
 	@bench/peers || echo "SFTPGo cannot be built here and is not measured" >&2
 	@bench/run $(ARGS)
 
-lint: $(tools)/staticcheck $(tools)/gofumpt ## vet, format, staticcheck, import policy and house bounds
+lint: vet vet-tokens style ## vet, format, staticcheck, import policy and house bounds
+
+vet:
 	go vet ./...
-	CGO_ENABLED=1 go vet $(watched) ./internal/keys/... # the flags of the tests, so that nothing is compiled for this alone
+
+vet-tokens: # with the flags of the tests, so that nothing is compiled for this alone
+	CGO_ENABLED=1 go vet $(watched) ./internal/keys/...
+
+style: $(tools)/staticcheck $(tools)/gofumpt
 	@out=$$($(tools)/gofumpt -l $$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null)); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 	$(tools)/staticcheck ./...
 	go test -count=1 ./internal/policy
