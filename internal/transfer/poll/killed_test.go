@@ -26,7 +26,7 @@ func TestChild(t *testing.T) {
 // The process is killed at every step. What comes after it takes every file once, and
 // leaves there what should be left. The short form kills it at the second file only where
 // a fetched one is deleted: nothing else can lose it.
-func TestCampaignKilledAnywhere(t *testing.T) {
+func TestKilledAnywhere(t *testing.T) {
 	mortal := visittest.NewMortal(t)
 	for _, way := range []struct {
 		name  string
