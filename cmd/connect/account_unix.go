@@ -6,8 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"os/user"
-	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"sealgate/internal/agent/home"
 	"sealgate/internal/fault"
@@ -21,7 +21,7 @@ func defaultAccount() string {
 	return ""
 }
 
-// handOver makes the directory the account's.
+// handOver makes the directory, and what is in it, the account's.
 func handOver(h home.Home, name string) error {
 	const op = "service: install"
 	u, err := user.Lookup(name)
@@ -33,14 +33,38 @@ func handOver(h home.Home, name string) error {
 	if err1 != nil || err2 != nil {
 		return fault.New(fault.Invalid, op, "the account %s has no number", name)
 	}
-	err = filepath.WalkDir(string(h), func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
+	root, err := os.OpenRoot(string(h))
+	if err != nil {
+		return fault.New(fault.Denied, op, "this takes an administrator: %v", err)
+	}
+	defer root.Close()
+	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() && !d.Type().IsRegular() {
 			return err
 		}
-		return os.Lchown(path, uid, gid)
+		return give(root, path, uid, gid)
 	})
 	if err != nil {
 		return fault.New(fault.Denied, op, "this takes an administrator: %v", err)
 	}
 	return nil
+}
+
+// give makes one file or directory the account's. The account may have put there what
+// it likes since it was last given: what has a second name is somebody else's file,
+// and nothing is followed out of the directory.
+func give(root *os.Root, path string, uid, gid int) error {
+	f, err := root.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && !info.IsDir() && (s.Nlink > 1 || !info.Mode().IsRegular()) {
+		return nil
+	}
+	return f.Chown(uid, gid)
 }
