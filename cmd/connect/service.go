@@ -65,7 +65,7 @@ func (a *app) serviceCommand() *cobra.Command {
 			RunE: func(*cobra.Command, []string) error {
 				s, err := a.service("", "")
 				if err == nil {
-					err = act.do(s)
+					err = steer(s, act.name, act.do)
 				}
 				if err != nil {
 					return serviceFault(act.name, err)
@@ -92,7 +92,7 @@ func (a *app) serviceStatus(s service.Service) error {
 	state := "running"
 	switch is, err := s.Status(); {
 	case errors.Is(err, service.ErrNotInstalled):
-		return fault.New(fault.NotFound, "service: status", "Connect is not a service of this machine; make it one with: connect service install")
+		return noService("status")
 	case err != nil:
 		return serviceFault("status", err)
 	case is != service.StatusRunning:
@@ -104,7 +104,23 @@ func (a *app) serviceStatus(s service.Service) error {
 	})
 }
 
+// steer does something to the service; of one that is not there, its manager would speak
+// in words of its own.
+func steer(s service.Service, act string, do func(service.Service) error) error {
+	if _, err := s.Status(); errors.Is(err, service.ErrNotInstalled) {
+		return noService(act)
+	}
+	return do(s)
+}
+
+func noService(act string) error {
+	return fault.New(fault.NotFound, "service: "+act, "Connect is not a service of this machine; make it one with: connect service install")
+}
+
 func serviceFault(act string, err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return err
+	}
 	text := err.Error()
 	if errors.Is(err, os.ErrPermission) || strings.Contains(strings.ToLower(text), "denied") {
 		return fault.New(fault.Denied, "service: "+act, "this takes an administrator: %s", text)

@@ -267,7 +267,7 @@ func (a *app) doctorCommand() *cobra.Command {
 				return err
 			})
 			if err == nil && failed > 0 {
-				err = command.Exit(command.ExitFailed, "unwell", "%d things are wrong", failed)
+				err = command.Exit(command.ExitFailed, "unwell", "something has to be done: see above")
 			}
 			return err
 		},

@@ -57,7 +57,7 @@ func stopped(ctx context.Context, h home.Home) (*status.Status, error) {
 		return nil, err
 	}
 	if _, err := os.Stat(h.Journal()); errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.NotFound, "status", "Connect is not running, and has not run here yet; start it with: connect service start")
+		return nil, fault.New(fault.NotFound, "status", "Connect is not running, and has not run here yet; start it with: connect service start (once before: connect service install)")
 	}
 	j, err := journal.Look(ctx, h.Journal())
 	if err != nil {

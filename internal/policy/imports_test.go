@@ -136,7 +136,7 @@ var arrows = []struct {
 	{"internal/portal/web/desk", "portal/web/ui portal/client portal/access portal fault"},
 	{"internal/portal/web/people", "mailaddr portal/web/ui portal/web/desk portal fault"},
 	{"internal/portal/web/notices", "portal/web/ui portal/web/desk notify/alarm portal fault"},
-	{"internal/portal/web/agents", "portal/web/ui portal/web/desk portal fault"},
+	{"internal/portal/web/agents", "portal/web/ui portal/web/desk portal"},
 	{"internal/portal/web/remotes", "portal/web/ui portal/web/desk transfer/remote/why fileobject portal fault"},
 	{"internal/portal/web/gateway", "portal/web/ui portal/web/desk portal fault"},
 	{"internal/portal/web/doors", "portal/web/ui portal/web/desk portal fault"},

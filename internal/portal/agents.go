@@ -32,6 +32,12 @@ type AgentReport struct {
 	TroubledSince *time.Time `json:"troubled_since" doc:"null: it says that all is well"`
 }
 
+// clockIsOff is from how many seconds on an agent's clock is a trouble.
+const clockIsOff = 300
+
+// ClockIsOff reports whether its clock is so far off that it is a trouble.
+func (r AgentReport) ClockIsOff() bool { return max(r.ClockOff, -r.ClockOff) > clockIsOff }
+
 // NewAgent invites an agent.
 type NewAgent struct {
 	Name       string   `json:"name" doc:"such as that of its machine; once among the agents of an account that are not revoked"`

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"sealgate/internal/agent/control"
@@ -61,7 +62,7 @@ func Look(ctx context.Context, p Patient) []Finding {
 		r.add("settings", Failure, "%s", fault.Message(err))
 		return r.all
 	}
-	r.add("settings", OK, "%s: %d folders are watched.", p.Home.Config(), len(settings.Folders))
+	r.add("settings", OK, "%s; watched folders: %d.", p.Home.Config(), len(settings.Folders))
 	if len(settings.Folders) == 0 {
 		r.add("folders", Warning, "No folder is watched. Name them in %s.", p.Home.Config())
 	}
@@ -76,7 +77,7 @@ func Look(ctx context.Context, p Patient) []Finding {
 	case err == nil:
 		r.add("service", OK, "Connect is running.")
 	case errors.Is(err, control.ErrStopped):
-		r.add("service", Failure, "Connect is not running: nothing is sent. Start it with: connect service start")
+		r.add("service", Failure, "Connect is not running: nothing is sent. Start it with: connect service start (once before: connect service install)")
 	default:
 		r.add("service", Warning, "%s", fault.Message(err))
 	}
@@ -131,7 +132,7 @@ func (r *report) journal(ctx context.Context, h home.Home) {
 	case f.Failed > 0:
 		r.add("journal", Warning, "%d of %d waiting files have a problem: %s", f.Failed, f.Waiting, f.Problem)
 	default:
-		r.add("journal", OK, "%d files wait.", f.Waiting)
+		r.add("journal", OK, "Files that wait: %d.", f.Waiting)
 	}
 }
 
@@ -228,5 +229,9 @@ func (r *report) way(ctx context.Context, c *wire.Client) {
 		r.add("standing", Failure, "%s", c.Explain(err).Sentence)
 		return
 	}
-	r.add("standing", OK, "The gateway knows this agent, which may: %v.", account.May)
+	may := make([]string, 0, len(account.May))
+	for _, right := range account.May {
+		may = append(may, string(right))
+	}
+	r.add("standing", OK, "The gateway knows this agent, which may: %s.", strings.Join(may, ", "))
 }

@@ -16,7 +16,7 @@ func (s *Status) Troubles() []string {
 	var all []string
 	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	if !s.Running {
-		say("Connect is not running: nothing is sent. Start it with: connect service start")
+		say("Connect is not running: nothing is sent. Start it with: connect service start (once before: connect service install)")
 	}
 	if s.Hold != nil {
 		say("Nothing is sent: %s", s.Hold.Sentence)
@@ -48,6 +48,17 @@ func (s *Status) Troubles() []string {
 	return all
 }
 
+// watched says of how many folders it takes files, and where to name one.
+func (s *Status) watched() string {
+	switch len(s.Folders) {
+	case 0:
+		return "no folder; name one in connect.yaml"
+	case 1:
+		return s.Folders[0].Path
+	}
+	return fmt.Sprintf("%d folders", len(s.Folders))
+}
+
 // Write shows it to people.
 func (s *Status) Write(w io.Writer) error {
 	line := func(name, value string) {
@@ -60,6 +71,9 @@ func (s *Status) Write(w io.Writer) error {
 	line("agent", s.Agent)
 	line("proxy", s.Proxy)
 	line("heard", terminal.Time(s.Heard))
+	if s.Running {
+		line("watched", s.watched())
+	}
 	line("waiting", fmt.Sprint(s.Queue.Waiting))
 	for _, t := range s.Troubles() {
 		fmt.Fprintf(w, "\n! %s\n", terminal.Clean(t))

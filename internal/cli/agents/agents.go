@@ -31,8 +31,9 @@ func Command(c *cli.App) *cobra.Command {
 func (a *app) invite() *cobra.Command {
 	var in portal.NewAgent
 	cmd := &cobra.Command{
-		Use:   "invite ACCOUNT NAME",
-		Short: "Invite an agent: prints the code that it enrols with, once",
+		Use:     "invite ACCOUNT NAME",
+		Aliases: []string{"add"},
+		Short:   "Invite an agent: prints the code that it enrols with, once",
 		Long: "Invite an agent. Its code is shown this once and lets one Connect enrol, within its time. In it\n" +
 			"stands whom the agent believes, so that nobody on the way takes the gateway's place. NAME says\n" +
 			"which agent it is, such as the name of its machine. An invitation of the same name that nobody\n" +
@@ -45,16 +46,17 @@ func (a *app) invite() *cobra.Command {
 			return ask.Post(cmd.Context(), a.App, ask.Account(args[0], "agents"), in, writeInvited)
 		},
 	}
-	cmd.Flags().Var(&in.For, "for", "how long the code is good, 24h unless told, 14d at most")
-	mayFlag(cmd, &in.May)
-	cmd.Flags().Var(&in.AlarmAfter, "alarm-after", "when it has said nothing for so long, that is an alarm; 24h unless told")
+	cmd.Flags().Var(&in.For, "for", "how long the code is good, 14d at most (default 24h)")
+	cmd.Flags().StringSliceVar(&in.May, "may", nil, rights+" (default send,fetch)")
+	cmd.Flags().Var(&in.AlarmAfter, "alarm-after", silence+" (default 24h)")
+	command.NoDefault(cmd.Flags(), "for", "alarm-after")
 	return cmd
 }
 
-func mayFlag(cmd *cobra.Command, may *[]string) {
-	cmd.Flags().StringSliceVar(may, "may", nil,
-		"send (files into the gateway), fetch (those of the outbox), open (kept files, with an access key); send,fetch unless told")
-}
+const (
+	rights  = "send (files into the gateway), fetch (those of the outbox), open (kept files, with an access key)"
+	silence = "when it has said nothing for so long, that is an alarm"
+)
 
 func writeInvited(w io.Writer, i portal.AgentInvited) error {
 	hint := ""
@@ -125,9 +127,6 @@ func writeAgents(w io.Writer, list []listed) error {
 	return cli.WriteTable(w, t)
 }
 
-// clockIsOff is from how many seconds on an agent's clock is a trouble.
-const clockIsOff = 300
-
 func problem(a portal.Agent) string {
 	switch {
 	case a.State != "active":
@@ -145,7 +144,7 @@ func problem(a portal.Agent) string {
 	}
 	add(a.Error != "", a.Error)
 	add(a.Folders > 0, strconv.FormatInt(a.Folders, 10)+" folders cannot be watched")
-	add(max(a.ClockOff, -a.ClockOff) > clockIsOff, "clock off by "+strconv.FormatInt(a.ClockOff, 10)+" s")
+	add(a.ClockIsOff(), "clock off by "+strconv.FormatInt(a.ClockOff, 10)+" s")
 	add(len(all) == 0, "files cannot be sent")
 	return strings.Join(all, ", ") + ", since " + terminal.Time(*a.TroubledSince)
 }
@@ -175,8 +174,9 @@ func (a *app) set() *cobra.Command {
 			})
 		},
 	}
-	mayFlag(cmd, &may)
-	cmd.Flags().Var(&silent, "alarm-after", "when it has said nothing for so long, that is an alarm")
+	cmd.Flags().StringSliceVar(&may, "may", nil, rights+", in place of what it may now")
+	cmd.Flags().Var(&silent, "alarm-after", silence)
+	command.NoDefault(cmd.Flags(), "alarm-after")
 	return cmd
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sealgate/internal/account/agents"
+	"sealgate/internal/browsertest"
 	"sealgate/internal/connect"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/access"
@@ -61,7 +62,7 @@ func TestAnAgentIsInvitedWatchedAndRevoked(t *testing.T) {
 	}
 	own := "/a/acme/agents/of/" + e.ID.String()
 	h.has(h.see("admin", "/a/acme/agents"), own, "Fungerar", "connect 1.0")
-	h.has(h.see(operator, own), "windows/amd64", "Skicka filer, Öppna sparade filer", "6 timmar")
+	h.has(h.see(operator, own), "windows/amd64", "Skicka filer", "Öppna sparade filer", "6 timmar")
 	h.has(h.refused("admin", "/a/acme/agents/new", form), "Det finns redan en agent med det namnet")
 
 	oldest := h.world.Clock.Now().Add(-time.Hour)
@@ -71,7 +72,7 @@ func TestAnAgentIsInvitedWatchedAndRevoked(t *testing.T) {
 	if err := service.Heard(t.Context(), e.Agent, beat); err != nil {
 		t.Fatal(err)
 	}
-	h.has(h.see("admin", own), "Något är fel hos agenten", "2 filer kan inte skickas", "1 katalog går inte att läsa", "60 minuter fel", "&lt;disk-full&gt;")
+	h.has(h.see("admin", own), "Något är fel hos agenten", "2 filer kan inte skickas", "1 mapp går inte att läsa", "60 minuter fel", "&lt;disk-full&gt;")
 	h.has(h.see("admin", "/a/acme/agents"), "Har problem")
 
 	if to := h.does("admin", own+"/edit", url.Values{"send": {"yes"}, "alarm_after": {"1h"}}); to != own+"?done=agent-changed" {
@@ -100,5 +101,79 @@ func TestAnOperatorInvitesNoReader(t *testing.T) {
 	var made portal.AgentInvited
 	if err := local.Post(t.Context(), "/accounts/acme/agents", portal.NewAgent{Name: "his"}, &made); err != nil || strings.Join(made.May, " ") != "send" {
 		t.Errorf("%+v, %v", made, err)
+	}
+}
+
+// Every state that an agent can be in, and the code that is shown once, are pages that
+// people read on whatever they have.
+func TestAgentsInChromium(t *testing.T) {
+	h := newHouse(t)
+	s := h.served("admin")
+	b := browsertest.Start(t, browsertest.Options{Trust: s.Certificate()})
+	for name, open := range looks {
+		p := open(b, s.URL)
+		p.Goto("/a/acme/agents")
+		look(t, p, name+"-agents-none")
+		p.Close()
+	}
+	local := h.local()
+	invite := func(name string) (made portal.AgentInvited) {
+		t.Helper()
+		if err := local.Post(t.Context(), "/accounts/acme/agents", portal.NewAgent{Name: name, AlarmAfter: portal.Duration(6 * time.Hour)}, &made); err != nil {
+			t.Fatal(err)
+		}
+		return made
+	}
+	service := agents.New(h.world.Catalog, h.world.Keys, agents.Options{Identity: h.world.Store.Identity().Public().(ed25519.PublicKey), Now: h.world.Clock.Now})
+	enrol := func(name, program, platform string) (own string, hear func(connect.Heartbeat)) {
+		t.Helper()
+		code, err := connect.ParseCode(invite(name).Code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, err := connect.NewAgentKeys()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := service.Enrol(t.Context(), connect.NewEnrolment(code, keys, platform, program))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "/a/acme/agents/of/" + e.ID.String(), func(b connect.Heartbeat) {
+			t.Helper()
+			b.Program, b.Platform = program, platform
+			if err := service.Heard(t.Context(), e.Agent, b); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	silent, _ := enrol("filserver-sundsvall", "connect 1.0.2", "linux/amd64")
+	h.world.Clock.Add(25 * time.Hour)
+	h.proved = h.world.Clock.Now()
+	invited := "/a/acme/agents/of/" + invite("lonedatorn-i-goteborg").ID
+	well, hear := enrol("erp-server", "connect 1.1.0", "windows/amd64")
+	hear(connect.Heartbeat{Waiting: 12})
+	troubled, hear := enrol("lonesystem", "connect 1.1.0", "windows/amd64")
+	oldest := h.world.Clock.Now().Add(-time.Hour)
+	hear(connect.Heartbeat{Waiting: 3, Failed: 2, Oldest: &oldest, LastError: "disk-full", Clock: 3_600_000, Troubled: []string{"x"}})
+	h.has(h.see("admin", invited), "Koden är inte använd än", "/agents/new?name=lonedatorn-i-goteborg")
+	h.has(h.see("admin", "/a/acme/agents/new?name=lonedatorn-i-goteborg"), `value="lonedatorn-i-goteborg"`, `name="send" value="yes" checked`)
+
+	for name, open := range looks {
+		p := open(b, s.URL)
+		for page, path := range map[string]string{
+			"agents": "/a/acme/agents", "agent-invited": invited, "agent-silent": silent, "agent-well": well,
+			"agent-troubled": troubled, "agent-edit": troubled + "/edit", "agent-remove": troubled + "/remove", "agent-again": "/a/acme/agents/new?name=lonedatorn-i-goteborg",
+		} {
+			p.Goto(path)
+			look(t, p, name+"-"+page)
+		}
+		p.Goto("/a/acme/agents/new?name=" + name)
+		p.Click(`form[action$="/agents/new"] .actions button`)
+		p.Wait("document.querySelector('.secret')")
+		look(t, p, name+"-agent-code")
+		p.Click(".steps .secret button")
+		p.Wait(`["Kopierat", "Copied"].includes(document.querySelector(".steps .secret button").innerText)`)
+		p.Close()
 	}
 }

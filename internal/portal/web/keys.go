@@ -46,7 +46,7 @@ func (v *visit) certificates() error {
 	if err != nil {
 		return err
 	}
-	if err := v.Get(desk.Join("accounts", v.Account, "certificates"), nil, &page.Certificates); err != nil {
+	if err := v.Get(v.Of("certificates"), nil, &page.Certificates); err != nil {
 		return err
 	}
 	return v.Show("certificates", "keys", v.L.T("keys.title"), page)
@@ -57,7 +57,7 @@ func (v *visit) accessKeys() error {
 	if err != nil {
 		return err
 	}
-	if err := v.Get(desk.Join("accounts", v.Account, "access-keys"), nil, &page.AccessKeys); err != nil {
+	if err := v.Get(v.Of("access-keys"), nil, &page.AccessKeys); err != nil {
 		return err
 	}
 	return v.Show("access-keys", "keys", v.L.T("keys.title"), page)
@@ -97,7 +97,7 @@ func (v *visit) askRenew() error {
 
 func (v *visit) renew() error {
 	v.Next = v.At("keys", "renew")
-	if err := v.Post(desk.Join("accounts", v.Account, "certificates", "renew"), nil, nil); err != nil {
+	if err := v.Post(v.Of("certificates", "renew"), nil, nil); err != nil {
 		return err
 	}
 	return v.Done(v.At("keys"), "certificate-renewed")
@@ -121,7 +121,7 @@ func (v *visit) importCertificate() error {
 	}
 	if form.OK() {
 		in := portal.NewCertificate{Certificate: typed.Get("certificate"), Key: typed.Get("certificate_key"), Also: typed.Get("also") != ""}
-		err := v.Post(desk.Join("accounts", v.Account, "certificates"), in, nil)
+		err := v.Post(v.Of("certificates"), in, nil)
 		if err == nil {
 			return v.Done(v.At("keys"), "certificate-imported")
 		}
@@ -157,7 +157,7 @@ func (v *visit) addAccessKey() error {
 	if in.Public = strings.TrimSpace(typed.Get("public")); in.Public != "" {
 		in.Public += "\n"
 	}
-	err := v.Post(desk.Join("accounts", v.Account, "access-keys"), in, nil)
+	err := v.Post(v.Of("access-keys"), in, nil)
 	if err == nil {
 		return v.Done(v.At("keys", "access"), "access-key-added")
 	}
@@ -183,7 +183,7 @@ func (v *visit) challenge() error {
 func (v *visit) fetchChallenge() error {
 	var c portal.Challenge
 	key := v.R.PathValue("key")
-	if err := v.Post(desk.Join("accounts", v.Account, "access-keys", key, "challenge"), nil, &c); err != nil {
+	if err := v.Post(v.Of("access-keys", key, "challenge"), nil, &c); err != nil {
 		return err
 	}
 	desk.Attach(v.W, "challenge-"+key+".pem")
@@ -197,7 +197,7 @@ func (v *visit) confirmKey() error {
 	if strings.TrimSpace(v.R.PostForm.Get("answer")) == "" {
 		form.Fail("answer", v.L.T("form.required"))
 	} else {
-		err := v.Post(desk.Join("accounts", v.Account, "access-keys", key, "confirm"), portal.Answer{Answer: v.R.PostForm.Get("answer")}, nil)
+		err := v.Post(v.Of("access-keys", key, "confirm"), portal.Answer{Answer: v.R.PostForm.Get("answer")}, nil)
 		if err == nil {
 			return v.Done(v.At("keys", "access"), "access-key-confirmed")
 		}
@@ -238,7 +238,7 @@ func (v *visit) target() (*keyTarget, error) {
 
 func (v *visit) certificateOf(key string) (*keyTarget, error) {
 	var all []portal.Certificate
-	if err := v.Get(desk.Join("accounts", v.Account, "certificates"), nil, &all); err != nil {
+	if err := v.Get(v.Of("certificates"), nil, &all); err != nil {
 		return nil, err
 	}
 	at := slices.IndexFunc(all, func(c portal.Certificate) bool { return c.Fingerprint == key && c.RemovedAt == nil })
@@ -253,7 +253,7 @@ func (v *visit) certificateOf(key string) (*keyTarget, error) {
 
 func (v *visit) accessKeyOf(key string) (*keyTarget, error) {
 	var all []portal.AccessKey
-	if err := v.Get(desk.Join("accounts", v.Account, "access-keys"), nil, &all); err != nil {
+	if err := v.Get(v.Of("access-keys"), nil, &all); err != nil {
 		return nil, err
 	}
 	at := slices.IndexFunc(all, func(k portal.AccessKey) bool { return k.ID == key && k.RemovedAt == nil })
@@ -302,7 +302,7 @@ func (v *visit) export() error {
 		in = map[string]any{"fingerprint": t.Key, "with_key": v.R.PostForm.Get("with_key") != ""}
 		name = "certificate-" + strings.TrimPrefix(t.Key, "SHA256:") + ".pem"
 	}
-	if err := v.Post(desk.Join("accounts", v.Account, t.API, "export"), in, &out); err != nil {
+	if err := v.Post(v.Of(t.API, "export"), in, &out); err != nil {
 		form := &ui.Form{Values: v.R.PostForm}
 		if fault.Is(err, fault.Denied) && v.May("admin", desk.Operator) && !portal.IsStepUp(err) && !portal.IsSignIn(err) {
 			form.Fail("", fault.Message(err))
@@ -331,7 +331,7 @@ func (v *visit) askRemove() error {
 // the words that the signed statement will have.
 func (v *visit) showRemoval(status int, t *keyTarget, form *ui.Form) error {
 	var loss portal.Loss
-	if err := v.Get(desk.Join("accounts", v.Account, t.API, t.Key, "loss"), nil, &loss); err != nil {
+	if err := v.Get(v.Of(t.API, t.Key, "loss"), nil, &loss); err != nil {
 		return err
 	}
 	sentence := v.L.T("removal.files", "n", loss.Files, "size", v.L.Bytes(loss.Bytes))
@@ -376,7 +376,7 @@ func (v *visit) removeKey() error {
 		query.Set("after", after)
 	}
 	var done portal.Removal
-	if err := v.Delete(desk.Join("accounts", v.Account, t.API, t.Key), query, &done); err != nil {
+	if err := v.Delete(v.Of(t.API, t.Key), query, &done); err != nil {
 		if err := desk.Explain(form, "", err); err != nil {
 			return err
 		}
@@ -393,7 +393,7 @@ func (v *visit) keepKey() error {
 	if err != nil {
 		return err
 	}
-	if err := v.Post(desk.Join("accounts", v.Account, t.API, t.Key, "keep"), nil, nil); err != nil {
+	if err := v.Post(v.Of(t.API, t.Key, "keep"), nil, nil); err != nil {
 		return err
 	}
 	return v.Done(v.keysOf(t), "removal-off")
@@ -404,7 +404,7 @@ func (v *visit) statements() error {
 	if err != nil {
 		return err
 	}
-	if err := v.Get(desk.Join("accounts", v.Account, "statements"), nil, &page.Statements); err != nil {
+	if err := v.Get(v.Of("statements"), nil, &page.Statements); err != nil {
 		return err
 	}
 	return v.Show("statements", "keys", v.L.T("keys.title"), page)

@@ -14,7 +14,7 @@ type outboxPage struct {
 
 func (v *visit) outbox() error {
 	var waiting []fileobject.Object
-	if err := v.Get(desk.Join("accounts", v.Account, "outbox"), nil, &waiting); err != nil {
+	if err := v.Get(v.Of("outbox"), nil, &waiting); err != nil {
 		return err
 	}
 	page := outboxPage{Own: !v.Person.Operator}

@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"sealgate/internal/portal"
-	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/portal/web/ui"
 )
 
@@ -34,7 +33,7 @@ func (v *visit) overview() error {
 		return err
 	}
 	var glance portal.Overview
-	if err := v.Get(desk.Join("accounts", v.Account, "overview"), url.Values{"language": {string(v.L.Language)}}, &glance); err != nil {
+	if err := v.Get(v.Of("overview"), url.Values{"language": {string(v.L.Language)}}, &glance); err != nil {
 		return err
 	}
 	page := overviewPage{Account: account, Sends: v.May("uploader", "approver", "admin"), Chart: v.Chart(glance.Days)}

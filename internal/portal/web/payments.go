@@ -134,7 +134,7 @@ func (v *visit) payments() error {
 	if after := asked.Get("after"); after != "" {
 		query.Set("after", after)
 	}
-	if err := v.Get(desk.Join("accounts", v.Account, "payments"), query, &list.paymentPage); err != nil {
+	if err := v.Get(v.Of("payments"), query, &list.paymentPage); err != nil {
 		return err
 	}
 	list.Pager = pager(v.At("payments"), asked, "after", list.Next)
@@ -159,7 +159,7 @@ func (v *visit) paymentsCSV() error {
 		v.Redirect(desk.Address(v.At("payments"), v.R.URL.Query()))
 		return nil
 	}
-	c, err := v.API.Download(v.Ctx(), desk.Address(desk.Join("accounts", v.Account, "payments.csv"), query))
+	c, err := v.API.Download(v.Ctx(), desk.Address(v.Of("payments.csv"), query))
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (v *visit) payment() error {
 	}
 	var page paymentPage
 	query := url.Values{"file": {v.R.PathValue("file")}, "seq": {strconv.FormatInt(seq, 10)}, "limit": {"1"}}
-	if err := v.Get(desk.Join("accounts", v.Account, "payments"), query, &page); err != nil {
+	if err := v.Get(v.Of("payments"), query, &page); err != nil {
 		return err
 	}
 	if len(page.Payments) == 0 {

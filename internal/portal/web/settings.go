@@ -118,7 +118,7 @@ func (v *visit) saveSettings() error {
 		return v.FormAgain("settings", "settings", v.L.T("nav.settings"), page)
 	}
 	v.Next = desk.Address(v.At("settings"), settingQuery(typed))
-	err = v.API.PatchTagged(v.Ctx(), desk.Join("accounts", v.Account), page.Tag, change)
+	err = v.API.PatchTagged(v.Ctx(), v.Of(), page.Tag, change)
 	var problem *portal.Problem
 	switch {
 	case err == nil:

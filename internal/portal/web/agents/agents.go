@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"sealgate/internal/fault"
 	"sealgate/internal/portal"
 	"sealgate/internal/portal/web/desk"
 	"sealgate/internal/portal/web/ui"
@@ -44,21 +43,9 @@ var room = desk.Room{
 	},
 }
 
-// managed lets through who may manage the account, or runs the gateway: a form is not
-// shown to who cannot send it.
-func managed(v *desk.Visit) error {
-	if _, _, err := v.TheAccount(); err != nil {
-		return err
-	}
-	if !v.May("admin", desk.Operator) {
-		return fault.New(fault.Denied, "web: agents", "this needs the role admin")
-	}
-	return nil
-}
-
 // of is the API's path of something of the account's agents, at an address of theirs.
 func of(v *desk.Visit, parts ...string) string {
-	return desk.Join(append([]string{"accounts", v.Account, "agents"}, parts...)...)
+	return v.Of(append([]string{"agents"}, parts...)...)
 }
 
 func at(v *desk.Visit, parts ...string) string {
@@ -71,7 +58,7 @@ func own(v *desk.Visit, parts ...string) string {
 }
 
 func theAgent(v *desk.Visit) (a portal.Agent, err error) {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return a, err
 	}
 	err = v.Get(of(v, v.R.PathValue("agent")), nil, &a)
@@ -96,7 +83,7 @@ type listPage struct {
 
 // list shows those first that somebody should see to.
 func list(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	page := listPage{Base: at(v)}
@@ -122,21 +109,17 @@ func urgency(a portal.Agent) int {
 type agentPage struct {
 	portal.Agent
 	Base, Title string
-	ClockIsOff  bool
-	Behind      int64 // minutes, of the agent's clock; less than 0 = it is ahead
+	Again       string // where the same is invited anew
+	Minutes     int64  // that its clock is off
 }
-
-// clockIsOff is from how many seconds on an agent's clock is a trouble.
-const clockIsOff = 300
 
 func show(v *desk.Visit) error {
 	a, err := theAgent(v)
 	if err != nil {
 		return err
 	}
-	page := agentPage{
-		Agent: a, Base: own(v), Title: nameOf(v, a), ClockIsOff: max(a.ClockOff, -a.ClockOff) > clockIsOff, Behind: max(a.ClockOff, -a.ClockOff) / 60,
-	}
+	page := agentPage{Agent: a, Base: own(v), Title: nameOf(v, a), Minutes: max(a.ClockOff, -a.ClockOff) / 60}
+	page.Again = desk.Address(at(v, "new"), url.Values{"name": {page.Title}})
 	return v.Show("agent", "agents", page.Title, page, crumbs(v)...)
 }
 
@@ -170,15 +153,15 @@ func showForm(v *desk.Visit, page formPage, crumbs ...ui.Crumb) error {
 }
 
 func askNew(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	if err := v.Proved(); err != nil {
 		return err
 	}
 	form := v.Typed(fields...)
-	if len(form.Values) == 0 {
-		form.Values = url.Values{"send": {"yes"}, "fetch": {"yes"}, "for": {"24h"}, "alarm_after": {"24h"}}
+	if !form.Values.Has("for") { // nothing was chosen yet; the name may stand there
+		form.Values = url.Values{"name": form.Values["name"], "send": {"yes"}, "fetch": {"yes"}, "for": {"24h"}, "alarm_after": {"24h"}}
 	}
 	return showNew(v, form)
 }
@@ -212,7 +195,7 @@ type invitedPage struct {
 }
 
 func invite(v *desk.Visit) error {
-	if err := managed(v); err != nil {
+	if err := v.Managed(); err != nil {
 		return err
 	}
 	form := &ui.Form{Values: desk.Keep(v.R.PostForm, fields...)}
@@ -306,7 +289,7 @@ func askRemove(v *desk.Visit) error {
 	if err := v.Proved(); err != nil {
 		return err
 	}
-	return v.Show("remove", "agents", v.L.T("agent.remove"), removePage{nameOf(v, a), own(v), a.State == "invited", a.Waiting}, crumbs(v)...)
+	return v.Show("remove", "agents", v.L.T("agent.remove"), removePage{nameOf(v, a), own(v), a.State == "invited", a.Waiting}, append(crumbs(v), ui.Crumb{Label: nameOf(v, a), Href: own(v)})...)
 }
 
 func remove(v *desk.Visit) error {

@@ -49,7 +49,7 @@ func (v *Visit) Delete(path string, query url.Values, out any) error {
 // TheAccount reads the account of the address. Whoever may not see it is told that
 // there is none, which is put on record.
 func (v *Visit) TheAccount() (a portal.Account, tag string, err error) {
-	tag, err = v.API.GetTagged(v.Ctx(), Join("accounts", v.Account), nil, &a)
+	tag, err = v.API.GetTagged(v.Ctx(), v.Of(), nil, &a)
 	return a, tag, err
 }
 
@@ -97,6 +97,11 @@ func (v *Visit) Proved() error { return access.Proved(v.Ctx(), v.Now()) }
 // At is an address of the account.
 func (v *Visit) At(parts ...string) string {
 	return Join(append([]string{"a", v.Account}, parts...)...)
+}
+
+// Of is the API's path of the account, or of something of it.
+func (v *Visit) Of(parts ...string) string {
+	return Join(append([]string{"accounts", v.Account}, parts...)...)
 }
 
 // Join makes a path of parts, whatever they hold.

@@ -30,7 +30,7 @@ var lookTones = map[string]string{"asked": "warning", "allowed": "info", "refuse
 // readLooks are those of the account. One whose time is over is past, swept up or not.
 func readLooks(v *desk.Visit) (live, past []look, err error) {
 	var all []portal.Approval
-	if err := v.Get(desk.Join("accounts", v.Account, "approvals"), nil, &all); err != nil {
+	if err := v.Get(v.Of("approvals"), nil, &all); err != nil {
 		return nil, nil, err
 	}
 	for _, a := range all {
@@ -126,7 +126,7 @@ func addLook(v *desk.Visit) error {
 		return err
 	}
 	in := portal.NewApproval{Reason: strings.TrimSpace(form.Values.Get("reason")), For: lasts}
-	if err := v.Post(desk.Join("accounts", v.Account, "approvals"), in, nil); err != nil {
+	if err := v.Post(v.Of("approvals"), in, nil); err != nil {
 		if err := v.Explain(form, err, lookRefusals); err != nil {
 			return err
 		}
@@ -170,7 +170,7 @@ func answer(verb, done string) func(*desk.Visit) error {
 		if verb != "end" {
 			v.Next = v.At("access", "of", id)
 		}
-		err := v.Post(desk.Join("accounts", v.Account, "approvals", id, verb), nil, nil)
+		err := v.Post(v.Of("approvals", id, verb), nil, nil)
 		if fault.Is(err, fault.Exists) { // somebody was faster, or its time ran out
 			return v.Done(v.At("access"), "access-too-late")
 		}

@@ -45,7 +45,7 @@ func showLend(v *desk.Visit, form *ui.Form) error {
 		return fault.New(fault.Invalid, "web: lend", "the gateway holds this account's access key itself; there is nothing to unlock")
 	}
 	var keys []portal.AccessKey
-	if err := v.Get(desk.Join("accounts", v.Account, "access-keys"), nil, &keys); err != nil {
+	if err := v.Get(v.Of("access-keys"), nil, &keys); err != nil {
 		return err
 	}
 	page := lendPage{Account: a, Form: form, Choices: v.Options("access.for", lendFor...)}
@@ -88,7 +88,7 @@ func lend(v *desk.Visit) error {
 	if !form.OK() {
 		return showLend(v, form)
 	}
-	err = v.Post(desk.Join("accounts", v.Account, "unlock"), in, nil)
+	err = v.Post(v.Of("unlock"), in, nil)
 	switch {
 	case err == nil:
 		return v.Done(v.At("keys", "lend"), "lent")
@@ -119,7 +119,7 @@ func picked(v *desk.Visit, name string) ([]byte, error) {
 }
 
 func takeBack(v *desk.Visit) error {
-	if err := v.Post(desk.Join("accounts", v.Account, "lock"), nil, nil); err != nil {
+	if err := v.Post(v.Of("lock"), nil, nil); err != nil {
 		return err
 	}
 	return v.Done(v.At("keys", "lend"), "taken-back")
@@ -135,7 +135,7 @@ type resealPage struct {
 
 func reseal(v *desk.Visit) error {
 	page := resealPage{Manages: v.May("admin", desk.Operator)}
-	if err := v.Get(desk.Join("accounts", v.Account, "reseal"), nil, &page.Reseal); err != nil {
+	if err := v.Get(v.Of("reseal"), nil, &page.Reseal); err != nil {
 		return err
 	}
 	page.All = page.Resealed + page.Left
@@ -149,7 +149,7 @@ func reseal(v *desk.Visit) error {
 }
 
 func startReseal(v *desk.Visit) error {
-	if err := v.Post(desk.Join("accounts", v.Account, "reseal"), nil, nil); err != nil {
+	if err := v.Post(v.Of("reseal"), nil, nil); err != nil {
 		return err
 	}
 	return v.Done(v.At("keys", "reseal"), "resealing")

@@ -20,7 +20,7 @@ type providerPage struct {
 
 func readProvider(v *desk.Visit) (*portal.SingleSignOn, error) {
 	var s portal.SingleSignOn
-	err := v.Get(desk.Join("accounts", v.Account, "single-sign-on"), nil, &s)
+	err := v.Get(v.Of("single-sign-on"), nil, &s)
 	if fault.Is(err, fault.NotFound) {
 		if _, _, err := v.TheAccount(); err != nil {
 			return nil, err
@@ -101,7 +101,7 @@ func setProvider(v *desk.Visit) error {
 	if secret := strings.TrimSpace(typed.Get("client_secret")); secret != "" || typed.Get("no_secret") != "" {
 		in.Secret = &secret
 	}
-	if err := v.Patch(desk.Join("accounts", v.Account, "single-sign-on"), in, nil); err != nil {
+	if err := v.Patch(v.Of("single-sign-on"), in, nil); err != nil {
 		switch {
 		case portal.IsStepUp(err) || portal.IsSignIn(err):
 			return err
@@ -151,7 +151,7 @@ func removeProvider(v *desk.Visit) error {
 		form.Fail("confirm", v.L.T("confirm.wrong"))
 		return showRemoveProvider(v, form)
 	}
-	if err := v.Delete(desk.Join("accounts", v.Account, "single-sign-on"), nil, nil); err != nil {
+	if err := v.Delete(v.Of("single-sign-on"), nil, nil); err != nil {
 		return err
 	}
 	return v.Done(v.At("single-sign-on"), "sso-removed")

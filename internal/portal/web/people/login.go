@@ -23,7 +23,7 @@ func managedLogin(v *desk.Visit) (portal.Login, string, error) {
 // set changes the login; what the API says of it goes into the form. It has answered
 // when done is false.
 func set(v *desk.Visit, name string, change portal.LoginChange, form *ui.Form) (out portal.LoginMade, done bool, err error) {
-	err = v.Patch(desk.Join("accounts", v.Account, "logins", name), change, &out)
+	err = v.Patch(v.Of("logins", name), change, &out)
 	if err == nil {
 		return out, true, nil
 	}
@@ -227,10 +227,10 @@ func makeLink(v *desk.Visit) error {
 	}
 	form := public(v.R.PostForm, []string{"second_factor"})
 	v.Next = desk.Address(at(v, name, "link"), form.Values)
-	path, query := desk.Join("accounts", v.Account, "logins", name, "invite"), url.Values(nil)
+	path, query := v.Of("logins", name, "invite"), url.Values(nil)
 	title := v.L.T("login.invited", "name", name)
 	if l.Password {
-		path, title = desk.Join("accounts", v.Account, "logins", name, "reset"), v.L.T("login.was-reset", "name", name)
+		path, title = v.Of("logins", name, "reset"), v.L.T("login.was-reset", "name", name)
 		if form.Values.Get("second_factor") != "" {
 			query = url.Values{"second_factor": {"true"}}
 		}
@@ -270,7 +270,7 @@ func removeLogin(v *desk.Visit) error {
 	if !confirmed(v, form, name) {
 		return showRemoveLogin(v, name, form)
 	}
-	if err := v.Delete(desk.Join("accounts", v.Account, "logins", name), nil, nil); err != nil {
+	if err := v.Delete(v.Of("logins", name), nil, nil); err != nil {
 		return err
 	}
 	return v.Done(v.At("logins"), "login-removed")

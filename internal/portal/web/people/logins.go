@@ -22,7 +22,7 @@ type loginPage struct {
 
 func logins(v *desk.Visit) error {
 	var page loginPage
-	if err := v.Get(desk.Join("accounts", v.Account, "logins"), nil, &page.Logins); err != nil {
+	if err := v.Get(v.Of("logins"), nil, &page.Logins); err != nil {
 		return err
 	}
 	return v.Show("logins", "logins", v.L.T("nav.logins"), page)
@@ -45,7 +45,7 @@ func at(v *desk.Visit, name string, parts ...string) string {
 // theLogin reads the login of the address.
 func theLogin(v *desk.Visit) (l portal.Login, name string, err error) {
 	name = v.R.PathValue("login")
-	err = v.Get(desk.Join("accounts", v.Account, "logins", name), nil, &l)
+	err = v.Get(v.Of("logins", name), nil, &l)
 	if err == nil && l.Username != nil {
 		name = *l.Username // as it was written when it was made
 	}
@@ -123,7 +123,7 @@ func addLogin(v *desk.Visit) error {
 		return showNewLogin(v, form)
 	}
 	var out portal.LoginMade
-	err := v.Post(desk.Join("accounts", v.Account, "logins"), in, &out)
+	err := v.Post(v.Of("logins"), in, &out)
 	if err != nil {
 		if err := v.Explain(form, err, refusals); err != nil {
 			return err
@@ -131,7 +131,7 @@ func addLogin(v *desk.Visit) error {
 		return showNewLogin(v, form)
 	}
 	if typed.Get("how") == made && out.Secret == "" { // beside a key, a password is made when it is asked for
-		if err := v.Patch(desk.Join("accounts", v.Account, "logins", in.Username), portal.LoginChange{NewPassword: true}, &out); err != nil {
+		if err := v.Patch(v.Of("logins", in.Username), portal.LoginChange{NewPassword: true}, &out); err != nil {
 			return err
 		}
 	}

@@ -55,7 +55,7 @@ var room = desk.Room{
 
 // of is the API's path of something of the account's remotes, at an address of theirs.
 func of(v *desk.Visit, parts ...string) string {
-	return desk.Join(append([]string{"accounts", v.Account, "remotes"}, parts...)...)
+	return v.Of(append([]string{"remotes"}, parts...)...)
 }
 
 func at(v *desk.Visit, parts ...string) string {

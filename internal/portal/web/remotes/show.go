@@ -129,7 +129,7 @@ func (page *onePage) push(v *desk.Visit) error {
 		return err
 	}
 	var waiting []fileobject.Object
-	if err := v.Get(desk.Join("accounts", v.Account, "outbox"), nil, &waiting); err != nil {
+	if err := v.Get(v.Of("outbox"), nil, &waiting); err != nil {
 		return err
 	}
 	names := map[string]string{}

@@ -10,6 +10,8 @@ var commonTexts = Texts{
 	"tabs":     {"Vyer", "Views"},
 	"sign-out": {"Logga ut", "Sign out"},
 	"cancel":   {"Avbryt", "Cancel"},
+	"copy":     {"Kopiera", "Copy"},
+	"copied":   {"Kopierat", "Copied"},
 	"save":     {"Spara", "Save"},
 	"search":   {"Sök", "Search"},
 	"clear":    {"Rensa", "Clear"},

@@ -5,6 +5,7 @@
 //
 //	page.js     on every page: times become local, lists follow what happens
 //	  time.js     <time> elements
+//	  copy.js     copies what is shown this once
 //	  live.js     fetches what has changed, and puts it where the old one stood
 //	  events.js   follows the account's events (server-sent)
 //	upload.js   the page that sends files
@@ -15,8 +16,10 @@
 //
 // passkey.js and welcome.js belong to the pages of package signon.
 
+import { copying } from "./copy.js"
 import { watch } from "./live.js"
 import { localTimes } from "./time.js"
 
 localTimes(document)
+copying(document)
 watch()
