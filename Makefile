@@ -28,16 +28,17 @@ help: ## print this list
 demo: build deps ## real payment files by a real SFTP client and from real servers, start to end (ARGS=--exit stops after)
 	@demo/run $(ARGS)
 
-# What does not compile is said at once. The rest runs side by side: one half alone, and
-# staticcheck, which reads SQLite for a minute, leave a processor idle.
-test: deps vet ## every test, nearly all with the race detector, as CI runs them
-	@$(MAKE) --no-print-directory --output-sync=target -j3 test-race test-programs style
+# All runs side by side, and more packages than there are processors: tests wait for disks
+# and servers, and staticcheck reads SQLite for a minute on one processor. What ships is
+# compiled by vet, what is raced by vet-tokens first; two at a time would compile it twice.
+test: deps ## every test, nearly all with the race detector, as CI runs them
+	@$(MAKE) --no-print-directory --output-sync=target -j3 vet test-race test-programs style
 
 test-race: vet-tokens
-	$(race) -timeout 14m $$(go list ./... | grep -Ev '/(campaign|cmd/gateway|policy)$$') # style runs policy
+	$(race) -timeout 14m -p $$((2 * $$(nproc))) $$(go list ./... | grep -Ev '/(campaign|cmd/gateway|policy)$$') # style runs policy
 	$(race) -run PKCS11 ./cmd/gateway
 
-test-programs:
+test-programs: vet
 	go test -vet=off -timeout 14m -parallel 4 ./internal/campaign ./cmd/gateway # they wait for programs; with -race in test-long
 	go test -vet=off ./internal/keys/token # without tokens
 
@@ -62,7 +63,7 @@ vet:
 vet-tokens: # with the flags of the tests, so that nothing is compiled for this alone
 	CGO_ENABLED=1 go vet $(watched) ./internal/keys/...
 
-style: $(tools)/staticcheck $(tools)/gofumpt
+style: vet $(tools)/staticcheck $(tools)/gofumpt
 	@out=$$($(tools)/gofumpt -l $$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null)); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 	$(tools)/staticcheck ./...
 	go test -count=1 ./internal/policy
