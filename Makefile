@@ -30,7 +30,7 @@ demo: build deps ## real payment files by a real SFTP client and from real serve
 
 # All runs side by side, and more packages than there are processors: tests wait for disks
 # and servers, and staticcheck reads SQLite for a minute on one processor. What ships is
-# compiled by vet, what is raced by vet-tokens first; two at a time would compile it twice.
+# compiled by vet first, what is raced by vet-tokens: two at a time would compile it twice.
 test: deps ## every test, nearly all with the race detector, as CI runs them
 	@$(MAKE) --no-print-directory --output-sync=target -j3 vet test-race test-programs style
 
@@ -63,7 +63,8 @@ vet:
 vet-tokens: # with the flags of the tests, so that nothing is compiled for this alone
 	CGO_ENABLED=1 go vet $(watched) ./internal/keys/...
 
-style: vet $(tools)/staticcheck $(tools)/gofumpt
+style: vet
+	@$(MAKE) --no-print-directory $(tools)/staticcheck $(tools)/gofumpt
 	@out=$$($(tools)/gofumpt -l $$(git ls-files -co --exclude-standard '*.go' | xargs -r ls 2>/dev/null)); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 	$(tools)/staticcheck ./...
 	go test -count=1 ./internal/policy
