@@ -22,66 +22,38 @@ import (
 
 // premises is a customer's machine with Connect on it.
 type premises struct {
-	t      *testing.T
-	dir    string // of Connect
+	agent
 	folder string // watched
 	outbox string
 	cmd    *exec.Cmd
-
-	// program makes a command of Connect, when it is not this machine's own program
-	program func(ctx context.Context, args ...string) *exec.Cmd
-}
-
-func (p *premises) connect(ctx context.Context, args ...string) *exec.Cmd {
-	if p.program != nil {
-		return p.program(ctx, args...)
-	}
-	return exec.CommandContext(ctx, connectProgram(), append(args, "--dir", p.dir)...)
 }
 
 // newPremises enrols a Connect of acme, by this address of the gateway.
 func newPremises(t *testing.T, g *gateway, name, url string) *premises {
 	t.Helper()
 	home := t.TempDir()
-	p := &premises{t: t, dir: filepath.Join(home, "connect"), folder: filepath.Join(home, "payments"), outbox: filepath.Join(home, "from-bank")}
+	p := &premises{agent: agent{t: t, dir: filepath.Join(home, "connect")}, folder: filepath.Join(home, "payments"), outbox: filepath.Join(home, "from-bank")}
 	for _, dir := range []string{p.folder, p.outbox} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	var invited struct {
-		Code string `json:"code"`
-	}
-	g.mustJSON(&invited, "agent", "invite", "acme", name, "--may", "send,fetch,open")
-	p.must("enroll", "--gateway", url, "--code", invited.Code)
+	p.enroll(g, "acme", name, url)
 	settings := fmt.Sprintf("folders:\n  - path: %q\n    settle: 100ms\noutbox: %q\nproxy: direct\n", p.folder, p.outbox)
 	if err := os.WriteFile(filepath.Join(p.dir, "connect.yaml"), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		p.kill()
-		if t.Failed() {
-			text, _ := os.ReadFile(filepath.Join(p.dir, "connect.log"))
-			t.Logf("the log of Connect ends:\n%s", text[max(0, len(text)-4000):])
-		}
-	})
+	t.Cleanup(p.leave)
 	return p
 }
 
-func (p *premises) command(args ...string) (stdout, stderr string, code int) {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	return runToEnd(p.t, p.connect(ctx, args...), args)
-}
-
-func (p *premises) must(args ...string) string {
-	p.t.Helper()
-	out, errs, code := p.command(args...)
-	if code != 0 {
-		p.t.Fatalf("connect %s: exit code %d\n%s", strings.Join(args, " "), code, errs)
+// leave ends it, and tells what it logged when the test failed.
+func (p *premises) leave() {
+	p.kill()
+	if p.t.Failed() {
+		text, _ := os.ReadFile(filepath.Join(p.dir, "connect.log"))
+		p.t.Logf("the log of Connect ends:\n%s", text[max(0, len(text)-4000):])
 	}
-	return out
 }
 
 func (p *premises) start() {

@@ -34,29 +34,47 @@ var connectProgram = sync.OnceValue(func() string {
 type agent struct {
 	t   testing.TB
 	dir string
+
+	// program makes a command of Connect, when it is not this machine's own program
+	program func(ctx context.Context, args ...string) *exec.Cmd
 }
 
-func (a *agent) run(args ...string) (stdout, stderr string, code int) {
+func (a *agent) connect(ctx context.Context, args ...string) *exec.Cmd {
+	if a.program != nil {
+		return a.program(ctx, args...)
+	}
+	return exec.CommandContext(ctx, connectProgram(), append(args, "--dir", a.dir)...)
+}
+
+func (a *agent) command(args ...string) (stdout, stderr string, code int) {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	return runToEnd(a.t, exec.CommandContext(ctx, connectProgram(), append(args, "--dir", a.dir)...), args)
+	return runToEnd(a.t, a.connect(ctx, args...), args)
 }
 
-func (a *agent) must(args ...string) {
+func (a *agent) must(args ...string) string {
 	a.t.Helper()
-	if out, errs, code := a.run(args...); code != 0 {
+	out, errs, code := a.command(args...)
+	if code != 0 {
 		a.t.Fatalf("connect %s: exit code %d\n%s%s", strings.Join(args, " "), code, out, errs)
 	}
+	return out
 }
 
-// enrolled invites an agent and enrols it at an address.
-func (g *gateway) enrolled(account, name, url string) *agent {
-	g.t.Helper()
+// enroll invites it and enrols it at an address.
+func (a *agent) enroll(g *gateway, account, name, url string) {
+	a.t.Helper()
 	var made struct{ Code string }
 	g.mustJSON(&made, "agent", "invite", account, name, "--may", "send,fetch,open")
-	a := &agent{t: g.t, dir: g.t.TempDir()}
 	a.must("enroll", "--gateway", url, "--code", made.Code)
+}
+
+// enrolled is a new agent that is enrolled at an address.
+func (g *gateway) enrolled(account, name, url string) *agent {
+	g.t.Helper()
+	a := &agent{t: g.t, dir: g.t.TempDir()}
+	a.enroll(g, account, name, url)
 	return a
 }
 

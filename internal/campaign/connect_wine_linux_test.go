@@ -86,12 +86,10 @@ func (w *wine) do(cmd *exec.Cmd) {
 func (w *wine) premises(g *gateway, exe string) *premises {
 	w.t.Helper()
 	other := w.t.TempDir()
-	p := &premises{
-		t: w.t, dir: w.path("ProgramData/Sealgate Connect"), folder: w.path("ERP/Payments"), outbox: filepath.Join(other, "From bank"),
-		program: func(ctx context.Context, args ...string) *exec.Cmd {
-			return w.command(ctx, append([]string{exe}, args...)...)
-		},
-	}
+	p := &premises{folder: w.path("ERP/Payments"), outbox: filepath.Join(other, "From bank")}
+	p.agent = agent{t: w.t, dir: w.path("ProgramData/Sealgate Connect"), program: func(ctx context.Context, args ...string) *exec.Cmd {
+		return w.command(ctx, append([]string{exe}, args...)...)
+	}}
 	for _, dir := range []string{p.folder, p.outbox} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			w.t.Fatal(err)
@@ -100,9 +98,7 @@ func (w *wine) premises(g *gateway, exe string) *premises {
 	if err := os.Symlink(other, filepath.Join(w.prefix, "dosdevices/e:")); err != nil {
 		w.t.Fatal(err)
 	}
-	var invited struct{ Code string }
-	g.mustJSON(&invited, "agent", "invite", "acme", "erp", "--may", "send,fetch,open")
-	p.must("enroll", "--gateway", "https://"+g.addr("https"), "--code", invited.Code)
+	p.enroll(g, "acme", "erp", "https://"+g.addr("https"))
 	// names in other letters than on the disk, and other slashes
 	settings := `folders:
   - path: c:/erp\PAYMENTS
@@ -113,13 +109,7 @@ outbox: 'E:\from BANK'
 	if err := os.WriteFile(filepath.Join(p.dir, "connect.yaml"), []byte(settings), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() {
-		p.kill()
-		if w.t.Failed() {
-			text, _ := os.ReadFile(filepath.Join(p.dir, "connect.log"))
-			w.t.Logf("the log of Connect ends:\n%s", text[max(0, len(text)-4000):])
-		}
-	})
+	w.t.Cleanup(p.leave)
 	return p
 }
 
