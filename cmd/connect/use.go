@@ -18,8 +18,10 @@ import (
 	"sealgate/internal/agent/control"
 	"sealgate/internal/agent/home"
 	"sealgate/internal/agent/journal"
+	"sealgate/internal/agent/send"
 	"sealgate/internal/agent/status"
 	"sealgate/internal/command"
+	"sealgate/internal/connect"
 	"sealgate/internal/fault"
 	"sealgate/internal/logging"
 	"sealgate/internal/statement"
@@ -114,7 +116,7 @@ func (a *app) send(ctx context.Context, names []string, wait bool) error {
 	}
 	var sent []status.File
 	for _, p := range paths {
-		f, err := settled(ctx, running, p)
+		f, err := a.settled(ctx, running, p)
 		if err != nil {
 			return err
 		}
@@ -123,8 +125,16 @@ func (a *app) send(ctx context.Context, names []string, wait bool) error {
 	return a.sent(sent)
 }
 
-// settled waits until the running agent has a receipt of a file.
-func settled(ctx context.Context, running *control.Client, path string) (status.File, error) {
+// settled waits until the running agent has a receipt of a file, and says what it waits
+// for. What only a person can mend is not waited for.
+func (a *app) settled(ctx context.Context, running *control.Client, path string) (status.File, error) {
+	told := ""
+	tell := func(why string) {
+		if why != "" && why != told {
+			fmt.Fprintln(a.Err, terminal.Clean(why))
+			told = why
+		}
+	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -137,6 +147,14 @@ func settled(ctx context.Context, running *control.Client, path string) (status.
 			return f, nil
 		case journal.Gone, journal.Lost:
 			return f, command.Exit(command.ExitFailed, "changed", "%s was not sent: %s", path, f.Why)
+		}
+		if f.Code == send.CodeUnreadable || f.Code == string(connect.Damaged) {
+			return f, command.Exit(command.ExitFailed, f.Code, "%s is not sent: %s", path, f.Why)
+		}
+		if s, err := running.Status(ctx); err == nil && s.Hold != nil {
+			tell("Nothing is sent: " + s.Hold.Sentence)
+		} else {
+			tell(f.Why)
 		}
 		select {
 		case <-ctx.Done():

@@ -112,8 +112,14 @@ func Open(ctx context.Context, o Options) (_ *Agent, err error) {
 			a.Close()
 		}
 	}()
+	lost := journalLost(o.Home)
 	if a.journal, err = journal.Open(ctx, o.Home.Journal()); err != nil {
 		return nil, err
+	}
+	if lost {
+		if err = a.noteLost(ctx); err != nil {
+			return nil, err
+		}
 	}
 	var ordered []string
 	for _, f := range o.Settings.Folders {

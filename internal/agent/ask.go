@@ -31,6 +31,7 @@ func (a *Agent) Status(ctx context.Context) (*status.Status, error) {
 			s.Check = c
 		}
 	}
+	s.Queue.Journal = a.lostSentence(ctx)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s.Heard = a.heard

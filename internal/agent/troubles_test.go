@@ -259,3 +259,80 @@ func TestAFolderThatCannotBeSyncedHasItsFilesOnce(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+// A journal that is gone is said: what was sent before and lies there again is held.
+func TestALostJournalIsSaid(t *testing.T) {
+	g := agenttest.New(t)
+	d := newDesk(t, g, g.Plain.URL)
+	said := func() bool {
+		t.Helper()
+		s, err := d.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(strings.Join(s.Troubles(), " "), "The journal of Connect was gone")
+	}
+	d.write("pay.xml", []byte("content"))
+	d.mustWork()
+	d.restart()
+	if said() {
+		t.Error("it is there")
+	}
+	d.Close()
+	gone, err := filepath.Glob(d.o.Home.Journal() + "*")
+	if err != nil || len(gone) == 0 {
+		t.Fatalf("%v, %v", gone, err)
+	}
+	for _, name := range gone {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.open()
+	if !said() {
+		t.Error("it is gone, and nobody is told")
+	}
+	d.restart()
+	if !said() {
+		t.Error("after a start it is forgotten")
+	}
+	g.Clock.Add(40 * 24 * time.Hour)
+	if said() {
+		t.Error("it is said for ever")
+	}
+}
+
+// The key of a file that was sent is nowhere in the journal's files.
+func TestAfterWorkNoFileKeyIsLeft(t *testing.T) {
+	g := agenttest.New(t)
+	d := newDesk(t, g, g.Plain.URL)
+	var key []byte
+	d.o.Cut = func(step string) error {
+		if step == "sent" {
+			all, err := d.Journal().Open(t.Context(), 0, 1)
+			if err != nil || len(all) != 1 {
+				t.Fatalf("%v, %v", all, err)
+			}
+			key = all[0].Key
+		}
+		return nil
+	}
+	d.restart()
+	d.write("pay.xml", random(2<<20))
+	d.mustWork()
+	if len(key) == 0 {
+		t.Fatal("there was no key to look for")
+	}
+	if err := d.Journal().Tidy(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(d.o.Home.Journal() + "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		if content, err := os.ReadFile(name); err != nil || bytes.Contains(content, key) {
+			t.Errorf("%s holds the key of a file that was sent (%v)", filepath.Base(name), err)
+		}
+	}
+}

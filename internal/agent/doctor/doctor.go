@@ -157,6 +157,9 @@ func (r *report) folder(f home.Folder) {
 		r.add(name, Failure, "Files in %s can be read but not moved or deleted by this account (%v): they would be sent and stay.", f.Path, pathless(err))
 		return
 	}
+	if info, err := os.Stat(f.Path); err == nil && info.Mode()&fs.ModeSticky != 0 {
+		r.add(name, Warning, "In %s everybody may move or delete his own files only (sticky bit): unless Connect runs as who writes them, they would be sent and stay.", f.Path)
+	}
 	if !told {
 		r.add(name, state(f.Untold >= longPause), "%s: nothing here tells whether a program still has a file open for writing, so a file counts as finished when it was unchanged for %s. If your program ever pauses longer, set settle: in connect.yaml, or let it write under a temporary name and rename.",
 			f.Path, f.Untold)

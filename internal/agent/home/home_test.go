@@ -57,6 +57,8 @@ func TestWhatIsWrongIsNamedWithItsLine(t *testing.T) {
 		{"folders:\n  - /srv\n", `connect.yaml:2: "folders" is a list of items like "- path: /srv/payments"`},
 		{"folders:\n  - path: /a\n  - path: /a\n", "would be sent twice"},
 		{"folders:\n  - path: /a\n    subfolders: true\n  - path: /a/b\n", "would be sent twice"},
+		{"folders:\n  - path: /a\n  - path: /a/Sent\n", "would be sent twice"},
+		{"folders:\n  - path: /a/sent/b\n  - path: /a\n", "would be sent twice"},
 		{"outbox: /a/in\nfolders:\n  - path: /a\n    subfolders: true\n", "would be sent back"},
 		{"folders:\n  - path: /a\n    path: /b\n", "already defined"},
 		{"folders:\n  - path: /a\n    after: burn\n", `connect.yaml:3: folders.after: "burn" is none of`},

@@ -150,12 +150,15 @@ func (c *checker) finish() error {
 	return nil
 }
 
-// overlap reports whether one folder holds files of the other: by their paths, in
-// whatever case, and whatever their patterns say.
+// overlap reports whether one folder holds files of the other, waiting or sent: by their
+// paths, in whatever case, and whatever their patterns say.
 func overlap(a, b Folder) bool {
 	pa, pb := strings.ToLower(a.Path), strings.ToLower(b.Path)
 	inside := func(dir Folder, path, other string) bool {
 		return dir.Subfolders && strings.HasPrefix(other, strings.TrimSuffix(path, string(filepath.Separator))+string(filepath.Separator))
 	}
-	return pa == pb || inside(a, pa, pb) || inside(b, pb, pa)
+	sent := func(dir, other string) bool {
+		return strings.HasPrefix(other+string(filepath.Separator), filepath.Join(dir, strings.ToLower(Sent))+string(filepath.Separator))
+	}
+	return pa == pb || inside(a, pa, pb) || inside(b, pb, pa) || sent(pa, pb) || sent(pb, pa)
 }

@@ -117,6 +117,13 @@ func (j *Journal) Park(ctx context.Context, seq int64, code, sentence string) er
 	return j.Fail(ctx, seq, code, sentence, parked)
 }
 
+// Tidy leaves nothing in the write-ahead log: what was cleared in the tables, as the keys
+// of files that are sent, would stay readable there.
+func (j *Journal) Tidy(ctx context.Context) error {
+	_, err := j.db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return wrap("journal: tidy", err)
+}
+
 // Hurry makes everything due now: the program was started anew, or a person asks.
 func (j *Journal) Hurry(ctx context.Context) error {
 	_, err := j.db.ExecContext(ctx, "UPDATE delivery SET again = 0 WHERE state IN ('found', 'sealed', 'received') AND again <> 0")

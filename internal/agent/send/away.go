@@ -106,7 +106,7 @@ func CheckReceipt(signed []byte, identity string, d *journal.Delivery, file uuid
 		return nil, wrong("size")
 	case r.SHA256 == nil || *r.SHA256 != hex.EncodeToString(d.SHA256):
 		return nil, wrong("SHA-256")
-	case r.Name != nil && *r.Name != d.Name:
+	case r.Name == nil || *r.Name != d.Name:
 		return nil, wrong("name")
 	}
 	return r, nil

@@ -160,7 +160,7 @@ func (q *Queue) hand(ctx context.Context, work chan<- *journal.Delivery) time.Du
 	if q.listed = waiting; len(waiting) > 0 {
 		return relook
 	}
-	wait := min(look, q.rest(now))
+	wait := min(look, q.rest(ctx, now))
 	if q.next.IsZero() {
 		return wait
 	}
@@ -169,7 +169,7 @@ func (q *Queue) hand(ctx context.Context, work chan<- *journal.Delivery) time.Du
 
 // rest tells once that there has been nothing to do for a while, and says when it will
 // be so.
-func (q *Queue) rest(now time.Time) time.Duration {
+func (q *Queue) rest(ctx context.Context, now time.Time) time.Duration {
 	switch {
 	case q.idle.IsZero() || q.rested:
 		return look
@@ -178,6 +178,9 @@ func (q *Queue) rest(now time.Time) time.Duration {
 	}
 	q.rested = true
 	q.Rest()
+	if err := q.Journal.Tidy(ctx); err != nil {
+		q.Log.Debug("the journal is tidied another time", "cause", err)
+	}
 	return look
 }
 

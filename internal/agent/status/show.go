@@ -21,6 +21,9 @@ func (s *Status) Troubles() []string {
 	if s.Hold != nil {
 		say("Nothing is sent: %s", s.Hold.Sentence)
 	}
+	if s.Queue.Journal != "" {
+		say("%s", s.Queue.Journal)
+	}
 	if s.Queue.Lost > 0 {
 		say("%d files were received by a gateway that has lost them since, and their content is here no more. They have to be made again; they are named below.", s.Queue.Lost)
 	}

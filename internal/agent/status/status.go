@@ -53,6 +53,7 @@ type Queue struct {
 	Failed  int       `json:"failed"`
 	Lost    int       `json:"lost"`
 	Oldest  time.Time `json:"oldest,omitzero"`
+	Journal string    `json:"journal_trouble,omitempty"` // what is wrong with its memory
 }
 
 // Folder is a watched folder.
@@ -102,7 +103,7 @@ func Of(ctx context.Context, e home.Enrolment, identity string, j *journal.Journ
 	if err != nil {
 		return nil, err
 	}
-	s.Queue = Queue{f.Waiting, f.Failed, f.Lost, f.Oldest}
+	s.Queue = Queue{Waiting: f.Waiting, Failed: f.Failed, Lost: f.Lost, Oldest: f.Oldest}
 	for _, list := range []struct {
 		into *[]File
 		get  func() ([]*journal.Delivery, error)
