@@ -79,13 +79,14 @@ func (o *oneSession) Put(_ string, state *tls.ClientSessionState) {
 // its control connection.
 func (s *Session) verify(state tls.ConnectionState) error {
 	leaf := state.PeerCertificates[0]
-	seen := describe(state.PeerCertificates)
 	if len(s.seen.Certificates) > 0 {
-		if s.seen.Certificates[0].SHA256 != seen[0].SHA256 {
-			return &remote.IdentityError{What: remote.StepCertificate, Seen: []string{seen[0].SHA256}, Expected: []string{s.seen.Certificates[0].SHA256}}
+		sum := fingerprint(leaf)
+		if s.seen.Certificates[0].SHA256 != sum {
+			return &remote.IdentityError{What: remote.StepCertificate, Seen: []string{sum}, Expected: []string{s.seen.Certificates[0].SHA256}}
 		}
 		return nil
 	}
+	seen := describe(state.PeerCertificates)
 	identity := &remote.IdentityError{What: remote.StepCertificate, Seen: []string{seen[0].SHA256}, Expected: s.expected}
 	if len(s.expected) > 0 {
 		if !slices.Contains(s.expected, seen[0].SHA256) {
@@ -106,10 +107,14 @@ func (s *Session) verify(state tls.ConnectionState) error {
 	return nil
 }
 
+func fingerprint(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return hex.EncodeToString(sum[:])
+}
+
 func describe(chain []*x509.Certificate) []remote.Certificate {
 	var seen []remote.Certificate
 	for _, c := range chain[:min(len(chain), 8)] {
-		sum := sha256.Sum256(c.Raw)
 		names := slices.Clone(c.DNSNames[:min(len(c.DNSNames), 20)])
 		for _, ip := range c.IPAddresses[:min(len(c.IPAddresses), 20)] {
 			names = append(names, ip.String())
@@ -118,7 +123,7 @@ func describe(chain []*x509.Certificate) []remote.Certificate {
 			names[i] = remote.Quote(names[i])
 		}
 		seen = append(seen, remote.Certificate{
-			SHA256: hex.EncodeToString(sum[:]), Subject: remote.Quote(c.Subject.String()), Issuer: remote.Quote(c.Issuer.String()),
+			SHA256: fingerprint(c), Subject: remote.Quote(c.Subject.String()), Issuer: remote.Quote(c.Issuer.String()),
 			Names: names, NotBefore: c.NotBefore, Before: c.NotAfter,
 		})
 	}
