@@ -67,6 +67,16 @@ var healthDetails = map[string]string{
 	"correct mail.* in the configuration, or the server; letters wait for two days":                          "rätta mail.* i konfigurationen, eller servern; brev väntar i två dygn",
 	"the server takes letters": "servern tar emot brev",
 
+	"http.connect is on, and http.listen is not set: no agent comes in by plain HTTP":                         "http.connect är på, och http.listen är inte inställd: ingen agent kommer in med vanlig HTTP",
+	"set http.listen, or http.connect: false":                                                                 "ställ in http.listen, eller http.connect: false",
+	"no agent can come in: https.listen is off, and so is http.connect":                                       "ingen agent kan komma in: https.listen är av, och http.connect också",
+	"agents come in by plain HTTP only (http.connect is on); what they say is sealed and signed all the same": "agenter kommer in bara med vanlig HTTP (http.connect är på); vad de säger är förseglat och signerat ändå",
+	"agents come in by HTTPS; by plain HTTP they do not (http.connect is off), at %s":                         "agenter kommer in med HTTPS; med vanlig HTTP gör de det inte (http.connect är av), på %s",
+	"agents come in by HTTPS; by plain HTTP they do not (http.connect is off); https.url is not set":          "agenter kommer in med HTTPS; med vanlig HTTP gör de det inte (http.connect är av); https.url är inte inställd",
+	"agents come in by HTTPS, and by plain HTTP (http.connect is on), at %s":                                  "agenter kommer in med HTTPS, och med vanlig HTTP (http.connect är på), på %s",
+	"agents come in by HTTPS, and by plain HTTP (http.connect is on); https.url is not set":                   "agenter kommer in med HTTPS, och med vanlig HTTP (http.connect är på); https.url är inte inställd",
+	"set https.url, or SEALGATE_HTTPS_URL, so that agent invite names the address":                            "ställ in https.url, eller SEALGATE_HTTPS_URL, så att agent invite anger adressen",
+
 	"chmod 700 %s": "chmod 700 %s",
 	"the certificate expires in less than %s days, on %s; renew it":                                                           "certifikatet går ut om mindre än %s dagar, %s; förnya det",
 	"the account is closed: its last certificate was removed; a new one opens it again":                                       "kontot är stängt: dess sista certifikat har tagits bort; ett nytt öppnar det igen",
