@@ -2,13 +2,14 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"sealgate/internal/agent/agenttest"
 	"sealgate/internal/agent/journal"
+	"sealgate/internal/fault"
 )
 
 // run lets the queue work until so many deliveries came to their end.
@@ -18,6 +19,7 @@ func (d *desk) run(many int) {
 	defer stop()
 	var mu sync.Mutex
 	d.queue.Done = func(*journal.Delivery, bool) {
+		d.g.Clock.Add(100 * time.Millisecond) // what failed is due again
 		mu.Lock()
 		defer mu.Unlock()
 		if many--; many == 0 {
@@ -68,7 +70,7 @@ func TestTheQueueComesToItsEnd(t *testing.T) {
 	d.o.Cut = func(step string) error {
 		if step == "receipt" && !failed {
 			failed = true
-			return errors.New("the power was off for a moment")
+			return fault.New(fault.TryLater, "send: put away", "a program has the file open")
 		}
 		return nil
 	}

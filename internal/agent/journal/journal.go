@@ -64,7 +64,7 @@ func open(ctx context.Context, path string, params ...string) (*Journal, error) 
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name // C:/... on Windows
 	}
-	params = append(params, "_pragma=busy_timeout(10000)", "_pragma=cache_size(-2000)", "_pragma=temp_store(memory)")
+	params = append(params, "_pragma=busy_timeout(10000)", "_pragma=cache_size(-1000)", "_pragma=temp_store(memory)")
 	db, err := sql.Open("sqlite", "file://"+(&url.URL{Path: name}).EscapedPath()+"?"+strings.Join(params, "&"))
 	if err != nil {
 		return nil, wrap(op, err)
@@ -111,6 +111,11 @@ func (j *Journal) prepare(ctx context.Context) error {
 	}
 	copy(j.key[:], key)
 	return err
+}
+
+// Shrink gives back the pages that are remembered.
+func (j *Journal) Shrink(ctx context.Context) {
+	_, _ = j.db.ExecContext(ctx, "PRAGMA shrink_memory") // who fails keeps them
 }
 
 // Close closes the journal.
