@@ -20,8 +20,10 @@ import (
 	"sealgate/internal/transfer/intake/objects"
 )
 
-// writebackStep is how much is gathered before the disk is told to begin with it.
-const writebackStep = 8 << 20
+const (
+	writebackStep = 8 << 20   // how much is gathered before the disk is told to begin with it
+	writeStep     = 256 << 10 // one write: parts as large as they come cost ext4 several times the CPU
+)
 
 // arrival is a sealed file on its way in.
 type arrival struct {
@@ -237,8 +239,10 @@ func (a *arrival) tryAppend(ctx context.Context, off int64, p []byte) (n int64, 
 
 // write adds p at the end.
 func (a *arrival) write(p []byte) error {
-	if _, err := a.object.WriteAt(p, a.length); err != nil {
-		return err
+	for off := 0; off < len(p); off += writeStep {
+		if _, err := a.object.WriteAt(p[off:min(off+writeStep, len(p))], a.length+int64(off)); err != nil {
+			return err
+		}
 	}
 	a.length += int64(len(p))
 	if a.written += int64(len(p)); a.written < writebackStep {
