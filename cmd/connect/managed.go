@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/kardianos/service"
+
+	"sealgate/internal/command"
 )
 
 // idle is a service that is described and not run.
@@ -18,6 +20,16 @@ func (idle) Stop(service.Service) error  { return nil }
 // work is what a service does until its context ends; what it logs to also reaches
 // those who look after the machine, where the platform has a log of its own for that.
 type work func(ctx context.Context, also slog.Handler) error
+
+// hopeless is the exit code of what does not get better by being started again: a wrong
+// setting, or a machine that is not enrolled; of anything else, 0.
+func hopeless(err error) uint32 {
+	switch code := command.OutcomeOf(err).Code; code {
+	case command.ExitUsage, command.ExitNotFound:
+		return uint32(code)
+	}
+	return 0
+}
 
 // events writes lines of the log to the platform's, the Event Log of Windows.
 type events struct{ to service.Logger }

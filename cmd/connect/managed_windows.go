@@ -5,12 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/kardianos/service"
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
 
 	"sealgate/internal/agent/console"
+	"sealgate/internal/command"
 	"sealgate/internal/logging"
 )
 
@@ -33,6 +35,9 @@ func asService(ctx context.Context, do work) error {
 	return err
 }
 
+// stopping is how long a stop may take: what is under way ends properly.
+const stopping = 45 * time.Second
+
 // program is work that a service manager starts and stops.
 type program struct {
 	ctx    context.Context
@@ -50,18 +55,21 @@ func (p *program) Execute(_ []string, orders <-chan svc.ChangeRequest, state cha
 	for {
 		select {
 		case err := <-done:
-			if err != nil {
-				_ = p.events.Error("Connect has ended: " + console.Sentence(err))
-				os.Exit(1) // without having said that it stops: so the manager starts it again
+			if err == nil {
+				return false, 0
 			}
-			return false, 0
+			_ = p.events.Error("Connect has ended: " + console.Sentence(err))
+			if code := hopeless(err); code != 0 {
+				return true, code // it has stopped, and says so: the manager leaves it alone
+			}
+			os.Exit(command.ExitFailed) // without having said that it stops: so the manager starts it again
 		case order := <-orders:
 			switch order.Cmd {
 			case svc.Interrogate:
 				state <- order.CurrentStatus
 			case svc.Stop, svc.Shutdown:
 				cancel()
-				state <- svc.Status{State: svc.StopPending}
+				state <- svc.Status{State: svc.StopPending, WaitHint: uint32(stopping.Milliseconds())}
 			}
 		}
 	}

@@ -2,16 +2,22 @@ package main
 
 import (
 	"errors"
+	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kardianos/service"
 
+	"sealgate/internal/agent/console"
 	"sealgate/internal/agent/home"
+	"sealgate/internal/command"
+	"sealgate/internal/fault"
 	"sealgate/internal/logging"
 )
 
@@ -134,6 +140,27 @@ func TestEventsKeepTheirLevel(t *testing.T) {
 	log.Error("connect cannot start", "password", "hunter2")
 	if len(to) != 2 || !strings.HasPrefix(to[0], "warning: ") || !strings.Contains(to[0], "a share has gone") || !strings.HasPrefix(to[1], "error: ") || strings.Contains(to[1], "hunter2") {
 		t.Errorf("the platform's log has %q", to)
+	}
+}
+
+// A service of Windows that a wrong setting or a missing enrolment ends is not started
+// every ten seconds: as under systemd. One that anything else ends is.
+func TestWhatDoesNotGetBetterIsNotStartedAgain(t *testing.T) {
+	dir := t.TempDir()
+	a := &app{&console.App{Program: command.Program{Out: io.Discard, Err: io.Discard, Getenv: func(string) string { return "" }, Now: time.Now}, Dir: dir}}
+	if err := a.run(t.Context(), slog.DiscardHandler); hopeless(err) != command.ExitNotFound {
+		t.Errorf("not enrolled: %v: %d", err, hopeless(err))
+	}
+	if err := os.WriteFile(filepath.Join(dir, "connect.yaml"), []byte("no_such_setting: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.run(t.Context(), slog.DiscardHandler); hopeless(err) != command.ExitUsage {
+		t.Errorf("a wrong setting: %v: %d", err, hopeless(err))
+	}
+	for _, err := range []error{io.ErrUnexpectedEOF, fault.New(fault.Internal, "test", "the disk is full"), fault.New(fault.Locked, "test", "another Connect has the directory")} {
+		if code := hopeless(err); code != 0 {
+			t.Errorf("%v: %d", err, code)
+		}
 	}
 }
 
