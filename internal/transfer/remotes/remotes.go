@@ -140,7 +140,7 @@ func New(opt Options) *Service {
 	if opt.PerHost == 0 {
 		opt.PerHost = 4
 	}
-	s := &Service{opt: opt, places: places.New(opt.Places, opt.PerAccount, opt.PerHost), woken: make(chan struct{}, 1), underWay: map[uuid.UUID]*underWay{}}
+	s := &Service{opt: opt, places: places.New(opt.Places, opt.PerAccount, opt.PerHost, opt.Now), woken: make(chan struct{}, 1), underWay: map[uuid.UUID]*underWay{}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s
 }

@@ -1,32 +1,44 @@
 // Package places shares out a number of places: so many in all, and of them so many for
 // one account, at one host and at one address. Who has slow servers of any number, or
 // one under any number of names, waits for himself. Where a host was last gone to is
-// remembered, so that who goes there again waits for a place at that address, too,
-// and does not set out in vain.
+// remembered for a while, so that who goes there again waits for a place at that
+// address, too, and does not set out in vain.
 package places
 
 import (
 	"context"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 )
 
-// remembered is of how many hosts it is known at most where they are.
-const remembered = 10_000
+// remembered is of how many hosts it is known at most where they are; believed, for how
+// long: one that has moved does not wait for ever where it was.
+const (
+	remembered = 10_000
+	believed   = 10 * time.Minute
+)
 
 // Places is what there is to take. It is safe for concurrent use.
 type Places struct {
 	all, perAccount, perHost int
+	now                      func() time.Time
 
 	mu        sync.Mutex
 	taken     int
 	accounts  map[uuid.UUID]int
 	hosts     map[string]int
 	addresses map[netip.Prefix]int
-	known     map[string]netip.Prefix // by host: where it was
-	freed     chan struct{}           // closed, and made anew, when a place is given back
+	known     map[string]known // by host
+	freed     chan struct{}    // closed, and made anew, when a place is given back
+}
+
+// known is where a host was, and when.
+type known struct {
+	to netip.Prefix
+	at time.Time
 }
 
 // Place is whose and where one is taken.
@@ -36,11 +48,11 @@ type Place struct {
 }
 
 // New returns places: so many in all, for one account, at one host.
-func New(all, perAccount, perHost int) *Places {
+func New(all, perAccount, perHost int, now func() time.Time) *Places {
 	return &Places{
-		all: all, perAccount: perAccount, perHost: perHost,
+		all: all, perAccount: perAccount, perHost: perHost, now: now,
 		accounts: map[uuid.UUID]int{}, hosts: map[string]int{}, addresses: map[netip.Prefix]int{},
-		known: map[string]netip.Prefix{}, freed: make(chan struct{}),
+		known: map[string]known{}, freed: make(chan struct{}),
 	}
 }
 
@@ -56,7 +68,10 @@ type Taken struct {
 func (p *Places) Take(at Place) (*Taken, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	to := p.known[at.Host]
+	var to netip.Prefix
+	if k, ok := p.known[at.Host]; ok && p.now().Sub(k.at) < believed {
+		to = k.to
+	}
 	if p.taken >= p.all || p.accounts[at.Account] >= p.perAccount || p.hosts[at.Host] >= p.perHost || p.addresses[to] >= p.perHost {
 		return nil, p.freed
 	}
@@ -107,7 +122,7 @@ func (t *Taken) Reach(addr netip.Addr) bool {
 	if len(p.known) >= remembered {
 		clear(p.known)
 	}
-	p.known[t.at.Host] = to
+	p.known[t.at.Host] = known{to, p.now()}
 	if p.addresses[to] >= p.perHost {
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -24,7 +25,7 @@ func TestNamesOfOneAddressDoNotMultiply(t *testing.T) {
 		{"networks of IPv6", func(i int) string { return fmt.Sprintf("2001:db8:0:%x::1", i) }, 16},
 		{"addresses", func(i int) string { return fmt.Sprintf("192.0.2.%d", i) }, 16},
 	} {
-		p := places.New(32, 8, 4)
+		p := places.New(32, 8, 4, time.Now)
 		var in []*places.Taken
 		for i := range 16 {
 			got, _ := p.Take(places.Place{Account: uuid.New(), Host: fmt.Sprintf("a%d.evil.example", i)})
@@ -54,7 +55,7 @@ func TestNamesOfOneAddressDoNotMultiply(t *testing.T) {
 
 // Who goes on to another address is at the one before no more.
 func TestReachingAnotherAddress(t *testing.T) {
-	p := places.New(8, 8, 1)
+	p := places.New(8, 8, 1, time.Now)
 	a, _ := p.Take(places.Place{Account: uuid.New(), Host: "a"})
 	b, _ := p.Take(places.Place{Account: uuid.New(), Host: "b"})
 	first, second := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
@@ -65,7 +66,7 @@ func TestReachingAnotherAddress(t *testing.T) {
 
 // Who was turned away at an address waits for a place there, and has it from the start.
 func TestWhoWasTurnedAwayWaits(t *testing.T) {
-	p := places.New(8, 8, 1)
+	p := places.New(8, 8, 1, time.Now)
 	addr := netip.MustParseAddr("192.0.2.1")
 	one, other := places.Place{Account: uuid.New(), Host: "a"}, places.Place{Account: uuid.New(), Host: "b"}
 	a, _ := p.Take(one)
@@ -96,5 +97,34 @@ func TestWhoWasTurnedAwayWaits(t *testing.T) {
 	}
 	if a, _ = p.Take(one); a == nil || !a.Reach(addr) {
 		t.Error("the place that was kept for somebody who went elsewhere is lost")
+	}
+}
+
+// A host that has moved from an address where all places are taken is looked for anew
+// after a while.
+func TestAHostThatHasMoved(t *testing.T) {
+	now := time.Now()
+	p := places.New(8, 8, 1, func() time.Time { return now })
+	old, moved := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	first, _ := p.Take(places.Place{Account: uuid.New(), Host: "moving"})
+	if !first.Reach(old) {
+		t.Fatal("no place at an empty address")
+	}
+	first.Give()
+	stays, _ := p.Take(places.Place{Account: uuid.New(), Host: "staying"})
+	if !stays.Reach(old) {
+		t.Fatal("no place that was given back")
+	}
+	now = now.Add(9 * time.Minute)
+	if got, _ := p.Take(places.Place{Account: uuid.New(), Host: "moving"}); got != nil {
+		t.Error("where it was is forgotten at once")
+	}
+	now = now.Add(time.Minute)
+	got, _ := p.Take(places.Place{Account: uuid.New(), Host: "moving"})
+	if got == nil {
+		t.Fatal("it waits at the address that it has left")
+	}
+	if !got.Reach(moved) {
+		t.Error("no place where it is now")
 	}
 }
