@@ -54,7 +54,7 @@ func TestTheServiceOfSystemd(t *testing.T) {
 			t.Errorf("machine.conf lacks %q:\n%s", line, text)
 		}
 	}
-	if read(t, s.own()) != string(unit) {
+	if read(t, s.own()) != written+string(unit) {
 		t.Error("the unit is another one")
 	}
 	if err := s.uninstall(); err != nil {
@@ -78,6 +78,10 @@ func TestTheUnitOfAPackageStays(t *testing.T) {
 	if err := os.WriteFile(s.packaged(), []byte("the package's"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	older := written + strings.Replace(string(unit), "RestartSec=10", "RestartSec=5", 1) // made here before the package came
+	if err := os.WriteFile(s.own(), []byte(older), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if err := s.install("/usr/bin/connect", "erp", "/var/lib/sealgate-connect", &home.Settings{}); err != nil {
 		t.Fatal(err)
 	}
@@ -86,6 +90,35 @@ func TestTheUnitOfAPackageStays(t *testing.T) {
 	}
 	if err := s.uninstall(); err != nil || read(t, s.packaged()) != "the package's" {
 		t.Errorf("uninstall: %v", err)
+	}
+}
+
+// What an administrator has written is his, installing and uninstalling.
+func TestWhatAnAdministratorWroteStays(t *testing.T) {
+	s, _ := fakeRoot(t)
+	if err := os.MkdirAll(filepath.Dir(s.packaged()), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{s.packaged(): string(unit), s.own(): string(unit) + "Nice=5\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.install("/usr/bin/connect", "erp", "/var/lib/sealgate-connect", &home.Settings{}); err != nil {
+		t.Fatal(err)
+	}
+	if read(t, s.own()) != string(unit)+"Nice=5\n" {
+		t.Error("his unit was taken away")
+	}
+	override := filepath.Join(s.own()+".d", "override.conf")
+	if err := os.WriteFile(override, []byte("his"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.uninstall(); err != nil || read(t, override) != "his" {
+		t.Errorf("uninstall: %v", err)
+	}
+	if _, err := os.Stat(s.beside()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("machine.conf stays: %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"os"
@@ -44,6 +45,13 @@ func (s systemd) own() string {
 	return filepath.Join(s.root, "etc/systemd/system", serviceName+".service")
 }
 
+// written is the first line of a unit that install has made: a package's has none, nor
+// has what an administrator makes of that.
+const written = "# Written by `connect service install`: changes are lost, they belong into sealgate-connect.service.d.\n"
+
+// beside is what is this machine's own. An administrator may put more beside it.
+func (s systemd) beside() string { return filepath.Join(s.own()+".d", "machine.conf") }
+
 // install makes, or makes anew, the service: the unit, unless a package has brought
 // it, and what is this machine's own.
 func (s systemd) install(program, user string, h home.Home, set *home.Settings) error {
@@ -52,12 +60,10 @@ func (s systemd) install(program, user string, h home.Home, set *home.Settings) 
 			return fault.New(fault.Invalid, "service: install", "the path %q has a control character in it", p)
 		}
 	}
-	if _, err := os.Stat(s.packaged()); err != nil {
-		if err := durable.WriteFile(durable.OS, s.own(), unit); err != nil {
-			return err
-		}
+	if err := s.placeUnit(); err != nil {
+		return err
 	}
-	beside := filepath.Join(s.own()+".d", "machine.conf")
+	beside := s.beside()
 	if err := os.MkdirAll(filepath.Dir(beside), 0o755); err != nil {
 		return err
 	}
@@ -75,18 +81,31 @@ func (s systemd) install(program, user string, h home.Home, set *home.Settings) 
 	return s.ctl("enable", serviceName)
 }
 
+// placeUnit makes the unit, unless a package has brought it: then one that was made here
+// before the package came goes, since it would hide the package's from systemd.
+func (s systemd) placeUnit() error {
+	if _, err := os.Stat(s.packaged()); err != nil {
+		return durable.WriteFile(durable.OS, s.own(), append([]byte(written), unit...))
+	}
+	text, err := os.ReadFile(s.own())
+	if err != nil || !bytes.HasPrefix(text, []byte(written)) {
+		return nil // none, or an administrator's
+	}
+	return os.Remove(s.own())
+}
+
 // uninstall stops the service and takes away what install has made. A package's unit
 // stays, and is not started any more.
 func (s systemd) uninstall() error {
 	if err := s.ctl("disable", "--now", serviceName); err != nil {
 		return err
 	}
-	if err := os.Remove(s.own()); err != nil && !os.IsNotExist(err) {
-		return err
+	for _, name := range []string{s.own(), s.beside()} {
+		if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
+			return err
+		}
 	}
-	if err := os.RemoveAll(s.own() + ".d"); err != nil {
-		return err
-	}
+	_ = os.Remove(filepath.Dir(s.beside())) // unless an administrator's own is in it
 	return s.ctl("daemon-reload")
 }
 
