@@ -68,6 +68,7 @@ type Agent struct {
 	look      chan struct{} // asks the pulse to come now
 	errands   chan struct{} // asks for what takes longer than a pulse
 	waits     atomic.Bool   // something does for this account
+	unparked  time.Time     // when what was parked had its last try; of the pulse
 
 	fetches sync.Mutex // held while files are fetched
 
@@ -100,7 +101,7 @@ const partsInMemory = 5
 
 // Open makes an agent of what lies in its home. TryLater: another process works there.
 func Open(ctx context.Context, o Options) (_ *Agent, err error) {
-	a := &Agent{Options: o, folders: map[string]folder{}, wakes: map[string]chan struct{}{}, started: o.Now(), look: make(chan struct{}, 1), errands: make(chan struct{}, 1)}
+	a := &Agent{Options: o, folders: map[string]folder{}, wakes: map[string]chan struct{}{}, started: o.Now(), unparked: o.Now(), look: make(chan struct{}, 1), errands: make(chan struct{}, 1)}
 	if a.enrolment, a.client, err = Dial(o); err != nil {
 		return nil, err
 	}

@@ -113,6 +113,25 @@ func TestWhatNeverOpensThereIsParked(t *testing.T) {
 	if len(g.Taken()) != 0 {
 		t.Errorf("%d files were taken", len(g.Taken()))
 	}
+	// It has its turn again when the gateway was started anew, and once a day.
+	beat := func() {
+		t.Helper()
+		if err := d.BeatOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	beat()
+	d.parkAgain(bad())
+	for _, change := range []func(){g.StartAnew, func() { g.Clock.Add(25 * time.Hour) }} {
+		if beat(); !bad().Parked() {
+			t.Error("it has another try at each pulse")
+		}
+		change()
+		if beat(); !bad().Due(d.Now()) || bad().Parked() {
+			t.Error("it has no other try")
+		}
+		d.parkAgain(bad())
+	}
 	// Started anew, with what was wrong mended, it goes.
 	d.restart()
 	g.Fates(nil)
@@ -127,6 +146,13 @@ func TestWhatNeverOpensThereIsParked(t *testing.T) {
 	d.write("by-hand.xml", []byte("content"))
 	if _, err := d.SendNow(t.Context(), []string{d.folder + "/by-hand.xml"}, true); err == nil || !strings.Contains(err.Error(), "could not open") {
 		t.Error(err)
+	}
+}
+
+func (d *desk) parkAgain(p *journal.Delivery) {
+	d.t.Helper()
+	if err := d.Journal().Park(d.t.Context(), p.Seq, p.Code, p.Sentence); err != nil {
+		d.t.Fatal(err)
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	remember   = 30 * 24 * time.Hour  // what was sent within is asked for after a restart of the gateway
 	forget     = 180 * 24 * time.Hour // what was sent before leaves the journal; its receipt stays
 	checkEvery = 7 * 24 * time.Hour
+	parkedFor  = 24 * time.Hour // then what the gateway could not open is sent once more
 
 	metaEpoch = "epoch"      // the gateway's process that was asked about our receipts
 	metaCheck = "check"      // the last check of kept files
@@ -77,6 +78,13 @@ func (a *Agent) beat(ctx context.Context) error {
 	if err := a.known(ctx); err != nil {
 		return err
 	}
+	if now := a.Now(); now.Sub(a.unparked).Abs() >= parkedFor {
+		if err := a.journal.Unpark(ctx); err != nil {
+			return err
+		}
+		a.unparked = now
+		a.queue.Wake()
+	}
 	a.waits.Store(p.Outbox > 0)
 	select {
 	case a.errands <- struct{}{}:
@@ -114,7 +122,8 @@ func (a *Agent) Heartbeat(ctx context.Context) (*connect.Pulse, error) {
 
 // known asks a gateway that was started anew whether it knows what it has given
 // receipts for: one that came back from an older backup does not know all. What it
-// does not know is sent again if it is still here, and named if not.
+// does not know is sent again if it is still here, and named if not. What the former
+// one could not open has another try.
 func (a *Agent) known(ctx context.Context) error {
 	epoch := a.client.Epoch()
 	last, err := a.journal.Meta(ctx, metaEpoch)
@@ -141,6 +150,9 @@ func (a *Agent) known(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := a.journal.Unpark(ctx); err != nil { // it may have been mended
+		return err
 	}
 	a.queue.Wake()
 	return a.journal.SetMeta(ctx, metaEpoch, []byte(epoch))

@@ -3,6 +3,7 @@ package custody
 import (
 	"bytes"
 	"context"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -17,6 +18,17 @@ var (
 	ErrIngestKey   = fault.New(fault.TryLater, "custody: adopt", "the ingest key that the grant was made for is no longer in use")
 	ErrKeysChanged = fault.New(fault.TryLater, "custody: adopt", "the file is not sealed for the keys that its account has now; seal it again")
 )
+
+// ErrForeign is in what Adopt says of the sender's own bytes: the header or the grant
+// that he made is wrong. Whatever else fails there is trouble of this gateway.
+var ErrForeign = fault.New(fault.Damaged, "custody: adopt", "the header or the grant of the file is wrong")
+
+func foreign(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fault.Wrap(fault.Damaged, "custody: adopt", fmt.Errorf("%w (%w)", err, ErrForeign))
+}
 
 // Foreign is how a file begins that was sealed elsewhere.
 type Foreign struct {
@@ -42,7 +54,7 @@ func (c *Custodian) Adopt(ctx context.Context, account *catalog.Account, keep bo
 		err = h.Check(f.binding)
 	}
 	if err != nil {
-		return nil, fault.Wrap(fault.Damaged, op, err)
+		return nil, foreign(err)
 	}
 	if keep || account.Keys == catalog.KeysCustomer {
 		if f.lock, err = c.lockOf(ctx, account.ID); err != nil {
@@ -75,14 +87,14 @@ func (c *Custodian) openForeign(from Foreign, b seal.Binding) (*seal.FileKey, er
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
 	k, err := seal.OpenGrant(from.Grant, key.Private, b)
-	return k, fault.Wrap(fault.Internal, op, err)
+	return k, foreign(err)
 }
 
 // adopt checks that the header belongs to the key, and makes the grant that goes on
 // record.
 func (f *Fresh) adopt(header []byte) (err error) {
 	if err := seal.VerifyHeader(header, f.Key); err != nil {
-		return err
+		return foreign(err)
 	}
 	if f.ingest, err = f.custodian.ingest.Current(); err != nil {
 		return err

@@ -111,8 +111,8 @@ func (j *Journal) Fail(ctx context.Context, seq int64, code, sentence string, ag
 	return j.step(ctx, "journal: fail", "UPDATE delivery SET code = ?, problem = ?, tries = tries + 1, again = ? WHERE seq = ?", code, sentence, nanos(again), seq)
 }
 
-// Park notes what is wrong with a delivery that is not tried again by itself: only when
-// Hurry says so.
+// Park notes what is wrong with a delivery whose time for another try nobody knows: only
+// when Hurry or Unpark says so.
 func (j *Journal) Park(ctx context.Context, seq int64, code, sentence string) error {
 	return j.Fail(ctx, seq, code, sentence, parked)
 }
@@ -128,6 +128,12 @@ func (j *Journal) Tidy(ctx context.Context) error {
 func (j *Journal) Hurry(ctx context.Context) error {
 	_, err := j.db.ExecContext(ctx, "UPDATE delivery SET again = 0 WHERE state IN ('found', 'sealed', 'received') AND again <> 0")
 	return wrap("journal: hurry", err)
+}
+
+// Unpark makes what was parked due now: what stood in its way may be gone.
+func (j *Journal) Unpark(ctx context.Context) error {
+	_, err := j.db.ExecContext(ctx, "UPDATE delivery SET again = 0 WHERE state IN ('found', 'sealed', 'received') AND again = ?", nanos(parked))
+	return wrap("journal: unpark", err)
 }
 
 // Unknown notes that a gateway does not know a file that it has given a receipt for.

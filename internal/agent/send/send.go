@@ -143,7 +143,7 @@ func (s *Sender) deliver(ctx context.Context, d *journal.Delivery) (*connect.Pro
 	if reason(err) == connect.Damaged { // what was sealed here does not open there: once more, all anew
 		d.State = journal.Found
 		if progress, err = s.carry(ctx, lock, d, f); reason(err) == connect.Damaged {
-			return nil, fault.New(fault.Damaged, "send: sealed", "the gateway could not open what this Connect had sealed, twice: the file stays where it is, and is not tried again until Connect is started anew or the file is written anew (the gateway says: %v)", err)
+			return nil, fault.New(fault.Damaged, "send: sealed", "the gateway could not open what this Connect had sealed, twice: the file stays where it is, and is tried again once a day, and when the gateway or Connect is started anew (the gateway says: %v)", err)
 		}
 	}
 	if err != nil {

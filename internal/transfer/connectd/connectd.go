@@ -69,6 +69,7 @@ type Door struct {
 	acts    *limit.Limiter // of an agent, that are put on record
 	beats   *limit.Limiter // of an agent, that are kept
 	denials *limit.Limiter // of an agent that may not, that are put on record
+	wrongs  *limit.Limiter // lines in the log about what an agent has sealed wrongly
 	reads   reads
 
 	passTime time.Duration
@@ -101,8 +102,8 @@ func New(opt Options) *Door {
 	d := &Door{
 		Options: opt, mux: http.NewServeMux(), memory: newMemory(), passTime: passTime,
 		places: fair.NewPlaces(placesEach, placesAll).Spare(placesAll / 4), large: fair.NewPlaces(largeEach, largeAll).Spare(largeAll / 4), enrols: fair.NewPlaces(enrolsEach, enrolsAll), tries: limit.New(enrolRate, opt.Now),
-		rejects: limit.New(limit.Rate{Burst: 10, Every: time.Minute}, opt.Now),
-		acts:    limit.New(actRate, opt.Now), beats: limit.New(beatRate, opt.Now), denials: limit.New(limit.Rate{Burst: 1, Every: time.Hour}, opt.Now),
+		rejects: limit.New(limit.Rate{Burst: 10, Every: time.Minute}, opt.Now), wrongs: limit.New(limit.Rate{Burst: 10, Every: time.Minute}, opt.Now),
+		acts: limit.New(actRate, opt.Now), beats: limit.New(beatRate, opt.Now), denials: limit.New(limit.Rate{Burst: 1, Every: time.Hour}, opt.Now),
 	}
 	const file = "/{file}/"
 	for _, o := range []struct {

@@ -91,7 +91,7 @@ func (d *Door) commit(c *call, asked *connect.Commit, _ []byte) (*connect.Progre
 func (d *Door) received(ctx context.Context, f *catalog.File) (*connect.Progress, error) {
 	receipt, err := d.Receipts.Receipt(ctx, f.ID)
 	if err != nil {
-		return nil, err
+		return nil, ours(err)
 	}
 	return &connect.Progress{State: connect.StateReceived, File: f.ID, Offset: f.Body.Sealed, Receipt: receipt}, nil
 }
@@ -132,8 +132,13 @@ func (d *Door) cannot(c *call, err error, file uuid.UUID, offset int64) error {
 			return err
 		}
 		return connect.Refuse(connect.NotFound, fault.Message(err))
+	case errors.Is(err, sealed.ErrWrong), errors.Is(err, custody.ErrForeign):
+		if d.wrongs.Take(c.agent.ID.String()) == 0 {
+			d.Log.WarnContext(c.Context(), "connect: an agent has sealed a file wrongly", "agent", c.agent.ID, "file", file, "error", err)
+		}
+		return err
 	}
-	return err
+	return ours(err)
 }
 
 // lookForeign puts on record that an agent has named a file of another account.

@@ -59,7 +59,7 @@ func (d *Door) signed(right connect.Right, do func(c *call) ([]byte, error)) htt
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, leave, err := d.admit(w, r, right)
 		if err != nil {
-			d.refuse(w, r, c, err)
+			d.refuse(w, r, c, ours(err))
 			return
 		}
 		defer leave()
@@ -94,7 +94,7 @@ func enveloped[Q, A any](d *Door, right connect.Right, do func(c *call, asked *Q
 func (d *Door) ingestKey(fp seal.Fingerprint) (hpke.PrivateKey, error) {
 	k, err := d.Custody.IngestKeyOf(fp)
 	if err != nil {
-		return nil, err
+		return nil, ours(err)
 	}
 	return k.Private, nil
 }
@@ -103,7 +103,7 @@ func (d *Door) ingestKey(fp seal.Fingerprint) (hpke.PrivateKey, error) {
 func (d *Door) tell(c *call, message any) ([]byte, error) {
 	receive, err := connect.ReceiveKey(c.agent.ReceiveKey)
 	if err != nil {
-		return nil, fault.Wrap(fault.Damaged, "connectd: receive key", err)
+		return nil, ours(fault.Wrap(fault.Damaged, "connectd: receive key", err))
 	}
 	return connect.SealAnswer(receive, c.URL.EscapedPath(), c.agent.ID, c.claim.Signature(), message)
 }
@@ -357,6 +357,15 @@ var reasons = map[fault.Kind]connect.Reason{
 	fault.TryLater: connect.TryLater,
 	fault.Full:     connect.NoRoom,
 	fault.Damaged:  connect.Damaged,
+}
+
+// ours makes trouble of the gateway of what is damaged here: "damaged" is said of what
+// an agent has sealed, and it gives up a file of which it hears so again.
+func ours(err error) error {
+	if fault.Is(err, fault.Damaged) {
+		return &fault.Error{Kind: fault.Internal, Op: "connectd: damaged here", Message: "something is damaged in the gateway; nothing was changed", Err: err}
+	}
+	return err
 }
 
 // refuse answers with what went wrong. c is nil when it is not known who asks.
