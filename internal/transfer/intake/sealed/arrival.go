@@ -177,6 +177,9 @@ func (a *arrival) append(ctx context.Context, off int64, p []byte) (int64, error
 	for {
 		n, wait, err := a.tryAppend(ctx, off, p)
 		if wait == nil {
+			if err == nil {
+				a.check.wait(n)
+			}
 			return n, err
 		}
 		select {

@@ -28,8 +28,11 @@ type check struct {
 	header int
 	size   int64        // of the content
 	there  atomic.Int64 // how much of the object may be read
+	opened atomic.Int64 // how much of it is
 	stop   atomic.Bool  // nobody needs to know any more
 	wrong  atomic.Bool
+	hurry  chan struct{} // closed when somebody waits for mu: no turn is waited for any more
+	once   sync.Once     // closes it
 
 	mu   sync.Mutex // held by who opens slots; guards what follows
 	next int64
@@ -37,7 +40,7 @@ type check struct {
 }
 
 func newCheck(body *seal.Body, header int, size int64) *check {
-	return &check{body: body, header: header, size: size, sum: sha256.New()}
+	return &check{body: body, header: header, size: size, hurry: make(chan struct{}), sum: sha256.New()}
 }
 
 // slots is one slot as it lies there, and what is in it.
@@ -51,7 +54,10 @@ var (
 	turns   = make(chan struct{}, runtime.GOMAXPROCS(0)) // of all who open slots beside what comes
 )
 
-const turn = 64 // slots
+const (
+	turn      = 64       // slots
+	maxBehind = 64 << 20 // what is not opened yet while parts are taken
+)
 
 // beside opens what is new of an object that has this length now, while its caller
 // goes on. What is not opened by then is so with the next part, or at the end.
@@ -63,13 +69,29 @@ func (c *check) beside(object io.ReaderAt, length int64) {
 	go func() {
 		defer c.mu.Unlock()
 		for more := true; more; {
-			turns <- struct{}{}
+			select {
+			case turns <- struct{}{}:
+			case <-c.hurry:
+				return // who waits opens the rest
+			}
 			n, err := c.open(object, c.there.Load(), turn)
 			<-turns
 			more = n == turn && err == nil && !c.stop.Load() // what cannot be read is told at the end
 		}
 	}()
 }
+
+// wait lets who has brought a part wait when the object of this length is far ahead of
+// what is opened of it: at the end not much may be left.
+func (c *check) wait(length int64) {
+	if length-c.opened.Load() > maxBehind {
+		c.mu.Lock() // whoever opens does so until he has come to the end
+		defer c.mu.Unlock()
+	}
+}
+
+// rush has who opens slots beside leave as soon as he can.
+func (c *check) rush() { c.once.Do(func() { close(c.hurry) }) }
 
 // open opens at most n slots that lie before length: Damaged when one does not open.
 // The caller holds mu.
@@ -92,6 +114,7 @@ func (c *check) open(object io.ReaderAt, length, n int64) (done int64, err error
 		}
 		c.sum.Write(plain)
 		c.next++
+		c.opened.Store(off + int64(len(sealed)))
 	}
 	return done, nil
 }
@@ -113,6 +136,7 @@ func (c *check) found(object io.ReaderAt) int64 {
 // all opens what is left of a whole object: ErrWrong when a slot does not open, or the
 // content has not this SHA-256.
 func (c *check) all(object io.ReaderAt, sum []byte) error {
+	c.rush()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, err := c.open(object, seal.ObjectSize(c.header, c.size), seal.Slots(c.size))
@@ -132,6 +156,7 @@ func (c *check) all(object io.ReaderAt, sum []byte) error {
 // end waits until nobody reads the object any more.
 func (c *check) end() {
 	c.stop.Store(true)
+	c.rush()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 }

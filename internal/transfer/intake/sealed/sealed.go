@@ -27,6 +27,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -105,14 +106,14 @@ type Taker struct {
 
 	mu       sync.Mutex // guards what follows
 	open     map[uuid.UUID]*arrival
-	coming   map[uuid.UUID]int // of an agent, not open yet
-	wrong    map[uuid.UUID]refused
-	inMemory int64 // what those that are not on record may come to
+	coming   map[uuid.UUID]int                     // of an agent, not open yet
+	wrong    map[uuid.UUID]map[uuid.UUID]time.Time // of an agent: the arrivals that were given up in their midst, because what came does not open
+	inMemory int64                                 // what those that are not on record may come to
 }
 
 // New returns a taker.
 func New(p Parts) *Taker {
-	return &Taker{on: p, open: map[uuid.UUID]*arrival{}, coming: map[uuid.UUID]int{}, wrong: map[uuid.UUID]refused{}}
+	return &Taker{on: p, open: map[uuid.UUID]*arrival{}, coming: map[uuid.UUID]int{}, wrong: map[uuid.UUID]map[uuid.UUID]time.Time{}}
 }
 
 // Agent is who sends.
@@ -417,28 +418,33 @@ func (t *Taker) forget(a *arrival) {
 	}
 }
 
-// refused is an arrival that was given up in its midst, because what came does not open.
-type refused struct {
-	agent uuid.UUID
-	at    time.Time
-}
-
-const maxRefused = 4096 // that are remembered
-
 // refuse remembers an arrival that does not open: parts of it may be on their way, and
-// their agent is to hear of each why it is in vain.
+// their agent is to hear of each why it is in vain. The latest of each agent count.
 func (t *Taker) refuse(a *arrival) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.wrong) < maxRefused {
-		t.wrong[a.file.ID] = refused{a.agent.ID, t.on.Now()}
+	mine := t.wrong[a.agent.ID]
+	if mine == nil {
+		mine = map[uuid.UUID]time.Time{}
+		t.wrong[a.agent.ID] = mine
 	}
+	if len(mine) >= maxBegun {
+		var oldest uuid.UUID
+		for file, at := range mine {
+			if oldest == uuid.Nil || at.Before(mine[oldest]) {
+				oldest = file
+			}
+		}
+		delete(mine, oldest)
+	}
+	mine[a.file.ID] = t.on.Now()
 }
 
 func (t *Taker) refused(agent, file uuid.UUID) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return agent != uuid.Nil && t.wrong[file].agent == agent
+	_, is := t.wrong[agent][file]
+	return is
 }
 
 // find returns the arrival of an agent, opened again if need be; of one that was
@@ -482,9 +488,10 @@ func (t *Taker) Idle(ctx context.Context) error {
 	for _, a := range t.open {
 		idle = append(idle, a)
 	}
-	for file, r := range t.wrong {
-		if t.on.Now().Sub(r.at) >= idleFor {
-			delete(t.wrong, file)
+	for agent, mine := range t.wrong {
+		maps.DeleteFunc(mine, func(_ uuid.UUID, at time.Time) bool { return t.on.Now().Sub(at) >= idleFor })
+		if len(mine) == 0 {
+			delete(t.wrong, agent)
 		}
 	}
 	t.mu.Unlock()
