@@ -49,9 +49,8 @@ func (s *Sender) receipt(ctx context.Context, d *journal.Delivery, p *connect.Pr
 // keep writes a receipt into its month's folder.
 func (s *Sender) keep(file uuid.UUID, receipt []byte) error {
 	month := s.Now().UTC().Format("2006-01")
-	s.mu.Lock()
-	there := s.month == month
-	s.mu.Unlock()
+	known := s.month.Load()
+	there := known != nil && *known == month
 	name := filepath.Join(s.Receipts, month, file.String()+".receipt")
 	if there {
 		err := durable.WriteFile(s.Disk, name, receipt)
@@ -70,9 +69,7 @@ func (s *Sender) keep(file uuid.UUID, receipt []byte) error {
 	if err := durable.WriteFile(s.Disk, name, receipt); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	s.month = month
-	s.mu.Unlock()
+	s.month.Store(&month)
 	return nil
 }
 

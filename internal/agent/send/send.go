@@ -29,6 +29,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -55,10 +56,11 @@ type Sender struct {
 	Log      *slog.Logger
 	Cut      func(step string) error // what a test lets happen between two steps; nil = nothing
 
-	mu    sync.Mutex // guards what follows
-	lock  *sealing.Lock
-	says  *connect.Account
-	month string // the folder of receipts that is there
+	month atomic.Pointer[string] // the folder of receipts that is there
+
+	mu   sync.Mutex // guards what follows; held while the gateway is asked
+	lock *sealing.Lock
+	says *connect.Account
 }
 
 const (
