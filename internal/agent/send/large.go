@@ -42,6 +42,9 @@ func (s *Sender) large(ctx context.Context, plan *sealing.Plan, d *journal.Deliv
 		p := new(connect.Progress)
 		err := s.Client.Call(ctx, connect.PathDeliveries, s.begin(plan, d), nil, p)
 		if err != nil && reason(err) != connect.NotFound || p.State == connect.StateReceived {
+			if d.Code == wire.CodeTimeout { // of its commit, which may be under way
+				err = s.late(err)
+			}
 			return p, err
 		}
 		if err := s.cut("begun"); err != nil {
@@ -174,10 +177,21 @@ func (s *Sender) parts(ctx context.Context, plan *sealing.Plan, d *journal.Deliv
 	switch {
 	case lost(err):
 		return nil, errAgain
-	case err == nil && p.State != connect.StateReceived:
+	case err != nil:
+		err = s.late(err)
+	case p.State != connect.StateReceived:
 		err = fault.New(fault.Damaged, "send: commit", "the gateway's answer makes no sense: a committed file is %q", p.State)
 	}
 	return p, err
+}
+
+// late makes it the trouble of one file that the gateway does not answer in time, which
+// may be at work with what is large.
+func (s *Sender) late(err error) error {
+	if s.Client.Explain(err).Code != wire.CodeTimeout {
+		return err
+	}
+	return fault.New(fault.TryLater, "send: late", "the gateway did not answer in time when the whole of the file was there; it may be looking at it, and is asked again")
 }
 
 // mark notes what a part holds before it goes out.

@@ -55,6 +55,7 @@ type Gate struct {
 	Tries int
 	Since time.Time
 	Until time.Time // not before this time; zero = open
+	here  bool      // it is about this machine
 }
 
 // NewQueue makes a queue.
@@ -331,6 +332,9 @@ func (q *Queue) forward(ctx context.Context, listed *journal.Delivery) (*journal
 		return nil, nil, nil
 	}
 	p, err := q.bring(ctx, d)
+	if p != nil && err == nil {
+		q.open(false)
+	}
 	return d, p, err
 }
 
@@ -338,7 +342,7 @@ func (q *Queue) forward(ctx context.Context, listed *journal.Delivery) (*journal
 func (q *Queue) note(ctx context.Context, d *journal.Delivery, err error) {
 	switch {
 	case err == nil:
-		q.open()
+		q.open(true)
 		q.Done(d, isFile(d, d.Path) != none)
 	case ctx.Err() != nil: // the agent is stopping
 	default:
@@ -347,9 +351,14 @@ func (q *Queue) note(ctx context.Context, d *journal.Delivery, err error) {
 	}
 }
 
-func (q *Queue) open() {
+// open ends what holds up everything: an answer of the gateway does that for what it has
+// said, or its silence; a file that was put away for what was wrong with this machine.
+func (q *Queue) open(here bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.gate.here != here {
+		return
+	}
 	if q.gate.Tries > 0 {
 		q.Log.Info("sending goes on")
 	}
@@ -372,7 +381,7 @@ func (q *Queue) shut(err error) {
 		q.gate.Since = q.Now()
 		q.Log.Warn("nothing is sent for now", "code", t.Code, "why", t.Sentence, "cause", err)
 	}
-	q.gate.Trouble, q.gate.Until = t, q.Now().Add(wait)
+	q.gate.Trouble, q.gate.here, q.gate.Until = t, isLocal(err) != nil, q.Now().Add(wait)
 	q.gate.Tries++
 }
 
@@ -402,11 +411,19 @@ func (q *Queue) failed(ctx context.Context, d *journal.Delivery, err error) {
 
 // Explain says what an error is: of the wire, or of this machine.
 func (s *Sender) Explain(err error) wire.Trouble {
-	var f *fault.Error
-	if !errors.As(err, new(*connect.Problem)) && errors.As(err, &f) && !wire.Unheard(err) {
+	if f := isLocal(err); f != nil {
 		return local(f)
 	}
 	return s.Client.Explain(err)
+}
+
+// isLocal returns what is wrong on this machine; nil when it is something else.
+func isLocal(err error) *fault.Error {
+	var f *fault.Error
+	if !errors.As(err, new(*connect.Problem)) && errors.As(err, &f) && !wire.Unheard(err) {
+		return f
+	}
+	return nil
 }
 
 // Codes of what can be wrong on this machine.
@@ -435,6 +452,8 @@ func local(f *fault.Error) wire.Trouble {
 		}
 	case "send: sealed":
 		t.Code, t.Park = string(connect.Damaged), true
+	case "send: late":
+		t.Code = wire.CodeTimeout
 	case "send: put away":
 		t.Code = CodeAway
 	case "statement: verify", "send: receipt":
