@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sealgate/internal/agent/journal"
 	"sealgate/internal/agent/status"
@@ -117,6 +118,46 @@ func TestThePortIsForWhoReadsTheNote(t *testing.T) {
 	if _, err := Dial(path).Status(t.Context()); !errors.Is(err, ErrStopped) {
 		t.Errorf("a stranger was believed: %v", err)
 	}
+}
+
+// Who calls the port and says nothing takes no more of the agent than a few connections,
+// and when he has gone it answers again.
+func TestStrangersAreFew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "connect.sock")
+	l, err := listenLoopback(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); Serve(ctx, l, fixed{}) }()
+	defer func() { cancel(); <-done }()
+	if _, err := Dial(path).Status(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var silent []net.Conn
+	for range maxStrangers + 1 {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		silent = append(silent, c)
+	}
+	last := silent[maxStrangers]
+	_ = last.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if _, err := last.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("one too many was not sent away: %v", err)
+	}
+	for _, c := range silent {
+		c.Close()
+	}
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+		if _, err := Dial(path).Status(t.Context()); err == nil {
+			return
+		}
+	}
+	t.Error("it answers nobody any more")
 }
 
 // The page shows and does nothing else, and answers no name that a stranger's page

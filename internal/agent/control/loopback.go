@@ -23,7 +23,10 @@ import (
 // second, to be believed.
 type words struct{ caller, agent string }
 
-const wordLen = 64
+const (
+	wordLen      = 64
+	maxStrangers = 32 // connections that have not said the word yet: more are closed at once
+)
 
 func note(socket string) string { return socket + ".port" }
 
@@ -38,7 +41,7 @@ func listenLoopback(socket string) (net.Listener, error) {
 		l.Close()
 		return nil, fault.Wrap(fault.Internal, op, err)
 	}
-	return listener{l, w}, nil
+	return listener{l, w, make(chan struct{}, maxStrangers)}, nil
 }
 
 func word() string {
@@ -49,21 +52,30 @@ func word() string {
 
 type listener struct {
 	net.Listener
-	words words
+	words     words
+	strangers chan struct{} // holds one for each of them
 }
 
 func (l listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case l.strangers <- struct{}{}:
+			return &greeted{Conn: c, words: l.words, known: sync.OnceFunc(func() { <-l.strangers })}, nil
+		default:
+			c.Close()
+		}
 	}
-	return &greeted{Conn: c, words: l.words}, nil
 }
 
 // greeted is a connection that begins with the words.
 type greeted struct {
 	net.Conn
 	words words
+	known func() // it is no stranger any more, or has gone
 	once  sync.Once
 	err   error
 }
@@ -78,12 +90,18 @@ func (g *greeted) Read(p []byte) (int, error) {
 			g.err = io.EOF
 			return
 		}
+		g.known()
 		_, g.err = io.WriteString(g.Conn, g.words.agent)
 	})
 	if g.err != nil {
 		return 0, g.err
 	}
 	return g.Conn.Read(p)
+}
+
+func (g *greeted) Close() error {
+	g.known()
+	return g.Conn.Close()
 }
 
 // dialLoopback calls the agent whose note this is.
