@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -176,5 +177,40 @@ func TestAFileOf1970(t *testing.T) {
 		}
 		d.mustWork()
 		d.arrived(map[string][]byte{"pay.xml": []byte("content")})
+	}
+}
+
+// Where renaming without replacing is a second name and the end of the first, a crash
+// between them leaves both: the first one goes, too.
+func TestAFileOfTwoNames(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // it renames in one step
+	}
+	g := agenttest.New(t)
+	d := newDesk(t, g, g.Plain.URL)
+	d.o.Cut = func(step string) error {
+		if step != "moved" {
+			return nil
+		}
+		path := filepath.Join(d.folder, "pay.xml")
+		if err := os.Link(filepath.Join(d.folder, home.Sent, "pay.xml"), path); err != nil {
+			t.Error(err)
+		}
+		return errors.New("the power goes")
+	}
+	d.restart()
+	d.write("pay.xml", []byte("content"))
+	if err := d.work(); err == nil {
+		t.Fatal("it was not cut off")
+	}
+	d.o.Cut = nil
+	d.restart()
+	d.mustWork()
+	d.has([]byte("content"))
+	if left := d.left(); len(left) != 0 {
+		t.Errorf("%v stayed", left)
+	}
+	if sent, err := os.ReadDir(filepath.Join(d.folder, home.Sent)); err != nil || len(sent) != 1 {
+		t.Errorf("sent/ holds %v, %v", sent, err)
 	}
 }

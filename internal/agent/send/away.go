@@ -173,6 +173,11 @@ func (s *Sender) putAway(ctx context.Context, d *journal.Delivery) error {
 		}
 		there = holds(ctx, d, d.At)
 	}
+	if there == ours && here == ours && twoNames(d.Path, d.At) { // a crash came between giving the second and taking the first
+		if err := s.Disk.Remove(d.Path); err != nil {
+			return heldOpen(err)
+		}
+	}
 	switch {
 	case there == unknown, there == none && here == unknown:
 		return fault.New(fault.TryLater, "send: put away", "the folder of the file cannot be read, and so it is not put away yet")
@@ -211,6 +216,14 @@ func (s *Sender) finish(ctx context.Context, d *journal.Delivery) error {
 	d.State = journal.Done
 	s.Log.Info("sent", "file", d.File, "size", d.Size)
 	return nil
+}
+
+// twoNames reports whether both are names of one file, and each its own: one that is
+// reached twice, since the folder is, is not lost by taking one away.
+func twoNames(a, b string) bool {
+	one, err1 := os.Lstat(a)
+	other, err2 := os.Lstat(b)
+	return err1 == nil && err2 == nil && os.SameFile(one, other) && links(one) > 1
 }
 
 func (s *Sender) move(d *journal.Delivery) error {
