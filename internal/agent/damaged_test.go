@@ -100,7 +100,7 @@ func TestWhatNeverOpensThereIsParked(t *testing.T) {
 	}
 	for _, later := range []time.Duration{time.Minute, 3 * time.Hour, 400 * 24 * time.Hour} {
 		now := d.Now().Add(later)
-		if due, err := d.Journal().Due(t.Context(), now, nil, 10); err != nil || len(due) != 0 || bad().Due(now) {
+		if due, err := d.Journal().Due(t.Context(), now, nil, nil, 10); err != nil || len(due) != 0 || bad().Due(now) {
 			t.Errorf("due after %v: %v, %v", later, due, err)
 		}
 	}

@@ -158,7 +158,7 @@ func TestAnOrderedFolder(t *testing.T) {
 	if err != nil || filepath.Base(first.Path) != "1.xml" {
 		t.Fatalf("%+v, %v", first, err)
 	}
-	if due, err := q.Journal.Due(t.Context(), d.Now(), q.Ordered, 10); err != nil || len(due) != 0 {
+	if due, err := q.Journal.Due(t.Context(), d.Now(), q.Ordered, nil, 10); err != nil || len(due) != 0 {
 		t.Errorf("%d files of the ordered folder are due beside it, %v", len(due), err)
 	}
 	if err := q.Journal.Fail(t.Context(), first.Seq, "file-locked", "somebody holds it", d.Now().Add(3600e9)); err != nil {

@@ -200,7 +200,7 @@ func TestWhenThingsAreDue(t *testing.T) {
 		if err := d.Journal().Fail(t.Context(), all[0].Seq, "code", "sentence", now.Add(again)); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := d.Journal().Due(t.Context(), now, nil, 10); err != nil || len(got) != due {
+		if got, err := d.Journal().Due(t.Context(), now, nil, nil, 10); err != nil || len(got) != due {
 			t.Errorf("%v: %d due, %v", again, len(got), err)
 		}
 		var one *journal.Delivery

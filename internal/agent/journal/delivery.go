@@ -164,17 +164,18 @@ func (j *Journal) Open(ctx context.Context, behind int64, limit int) ([]*Deliver
 }
 
 // Due lists what may be tried at this time, in the order in which it was found, but
-// for the files of folders that keep an order: see Head.
-func (j *Journal) Due(ctx context.Context, now time.Time, ordered []string, limit int) ([]*Delivery, error) {
-	if ordered == nil {
-		ordered = []string{}
-	}
-	list, err := json.Marshal(ordered)
+// for those in work and the files of folders that keep an order: see Head.
+func (j *Journal) Due(ctx context.Context, now time.Time, ordered []string, inWork []int64, limit int) ([]*Delivery, error) {
+	list, err := json.Marshal(append([]string{}, ordered...))
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "journal: due", err)
 	}
-	return j.list(ctx, "WHERE state IN ('found', 'sealed', 'received') AND (again <= ? OR again > ? AND again < ?) AND folder NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?",
-		nanos(now), nanos(now.Add(longest)), nanos(parked), string(list), limit)
+	without, err := json.Marshal(append([]int64{}, inWork...))
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "journal: due", err)
+	}
+	return j.list(ctx, "WHERE state IN ('found', 'sealed', 'received') AND (again <= ? OR again > ? AND again < ?) AND folder NOT IN (SELECT value FROM json_each(?)) AND seq NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?",
+		nanos(now), nanos(now.Add(longest)), nanos(parked), string(list), string(without), limit)
 }
 
 // Head is the oldest file of a folder that is on its way; nil when there is none.

@@ -265,3 +265,23 @@ func TestManyWriteAtTheSameTime(t *testing.T) {
 		t.Errorf("who has given up is told %v", err)
 	}
 }
+
+// What is in work takes no place in the list of what is due.
+func TestWhatIsInWorkIsNotListed(t *testing.T) {
+	j := open1(t, filepath.Join(t.TempDir(), "journal.db"))
+	var files []Source
+	for i := range 5 {
+		files = append(files, Source{Path: fmt.Sprintf("/out/%d.xml", i), Name: "a.xml", Modified: time.Unix(1, 0)})
+	}
+	if _, err := j.Add(t.Context(), now, files); err != nil {
+		t.Fatal(err)
+	}
+	due, err := j.Due(t.Context(), now, nil, nil, 3)
+	if err != nil || len(due) != 3 {
+		t.Fatalf("%v, %v", due, err)
+	}
+	rest, err := j.Due(t.Context(), now, nil, []int64{due[0].Seq, due[1].Seq, due[2].Seq}, 3)
+	if err != nil || len(rest) != 2 || rest[0].Seq <= due[2].Seq {
+		t.Errorf("%v, %v", rest, err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -216,7 +217,10 @@ func (q *Queue) list(ctx context.Context, now time.Time) (err error) {
 }
 
 func (q *Queue) due(ctx context.Context, now time.Time) ([]*journal.Delivery, error) {
-	due, err := q.Journal.Due(ctx, now, append(q.full(), q.Ordered...), page)
+	q.mu.Lock()
+	inWork := slices.Collect(maps.Keys(q.flying)) // of a share that hangs they may be many
+	q.mu.Unlock()
+	due, err := q.Journal.Due(ctx, now, append(q.full(), q.Ordered...), inWork, page)
 	if err != nil {
 		return nil, err
 	}
