@@ -35,11 +35,11 @@ test: deps ## every test, nearly all with the race detector, as CI runs them
 	@$(MAKE) --no-print-directory --output-sync=target -j3 vet test-race test-programs style
 
 test-race: vet-tokens
-	$(race) -timeout 14m -p $$((2 * $$(nproc))) $$(go list ./... | grep -Ev '/(campaign|cmd/gateway|policy)$$') # style runs policy
+	$(race) -timeout 25m -p $$((2 * $$(nproc))) $$(go list ./... | grep -Ev '/(campaign|cmd/gateway|policy)$$') # style runs policy
 	$(race) -run PKCS11 ./cmd/gateway
 
 test-programs: vet
-	go test -vet=off -timeout 14m -parallel 4 ./internal/campaign ./cmd/gateway # they wait for programs; with -race in test-long
+	go test -vet=off -timeout 25m -parallel 4 ./internal/campaign ./cmd/gateway # they wait for programs; with -race in test-long
 	go test -vet=off ./internal/keys/token # without tokens
 
 test-long: ## every test in its full length: crashes, cuts, disk full (hours)
