@@ -2,6 +2,9 @@ package indexer_test
 
 import (
 	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -13,8 +16,8 @@ import (
 	"sealgate/internal/transfer/intake/intaketest"
 )
 
-// A file that an agent has sealed is read with its grant, like any other; whether
-// its slots open and its sum is right shows only now.
+// A file that an agent has sealed is read with its grant, like any other. It has
+// been opened once before its receipt: what does not open now, the disk has lost.
 func TestFilesThatAgentsHaveSealed(t *testing.T) {
 	w := newWorld(t)
 	a := w.account("acme", catalog.ContentKeep)
@@ -31,33 +34,24 @@ func TestFilesThatAgentsHaveSealed(t *testing.T) {
 		t.Error("other bytes came back")
 	}
 
-	for name, spoil := range map[string]func(*intaketest.Sealed){
-		"a slot": func(s *intaketest.Sealed) { s.Object[len(s.Spec.Header)+seal.SealedSlot+50] ^= 1 },
-		"two slots in each other's place": func(s *intaketest.Sealed) {
-			at := s.Object[len(s.Spec.Header):]
+	for name, spoil := range map[string]func(at []byte){ // in the body, after it has been acknowledged
+		"a slot": func(at []byte) { at[seal.SealedSlot+50] ^= 1 },
+		"two slots in each other's place": func(at []byte) {
 			first := slices.Clone(at[:seal.SealedSlot])
 			copy(at, at[seal.SealedSlot:2*seal.SealedSlot])
 			copy(at[seal.SealedSlot:], first)
 		},
-		"the sum": func(s *intaketest.Sealed) {
-			body, err := seal.NewBody(s.Key, s.Spec.Foreign.ID)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.Claim.SHA256 = bytes.Repeat([]byte{7}, 32)
-			trailer := seal.Trailer{Size: s.Claim.Size, SHA256: [32]byte(s.Claim.SHA256), Name: s.Spec.Name, ReceivedAt: w.Clock.Now()}
-			copy(s.Object[len(s.Object)-seal.TrailerSize:], body.SealTrailer(nil, trailer))
-		},
+		"the trailer": func(at []byte) { at[len(at)-1] ^= 1 },
 	} {
 		if err := w.Keys.ChangeDay(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		s := agent.Seal(name+".xml", intaketest.Random(3*seal.SlotSize))
-		spoil(s)
 		f, err := agent.Send(s, 1<<20)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+		w.rot(s.Object, func(object []byte) { spoil(object[len(s.Spec.Header):]) })
 		for range 5 { // the disk might have been wrong: it is read again before that is said
 			w.runJobs()
 			w.Clock.Add(2 * time.Hour)
@@ -73,5 +67,26 @@ func TestFilesThatAgentsHaveSealed(t *testing.T) {
 		if summary, err := fileobject.Summary(rec, row); err != nil || len(summary.Findings) != 1 || summary.Findings[0].Severity != payment.Fatal {
 			t.Errorf("%s: %+v, %v", name, summary, err)
 		}
+	}
+}
+
+// rot lets the disk keep other bytes than the object that was put there.
+func (w *world) rot(object []byte, spoil func([]byte)) {
+	w.t.Helper()
+	found := 0
+	err := filepath.WalkDir(filepath.Join(w.Dir, "vault"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		there, err := os.ReadFile(path)
+		if err != nil || !bytes.Equal(there, object) {
+			return err
+		}
+		found++
+		spoil(there)
+		return os.WriteFile(path, there, 0o600)
+	})
+	if err != nil || found != 1 {
+		w.t.Fatalf("%d objects spoiled: %v", found, err)
 	}
 }
