@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -197,8 +198,11 @@ func TestCampaignACrashAnywhereLosesAndDoublesNothing(t *testing.T) {
 			t.Run(fmt.Sprintf("%s-%d", step, nth), func(t *testing.T) {
 				g := agenttest.New(t)
 				d := newDesk(t, g, g.Plain.URL)
+				var mu sync.Mutex // files are put away beside each other
 				seen, dead := 0, false
 				d.o.Cut = func(at string) error {
+					mu.Lock()
+					defer mu.Unlock()
 					if at == step {
 						seen++
 					}

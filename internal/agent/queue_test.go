@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,10 +67,9 @@ func TestTheQueueComesToItsEnd(t *testing.T) {
 	second := d.o.Settings.Folders[0]
 	second.Path, second.Ordered = t.TempDir(), true
 	d.o.Settings.Folders = append(d.o.Settings.Folders, second)
-	failed := false
+	var failed atomic.Bool
 	d.o.Cut = func(step string) error {
-		if step == "receipt" && !failed {
-			failed = true
+		if step == "receipt" && failed.CompareAndSwap(false, true) {
 			return fault.New(fault.TryLater, "send: put away", "a program has the file open")
 		}
 		return nil
