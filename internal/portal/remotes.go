@@ -17,6 +17,7 @@ type Remote struct {
 	CreatedAt  time.Time       `json:"created_at"`
 	ChangedAt  time.Time       `json:"changed_at"`
 	NextRun    *time.Time      `json:"next_run" doc:"not before; null: by hand only"`
+	Unknown    int64           `json:"unknown,omitempty" doc:"so many files of which nobody here knows whether they have arrived: somebody says so (delivered) or has them sent again; see files"`
 	RemoteHealth
 }
 

@@ -75,6 +75,8 @@ func urlOf(r portal.Remote) string {
 // code is a word for what somebody should see to; "" = nothing.
 func code(r portal.Remote) why.Code {
 	switch {
+	case r.Unknown > 0:
+		return why.AnswerLost
 	case r.FailingSince != nil:
 		return why.Code(r.Error)
 	case r.Settings != nil && !r.Password && !r.PrivateKey:
@@ -91,7 +93,10 @@ func trouble(r portal.Remote) string {
 		return ""
 	}
 	words := says(string(c))
-	if r.FailingSince != nil {
+	switch {
+	case r.Unknown > 0:
+		words = fmt.Sprintf("%d of its files wait for somebody's answer: %s", r.Unknown, words)
+	case r.FailingSince != nil:
 		words += ", since " + terminal.Time(*r.FailingSince)
 	}
 	return words

@@ -21,6 +21,8 @@ func TestARemoteIsShownInSentences(t *testing.T) {
 		{func(r *portal.Remote) { r.FailingSince, r.Failures, r.Error = &since, 3, "no-right" }, "the server does not allow this to the login, since ", "gateway remote runs acme erp"},
 		{func(r *portal.Remote) { r.FailingSince, r.Error = &since, "some-files" }, "some files could not be transferred", "gateway remote runs acme erp"},
 		{func(r *portal.Remote) { r.FailingSince, r.Error = &since, "answer-lost" }, "nobody here knows", "gateway remote send-again acme erp FILE"},
+		{func(r *portal.Remote) { r.Unknown = 2 }, "2 of its files wait for somebody's answer: ", "gateway remote delivered acme erp FILE"},
+		{func(r *portal.Remote) { r.Unknown, r.FailingSince, r.Error = 1, &since, "timeout" }, "1 of its files wait for somebody's answer: ", "gateway remote files acme erp"},
 		{func(r *portal.Remote) { r.FailingSince, r.Error = &since, "identity" }, "another key or certificate", "gateway remote test acme erp"},
 		{func(r *portal.Remote) { r.FailingSince, r.Error = &since, "of-a-newer-gateway" }, "its visits go wrong", "gateway remote runs"},
 		{func(r *portal.Remote) { r.Password = false }, "neither a password nor a key", "--password-stdin"},

@@ -27,20 +27,44 @@ func (d *desk) list(ctx context.Context, in *operation.ByName) (*operation.Out[[
 	}
 	list := make([]portal.Remote, 0, len(all))
 	for _, r := range all {
-		list = append(list, remoteOf(r))
+		one, err := d.shown(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one)
 	}
 	return operation.Answer(list), nil
 }
 
 func (d *desk) get(ctx context.Context, in *ByRemote) (*operation.Out[portal.Remote], error) {
-	return answer(d.Remotes.Find(ctx, in.Name, in.Remote))
+	r, err := d.Remotes.Find(ctx, in.Name, in.Remote)
+	return d.answer(ctx, r, err)
 }
 
-func answer(r *remotes.Remote, err error) (*operation.Out[portal.Remote], error) {
+func (d *desk) answer(ctx context.Context, r *remotes.Remote, err error) (*operation.Out[portal.Remote], error) {
 	if err != nil {
 		return nil, err
 	}
-	return operation.Answer(remoteOf(r)), nil
+	one, err := d.shown(ctx, r)
+	return operation.Answer(one), err
+}
+
+// shown is a remote with how many of its files a person has to settle.
+func (d *desk) shown(ctx context.Context, r *remotes.Remote) (portal.Remote, error) {
+	o := remoteOf(r)
+	if r.Direction != table.Push {
+		return o, nil
+	}
+	err := d.Catalog.View(ctx, func(tx *catalog.Tx) error {
+		tried, err := tx.TriedPushes(r.ID)
+		for _, p := range tried {
+			if unknown(p) {
+				o.Unknown++
+			}
+		}
+		return err
+	})
+	return o, fault.Wrap(fault.Internal, "api: remote", err)
 }
 
 func (d *desk) add(ctx context.Context, in *struct {
@@ -58,7 +82,8 @@ func (d *desk) add(ctx context.Context, in *struct {
 		return nil, err
 	}
 	n.Off = in.Body.Enabled != nil && !*in.Body.Enabled
-	return answer(d.Remotes.Add(ctx, access.Of(ctx).Actor, in.Name, n))
+	r, err := d.Remotes.Add(ctx, access.Of(ctx).Actor, in.Name, n)
+	return d.answer(ctx, r, err)
 }
 
 // mayLeadOut refuses operators to say how the outbox of an account is pushed that does
@@ -92,10 +117,11 @@ func (d *desk) set(ctx context.Context, in *struct {
 			return nil, err
 		}
 	}
-	return answer(d.Remotes.Set(ctx, access.Of(ctx).Actor, in.Name, in.Remote, remotes.Change{
+	r, err = d.Remotes.Set(ctx, access.Of(ctx).Actor, in.Name, in.Remote, remotes.Change{
 		Settings: func(s *remotes.Settings) error { return apply(s, &in.Body) },
 		Secret:   secretOf(in.Body.RemoteSecret), On: in.Body.Enabled, ByOperator: access.Of(ctx).Operator,
-	}))
+	})
+	return d.answer(ctx, r, err)
 }
 
 func (d *desk) remove(ctx context.Context, in *ByRemote) (*operation.None, error) {
@@ -163,23 +189,23 @@ func (d *desk) files(ctx context.Context, in *ByRemote) (*operation.Out[[]portal
 	if err != nil {
 		return nil, err
 	}
-	var all []*table.PushState
+	var tried []*table.PushState
 	err = d.Catalog.View(ctx, func(tx *catalog.Tx) error {
-		all, err = tx.RemotePushes(r.ID)
+		tried, err = tx.TriedPushes(r.ID)
 		return err
 	})
 	list := []portal.RemoteFile{}
-	for _, p := range all {
-		if p.Tries > 0 {
-			list = append(list, portal.RemoteFile{
-				ID: p.File.String(), Tries: p.Tries, TriedAt: p.ChangedAt.UTC(), NextTry: portal.Moment(p.RunAt),
-				Error: p.Error, Unknown: p.Error == string(why.AnswerLost),
-			})
-		}
+	for _, p := range tried {
+		list = append(list, portal.RemoteFile{
+			ID: p.File.String(), Tries: p.Tries, TriedAt: p.ChangedAt.UTC(), NextTry: portal.Moment(p.RunAt), Error: p.Error, Unknown: unknown(p),
+		})
 	}
 	slices.SortFunc(list, func(a, b portal.RemoteFile) int { return cmp.Compare(a.ID, b.ID) })
 	return operation.Answer(list), fault.Wrap(fault.Internal, "api: remote files", err)
 }
+
+// unknown reports whether nobody here knows if a file has arrived: a person settles that.
+func unknown(p *table.PushState) bool { return p.Error == string(why.AnswerLost) }
 
 // byFile names a file of the outbox on its way to a remote.
 type byFile struct {

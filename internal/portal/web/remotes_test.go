@@ -169,6 +169,7 @@ func TestAFileOfWhichNobodyKnowsIsSettledByAPerson(t *testing.T) {
 	text := plain(h.see("admin", own))
 	h.has(text, "2 filer behöver ett svar av någon", "lost.xml Oklart om den kommit fram", "Den har kommit fram", "refused.xml Servern tillåter inte detta för inloggningen.", "Försök nu")
 	h.has(plain(h.see(operator, own)), "Den har kommit fram Skicka")
+	h.has(plain(h.see("admin", "/a/acme/remotes")), "2 filer behöver ett svar av någon")
 
 	w := h.visit("admin", "POST", own+"/test", url.Values{})
 	h.has(plain(w.Body.String()), "Namnet leder till 127.0.0.1.", "Servern finns, men inget svarar på dess port. Kontrollera porten", "“nothing listens at port 1 of the server")
@@ -186,4 +187,5 @@ func TestAFileOfWhichNobodyKnowsIsSettledByAPerson(t *testing.T) {
 	}
 	h.has(plain(h.see("admin", h.does("admin", at(other, "again"), nil))), "Filen skickas igen.")
 	h.hasNot(plain(h.see("admin", own)), "other.xml", "behöver ett svar")
+	h.hasNot(plain(h.see("admin", "/a/acme/remotes")), "behöver ett svar")
 }

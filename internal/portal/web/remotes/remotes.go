@@ -84,7 +84,7 @@ type listPage struct {
 	Rows []portal.Remote
 }
 
-// list shows those that fail first.
+// list shows those first whose files wait for an answer, and then those that fail.
 func list(v *desk.Visit) error {
 	if err := v.Managed(); err != nil {
 		return err
@@ -99,14 +99,16 @@ func list(v *desk.Visit) error {
 
 func urgency(r portal.Remote) int {
 	switch {
-	case r.State != "on":
-		return 3
-	case r.FailingSince != nil:
+	case r.Unknown > 0:
 		return 0
-	case !ready(r):
+	case r.State != "on":
+		return 4
+	case r.FailingSince != nil:
 		return 1
+	case !ready(r):
+		return 2
 	}
-	return 2
+	return 3
 }
 
 // ready reports whether a remote can be visited.

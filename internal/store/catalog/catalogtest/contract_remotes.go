@@ -224,6 +224,12 @@ func testRemotePushes(t *testing.T, c *catalog.Catalog) {
 	}
 	wantSame(t, get(t, c, func(tx *catalog.Tx) ([]*remotes.PushState, error) { return tx.RemotePushes(r.ID) }), []*remotes.PushState{p})
 
+	for state, want := range map[catalog.State]int{catalog.Waiting: 1, catalog.Delivered: 0} { // tried in vain are those that wait still
+		p := &remotes.PushState{Remote: other.ID, File: addFile(t, c, catalog.File{Account: acme, State: state}).ID, Names: []byte{1}, Tries: 1}
+		Update(t, c, func(tx *catalog.Tx) error { return tx.PutRemotePush(p) })
+		wantSame(t, len(get(t, c, func(tx *catalog.Tx) ([]*remotes.PushState, error) { return tx.TriedPushes(other.ID) })), want)
+		Update(t, c, func(tx *catalog.Tx) error { return tx.DeleteRemotePush(other.ID, p.File) })
+	}
 	// A file is about to get its name on one server at a time.
 	claimed := func(by *remotes.Remote) []uuid.UUID {
 		t.Helper()

@@ -195,6 +195,13 @@ func (in Servers) RemotePushes(remote uuid.UUID) ([]*PushState, error) {
 	return engine.List(in.tx, "catalog: remote pushes", readPush, selectPush+`WHERE remote = ?`, column.ID(remote))
 }
 
+// TriedPushes returns those of RemotePushes that were tried in vain, and whose files
+// still wait in the outbox.
+func (in Servers) TriedPushes(remote uuid.UUID) ([]*PushState, error) {
+	return engine.List(in.tx, "catalog: tried pushes", readPush,
+		selectPush+`WHERE remote = ? AND tries > 0 AND file IN (SELECT id FROM file WHERE state = 'waiting')`, column.ID(remote))
+}
+
 // ClaimedElsewhere returns the files of an account that are about to get their name on
 // another of its servers than remote.
 func (in Servers) ClaimedElsewhere(account, remote uuid.UUID) ([]uuid.UUID, error) {
