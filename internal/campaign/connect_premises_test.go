@@ -7,15 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -205,7 +202,7 @@ func TestCampaignConnectByHTTPS(t *testing.T) {
 func TestCampaignConnectKilled(t *testing.T) {
 	g := newConnectGateway(t)
 	g.account("acme", "keep")
-	way := newWay(t, func() string { return g.addr("http") })
+	way := newRoad(t, func() string { return g.addr("http") })
 	p := newPremises(t, g, "erp", "http://"+way.addr())
 	p.start()
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -263,68 +260,4 @@ func (p *premises) count() int {
 		p.t.Fatal(err)
 	}
 	return len(list)
-}
-
-// way is a wire that can be cut, again and again.
-type way struct {
-	l     net.Listener
-	to    func() string
-	mu    sync.Mutex
-	conns map[net.Conn]bool
-}
-
-func newWay(t *testing.T, to func() string) *way {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &way{l: l, to: to, conns: map[net.Conn]bool{}}
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { w.carry(c) })
-		}
-	})
-	t.Cleanup(func() { l.Close(); w.cut(); all.Wait() })
-	return w
-}
-
-func (w *way) addr() string { return w.l.Addr().String() }
-
-func (w *way) carry(c net.Conn) {
-	defer c.Close()
-	s, err := net.Dial("tcp", w.to())
-	if err != nil {
-		return
-	}
-	defer s.Close()
-	w.mu.Lock()
-	w.conns[c], w.conns[s] = true, true
-	w.mu.Unlock()
-	var both sync.WaitGroup
-	for _, d := range [][2]net.Conn{{c, s}, {s, c}} {
-		both.Go(func() {
-			_, _ = io.Copy(d[0], d[1])
-			c.Close()
-			s.Close()
-		})
-	}
-	both.Wait()
-	w.mu.Lock()
-	delete(w.conns, c)
-	delete(w.conns, s)
-	w.mu.Unlock()
-}
-
-// cut breaks what goes through now.
-func (w *way) cut() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for c := range w.conns {
-		c.Close()
-	}
 }
