@@ -6,11 +6,11 @@ import "time"
 type Agent struct {
 	ID         string     `json:"id" doc:"another one once it has enrolled"`
 	Name       *string    `json:"name" doc:"null: sealed under a key that was destroyed"`
-	State      string     `json:"state" enum:"invited,active,revoked"`
+	State      string     `json:"state" enum:"invited,expired,active,revoked" doc:"expired: nobody has used its code in time; it is shown for 30 days"`
 	May        []string   `json:"may" doc:"send, fetch, open"`
 	ByOperator bool       `json:"by_operator,omitempty" doc:"an operator has said what it may; while operator_access is not on, it only sends"`
 	CreatedAt  time.Time  `json:"created_at"`
-	Until      *time.Time `json:"until,omitempty" doc:"invited: its code is good for nothing from then on"`
+	Until      *time.Time `json:"until,omitempty" doc:"invited, expired: its code is good for nothing from then on"`
 	RevokedAt  *time.Time `json:"revoked_at,omitempty"`
 	LastSeen   *time.Time `json:"last_seen" doc:"to some minutes"`
 	AlarmAfter Duration   `json:"alarm_after" doc:"when it has said nothing for so long, that is an alarm"`

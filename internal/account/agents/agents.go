@@ -39,10 +39,10 @@ const (
 	SilentAfter  = 24 * time.Hour // when nothing else is asked for
 	minSilent    = 10 * time.Minute
 	maxSilent    = 90 * 24 * time.Hour
-	maxAgents    = 200 // of an account that were not revoked, invitations included
-	maxWrong     = 10  // attempts with a wrong MAC, after which an invitation is over
-	maxName      = 100 // bytes
-	keepOver     = 24 * time.Hour
+	maxAgents    = 200                 // of an account that were not revoked, invitations included
+	maxWrong     = 10                  // attempts with a wrong MAC, after which an invitation is over
+	maxName      = 100                 // bytes
+	keepOver     = 30 * 24 * time.Hour // an invitation that nobody has used in its time, so that it is seen to be over
 )
 
 // Why an agent is not let in, or not enrolled. Doors tell them apart.
@@ -94,13 +94,14 @@ const ActorPrefix = "agent:"
 // The states of what is listed.
 const (
 	Invited = "invited" // nobody has used the code yet
+	Expired = "expired" // nobody has, and it is good no more
 	Active  = table.Active
 	Revoked = table.Revoked
 )
 
 // Agent is an installed agent, or one that is invited.
 type Agent struct {
-	ID          uuid.UUID // of the invitation, while it is invited
+	ID          uuid.UUID // of the invitation, while it is invited or expired
 	Account     uuid.UUID
 	Name        string
 	Unreadable  bool // the name is sealed under a record key that is not here: it is empty
@@ -109,7 +110,7 @@ type Agent struct {
 	ByOperator  bool // what it may was last said by who runs the gateway
 	InvitedBy   string
 	CreatedAt   time.Time
-	Until       time.Time // invited: the code is good until then
+	Until       time.Time // invited: the code is good until then; expired: it was
 	RevokedAt   time.Time
 	SilentAfter time.Duration
 	LastSeen    time.Time
@@ -121,8 +122,8 @@ type Agent struct {
 // Is reports whether the agent may do something.
 func (a *Agent) Is(r connect.Right) bool { return slices.Contains(a.May, r) }
 
-// List returns the agents and open invitations of an account, oldest first; with all,
-// the agents that were revoked, too.
+// List returns the agents of an account, and the invitations that nobody has used,
+// oldest first; with all, the agents that were revoked, too.
 func (s *Service) List(ctx context.Context, account string, all bool) ([]*Agent, error) {
 	acc, err := s.account(ctx, account)
 	if err != nil {
@@ -150,14 +151,14 @@ func (s *Service) List(ctx context.Context, account string, all bool) ([]*Agent,
 		}
 	}
 	for _, row := range invited {
-		if row.UsedBy == uuid.Nil && s.now().Before(row.Until) {
-			list = append(list, invitedOf(rec, row))
+		if row.UsedBy == uuid.Nil && s.now().Sub(row.Until) < keepOver {
+			list = append(list, invitedOf(rec, row, s.now()))
 		}
 	}
 	return list, nil
 }
 
-// Get returns an agent or an open invitation by its name or id. Of the name, the one
+// Get returns an agent or an invitation that nobody has used by its name or id. Of the name, the one
 // that is not revoked comes first.
 func (s *Service) Get(ctx context.Context, account, agent string) (*Agent, error) {
 	list, err := s.List(ctx, account, true)
@@ -192,10 +193,13 @@ func agentOf(rec *custody.Records, row *table.Agent) *Agent {
 	return a
 }
 
-func invitedOf(rec *custody.Records, row *table.Invitation) *Agent {
+func invitedOf(rec *custody.Records, row *table.Invitation, now time.Time) *Agent {
 	a := &Agent{
 		ID: row.ID, Account: row.Account, State: Invited, May: rights(row.May), ByOperator: row.ByOperator, InvitedBy: row.InvitedBy,
 		CreatedAt: row.CreatedAt, Until: row.Until, SilentAfter: row.SilentAfter,
+	}
+	if !now.Before(row.Until) {
+		a.State = Expired
 	}
 	a.Name, a.Unreadable = nameIn(rec, "invitation", row.ID, row.Name)
 	return a
@@ -336,7 +340,7 @@ func (s *Service) Revoke(ctx context.Context, actor, account, agent string) erro
 	switch a.State {
 	case Revoked:
 		return errNone
-	case Invited:
+	case Invited, Expired:
 		err := s.catalog.Update(ctx, func(tx *catalog.Tx) error {
 			if err := tx.DeleteInvitation(a.ID); err != nil {
 				return err

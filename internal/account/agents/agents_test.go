@@ -195,14 +195,52 @@ func TestWhatACodeIsNotGoodFor(t *testing.T) {
 	o.clock.Add(time.Hour)
 	_, err = o.enrol(code, newKeys(t))
 	want(t, err, agents.ErrCodeExpired)
+	// Who waits for the agent sees why it does not come, for a month.
+	over, err := o.Get(t.Context(), "acme", "erp")
+	if err != nil || over.State != agents.Expired || !over.Until.Equal(o.clock.Now()) {
+		t.Fatalf("%+v, %v", over, err)
+	}
+	o.clock.Add(30*24*time.Hour - time.Minute)
+	if list, err := o.List(t.Context(), "acme", false); err != nil || len(list) != 1 || list[0].State != agents.Expired {
+		t.Errorf("%+v, %v", list, err)
+	}
+	o.clock.Add(time.Minute)
 	if list, err := o.List(t.Context(), "acme", true); err != nil || len(list) != 0 {
 		t.Errorf("%+v, %v", list, err)
 	}
-
 	replaced := o.invite(agents.Invite{Name: "erp"})
 	o.invite(agents.Invite{Name: "erp"})
 	_, err = o.enrol(replaced, newKeys(t))
 	want(t, err, agents.ErrInvalidCode)
+}
+
+// An invitation that has expired is in nobody's way, and is removed as others are.
+func TestAnExpiredInvitationIsReplacedOrRemoved(t *testing.T) {
+	o := openOffice(t)
+	old := o.invite(agents.Invite{Name: "erp", For: time.Hour})
+	o.clock.Add(2 * time.Hour)
+	o.enrolled("erp")
+	_, err := o.enrol(old, newKeys(t))
+	want(t, err, agents.ErrInvalidCode)
+	if list, err := o.List(t.Context(), "acme", true); err != nil || len(list) != 1 || list[0].State != agents.Active {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if got := catalogtest.Audited(t, o.cat, "agent.invitation-ended"); len(got) != 0 {
+		t.Errorf("its end, long ago, is on record as of now: %+v", got)
+	}
+
+	o.invite(agents.Invite{Name: "box", For: time.Hour})
+	o.clock.Add(2 * time.Hour)
+	if err := o.Revoke(t.Context(), "cli", "acme", "box"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = o.Get(t.Context(), "acme", "box")
+	if !fault.Is(err, fault.NotFound) {
+		t.Errorf("it is there still: %v", err)
+	}
+	if len(o.ended) != 0 {
+		t.Error("an agent ended that never was")
+	}
 }
 
 func TestACodeIsOverAfterTenWrongGuesses(t *testing.T) {

@@ -78,7 +78,7 @@ func (s *Service) Invite(ctx context.Context, actor, account string, n Invite) (
 	if err != nil {
 		return nil, "", fault.Wrap(fault.Internal, op, err)
 	}
-	return invitedOf(rec, row), code.Text(), nil
+	return invitedOf(rec, row, now), code.Text(), nil
 }
 
 func (n Invite) check() error {
@@ -126,10 +126,16 @@ func (s *Service) takesOne(tx *catalog.Tx, rec *custody.Records, actor string, a
 		if row.UsedBy != uuid.Nil {
 			continue
 		}
-		many++
+		over := !s.now().Before(row.Until)
+		if !over {
+			many++
+		}
 		if known, unreadable := nameIn(rec, "invitation", row.ID, row.Name); !unreadable && known == name {
 			if err := tx.DeleteInvitation(row.ID); err != nil {
 				return err
+			}
+			if over {
+				continue
 			}
 			if err := invitationEnded(tx, account, actor, row.ID, "replaced"); err != nil {
 				return err

@@ -129,6 +129,8 @@ func writeAgents(w io.Writer, list []listed) error {
 
 func problem(a portal.Agent) string {
 	switch {
+	case a.State == "expired" && a.Until != nil:
+		return "nobody has used its code, good until " + terminal.Time(*a.Until)
 	case a.State != "active":
 		return ""
 	case a.Silent:
@@ -183,7 +185,7 @@ func (a *app) set() *cobra.Command {
 func (a *app) remove() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rm ACCOUNT NAME",
-		Short: "Revoke an agent, or withdraw its invitation, at once",
+		Short: "Revoke an agent, or withdraw its invitation, at once; or remove one that has expired",
 		Long: "Revoke an agent: its next request is refused, and what it has begun to send and not finished goes.\n" +
 			"Files that it has sent stay. A new invitation is the only way back.",
 		Example:           cli.Examples("agent rm acme erp-server"),

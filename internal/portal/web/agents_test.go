@@ -104,6 +104,29 @@ func TestAnOperatorInvitesNoReader(t *testing.T) {
 	}
 }
 
+// Who waits for an agent sees that its code has expired, and by a form invites anew or
+// removes it.
+func TestAnExpiredInvitationIsSeen(t *testing.T) {
+	h := newHouse(t)
+	var made portal.AgentInvited
+	if err := h.local().Post(t.Context(), "/accounts/acme/agents", portal.NewAgent{Name: "glomd", For: portal.Duration(time.Hour)}, &made); err != nil {
+		t.Fatal(err)
+	}
+	h.world.Clock.Add(2 * time.Hour)
+	h.proved = h.world.Clock.Now()
+	var list []portal.Agent
+	if err := h.local().Get(t.Context(), "/accounts/acme/agents", nil, &list); err != nil || len(list) != 1 || list[0].State != "expired" || list[0].Until == nil || !list[0].Until.Equal(*made.Until) {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	own := "/a/acme/agents/of/" + made.ID
+	h.has(h.see("admin", "/a/acme/agents"), "glomd", "Koden har gått ut")
+	h.has(h.see("admin", own), "Koden gick ut utan att användas", "Koden gällde till", "/agents/new?name=glomd", own+"/remove")
+	if to := h.does("admin", own+"/remove", nil); to != "/a/acme/agents?done=invitation-removed" {
+		t.Errorf("leads to %s", to)
+	}
+	h.hasNot(h.see("admin", "/a/acme/agents"), "glomd")
+}
+
 // Every state that an agent can be in, and the code that is shown once, are pages that
 // people read on whatever they have.
 func TestAgentsInChromium(t *testing.T) {
@@ -147,6 +170,7 @@ func TestAgentsInChromium(t *testing.T) {
 			}
 		}
 	}
+	expired := "/a/acme/agents/of/" + invite("glomd-dator").ID
 	silent, _ := enrol("filserver-sundsvall", "connect 1.0.2", "linux/amd64")
 	h.world.Clock.Add(25 * time.Hour)
 	h.proved = h.world.Clock.Now()
@@ -157,12 +181,15 @@ func TestAgentsInChromium(t *testing.T) {
 	oldest := h.world.Clock.Now().Add(-time.Hour)
 	hear(connect.Heartbeat{Waiting: 3, Failed: 2, Oldest: &oldest, LastError: "disk-full", Clock: 3_600_000, Troubled: []string{"x"}})
 	h.has(h.see("admin", invited), "Koden är inte använd än", "/agents/new?name=lonedatorn-i-goteborg")
+	h.has(h.see("admin", expired), "Koden har gått ut", "Koden gällde till", "/agents/new?name=glomd-dator")
+	h.hasNot(h.see("admin", expired), "Koden är inte använd än", "Senast sedd")
+	h.has(h.see("admin", "/a/acme/agents"), "glomd-dator", "Koden har gått ut")
 	h.has(h.see("admin", "/a/acme/agents/new?name=lonedatorn-i-goteborg"), `value="lonedatorn-i-goteborg"`, `name="send" value="yes" checked`)
 
 	for name, open := range looks {
 		p := open(b, s.URL)
 		for page, path := range map[string]string{
-			"agents": "/a/acme/agents", "agent-invited": invited, "agent-silent": silent, "agent-well": well,
+			"agents": "/a/acme/agents", "agent-invited": invited, "agent-expired": expired, "agent-silent": silent, "agent-well": well,
 			"agent-troubled": troubled, "agent-edit": troubled + "/edit", "agent-remove": troubled + "/remove", "agent-again": "/a/acme/agents/new?name=lonedatorn-i-goteborg",
 		} {
 			p.Goto(path)

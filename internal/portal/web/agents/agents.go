@@ -96,29 +96,34 @@ func list(v *desk.Visit) error {
 
 func urgency(a portal.Agent) int {
 	switch {
+	case a.State == "expired": // somebody waits for an agent that does not come
+		return 2
 	case a.State != "active":
-		return 3
+		return 4
 	case a.Silent:
 		return 0
 	case a.TroubledSince != nil:
 		return 1
 	}
-	return 2
+	return 3
 }
 
 type agentPage struct {
 	portal.Agent
+	Invited     bool // it is no agent yet, and perhaps never: its code may have expired
 	Base, Title string
 	Again       string // where the same is invited anew
 	Minutes     int64  // that its clock is off
 }
+
+func invited(a portal.Agent) bool { return a.State == "invited" || a.State == "expired" }
 
 func show(v *desk.Visit) error {
 	a, err := theAgent(v)
 	if err != nil {
 		return err
 	}
-	page := agentPage{Agent: a, Base: own(v), Title: nameOf(v, a), Minutes: max(a.ClockOff, -a.ClockOff) / 60}
+	page := agentPage{Agent: a, Invited: invited(a), Base: own(v), Title: nameOf(v, a), Minutes: max(a.ClockOff, -a.ClockOff) / 60}
 	page.Again = desk.Address(at(v, "new"), url.Values{"name": {page.Title}})
 	return v.Show("agent", "agents", page.Title, page, crumbs(v)...)
 }
@@ -289,7 +294,7 @@ func askRemove(v *desk.Visit) error {
 	if err := v.Proved(); err != nil {
 		return err
 	}
-	return v.Show("remove", "agents", v.L.T("agent.remove"), removePage{nameOf(v, a), own(v), a.State == "invited", a.Waiting}, append(crumbs(v), ui.Crumb{Label: nameOf(v, a), Href: own(v)})...)
+	return v.Show("remove", "agents", v.L.T("agent.remove"), removePage{nameOf(v, a), own(v), invited(a), a.Waiting}, append(crumbs(v), ui.Crumb{Label: nameOf(v, a), Href: own(v)})...)
 }
 
 func remove(v *desk.Visit) error {
@@ -300,6 +305,9 @@ func remove(v *desk.Visit) error {
 	v.Next = own(v, "remove")
 	if err := v.Delete(of(v, a.ID), nil, nil); err != nil {
 		return err
+	}
+	if invited(a) {
+		return v.Done(at(v), "invitation-removed")
 	}
 	return v.Done(at(v), "agent-removed")
 }
