@@ -1,10 +1,12 @@
 package campaign
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,17 +48,36 @@ func newWine(t *testing.T) *wine {
 	}
 	w.do(exec.Command(ld, "-shared", "-e", "0", "-o", w.path(`windows/system32/bcryptprimitives.dll`), def))
 
-	someone := w.command(context.Background(), "cmd")
+	w.someone()
+	return w
+}
+
+// someone is signed in until the test ends, and Windows with its services is up. They have
+// his output: whoever comes later is not waited for until they end.
+func (w *wine) someone() {
+	w.t.Helper()
+	someone := w.command(context.Background(), "cmd", "/k", "echo here")
+	someone.SysProcAttr = dieWithTest()
 	in, err := someone.StdinPipe()
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	someone.SysProcAttr = dieWithTest()
+	out, err := someone.StdoutPipe()
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	if err := someone.Start(); err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	t.Cleanup(func() { in.Close(); _ = someone.Process.Kill(); _ = someone.Wait() })
-	return w
+	w.t.Cleanup(func() { in.Close(); _ = someone.Process.Kill(); _ = someone.Wait() })
+	said := bufio.NewScanner(out)
+	for said.Scan() {
+		if strings.Contains(said.Text(), "here") {
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			return
+		}
+	}
+	w.t.Fatalf("nobody is signed in: %v", said.Err())
 }
 
 func (w *wine) path(name string) string { return filepath.Join(w.prefix, "drive_c", name) }
