@@ -75,15 +75,16 @@ func TestTheQueueComesToItsEnd(t *testing.T) {
 		return nil
 	}
 	d.restart()
+	d.queue.Page = 16
 	all := map[string][]byte{}
-	for i := range 300 {
+	for i := range 40 {
 		all[fmt.Sprintf("%03d.xml", i)] = random(100 + i)
 	}
 	d.writeAll(all)
 	first := d.folder
 	d.folder = second.Path
 	ordered := map[string][]byte{}
-	for i := range 20 {
+	for i := range 10 {
 		ordered[fmt.Sprintf("ordered-%02d.xml", i)] = random(100 + i)
 	}
 	d.writeAll(ordered)

@@ -25,6 +25,7 @@ import (
 type Queue struct {
 	*Sender
 	Parallel int
+	Page     int                                  // how many deliveries are asked of the journal at a time
 	Ordered  []string                             // folders whose files are sent one by one, oldest first
 	Done     func(d *journal.Delivery, here bool) // told when a delivery came to its end; here: something lies at its path
 	Rest     func()                               // told once when there has been nothing to do for a while
@@ -63,7 +64,7 @@ type Gate struct {
 func NewQueue(s *Sender, parallel int, ordered []string) *Queue {
 	return &Queue{
 		Sender: s, Parallel: parallel, Ordered: ordered, wake: make(chan struct{}, 1), flying: map[int64]bool{}, busy: map[string]load{},
-		Done: func(*journal.Delivery, bool) {}, Rest: func() {},
+		Page: 256, Done: func(*journal.Delivery, bool) {}, Rest: func() {},
 	}
 }
 
@@ -99,7 +100,6 @@ func (q *Queue) Retry() {
 const (
 	look   = 30 * time.Second // how often the journal is asked when nothing wakes the queue
 	relook = time.Second      // and when what was listed has no place: other folders may have
-	page   = 256              // at a time
 	calm   = 20 * time.Second // without work, before what work needs is given back
 	ending = 32               // files of a folder that are put away at a time: they share the syncs of the disk
 )
@@ -220,7 +220,7 @@ func (q *Queue) due(ctx context.Context, now time.Time) ([]*journal.Delivery, er
 	q.mu.Lock()
 	inWork := slices.Collect(maps.Keys(q.flying)) // of a share that hangs they may be many
 	q.mu.Unlock()
-	due, err := q.Journal.Due(ctx, now, append(q.full(), q.Ordered...), inWork, page)
+	due, err := q.Journal.Due(ctx, now, append(q.full(), q.Ordered...), inWork, q.Page)
 	if err != nil {
 		return nil, err
 	}
