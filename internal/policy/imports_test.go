@@ -152,7 +152,7 @@ var arrows = []struct {
 	{"internal/cli/remotes", "command cli cli/ask portal portal/client terminal transfer/remote/why"},
 	{"internal/cli/locks", "command cli cli/ask keys/keyfile portal portal/client terminal fault"},
 	{"internal/cli/use", "portal/sheet command cli cli/ask cli/locks portal portal/client index/check fileobject seal terminal payment fault"},
-	{"internal/cli/offline", "command cli statement index index/check keys keys/keyfile seal seal/sealfile terminal payment fault"},
+	{"internal/cli/offline", "command cli statement index index/check keys keys/keyfile keys/paper seal seal/sealfile terminal payment fault"},
 
 	// Connect, which shares words and formats with the gateway and none of its stores.
 	{"internal/agent/home", "connect config/yamlfile transfer/glob durable fault"},

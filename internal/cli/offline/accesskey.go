@@ -13,6 +13,7 @@ import (
 	"sealgate/internal/fault"
 	"sealgate/internal/keys"
 	"sealgate/internal/keys/keyfile"
+	"sealgate/internal/keys/paper"
 	"sealgate/internal/seal"
 	"sealgate/internal/terminal"
 )
@@ -100,7 +101,7 @@ func (a *app) writeKey(to target, words bool, get func() (hpke.PrivateKey, error
 	made := newKey{Key: to.file, Public: public, Fingerprint: seal.AccessKeyFingerprint(key.PublicKey()).String(), Encrypted: to.passphrase}
 	var form []string
 	if words {
-		if form, err = keyfile.Words(key); err != nil {
+		if form, err = paper.Words(key); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 	"sealgate/internal/cli"
 	"sealgate/internal/fault"
-	"sealgate/internal/keys/keyfile"
+	"sealgate/internal/keys/paper"
 	"sealgate/internal/seal"
 )
 
@@ -36,7 +36,7 @@ func (a *app) accessKeyWords() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			words, err := keyfile.Words(key)
+			words, err := paper.Words(key)
 			if err != nil {
 				return err
 			}
@@ -105,5 +105,5 @@ func (a *app) readWords() (hpke.PrivateKey, error) {
 	if len(text) > maxWords {
 		return nil, fault.New(fault.Invalid, "read words", "24 words are expected, and this is longer than they can be")
 	}
-	return keyfile.FromWords(string(text))
+	return paper.FromWords(string(text))
 }

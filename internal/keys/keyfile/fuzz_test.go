@@ -74,20 +74,3 @@ func FuzzEncryptedAccessKey(f *testing.F) {
 		}
 	})
 }
-
-func FuzzWords(f *testing.F) {
-	for _, text := range vectors {
-		f.Add(text)
-	}
-	f.Add("1. abandon 2. ability")
-	f.Fuzz(func(t *testing.T, text string) {
-		k, err := FromWords(text)
-		if err != nil {
-			return
-		}
-		words, err := Words(k)
-		if err != nil || len(words) != WordCount {
-			t.Fatalf("%d words, %v", len(words), err)
-		}
-	})
-}

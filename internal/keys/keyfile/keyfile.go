@@ -6,14 +6,14 @@
 //	SEALGATE ACCESS PUBLIC KEY       its public half
 //	SEALGATE ENCRYPTED ACCESS KEY    the private half under its owner's passphrase
 //	SEALGATE CHALLENGE, ANSWER       the round trip that proves that somebody can open
-//	24 words                         the private half on paper
 //
 // All files are PEM; docs/sealed-file.md has the bytes of those that are ours.
 // Everything here is pure: text in, keys out. What is parsed was written by a
 // stranger: it is bounded in size and cost, and a refusal says what is wrong in
 // a sentence that an administrator can act on. Keys that come out do not print.
 //
-// Not here: who may use a key (custody), and where it lies (keys).
+// Not here: who may use a key (custody), where it lies (keys), and its words on paper
+// (keys/paper).
 package keyfile
 
 import (

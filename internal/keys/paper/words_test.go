@@ -1,4 +1,4 @@
-package keyfile
+package paper
 
 import (
 	"crypto/hpke"
@@ -95,4 +95,22 @@ func TestAWrongWordIsNamed(t *testing.T) {
 	if missed > 2 {
 		t.Errorf("%d of 24 wrong words went unnoticed", missed)
 	}
+}
+
+// It takes what a stranger typed: it answers or refuses.
+func FuzzWords(f *testing.F) {
+	for _, text := range vectors {
+		f.Add(text)
+	}
+	f.Add("1. abandon 2. ability")
+	f.Fuzz(func(t *testing.T, text string) {
+		k, err := FromWords(text)
+		if err != nil {
+			return
+		}
+		words, err := Words(k)
+		if err != nil || len(words) != WordCount {
+			t.Fatalf("%d words, %v", len(words), err)
+		}
+	})
 }

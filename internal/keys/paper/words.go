@@ -1,4 +1,10 @@
-package keyfile
+// Package paper is an access key as its owner writes it down: 24 words.
+//
+// It is apart from package keyfile because the list of words takes a megabyte of memory
+// in every program that knows it, and Connect, which idles most of its life, does not
+// need it. A form that somebody typed is a stranger's text: it is bounded, and a refusal
+// says which word is wrong.
+package paper
 
 import (
 	"crypto/hpke"
@@ -13,6 +19,7 @@ import (
 	"github.com/tyler-smith/go-bip39/wordlists"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/keys/keyfile"
 )
 
 // WordCount is how many words an access key has on paper.
@@ -22,14 +29,14 @@ const WordCount = 24
 // bytes and a checksum of 8 bits, as BIP-39 has it. No passphrase and no
 // stretching: the words are the key.
 func Words(k hpke.PrivateKey) ([]string, error) {
-	seed, err := Seed(k)
+	seed, err := keyfile.Seed(k)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(seed)
 	text, err := bip39.NewMnemonic(seed)
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "keyfile: words", err)
+		return nil, fault.Wrap(fault.Internal, "paper: words", err)
 	}
 	return strings.Fields(text), nil
 }
@@ -41,7 +48,7 @@ func Words(k hpke.PrivateKey) ([]string, error) {
 // error says which; when all are and the checksum is wrong (255 of 256 mistakes
 // of that kind), nobody can tell which it is.
 func FromWords(text string) (hpke.PrivateKey, error) {
-	const op = "keyfile: from words"
+	const op = "paper: from words"
 	text = strings.ToLower(text)
 	words, err := numbered(text)
 	if err != nil {
@@ -85,7 +92,7 @@ var (
 // numbered returns the words in the order of their numbers, and none where no
 // word has one.
 func numbered(text string) ([]string, error) {
-	const op = "keyfile: from words"
+	const op = "paper: from words"
 	var words [WordCount]string
 	count := 0
 	fields := strings.Fields(text)
