@@ -69,6 +69,7 @@ type Agent struct {
 	errands   chan struct{} // asks for what takes longer than a pulse
 	waits     atomic.Bool   // something does for this account
 	unparked  time.Time     // when what was parked had its last try; of the pulse
+	forgot    time.Time     // when what is old left the journal; of the pulse
 
 	fetches sync.Mutex // held while files are fetched
 

@@ -21,7 +21,9 @@ const (
 	remember   = 30 * 24 * time.Hour  // what was sent within is asked for after a restart of the gateway
 	forget     = 180 * 24 * time.Hour // what was sent before leaves the journal; its receipt stays
 	checkEvery = 7 * 24 * time.Hour
-	parkedFor  = 24 * time.Hour // then what the gateway could not open is sent once more
+
+	forgetEvery = 24 * time.Hour
+	parkedFor   = 24 * time.Hour // then what the gateway could not open is sent once more
 
 	metaEpoch = "epoch"      // the gateway's process that was asked about our receipts
 	metaCheck = "check"      // the last check of kept files
@@ -46,6 +48,7 @@ func (a *Agent) pulse(ctx context.Context) {
 		case <-a.look:
 		}
 		err := a.beat(ctx)
+		unmap() // what it needs of the program is of no use for a minute
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -90,7 +93,13 @@ func (a *Agent) beat(ctx context.Context) error {
 	case a.errands <- struct{}{}:
 	default:
 	}
-	return a.journal.Forget(ctx, a.Now().Add(-forget))
+	if now := a.Now(); now.Sub(a.forgot).Abs() >= forgetEvery {
+		if err := a.journal.Forget(ctx, now.Add(-forget)); err != nil {
+			return err
+		}
+		a.forgot = now
+	}
+	return nil
 }
 
 // Heartbeat tells the gateway how this agent is.

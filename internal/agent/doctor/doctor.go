@@ -105,7 +105,11 @@ func (r *report) directory(h home.Home) {
 		r.add("directory", Failure, "%s is open to other accounts of this machine: chmod 700 it, since who writes there decides which gateway is believed.", h)
 		return
 	}
-	if free, err := durable.Free(durable.OS, string(h)); err == nil && free < 100<<20 {
+	if free, err := durable.Free(durable.OS, string(h)); err == nil && free < littleRoom {
+		if free < noRoom {
+			r.add("directory", Failure, "The disk of %s is full: nothing is sent until there is room on it, since a receipt could not be kept.", h)
+			return
+		}
 		r.add("directory", Warning, "%s has less than 100 MB of room left: receipts and the journal need some.", h)
 		return
 	}
@@ -140,7 +144,7 @@ func (r *report) journal(ctx context.Context, h home.Home) {
 func (r *report) folder(f home.Folder) {
 	const name = "folder"
 	if _, err := os.ReadDir(f.Path); err != nil {
-		r.add(name, Failure, "%s cannot be read: %v. A share has to be named by its path (\\\\server\\share), not by a drive letter, and the service's account has to be let in.", f.Path, pathless(err))
+		r.add(name, Failure, "%s", unreadable(f.Path, err))
 		return
 	}
 	probe := filepath.Join(f.Path, ".sealgate-doctor.part")
@@ -153,12 +157,17 @@ func (r *report) folder(f home.Folder) {
 	if rm := os.Remove(to); err == nil {
 		err = rm
 	}
-	if err != nil {
-		r.add(name, Failure, "Files in %s can be read but not moved or deleted by this account (%v): they would be sent and stay.", f.Path, pathless(err))
+	switch {
+	case err != nil && full(f.Path):
+		r.add(name, Failure, "The disk of %s is full: sent files cannot be moved until there is room on it.", f.Path)
+		return
+	case err != nil:
+		r.add(name, Failure, "Files in %s can be read, but not moved or deleted by the account that doctor runs as (%v): they would be sent and stay. %s", f.Path, pathless(err), letIn(f.Path))
 		return
 	}
 	if info, err := os.Stat(f.Path); err == nil && info.Mode()&fs.ModeSticky != 0 {
 		r.add(name, Warning, "In %s everybody may move or delete his own files only (sticky bit): unless Connect runs as who writes them, they would be sent and stay.", f.Path)
+		return
 	}
 	if !told {
 		r.add(name, state(f.Untold >= longPause), "%s: nothing here tells whether a program still has a file open for writing, so a file counts as finished when it was unchanged for %s. If your program ever pauses longer, set settle: in connect.yaml, or let it write under a temporary name and rename.",
@@ -190,8 +199,15 @@ func tells(name string) (bool, error) {
 
 func (r *report) outbox(dir string) {
 	f, err := os.CreateTemp(dir, ".sealgate-doctor-*.part")
-	if err != nil {
-		r.add("outbox", Failure, "Nothing can be written to %s: %v", dir, pathless(err))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.add("outbox", Failure, "%s is not there, and fetched files are to be written to it: make the folder, or name another one in connect.yaml (outbox:).", dir)
+		return
+	case full(dir):
+		r.add("outbox", Failure, "%s", outboxFull(dir))
+		return
+	case err != nil:
+		r.add("outbox", Failure, "The account that doctor runs as cannot write to %s (%v), and fetched files are to be written there. %s", dir, pathless(err), letIn(dir))
 		return
 	}
 	f.Close()
@@ -199,7 +215,50 @@ func (r *report) outbox(dir string) {
 		r.add("outbox", Warning, "What is written to %s cannot be removed again: %v", dir, pathless(err))
 		return
 	}
+	if full(dir) {
+		r.add("outbox", Failure, "%s", outboxFull(dir))
+		return
+	}
 	r.add("outbox", OK, "%s", dir)
+}
+
+// What room there should be on a disk.
+const (
+	littleRoom = 100 << 20
+	noRoom     = 1 << 20
+)
+
+func full(dir string) bool {
+	free, err := durable.Free(durable.OS, dir)
+	return err == nil && free < noRoom
+}
+
+func outboxFull(dir string) string {
+	return "The disk of " + dir + " is full: nothing is fetched until there is room on it; it waits at the gateway."
+}
+
+// unreadable says what to do about a folder that cannot be listed.
+func unreadable(path string, err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path + " is not there: make the folder, or name the right one in connect.yaml. " + sharePath
+	case errors.Is(err, fs.ErrPermission):
+		return path + " may not be read by the account that doctor runs as. " + letIn(path)
+	}
+	return fmt.Sprintf("%s cannot be read: %v. %s", path, pathless(err), sharePath)
+}
+
+const sharePath = `If it is on a share, name it by its path (\\server\share on Windows, not a drive letter), and see that the share is connected.`
+
+// letIn is how the service's account is let into a folder.
+func letIn(path string) string {
+	switch runtime.GOOS {
+	case "windows":
+		return `If that is the account of the service, let it in: icacls "` + path + `" /grant "NT SERVICE\sealgate-connect:(OI)(CI)M"`
+	case "linux":
+		return "If that is the account of the service, let it in: setfacl -m u:sealgate-connect:rwx -m d:u:sealgate-connect:rwX " + path
+	}
+	return "If that is the account of the service, let it read and write there (Get Info, or chmod +a)."
 }
 
 func pathless(err error) error {
@@ -222,8 +281,12 @@ func (r *report) way(ctx context.Context, c *wire.Client) {
 	}
 	r.add("gateway", OK, "The gateway answers, and is the one that this Connect was enrolled at.")
 	if off := c.Offset(); off != 0 {
-		r.add("clock", Warning, "The clock of this machine is %s off the gateway's (there it is %s). Connect reckons with it; set the clock right all the same.",
-			off.Abs().Round(time.Second), doc.Time.Local().Format("2006-01-02 15:04:05 MST"))
+		word := "behind"
+		if off < 0 {
+			word = "ahead of"
+		}
+		r.add("clock", Warning, "The clock of this machine is %s %s the gateway's (there it is %s). Connect reckons with it; set the clock right all the same.",
+			off.Abs().Round(time.Second), word, doc.Time.Local().Format("2006-01-02 15:04:05 MST"))
 	} else {
 		r.add("clock", OK, "The clocks agree.")
 	}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
@@ -52,7 +54,9 @@ func newHTTP(proxy func(*http.Request) (*url.URL, error), ca []byte, vouched *pi
 		return nil, err
 	}
 	t := &http.Transport{
-		Proxy:       proxy,
+		Proxy:                  proxy,
+		OnProxyConnectResponse: passed,
+
 		DialContext: (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig: &tls.Config{
 			MinVersion: tls.VersionTLS12, // of proxies that open TLS; the gateway speaks 1.3
@@ -74,6 +78,20 @@ func newHTTP(proxy func(*http.Request) (*url.URL, error), ca []byte, vouched *pi
 		ReadBufferSize:         16 << 10,
 	}
 	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
+}
+
+// notPassed is the answer of a proxy that does not let a connection through.
+type notPassed struct{ status int }
+
+func (e *notPassed) Error() string {
+	return "proxy: " + strconv.Itoa(e.status) + " " + http.StatusText(e.status)
+}
+
+func passed(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode != http.StatusOK {
+		return &notPassed{answer.StatusCode}
+	}
+	return nil
 }
 
 func verify(s tls.ConnectionState, roots *x509.CertPool, vouched *pins) error {
