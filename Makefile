@@ -17,7 +17,7 @@ export CGO_ENABLED := 0
 # Nor is argon2 watched, which hashes a password in its own memory: of what tests of accounts
 # cost, it was most.
 unwatched := -race=false -d=checkptr=0
-watched := -race -tags pkcs11 $(foreach p,modernc.org/sqlite/lib modernc.org/libc/... golang.org/x/crypto/argon2,-gcflags='$p=$(unwatched)')
+watched := -race -tags pkcs11 $(foreach p,modernc.org/sqlite/lib modernc.org/libc/... modernc.org/memory golang.org/x/crypto/argon2,-gcflags='$p=$(unwatched)')
 race := CGO_ENABLED=1 go test -vet=off $(watched)
 
 ARGS ?=
