@@ -120,7 +120,7 @@ func TestACopyThatHangsIsInNobodysWay(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the store waits for the medium of its copy")
 	}
 	close(fs.free)

@@ -135,7 +135,7 @@ func (d *door) dial() *tls.Conn {
 	c, err := tls.Dial("tcp", d.addr, &tls.Config{RootCAs: d.pool})
 	d.check(err)
 	d.t.Cleanup(func() { c.Close() })
-	d.check(c.SetDeadline(time.Now().Add(20 * time.Second)))
+	d.check(c.SetDeadline(time.Now().Add(time.Minute)))
 	return c
 }
 

@@ -38,7 +38,7 @@ func (h *house) speak(wire []byte, cut bool) int {
 		h.t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		h.t.Fatal(err)
 	}
 	if _, err := conn.Write(wire); err != nil {

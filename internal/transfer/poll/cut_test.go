@@ -183,7 +183,7 @@ func aVisitEndsInTime(t *testing.T, at visittest.Server) {
 	if !fault.Is(err, fault.TryLater) || !strings.Contains(fault.Message(err), "longer than it may") {
 		t.Errorf("%v", err)
 	}
-	if d := time.Since(began); d > 20*time.Second {
+	if d := time.Since(began); d > time.Minute {
 		t.Errorf("it took %v", d)
 	}
 	w.Wrap, w.job.Limits.Time = nil, 0

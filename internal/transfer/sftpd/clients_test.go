@@ -201,7 +201,7 @@ func (h *house) cut(after int64) (addr string, wait func()) {
 // settled waits until no connection is left: every transfer has ended.
 func (h *house) settled() {
 	h.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for len(h.server.connections()) > 0 {
 		select {
 		case <-deadline:
@@ -295,7 +295,7 @@ func (h *house) unfinished(n int) bool {
 
 func (h *house) waitFor(what func() bool) {
 	h.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for !what() {
 		select {
 		case <-deadline:

@@ -137,7 +137,7 @@ func TestChannelsCanBeUsedAgain(t *testing.T) {
 // waitClosed waits until the server has hung up on a client that says nothing.
 func waitClosed(t *testing.T, c net.Conn) {
 	t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	_, err := io.Copy(io.Discard, c)
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {

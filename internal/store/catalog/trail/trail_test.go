@@ -241,7 +241,7 @@ func TestVerifyWhileTheLogGrows(t *testing.T) {
 func TestRunSequences(t *testing.T) {
 	l := newAuditedLog(t)
 	l.with(func(c *catalog.Catalog) {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		ended := make(chan error)
 		go func() { ended <- c.Run(ctx, l.signer) }()
 		catalogtest.Update(t, c, func(tx *catalog.Tx) error {
@@ -275,19 +275,22 @@ func TestHurry(t *testing.T) {
 			catalogtest.View(t, c, func(tx *catalog.Tx) (err error) { n, err = tx.AuditSize(); return err })
 			return n
 		}
-		const entries = 8
-		began := time.Now()
+		const entries, tick = 8, time.Second
+		soon := 0
 		for range entries {
-			before := size()
+			before, began := size(), time.Now()
 			catalogtest.Update(t, c, func(tx *catalog.Tx) error {
 				return tx.Audit(audit.Entry{Actor: audit.Gateway, Action: "gateway.started"})
 			})
 			for c.HurryAudit(); size() == before; {
 				c.HurryAudit()
 			}
+			if time.Since(began) < tick*3/4 {
+				soon++
+			}
 		}
-		if took := time.Since(began); took > (entries-1)*time.Second {
-			t.Errorf("%d entries, one after the other, took %v: a tick each", entries, took)
+		if soon < entries/2 { // not all: the machine may have stood still
+			t.Errorf("of %d entries, one after the other, only %d were numbered before the next tick", entries, soon)
 		}
 		cancel()
 		if err := <-ended; err != nil {
