@@ -290,9 +290,9 @@ func TestConnectOverSomebodyElsesWire(t *testing.T) {
 	for i, at := range []struct {
 		up    bool
 		after int64
-	}{{true, 5}, {true, 90}, {true, 500}, {true, 800}, {true, 2000}, {true, 3500}, {false, 12}, {false, 300}, {false, 700}, {false, 1500}, {false, 3000}} {
+	}{{true, 5}, {true, 90}, {true, 500}, {true, 800}, {true, 2000}, {true, 3500}, {true, 2 << 20}, {false, 12}, {false, 300}, {false, 700}, {false, 1500}, {false, 3000}} {
 		wire.spoil(at.up, at.after)
-		send(fmt.Sprintf("marker-spoilt-%d.txt", i), 300)
+		send(fmt.Sprintf("marker-spoilt-%d.txt", i), 300+int(at.after/(1<<20))*(2<<20)) // the one in the midst of a part needs parts
 		if !wire.spoiled() {
 			t.Errorf("nothing was changed at %+v", at)
 		}

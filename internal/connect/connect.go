@@ -6,8 +6,9 @@
 //
 //   - Each request is signed by the agent and names one gateway, one process of
 //     it (its epoch), a time and a nonce; the signature covers method, path, query
-//     and the digest of the body. Each answer is signed by the gateway's identity,
-//     which the agent pinned when it was enrolled, and belongs to one request.
+//     and the digest of the body, or of nonces and tags of a part's slots. Each answer
+//     is signed by the gateway's identity, which the agent pinned when it was
+//     enrolled, and belongs to one request.
 //   - What a request tells is sealed for the gateway's ingest key of the day, what
 //     an answer tells for the agent: file names, sums and keys are in envelopes
 //     only. Problems are signed and not sealed: they tell nothing.

@@ -34,7 +34,7 @@ func FuzzCode(f *testing.F) {
 func FuzzClaim(f *testing.F) {
 	p := newPair()
 	r := request(http.MethodPost, PathHeartbeat, nil)
-	p.peer.sign(r, nil, epoch, noon, make([]byte, signatureNonce))
+	p.peer.sign(r, nil, epoch, noon, make([]byte, signatureNonce), false)
 	h := r.Header
 	f.Add(http.MethodPost, PathHeartbeat, h.Get(headerInput), h.Get(headerSignature), h.Get(headerDigest), h.Get(headerGateway), h.Get(headerEpoch))
 	f.Fuzz(func(t *testing.T, method, target, input, signature, digest, gateway, forEpoch string) {
@@ -73,7 +73,7 @@ func FuzzClaim(f *testing.F) {
 func FuzzAnswer(f *testing.F) {
 	p := newPair()
 	r := request(http.MethodPost, PathHeartbeat, nil)
-	sent := p.peer.sign(r, nil, epoch, noon, make([]byte, signatureNonce))
+	sent := p.peer.sign(r, nil, epoch, noon, make([]byte, signatureNonce), false)
 	problem := must(json.Marshal(Refuse(Revoked, "")))
 	h := http.Header{}
 	SignAnswer(p.identity, r, h, http.StatusForbidden, problem, noon)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"net/http"
 	"net/url"
@@ -15,11 +16,13 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/seal"
 )
 
 // The headers.
 const (
 	headerDigest    = "Content-Digest"  // RFC 9530
+	headerSlots     = "Sealgate-Slots"  // instead, for a part: see slotsText
 	headerInput     = "Signature-Input" // RFC 9421
 	headerSignature = "Signature"
 	headerGateway   = "Sealgate-Gateway" // for whom the request is
@@ -32,6 +35,7 @@ const (
 	label = "sig"
 
 	coveredRequest = `("@method" "@path" "@query" "content-digest" "sealgate-gateway" "sealgate-epoch")`
+	coveredSlots   = `("@method" "@path" "@query" "sealgate-slots" "sealgate-gateway" "sealgate-epoch")`
 	coveredAnswer  = `("@status" "content-digest" "signature-input";req;key="sig" "signature";req;key="sig")`
 	coveredOpen    = `("@status" "content-digest" "@path";req "@query";req)` // of a request without a signature
 
@@ -66,6 +70,22 @@ func base(lines []line, params string) []byte {
 // digestText is a body's Content-Digest.
 func digestText(body []byte) string {
 	sum := sha256.Sum256(body)
+	return "sha-256=" + binaryText(sum[:])
+}
+
+// slotsText stands for a part of a sealed object, read as whole slots and a rest: of a
+// slot its nonce and its tag are in it, the rest as it is. Which bytes are between nonce
+// and tag is for whoever has the file's key: others do not open.
+func slotsText(part []byte) string {
+	marks := make([]byte, 0, len(part)/seal.SealedSlot*seal.Overhead+len(part)%seal.SealedSlot)
+	rest := part
+	for ; len(rest) >= seal.SealedSlot; rest = rest[seal.SealedSlot:] {
+		marks = append(marks, rest[:seal.NonceSize]...)
+		marks = append(marks, rest[seal.SealedSlot-seal.TagSize:seal.SealedSlot]...)
+	}
+	marks = append(marks, rest...)
+	length := binary.BigEndian.AppendUint64(nil, uint64(len(part)))
+	sum := sha256.Sum256(transcript("sealgate/connect/v1 slots", length, marks))
 	return "sha-256=" + binaryText(sum[:])
 }
 
@@ -104,6 +124,7 @@ type Claim struct {
 	Nonce   string
 	Epoch   string // the process that the request is for
 	Gateway string // the fingerprint of the identity that the request is for
+	Slots   bool   // of the body only what slotsText says was signed: it is a part
 
 	signature []byte
 	base      []byte
@@ -112,17 +133,25 @@ type Claim struct {
 
 // params are the parameters of a request's signature.
 func (c *Claim) params() string {
-	return coveredRequest + ";created=" + strconv.FormatInt(c.Created.Unix(), 10) + `;nonce="` + c.Nonce +
+	covered := coveredRequest
+	if c.Slots {
+		covered = coveredSlots
+	}
+	return covered + ";created=" + strconv.FormatInt(c.Created.Unix(), 10) + `;nonce="` + c.Nonce +
 		`";keyid="` + c.Agent.String() + `";alg="ed25519";tag="` + tagRequest + `"`
 }
 
 func (c *Claim) fill(method string, u *url.URL) {
 	path, query := target(u)
+	digest := `"content-digest"`
+	if c.Slots {
+		digest = `"sealgate-slots"`
+	}
 	c.base = base([]line{
 		{`"@method"`, method},
 		{`"@path"`, path},
 		{`"@query"`, query},
-		{`"content-digest"`, c.digest},
+		{digest, c.digest},
 		{`"sealgate-gateway"`, c.Gateway},
 		{`"sealgate-epoch"`, c.Epoch},
 	}, c.params())
@@ -134,13 +163,12 @@ func ParseClaim(r *http.Request) (*Claim, error) {
 	refuse := func() (*Claim, error) {
 		return nil, fault.New(fault.Invalid, "connect: signature", "the request has no signature as the protocol has it")
 	}
-	c := &Claim{
-		digest: single(r.Header, headerDigest), Gateway: single(r.Header, headerGateway), Epoch: single(r.Header, headerEpoch),
-	}
 	params, ok := strings.CutPrefix(single(r.Header, headerInput), label+"=")
+	c := &Claim{Gateway: single(r.Header, headerGateway), Epoch: single(r.Header, headerEpoch), Slots: strings.HasPrefix(params, coveredSlots)}
 	if !ok || !c.parseParams(params) {
 		return refuse()
 	}
+	c.digest = single(r.Header, c.header())
 	value, ok := strings.CutPrefix(single(r.Header, headerSignature), label+"=")
 	if !ok {
 		return refuse()
@@ -214,12 +242,29 @@ func (c *Claim) Verify(pub ed25519.PublicKey) error {
 	return nil
 }
 
-// Covers reports whether this is the body that was signed.
+// header names the header that stands for the body.
+func (c *Claim) header() string {
+	if c.Slots {
+		return headerSlots
+	}
+	return headerDigest
+}
+
+// Covers reports whether this is the body that was signed; when Slots is true, whether
+// it is the one if its slots open.
 func (c *Claim) Covers(body []byte) error {
-	if digestText(body) != c.digest {
+	if c.said(body) != c.digest {
 		return fault.New(fault.Denied, "connect: signature", "the body is not the one that was signed")
 	}
 	return nil
+}
+
+// said is what stands for a body.
+func (c *Claim) said(body []byte) string {
+	if c.Slots {
+		return slotsText(body)
+	}
+	return digestText(body)
 }
 
 // For reports whether the request is for the gateway with this identity.
@@ -253,17 +298,25 @@ type Sent struct {
 func (p *Peer) Sign(r *http.Request, body []byte, epoch string, now time.Time) *Sent {
 	nonce := make([]byte, signatureNonce)
 	rand.Read(nonce)
-	return p.sign(r, body, epoch, now, nonce)
+	return p.sign(r, body, epoch, now, nonce, false)
 }
 
-func (p *Peer) sign(r *http.Request, body []byte, epoch string, now time.Time, nonce []byte) *Sent {
+// SignSlots signs a part of a sealed object by the nonces and tags of its slots: it is
+// not read once more. What is no part has Sign.
+func (p *Peer) SignSlots(r *http.Request, part []byte, epoch string, now time.Time) *Sent {
+	nonce := make([]byte, signatureNonce)
+	rand.Read(nonce)
+	return p.sign(r, part, epoch, now, nonce, true)
+}
+
+func (p *Peer) sign(r *http.Request, body []byte, epoch string, now time.Time, nonce []byte, slots bool) *Sent {
 	c := &Claim{
-		Agent: p.Agent, Created: now, Nonce: base64.StdEncoding.EncodeToString(nonce), Epoch: epoch,
-		Gateway: fingerprintText(p.Gateway), digest: digestText(body),
+		Agent: p.Agent, Created: now, Nonce: base64.StdEncoding.EncodeToString(nonce), Epoch: epoch, Gateway: fingerprintText(p.Gateway), Slots: slots,
 	}
+	c.digest = c.said(body)
 	c.fill(r.Method, r.URL)
 	c.signature = ed25519.Sign(p.Keys.Sign, c.base)
-	r.Header.Set(headerDigest, c.digest)
+	r.Header.Set(c.header(), c.digest)
 	r.Header.Set(headerGateway, c.Gateway)
 	r.Header.Set(headerEpoch, c.Epoch)
 	r.Header.Set(headerInput, label+"="+c.params())

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/fault"
+	"sealgate/internal/seal"
 )
 
 // flips returns text with each bit of each byte changed, one at a time.
@@ -74,6 +75,47 @@ func TestEveryChangedByteOfARequestIsRefused(t *testing.T) {
 	check("body", arrived(http.MethodPut, target, r.Header), append(bytes.Clone(body), 0))
 	if refused < 5_000 {
 		t.Errorf("only %d changes were tried", refused)
+	}
+}
+
+// TestAPartIsSignedByItsSlots: nonces, tags, all behind the last whole slot and the length
+// count. What is between nonce and tag is not told apart here: it does not open.
+func TestAPartIsSignedByItsSlots(t *testing.T) {
+	p := newPair()
+	target, body := PathParts(fileID)+"?offset=80", counted(2*seal.SealedSlot+400)
+	r := request(http.MethodPut, target, body)
+	p.peer.SignSlots(r, body, epoch, noon)
+	believed := func(body []byte) bool { return p.believe(arrived(http.MethodPut, target, r.Header), body) == nil }
+	if !believed(body) || r.Header.Get(headerDigest) != "" {
+		t.Fatal("the part itself")
+	}
+	for at := range body {
+		in := at % seal.SealedSlot
+		if at < 2*seal.SealedSlot && in > seal.NonceSize && in < seal.SealedSlot-seal.TagSize-1 && in%4096 != 0 {
+			continue
+		}
+		changed := bytes.Clone(body)
+		changed[at] ^= 1
+		if marked := at >= 2*seal.SealedSlot || in < seal.NonceSize || in >= seal.SealedSlot-seal.TagSize; believed(changed) == marked {
+			t.Fatalf("byte %d changed: %v", at, !marked)
+		}
+	}
+	for _, other := range [][]byte{body[:len(body)-1], append(bytes.Clone(body), 0), body[:2*seal.SealedSlot], body[:0], body[seal.SealedSlot:]} {
+		if believed(other) {
+			t.Errorf("%d bytes are believed", len(other))
+		}
+	}
+	// Neither digest is good where the other stands.
+	r.Header.Set(headerDigest, r.Header.Get(headerSlots))
+	r.Header.Del(headerSlots)
+	if believed(body) {
+		t.Error("believed with the digest under another name")
+	}
+	p.peer.Sign(r, body, epoch, noon)
+	r.Header.Set(headerInput, strings.Replace(r.Header.Get(headerInput), coveredRequest, coveredSlots, 1))
+	r.Header.Set(headerSlots, slotsText(body))
+	if believed(body) {
+		t.Error("a signature of all bytes is taken for one of the slots")
 	}
 }
 

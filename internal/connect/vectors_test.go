@@ -43,7 +43,8 @@ type exchange struct {
 	Target        string            `json:"target"`
 	Headers       map[string]string `json:"headers"`
 	Body          string            `json:"body"`
-	Message       string            `json:"message,omitempty"` // what is in the envelope
+	Counted       int               `json:"body_counted,omitempty"` // instead: so many bytes, of which each is its number modulo 251
+	Message       string            `json:"message,omitempty"`      // what is in the envelope
 	Base          string            `json:"signature_base,omitempty"`
 	Status        int               `json:"status"`
 	AnswerHeaders map[string]string `json:"answer_headers"`
@@ -59,6 +60,22 @@ func stored() vectors {
 		panic(err)
 	}
 	return v
+}
+
+// sent returns the bytes of the request's body.
+func (x *exchange) sent() []byte {
+	if x.Counted == 0 {
+		return must(hex.DecodeString(x.Body))
+	}
+	return counted(x.Counted)
+}
+
+func counted(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(i % 251)
+	}
+	return b
 }
 
 func flat(h http.Header) map[string]string {
@@ -88,15 +105,18 @@ func testGateway(p *pair) Gateway {
 func (p *pair) exchange(n byte, about, method, target string, message any, raw []byte, answer any, problem *Problem) exchange {
 	path := request(method, target, nil).URL.EscapedPath()
 	x := exchange{About: about, Method: method, Target: target}
-	body := raw
+	body, slots := raw, len(raw) >= seal.SealedSlot
 	if message != nil {
 		body = must(SealRequest(p.ingest.PublicKey(), path, agentID, message, raw))
 		x.Message = string(must(json.Marshal(message)))
 	}
 	r := request(method, target, body)
-	p.peer.sign(r, body, epoch, noon, bytes.Repeat([]byte{n}, signatureNonce))
+	p.peer.sign(r, body, epoch, noon, bytes.Repeat([]byte{n}, signatureNonce), slots)
 	c := must(ParseClaim(r))
 	x.Headers, x.Body, x.Base = flat(r.Header), hex.EncodeToString(body), string(c.base)
+	if slots {
+		x.Body, x.Counted = "", len(body)
+	}
 	x.Status = http.StatusOK
 	var back []byte
 	switch a := answer.(type) {
@@ -149,6 +169,7 @@ func makeVectors(p *pair) vectors {
 		p.exchange(4, "a small file whole", http.MethodPost, PathWhole, begin, []byte("sealed bytes"), Progress{State: StateReceived, File: fileID, Receipt: []byte("receipt")}, nil),
 		p.exchange(5, "bytes of the outbox, which are sealed already", http.MethodGet, PathOutboxBody(fileID)+"?offset=0", nil, nil, []byte("sealed bytes"), nil),
 		p.exchange(6, "a refusal: the gateway was started anew", http.MethodPost, PathAccount, Nothing{}, nil, nil, stale),
+		p.exchange(7, "a part, signed by its slots", http.MethodPut, PathParts(fileID)+"?offset=80", nil, counted(2*seal.SealedSlot+400), Progress{State: StatePartial, File: fileID, Offset: 131_608}, nil),
 	}
 	return v
 }
@@ -195,13 +216,13 @@ func (p *pair) checkEnrolment(t *testing.T, v vectors) {
 }
 
 func (p *pair) check(t *testing.T, n byte, x exchange) {
-	body := must(hex.DecodeString(x.Body))
+	body := x.sent()
 	got := arrived(x.Method, x.Target, header(x.Headers))
 	if err := p.believe(got, body); err != nil {
 		t.Fatal(err)
 	}
 	r := request(x.Method, x.Target, body)
-	sent := p.peer.sign(r, body, epoch, noon, bytes.Repeat([]byte{n}, signatureNonce))
+	sent := p.peer.sign(r, body, epoch, noon, bytes.Repeat([]byte{n}, signatureNonce), must(ParseClaim(got)).Slots)
 	if !reflect.DeepEqual(flat(r.Header), x.Headers) || string(must(ParseClaim(got)).base) != x.Base {
 		t.Errorf("signed otherwise: %v", r.Header)
 	}

@@ -42,7 +42,9 @@ import (
 // Sizes of the body. A slot on disk is nonce (12), ciphertext, tag (16).
 const (
 	SlotSize   = 64 << 10 // plaintext bytes of every slot but the last
-	Overhead   = 12 + 16  // what sealing adds
+	NonceSize  = 12
+	TagSize    = 16
+	Overhead   = NonceSize + TagSize // what sealing adds
 	SealedSlot = SlotSize + Overhead
 
 	// MaxSlots keeps a file's key far below the 2^32 seals that random nonces

@@ -163,8 +163,8 @@ type From struct {
 	Sum   [32]byte
 }
 
-// Stream reads content of this size once, from its beginning, and hands its sealed
-// parts to Send, each in memory of the pool until Send has returned. Next is called
+// Stream reads content of this size once, from its beginning, and hands the sealed
+// parts behind its header to Send, each in memory of the pool until Send has returned. Next is called
 // for each part in their order, before any Send of it; two may be sent at a time,
 // while Next has a third, and a fourth is sealed. It ends with the trailer, whose Size and SHA256 it fills
 // and returns.
@@ -172,8 +172,7 @@ type Stream struct {
 	Plan    *Plan
 	Content io.Reader
 	Size    int64
-	From    From // where to go on; the zero value = at the header
-	Headed  bool // the header is there already
+	From    From // where to go on; the zero value = at the first slot
 	Trailer seal.Trailer
 	Pool    Pool
 	Next    func(context.Context, Part) error
@@ -273,10 +272,7 @@ func (s *Stream) seal(ctx context.Context, parts chan<- Part) error {
 			return err
 		}
 		part := Part{Offset: seal.SlotOffset(len(s.Plan.Header), k)}
-		switch {
-		case k == 0 && !s.Headed:
-			part.Offset, buf = 0, append(buf, s.Plan.Header...)
-		case k == total: // the last slot may be short
+		if k == total { // the last slot may be short
 			part.Offset = s.Plan.Size(s.Size) - seal.TrailerSize
 		}
 		for k < total && len(buf)+seal.SealedSlot <= connect.PartSize {

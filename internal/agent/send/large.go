@@ -50,7 +50,7 @@ func (s *Sender) large(ctx context.Context, plan *sealing.Plan, d *journal.Deliv
 		if err := s.cut("begun"); err != nil {
 			return nil, err
 		}
-		from, headed, ok := s.from(ctx, plan, d, p)
+		from, ok := s.from(ctx, plan, d, p)
 		if !ok || err != nil { // what is there cannot be continued with certainty: begin anew
 			next, err := s.another(plan)
 			if err != nil {
@@ -64,7 +64,7 @@ func (s *Sender) large(ctx context.Context, plan *sealing.Plan, d *journal.Deliv
 			last = fault.New(fault.TryLater, "send: parts", "what the gateway has of the file cannot be continued")
 			continue
 		}
-		p, err = s.parts(ctx, plan, d, f, from, headed)
+		p, err = s.parts(ctx, plan, d, f, from)
 		if !errors.Is(err, errAgain) {
 			return p, err
 		}
@@ -114,17 +114,13 @@ func (s *Sender) readFirst(ctx context.Context, d *journal.Delivery, f *os.File)
 
 // from says where the stream goes on, by what the gateway has and what was noted of
 // the content that went there.
-func (s *Sender) from(ctx context.Context, plan *sealing.Plan, d *journal.Delivery, p *connect.Progress) (from sealing.From, headed, ok bool) {
-	header := int64(len(plan.Header))
+func (s *Sender) from(ctx context.Context, plan *sealing.Plan, d *journal.Delivery, p *connect.Progress) (from sealing.From, ok bool) {
+	header := int64(len(plan.Header)) // the gateway has it since the delivery was begun
 	switch {
-	case p.State == connect.StateNew, p.Offset <= 0:
-		return from, p.Offset >= header, true
-	case p.File != plan.File:
-		return from, false, false
+	case p.File != plan.File || p.Offset < header:
+		return from, false
 	case p.Offset == header:
-		return from, true, true
-	case p.Offset < header:
-		return from, false, p.Offset == 0
+		return from, true
 	}
 	switch end := plan.Size(d.Size) - seal.TrailerSize; {
 	case p.Offset >= end:
@@ -132,23 +128,20 @@ func (s *Sender) from(ctx context.Context, plan *sealing.Plan, d *journal.Delive
 	case (p.Offset-header)%seal.SealedSlot == 0:
 		from.Slots = (p.Offset - header) / seal.SealedSlot
 	default:
-		return from, false, false
-	}
-	if from.Slots == 0 { // an empty file
-		return from, true, true
+		return from, false
 	}
 	var err error
 	from.Check, from.Sum, err = s.Journal.Marked(ctx, d.Seq, from.Slots)
-	return from, true, err == nil
+	return from, err == nil
 }
 
 // parts streams the rest and commits.
-func (s *Sender) parts(ctx context.Context, plan *sealing.Plan, d *journal.Delivery, f *os.File, from sealing.From, headed bool) (*connect.Progress, error) {
+func (s *Sender) parts(ctx context.Context, plan *sealing.Plan, d *journal.Delivery, f *os.File, from sealing.From) (*connect.Progress, error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, unreadable(err)
 	}
 	stream := &sealing.Stream{
-		Plan: plan, Content: &reading{ctx, f}, Size: d.Size, From: from, Headed: headed, Trailer: s.trailer(d), Pool: s.Pool,
+		Plan: plan, Content: &reading{ctx, f}, Size: d.Size, From: from, Trailer: s.trailer(d), Pool: s.Pool,
 		Next: func(ctx context.Context, part sealing.Part) error { return s.mark(ctx, d, part) },
 		Send: func(ctx context.Context, part sealing.Part) error {
 			return s.Client.Put(ctx, connect.PathParts(plan.File), part.Offset, part.Bytes, new(connect.Progress))

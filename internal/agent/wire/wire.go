@@ -224,7 +224,7 @@ func (c *Client) Call(ctx context.Context, path string, m Message, tail []byte, 
 		if err != nil {
 			return err
 		}
-		sent, status, h, got, err := c.send(ctx, http.MethodPost, path, "", body, doc.Epoch, now)
+		sent, status, h, got, err := c.send(ctx, c.peer.Sign, http.MethodPost, path, "", body, doc.Epoch, now)
 		if err != nil {
 			return err
 		}
@@ -232,21 +232,27 @@ func (c *Client) Call(ctx context.Context, path string, m Message, tail []byte, 
 	})
 }
 
-// Put sends a part of a sealed object.
+// Put sends a part of a sealed object. It is signed by its slots; when the gateway does
+// not believe that, byte for byte: then the gateway can tell a part that was changed on
+// its way from one that was sealed wrongly, and says connect.Damaged of the latter.
 func (c *Client) Put(ctx context.Context, path string, offset int64, part []byte, answer any) error {
+	sign := c.peer.SignSlots
 	return c.try(ctx, func(doc *connect.Gateway, _ hpke.PublicKey, now time.Time) error {
-		sent, status, h, got, err := c.send(ctx, http.MethodPut, path, "offset="+strconv.FormatInt(offset, 10), part, doc.Epoch, now)
-		if err != nil {
-			return err
+		sent, status, h, got, err := c.send(ctx, sign, http.MethodPut, path, "offset="+strconv.FormatInt(offset, 10), part, doc.Epoch, now)
+		if err == nil {
+			err = sent.Open(status, h, got, answer)
 		}
-		return sent.Open(status, h, got, answer)
+		if p := (*connect.Problem)(nil); errors.As(err, &p) && p.Reason() == connect.BadSignature {
+			sign = c.peer.Sign
+		}
+		return err
 	})
 }
 
 // Get fetches a part of a sealed object, which is authentic by itself.
 func (c *Client) Get(ctx context.Context, path string, offset int64) (part []byte, err error) {
 	err = c.try(ctx, func(doc *connect.Gateway, _ hpke.PublicKey, now time.Time) error {
-		sent, status, h, got, err := c.send(ctx, http.MethodGet, path, "offset="+strconv.FormatInt(offset, 10), nil, doc.Epoch, now)
+		sent, status, h, got, err := c.send(ctx, c.peer.Sign, http.MethodGet, path, "offset="+strconv.FormatInt(offset, 10), nil, doc.Epoch, now)
 		if err != nil {
 			return err
 		}
@@ -329,8 +335,11 @@ func samePins(a, b [][]byte) bool {
 	return bytes.Equal(bytes.Join(a, nil), bytes.Join(b, nil))
 }
 
+// signer signs a request.
+type signer func(r *http.Request, body []byte, epoch string, now time.Time) *connect.Sent
+
 // send signs and sends one request.
-func (c *Client) send(ctx context.Context, method, path, query string, body []byte, epoch string, now time.Time) (*connect.Sent, int, http.Header, []byte, error) {
+func (c *Client) send(ctx context.Context, sign signer, method, path, query string, body []byte, epoch string, now time.Time) (*connect.Sent, int, http.Header, []byte, error) {
 	limit := callTime
 	if len(body) > connect.MaxEnvelope || method == http.MethodGet {
 		limit = partTime
@@ -346,7 +355,7 @@ func (c *Client) send(ctx context.Context, method, path, query string, body []by
 		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(c.paced(ctx, body)), nil }
 		r.Header.Set("Content-Type", "application/octet-stream")
 	}
-	sent := c.peer.Sign(r, body, epoch, now)
+	sent := sign(r, body, epoch, now)
 	status, h, got, err := do(c.verified, r)
 	return sent, status, h, got, err
 }

@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -14,15 +15,21 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"sealgate/internal/agent/agenttest"
 	"sealgate/internal/agent/home"
+	"sealgate/internal/agent/sealing"
 	"sealgate/internal/agent/wire"
 	"sealgate/internal/connect"
+	"sealgate/internal/seal"
 )
 
 // client makes one for an agent that was enrolled.
@@ -227,5 +234,79 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	cancel()
 	if err := c.Call(ctx, connect.PathAccount, wire.Say(connect.Nothing{}), nil, new(connect.Account)); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A part that was changed on its way is sent once more, signed byte for byte: the gateway
+// can tell then that it was not sealed wrongly. One that was hears so.
+func TestAPartThatIsNotBelievedIsSignedByteForByte(t *testing.T) {
+	g := agenttest.New(t)
+	h := g.Enrol(g.Plain.URL)
+	spoil, signed := true, []string{}
+	there, err := url.Parse(g.Plain.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forward := httputil.NewSingleHostReverseProxy(there)
+	between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			if spoil && len(signed) == 0 {
+				body[1000] ^= 1
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			signed = append(signed, r.Header.Get("Content-Digest"))
+		}
+		forward.ServeHTTP(w, r)
+	}))
+	t.Cleanup(between.Close)
+	c := client(t, g, h, between.URL, "direct")
+	a, err := account(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := sealing.NewLock(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := func() (*sealing.Plan, []byte) {
+		t.Helper()
+		content := make([]byte, 20*seal.SlotSize)
+		plan, err := lock.New(uuid.Must(uuid.NewV7()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		object, err := plan.Whole(content, seal.Trailer{Name: "pay.xml", ReceivedAt: g.Clock.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = c.Call(t.Context(), connect.PathDeliveries, func(k wire.Ingest) (any, error) {
+			grant, err := plan.Grant(k.Key)
+			return connect.Begin{
+				File: plan.File, Name: "pay.xml", Size: int64(len(content)), ObjectSize: int64(len(object)), Header: plan.Header, Grant: grant, IngestKey: k.Fingerprint,
+			}, err
+		}, nil, new(connect.Progress))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return plan, object[len(plan.Header):]
+	}
+	plan, body := begin()
+	var p connect.Progress
+	if err := c.Put(t.Context(), connect.PathParts(plan.File), int64(len(plan.Header)), body, &p); err != nil || int(p.Offset) != len(plan.Header)+len(body) {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if len(signed) != 2 || signed[0] != "" || signed[1] == "" {
+		t.Errorf("signed by %q", signed)
+	}
+	spoil, signed = false, nil
+	plan, body = begin()
+	body[1000] ^= 1
+	var refused *connect.Problem
+	if err := c.Put(t.Context(), connect.PathParts(plan.File), int64(len(plan.Header)), body, &p); !errors.As(err, &refused) || refused.Reason() != connect.Damaged || len(signed) != 2 {
+		t.Errorf("sealed wrongly: %v, signed by %q", err, signed)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"sealgate/internal/connect"
+	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 )
 
@@ -29,7 +31,10 @@ func TestAReplayOfAnyRequestChangesNothing(t *testing.T) {
 	c.check(c.call(connect.PathWhole, small.begin, small.object, &got))
 	c.check(c.call(connect.PathDeliveries, large.begin, nil, &got))
 	at := int(got.Offset)
-	_, err := c.part(large.begin.File, at, large.object[at:])
+	_, err := c.part(large.begin.File, at, large.piece(at, 9))
+	c.check(err)
+	at += 9 * seal.SealedSlot
+	_, err = c.slots(large.begin.File, at, large.object[at:])
 	c.check(err)
 	c.check(c.call(connect.PathCommit(large.begin.File), large.commit(), nil, &got))
 	out, err := h.outbox.Send(t.Context(), h.acme.ID, "answer.json", strings.NewReader("answer"), "operator:test", "operator")
@@ -154,6 +159,83 @@ func TestAChangedByteAnywhereIsRefused(t *testing.T) {
 		}
 	}
 	h.delivered(p.begin.File, content)
+}
+
+// TestAChangedByteOfAPartIsRefused: of one that is signed by its slots. It is a request
+// that nobody believes, and not a file that was sealed wrongly; nothing has happened, and
+// the part itself is taken then.
+func TestAChangedByteOfAPartIsRefused(t *testing.T) {
+	h := openHouse(t)
+	c := h.agent("acme", "office")
+	c.base = h.plain.URL
+	content := noise(1, 1<<20+1000)
+	p := c.seal("a.xml", content)
+	var got connect.Progress
+	c.check(c.call(connect.PathDeliveries, p.begin, nil, &got))
+	at := int(got.Offset)
+	for at < len(p.object) {
+		body := p.piece(at, 10)
+		r := c.request(http.MethodPut, connect.PathParts(p.begin.File)+"?offset="+strconv.Itoa(at))
+		sent := c.peer.SignSlots(r, body, c.doc.Epoch, c.now())
+		wire := wireOf(t, r, body)
+		for _, text := range []string{"PUT " + r.URL.RequestURI(), r.Header.Get("Signature-Input"), r.Header.Get("Signature"), r.Header.Get("Sealgate-Slots"), r.Header.Get("Sealgate-Gateway"), r.Header.Get("Sealgate-Epoch")} {
+			from := bytes.Index(wire, []byte(text))
+			for i := 0; i < len(text); i += 3 {
+				changed := bytes.Clone(wire)
+				changed[from+i] ^= 1
+				if status := h.rawCut(changed); from < 0 || status == http.StatusOK {
+					t.Fatalf("byte %d of %q changed: %d", i, text, status)
+				}
+			}
+		}
+		for i := 0; i < len(body); i += 1 + len(body)/70 { // nonces, tags and what is between them
+			changed := bytes.Clone(body)
+			changed[i] ^= 1
+			x := c.send(r, changed)
+			_, err := sent.Read(x.status, x.header, x.answer)
+			c.refused(err, connect.BadSignature)
+		}
+		var now connect.Progress
+		if c.check(c.call(connect.PathDeliveries, p.begin, nil, &now)); int(now.Offset) != at {
+			t.Fatalf("offset %d, not %d", now.Offset, at)
+		}
+		x := c.send(r, body) // its nonce was not used up
+		c.check(sent.Open(x.status, x.header, x.answer, &now))
+		x = c.send(r, body)
+		_, err := sent.Read(x.status, x.header, x.answer)
+		c.refused(err, connect.Replayed)
+		at = int(now.Offset)
+	}
+	c.check(c.call(connect.PathCommit(p.begin.File), p.commit(), nil, &got))
+	c.proved(got, p)
+	h.delivered(p.begin.File, content)
+	r := c.request(http.MethodPost, connect.PathHeartbeat)
+	sent := c.peer.SignSlots(r, nil, c.doc.Epoch, c.now())
+	x := c.send(r, nil)
+	_, err := sent.Read(x.status, x.header, x.answer)
+	c.refused(err, connect.BadSignature) // no part
+}
+
+// TestASlotThatWasSealedWronglyIsDamaged: an agent whose part is not believed signs all of
+// it, and hears whose doing it is.
+func TestASlotThatWasSealedWronglyIsDamaged(t *testing.T) {
+	h := openHouse(t)
+	c := h.agent("acme", "office")
+	p := c.seal("a.xml", noise(1, 1<<20))
+	var got connect.Progress
+	c.check(c.call(connect.PathDeliveries, p.begin, nil, &got))
+	at := int(got.Offset)
+	wrong := bytes.Clone(p.piece(at, 5))
+	wrong[3*seal.SealedSlot+1000] ^= 1
+	_, err := c.slots(p.begin.File, at, wrong)
+	c.refused(err, connect.BadSignature)
+	_, err = c.part(p.begin.File, at, wrong)
+	c.refused(err, connect.Damaged)
+	_, err = c.slots(p.begin.File, at, p.piece(at, 5))
+	c.refused(err, connect.Damaged) // it was on its way
+	if len(h.Files()) > 0 || h.Objects() > 0 {
+		t.Errorf("%d files, %d objects", len(h.Files()), h.Objects())
+	}
 }
 
 func TestWhoIsNotBelieved(t *testing.T) {

@@ -164,11 +164,30 @@ func (c *client) part(file uuid.UUID, offset int, p []byte) (connect.Progress, e
 	return got, err
 }
 
+// slots sends a part that is signed by its slots.
+func (c *client) slots(file uuid.UUID, offset int, p []byte) (connect.Progress, error) {
+	c.t.Helper()
+	var got connect.Progress
+	r := c.request(http.MethodPut, connect.PathParts(file)+"?offset="+strconv.Itoa(offset))
+	sent := c.peer.SignSlots(r, p, c.doc.Epoch, c.now())
+	x := c.send(r, p)
+	return got, sent.Open(x.status, x.header, x.answer, &got)
+}
+
 // parcel is a file, sealed.
 type parcel struct {
 	begin  connect.Begin
 	object []byte
 	sum    [32]byte
+}
+
+// piece is so many slots of the object, or what is left of it with the trailer.
+func (p *parcel) piece(at, slots int) []byte {
+	end := at + slots*seal.SealedSlot
+	if end >= len(p.object)-seal.TrailerSize {
+		end = len(p.object)
+	}
+	return p.object[at:end]
 }
 
 func (p *parcel) commit() connect.Commit {

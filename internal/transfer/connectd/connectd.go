@@ -8,6 +8,9 @@
 // held in memory for agents only, a few of each account at a time. Who is revoked while
 // a body comes is refused at its end.
 //
+// Of a part no more than nonces and tags of its slots needs to be signed. Such a one is
+// believed when its slots open; that is looked at in intake, before anything is stored.
+//
 // A nonce is used up by a request that is believed whole, and by no other: nobody
 // can use up those of an agent. A request that was recorded is refused while it is
 // under way or remembered, and later because it is old; after a restart, because it
@@ -117,7 +120,7 @@ func New(opt Options) *Door {
 		{"known", "POST " + connect.PathKnown, enveloped(d, connect.RightSend, d.known)},
 		{"begin", "POST " + connect.PathDeliveries, enveloped(d, connect.RightSend, d.begin)},
 		{"whole", "POST " + connect.PathWhole, enveloped(d, connect.RightSend, d.whole)},
-		{"part", "PUT " + connect.PathDeliveries + file + "parts", d.signed(connect.RightSend, d.part)},
+		{"part", "PUT " + connect.PathDeliveries + file + "parts", d.handler(connect.RightSend, true, d.part)},
 		{"commit", "POST " + connect.PathDeliveries + file + "commit", enveloped(d, connect.RightSend, d.commit)},
 		{"outbox", "POST " + connect.PathOutbox, enveloped(d, connect.RightFetch, d.waiting)},
 		{"open", "POST " + connect.PathOutbox + file + "open", enveloped(d, connect.RightFetch, d.openWaiting)},

@@ -53,7 +53,9 @@ func (d *Door) whole(c *call, b *connect.Begin, object []byte) (*connect.Progres
 	return d.received(ctx, f)
 }
 
-// part takes a part of a sealed object.
+// part takes a part of a sealed object. One that is signed by its slots, and does not
+// open, was changed by somebody or sealed wrongly: its agent finds out by signing all of
+// it.
 func (d *Door) part(c *call) ([]byte, error) {
 	file, err := c.file()
 	if err != nil {
@@ -66,7 +68,16 @@ func (d *Door) part(c *call) ([]byte, error) {
 	if len(c.body) > connect.PartSize {
 		return nil, connect.Refuse(connect.TooLarge, "A part has at most 4 MiB.")
 	}
-	n, err := d.Intake.AppendSealed(context.WithoutCancel(c.Context()), sender(c.agent), file, offset, c.body)
+	appended := d.Intake.AppendSealed
+	if c.claim.Slots {
+		appended = d.Intake.AppendSlots
+	}
+	n, err := appended(context.WithoutCancel(c.Context()), sender(c.agent), file, offset, c.body)
+	if c.claim.Slots && !errors.Is(err, sealed.ErrUnlike) {
+		if used := d.use(c); used != nil {
+			return nil, used
+		}
+	}
 	if err != nil {
 		return nil, d.cannot(c, err, file, n)
 	}
@@ -121,6 +132,8 @@ func (d *Door) cannot(c *call, err error, file uuid.UUID, offset int64) error {
 		return d.withGateway(connect.Refuse(connect.IngestKeyExpired, ""))
 	case errors.Is(err, custody.ErrKeysChanged):
 		return connect.Refuse(connect.KeysChanged, "")
+	case errors.Is(err, sealed.ErrUnlike):
+		return connect.Refuse(connect.BadSignature, "")
 	case errors.Is(err, sealed.ErrOffset):
 		p := connect.Refuse(connect.WrongOffset, "")
 		if offset != unknown {

@@ -1,7 +1,6 @@
 package connectd
 
 import (
-	"bytes"
 	"context"
 	"crypto/hpke"
 	"encoding/json"
@@ -9,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -56,8 +56,14 @@ func (c *call) offset() (int64, error) {
 // signed answers a request whose body and answer are as they are: bytes that are
 // sealed already.
 func (d *Door) signed(right connect.Right, do func(c *call) ([]byte, error)) http.Handler {
+	return d.handler(right, false, do)
+}
+
+// handler is signed; with slots, of the body no more needs to be signed than stands for
+// its slots: do looks whether these open.
+func (d *Door) handler(right connect.Right, slots bool, do func(c *call) ([]byte, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, leave, err := d.admit(w, r, right)
+		c, leave, err := d.admit(w, r, right, slots)
 		if err != nil {
 			d.refuse(w, r, c, ours(err))
 			return
@@ -110,8 +116,8 @@ func (d *Door) tell(c *call, message any) ([]byte, error) {
 
 // admit is all that is checked of a request before anything is done. leave gives back
 // what it holds. With an error, the call says who asked as far as that was believed.
-func (d *Door) admit(w http.ResponseWriter, r *http.Request, right connect.Right) (c *call, leave func(), err error) {
-	claim, agent, standing, err := d.believe(r)
+func (d *Door) admit(w http.ResponseWriter, r *http.Request, right connect.Right, slots bool) (c *call, leave func(), err error) {
+	claim, agent, standing, err := d.believe(r, slots)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -121,21 +127,25 @@ func (d *Door) admit(w http.ResponseWriter, r *http.Request, right connect.Right
 		d.pass(w, r)
 		return c, nil, err
 	}
-	defer func() {
-		if err != nil {
-			left()
-		}
-	}()
 	place := d.place(c)
 	if place == nil {
+		left()
 		return c, nil, later("Too many requests of this account are under way.")
+	}
+	buffer := c.buffer()
+	out := func() {
+		if c.large() {
+			buffers.Put(buffer)
+		}
+		place()
+		left()
 	}
 	defer func() {
 		if err != nil {
-			place()
+			out()
 		}
 	}()
-	if err := d.take(c, fair.NewBody(w, r.Body)); err != nil {
+	if err := d.take(c, *buffer, fair.NewBody(w, r.Body)); err != nil {
 		return c, nil, err
 	}
 	if err := d.still(c, right); err != nil {
@@ -144,7 +154,7 @@ func (d *Door) admit(w http.ResponseWriter, r *http.Request, right connect.Right
 	if err := d.Agents.Seen(r.Context(), c.agent); err != nil && !fault.Is(err, fault.Full) {
 		return c, nil, err
 	}
-	return c, func() { place(); left() }, nil
+	return c, out, nil
 }
 
 // enter lets a request in whose body has not been read. It is told apart here from one
@@ -206,10 +216,13 @@ func (c *call) large() bool { return c.ContentLength < 0 || c.ContentLength > la
 
 // believe finds out who has signed a request. standing is why he may do nothing, if
 // so: he is told when his signature holds.
-func (d *Door) believe(r *http.Request) (_ *connect.Claim, _ *agents.Agent, standing, err error) {
+func (d *Door) believe(r *http.Request, slots bool) (_ *connect.Claim, _ *agents.Agent, standing, err error) {
 	claim, err := connect.ParseClaim(r)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, nil, nil, connect.Refuse(connect.BadSignature, fault.Message(err))
+	case claim.Slots && !slots:
+		return nil, nil, nil, connect.Refuse(connect.BadSignature, "Only a part is signed by its slots.")
 	}
 	agent, standing := d.Agents.Find(r.Context(), claim.Agent)
 	switch {
@@ -246,27 +259,51 @@ func clockOff(now time.Time) *connect.Problem {
 	return p
 }
 
+// buffers are memory that large bodies are read into, a place for each.
+var buffers = sync.Pool{New: func() any { b := make([]byte, maxBody+1); return &b }}
+
+// buffer returns memory for the body and a byte more.
+func (c *call) buffer() *[]byte {
+	if c.large() {
+		return buffers.Get().(*[]byte)
+	}
+	b := make([]byte, c.ContentLength+1)
+	return &b
+}
+
 // take reads the body and uses the request up. How long it is nobody has signed: one
-// that is longer than any agent's is not the agent's.
-func (d *Door) take(c *call, body io.Reader) error {
+// that is longer than any agent's is not the agent's. A part that is signed by its slots
+// is used up when these were looked at.
+func (d *Door) take(c *call, buffer []byte, body io.Reader) error {
 	if c.ContentLength > maxBody {
 		return connect.Refuse(connect.BadSignature, "")
 	}
-	var buf bytes.Buffer
-	if c.ContentLength > 0 {
-		buf.Grow(int(c.ContentLength) + bytes.MinRead)
+	n := 0
+	for {
+		m, err := body.Read(buffer[n:])
+		n += m
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fault.Wrap(fault.TryLater, "connectd: body", err)
+		}
+		if n == len(buffer) {
+			return connect.Refuse(connect.BadSignature, "")
+		}
 	}
-	n, err := buf.ReadFrom(io.LimitReader(body, maxBody+1))
-	switch {
-	case err != nil:
-		return fault.Wrap(fault.TryLater, "connectd: body", err)
-	case n > maxBody:
-		return connect.Refuse(connect.BadSignature, "")
-	}
-	c.body = buf.Bytes()
+	c.body = buffer[:n]
 	if c.claim.Covers(c.body) != nil {
 		return connect.Refuse(connect.BadSignature, "")
 	}
+	if c.claim.Slots {
+		return nil
+	}
+	return d.use(c)
+}
+
+// use uses the request up.
+func (d *Door) use(c *call) error {
 	if p := d.memory.use(c.claim); p != nil {
 		return d.withGateway(p)
 	}

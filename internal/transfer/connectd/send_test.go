@@ -12,6 +12,7 @@ import (
 
 	"sealgate/internal/connect"
 	"sealgate/internal/fault"
+	"sealgate/internal/seal"
 	"sealgate/internal/store/catalog"
 	"sealgate/internal/transfer/intake"
 )
@@ -57,17 +58,16 @@ func TestALargeFileComesInParts(t *testing.T) {
 	if got.State != connect.StateNew || got.File != p.begin.File {
 		t.Fatalf("%+v", got)
 	}
-	piece := func(from, to int) []byte { return p.object[from:min(to, len(p.object))] }
-	const part = connect.PartSize
 	at := int(got.Offset)
-	progress, err := c.part(p.begin.File, at, piece(at, part))
+	part := at + 60*seal.SealedSlot
+	progress, err := c.part(p.begin.File, at, p.piece(at, 60))
 	c.check(err)
-	if progress.Offset != part {
+	if progress.Offset != int64(part) {
 		t.Fatalf("%+v", progress)
 	}
-	again, err := c.part(p.begin.File, at, piece(at, part))
+	again, err := c.slots(p.begin.File, at, p.piece(at, 60))
 	c.check(err)
-	if again.Offset != part {
+	if again.Offset != int64(part) {
 		t.Errorf("a part again: %+v", again)
 	}
 	if problem := c.refused(c.call(connect.PathCommit(p.begin.File), p.commit(), nil, &got), connect.WrongOffset); problem.Offset != nil {
@@ -75,19 +75,20 @@ func TestALargeFileComesInParts(t *testing.T) {
 	}
 
 	h.restart()
-	_, err = c.part(p.begin.File, part, piece(part, 2*part))
+	_, err = c.part(p.begin.File, part, p.piece(part, 60))
 	if fresh := c.refused(err, connect.StaleEpoch).Gateway; fresh == nil || fresh.Epoch == c.doc.Epoch {
 		t.Fatal("the refusal does not tell the new epoch")
 	} else {
 		c.doc = fresh
 	}
 	c.check(c.call(connect.PathDeliveries, p.begin, nil, &got))
-	if got.State != connect.StatePartial || got.Offset < part-2*(64<<10) || got.Offset > part {
+	if got.State != connect.StatePartial || got.Offset != int64(part) {
 		t.Fatalf("after a restart: %+v", got)
 	}
-	for at := int(got.Offset); at < len(p.object); at += part {
-		_, err := c.part(p.begin.File, at, piece(at, at+part))
+	for at := int(got.Offset); at < len(p.object); {
+		next, err := c.slots(p.begin.File, at, p.piece(at, 60))
 		c.check(err)
+		at = int(next.Offset)
 	}
 	c.check(c.call(connect.PathCommit(p.begin.File), p.commit(), nil, &got))
 	c.proved(got, p)
@@ -225,7 +226,7 @@ func TestACutPartLeavesWhatWasThere(t *testing.T) {
 	c.check(c.call(connect.PathDeliveries, p.begin, nil, &got))
 	at := int(got.Offset)
 	r := c.request(http.MethodPut, connect.PathParts(p.begin.File)+"?offset="+strconv.Itoa(at))
-	body := p.object[at : at+(1<<20)]
+	body := p.piece(at, 16)
 	c.peer.Sign(r, body, c.doc.Epoch, c.now())
 	wire := wireOf(t, r, body)
 	for _, cut := range []int{10, 300, len(wire) - len(body), len(wire) - len(body) + 1, len(wire) - 1} {

@@ -178,14 +178,14 @@ func TestADiskThatFillsKeepsWhatIsThere(t *testing.T) {
 		}
 	}
 	free.Store(1 << 20)
-	half, full := int64(len(list[0].Object)/2), 0
+	half, full := int64(8*seal.SealedSlot), 0
 	for range 2 {
 		for _, s := range list {
 			b, err := w.BeginSealed(t.Context(), s.Spec)
 			if err != nil || b.New {
 				t.Fatalf("%+v, %v", b, err)
 			}
-			switch _, err := w.AppendSealed(t.Context(), a.Agent, b.ID, b.Offset, s.Object[b.Offset:min(b.Offset+half, int64(len(s.Object)))]); {
+			switch _, err := w.AppendSealed(t.Context(), a.Agent, b.ID, b.Offset, s.Object[b.Offset:min(b.Offset+half, int64(len(s.Object))-seal.TrailerSize)]); {
 			case fault.Is(err, fault.Full):
 				full++
 			case err != nil:

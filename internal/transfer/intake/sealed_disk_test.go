@@ -24,7 +24,7 @@ func TestADiskThatIsFullInTheMidstOfAPart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		half := b.Offset + 7*seal.SealedSlot + 500
+		half := b.Offset + 7*seal.SealedSlot
 		if _, err := w.AppendSealed(t.Context(), a.Agent, b.ID, b.Offset, s.Object[b.Offset:half]); err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +32,7 @@ func TestADiskThatIsFullInTheMidstOfAPart(t *testing.T) {
 		if _, err := w.AppendSealed(t.Context(), a.Agent, b.ID, half, s.Object[half:]); !fault.Is(err, fault.Full) {
 			t.Fatalf("on a full disk: %v", err)
 		}
-		if b, err = w.BeginSealed(t.Context(), s.Spec); err != nil || b.New || b.Offset < half-seal.SealedSlot {
+		if b, err = w.BeginSealed(t.Context(), s.Spec); err != nil || b.New || b.Offset != half {
 			t.Fatalf("%+v, %v", b, err)
 		}
 		f, err := a.Send(s, partSize)
@@ -53,7 +53,7 @@ func TestWhatAClosedAccountHasBegunGoes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.AppendSealed(t.Context(), a.Agent, b.ID, b.Offset, s.Object[b.Offset:partSize]); err != nil {
+		if _, err := w.AppendSealed(t.Context(), a.Agent, b.ID, b.Offset, s.Object[b.Offset:b.Offset+seal.SealedSlot]); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -155,22 +155,21 @@ func TestASealedFileGoesOnAfterARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent := b.Offset + 3*seal.SealedSlot + 1000
+	sent := b.Offset + 3*seal.SealedSlot
 	if _, err := w.AppendSealed(t.Context(), a.Agent, b.ID, b.Offset, s.Object[b.Offset:sent]); err != nil {
 		t.Fatal(err)
 	}
-	slot := b.Offset + 3*seal.SealedSlot
-	// Asked again: the end of the last whole slot.
-	if b, err := w.BeginSealed(t.Context(), s.Spec); err != nil || b.New || b.Offset != slot {
-		t.Errorf("%+v, %v", b, err)
+	if b, err := w.BeginSealed(t.Context(), s.Spec); err != nil || b.New || b.Offset != sent {
+		t.Errorf("asked again: %+v, %v", b, err)
 	}
 	w.Restart()
-	if n, err := w.AppendSealed(t.Context(), a.Agent, b.ID, sent, s.Object[sent:sent+9]); !errors.Is(err, sealed.ErrOffset) && err == nil {
+	next := sent + seal.SealedSlot
+	if n, err := w.AppendSealed(t.Context(), a.Agent, b.ID, sent, s.Object[sent:next]); n != next || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
 	b, err = w.BeginSealed(t.Context(), s.Spec)
-	if err != nil || b.New || b.Offset != slot {
-		t.Fatalf("%+v, %v; want %d", b, err, slot)
+	if err != nil || b.New || b.Offset != next {
+		t.Fatalf("%+v, %v; want %d", b, err, next)
 	}
 	f, err := a.In(w).Send(s, partSize)
 	if err != nil || !bytes.Equal(w.Read(w.File(f.ID)), want) || !w.File(f.ID).Delivery.Resumed {
@@ -204,21 +203,22 @@ func TestPartsComeInTheirOrder(t *testing.T) {
 		return w.AppendSealed(ctx, a.Agent, b.ID, from, s.Object[from:to])
 	}
 	h, end := b.Offset, int64(len(s.Object))
+	const slot = seal.SealedSlot
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if n, err := part(ended, h+10, h+20); !errors.Is(err, sealed.ErrOffset) || n != h {
+	if n, err := part(ended, h+slot, h+2*slot); !errors.Is(err, sealed.ErrOffset) || n != h {
 		t.Errorf("a gap: %d, %v", n, err)
 	}
 	// Two are under way, and the second comes first: it waits.
 	second := make(chan error)
-	go func() { _, err := part(t.Context(), h+1000, end); second <- err }()
-	if _, err := part(t.Context(), h, h+1000); err != nil {
+	go func() { _, err := part(t.Context(), h+slot, end); second <- err }()
+	if _, err := part(t.Context(), h, h+slot); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-second; err != nil {
 		t.Error(err)
 	}
-	if n, err := part(t.Context(), h, h+1000); err != nil || n != end {
+	if n, err := part(t.Context(), h, h+slot); err != nil || n != end {
 		t.Errorf("what is there: %d, %v", n, err)
 	}
 	if _, err := w.AppendSealed(t.Context(), a.Agent, b.ID, end, []byte{1}); !fault.Is(err, fault.Invalid) {
@@ -231,12 +231,15 @@ func TestPartsComeInTheirOrder(t *testing.T) {
 	if b, err = w.BeginSealed(t.Context(), s.Spec); err != nil {
 		t.Fatal(err)
 	}
-	other := bytes.Clone(s.Object[b.Offset-50 : b.Offset+50])
-	other[0] ^= 1
-	if n, err := w.AppendSealed(t.Context(), a.Agent, b.ID, b.Offset-50, other); !errors.Is(err, sealed.ErrOffset) || n != b.Offset {
+	body, err := seal.NewBody(s.Key, b.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := body.SealSlot(nil, 7, make([]byte, seal.SlotSize))
+	if n, err := w.AppendSealed(t.Context(), a.Agent, b.ID, b.Offset-slot, append(other, s.Object[b.Offset:]...)); !errors.Is(err, sealed.ErrOffset) || n != b.Offset {
 		t.Errorf("an overlap that differs: %d, %v", n, err)
 	}
-	if _, err := part(t.Context(), b.Offset-50, end); err != nil {
+	if _, err := part(t.Context(), b.Offset-slot, end); err != nil {
 		t.Errorf("an overlap that is the same: %v", err)
 	}
 	if _, err := w.CommitSealed(t.Context(), a.Agent, b.ID, s.Claim); err != nil {
@@ -356,7 +359,7 @@ func TestTheDayChangesWhileASealedFileComes(t *testing.T) {
 		if restart {
 			w.Restart()
 		}
-		if _, err := w.AppendSealed(t.Context(), a.Agent, b.ID, b.Offset, s.Object[b.Offset:b.Offset+partSize]); err != nil {
+		if _, err := w.AppendSealed(t.Context(), a.Agent, b.ID, b.Offset, s.Object[b.Offset:b.Offset+seal.SealedSlot]); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -147,7 +147,8 @@ func (a *Agent) wraps(shareA, shareB seal.Share, b seal.Binding) (wraps []seal.W
 	return wraps
 }
 
-// Send delivers a sealed file in parts of this size.
+// Send delivers a sealed file in parts of as many whole slots as this size has, one at
+// least.
 func (a *Agent) Send(s *Sealed, part int) (*catalog.File, error) {
 	ctx := context.Background()
 	b, err := a.w.BeginSealed(ctx, s.Spec)
@@ -155,7 +156,10 @@ func (a *Agent) Send(s *Sealed, part int) (*catalog.File, error) {
 		return fileOf(b), err
 	}
 	for off := b.Offset; off < int64(len(s.Object)); {
-		end := min(off+int64(part), int64(len(s.Object)))
+		end := off + int64(max(1, part/seal.SealedSlot))*seal.SealedSlot
+		if end >= int64(len(s.Object))-seal.TrailerSize {
+			end = int64(len(s.Object))
+		}
 		if off, err = a.w.AppendSealed(ctx, a.Agent, b.ID, off, s.Object[off:end]); err != nil {
 			return nil, err
 		}

@@ -42,12 +42,18 @@ type arrival struct {
 	file     *catalog.File
 	object   objects.Object
 	onRecord bool
-	reopened bool          // the object may be longer than length
-	length   int64         // what is there; unread = it takes reading all of it to know
-	written  int64         // since the last hint to the disk
+	reopened bool  // the object may be longer than length
+	length   int64 // what is there; unread = it takes reading all of it to know
+	hint     hint
 	moved    chan struct{} // closed when length grows, or the arrival ends
 	used     time.Time
 	ended    error
+}
+
+// hint is what the disk is told of what was written.
+type hint struct {
+	left  int64 // it has not been told yet
+	going bool  // it is being told
 }
 
 const unread = -1
@@ -139,47 +145,63 @@ func (a *arrival) lock() {
 	}
 }
 
-// backToSlot takes back what is there to the end of a whole slot, and returns that.
+// backToSlot takes the trailer back, if that is there, and returns where the last slot
+// ends: who begins again seals the trailer anew.
 func (a *arrival) backToSlot() (int64, error) {
 	a.lock()
 	defer a.mu.Unlock()
 	if a.ended != nil {
 		return 0, a.ended
 	}
-	if slots := a.total - seal.TrailerSize; a.length < slots {
-		a.length -= (a.length - int64(a.header)) % seal.SealedSlot
-	} else {
-		a.length = slots
-	}
+	a.length = min(a.length, a.check.end())
 	a.reopened, a.used = true, a.t.on.Now()
 	return a.length, nil
 }
 
-// AppendSealed takes a part of the object and returns how much is there now. A part
-// that is there is taken without looking; one that came before its turn waits for the
-// one before it. ErrOffset comes with the right offset.
+// AppendSealed takes a part of the object, all of whose bytes the agent has signed, and
+// returns how much is there now. One that came before its turn waits for the one before
+// it; what is there already is not written again. ErrOffset comes with the right offset.
+// Nothing is stored that does not open: ErrWrong ends the arrival.
 func (t *Taker) AppendSealed(ctx context.Context, who Agent, file uuid.UUID, off int64, p []byte) (int64, error) {
+	return t.append(ctx, who, file, part{off, p, true})
+}
+
+// AppendSlots is AppendSealed for a part of which the agent has signed the nonces and
+// tags of its slots only. Whether it is the agent's is known when they open: ErrUnlike
+// when they do not, and then nothing has happened.
+func (t *Taker) AppendSlots(ctx context.Context, who Agent, file uuid.UUID, off int64, p []byte) (int64, error) {
+	return t.append(ctx, who, file, part{off, p, false})
+}
+
+// part is some of an object, as it came.
+type part struct {
+	off    int64
+	bytes  []byte
+	signed bool // byte for byte
+}
+
+func (t *Taker) append(ctx context.Context, who Agent, file uuid.UUID, p part) (int64, error) {
 	const op = "intake: append"
 	a, received, err := t.find(ctx, who, file)
+	var n int64
 	switch {
 	case err != nil:
-		return 0, fault.Wrap(fault.Internal, op, err)
-	case received != nil:
-		return off + int64(len(p)), nil
+	case received != nil && p.signed:
+		n = p.off + int64(len(p.bytes))
+	case received != nil: // its key is not at hand: whether this is a part of it is not known
+		n, err = received.Body.Sealed, ErrOffset
+	default:
+		n, err = a.append(ctx, p)
 	}
-	n, err := a.append(ctx, off, p)
 	return n, fault.Wrap(fault.Internal, op, err)
 }
 
-func (a *arrival) append(ctx context.Context, off int64, p []byte) (int64, error) {
+func (a *arrival) append(ctx context.Context, p part) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, waitAhead)
 	defer cancel()
 	for {
-		n, wait, err := a.tryAppend(ctx, off, p)
+		n, wait, err := a.tryAppend(ctx, p)
 		if wait == nil {
-			if err == nil {
-				a.check.wait(n)
-			}
 			return n, err
 		}
 		select {
@@ -191,53 +213,67 @@ func (a *arrival) append(ctx context.Context, off int64, p []byte) (int64, error
 }
 
 // tryAppend does it when its turn has come; wait is closed when it may have.
-func (a *arrival) tryAppend(ctx context.Context, off int64, p []byte) (n int64, wait <-chan struct{}, err error) {
+func (a *arrival) tryAppend(ctx context.Context, p part) (n int64, wait <-chan struct{}, err error) {
 	a.lock()
 	defer a.mu.Unlock()
-	end := off + int64(len(p))
-	switch {
-	case a.ended != nil:
+	if a.ended != nil {
 		return 0, nil, a.ended
-	case a.check.wrong.Load():
-		a.t.refuse(a)
-		a.giveUp(ctx, ErrWrong)
-		return 0, nil, ErrWrong
-	case off < 0 || end > a.total || end < off:
-		return a.length, nil, fault.New(fault.Invalid, "intake: append", "the part lies outside of the sealed object")
-	case end <= a.length:
-		return a.length, nil, nil
-	case off > a.length && off-a.length <= ahead:
+	}
+	slot, err := a.check.first(p.off, int64(len(p.bytes)))
+	switch {
+	case err != nil:
+		return a.length, nil, err
+	case p.off > a.length && p.off-a.length <= ahead:
 		return a.length, a.moved, nil
-	case off > a.length:
+	case p.off > a.length:
 		return a.length, nil, ErrOffset
 	}
-	if off < a.length { // the beginning is there: it must be the same
-		there := make([]byte, a.length-off)
-		if _, err := a.object.ReadAt(there, off); err != nil && err != io.EOF || !bytes.Equal(there, p[:len(there)]) {
-			return a.length, nil, ErrOffset
+	seen, err := a.check.open(slot, p.bytes)
+	if fault.Is(err, fault.Damaged) {
+		if !p.signed {
+			return a.length, nil, ErrUnlike
 		}
-		p = p[len(there):]
+		a.t.refuse(a)
+		err = ErrWrong
 	}
-	done, err := a.t.on.Disk.Take(int64(len(p)))
 	if err != nil {
-		return a.length, nil, err // what is there of the file stays
-	}
-	err = a.write(p)
-	done()
-	if fault.Is(err, fault.Full) {
-		a.reopened = true // with some of p behind its end
-		return a.length, nil, err
-	} else if err != nil {
 		a.giveUp(ctx, err)
 		return 0, nil, err
 	}
-	if a.onRecord {
-		a.check.beside(a.object, a.length)
+	n, err = a.store(ctx, p, seen)
+	return n, nil, err
+}
+
+// store writes what is new of a part that opens. The caller holds mu.
+func (a *arrival) store(ctx context.Context, p part, seen state) (int64, error) {
+	fresh := p.bytes
+	if there := a.length - p.off; there >= int64(len(fresh)) {
+		return a.length, nil
+	} else if there > 0 { // the beginning is there: it must be the same
+		stored := make([]byte, there)
+		if _, err := a.object.ReadAt(stored, p.off); err != nil && err != io.EOF || !bytes.Equal(stored, fresh[:there]) {
+			return a.length, ErrOffset
+		}
+		fresh = fresh[there:]
 	}
+	done, err := a.t.on.Disk.Take(int64(len(fresh)))
+	if err != nil {
+		return a.length, err // what is there of the file stays
+	}
+	err = a.write(fresh)
+	done()
+	if fault.Is(err, fault.Full) {
+		a.reopened = true // with some of it behind its end
+		return a.length, err
+	} else if err != nil {
+		a.giveUp(ctx, err)
+		return 0, err
+	}
+	a.check.stored(seen)
 	a.used = a.t.on.Now()
 	close(a.moved)
 	a.moved = make(chan struct{})
-	return a.length, nil, nil
+	return a.length, nil
 }
 
 // write adds p at the end.
@@ -248,14 +284,24 @@ func (a *arrival) write(p []byte) error {
 		}
 	}
 	a.length += int64(len(p))
-	if a.written += int64(len(p)); a.written < writebackStep {
+	if a.hint.left += int64(len(p)); a.hint.left < writebackStep || a.hint.going {
 		return nil
 	}
 	if f, ok := a.object.(durable.File); ok {
-		durable.StartWriteback(f, a.length-a.written, a.written)
+		a.hint.going = true
+		go a.writeBack(f, a.length-a.hint.left, a.hint.left)
 	}
-	a.written = 0
+	a.hint.left = 0
 	return nil
+}
+
+// writeBack lets the disk begin with what was written, which takes as long as its queue
+// is full; whoever writes goes on meanwhile. The file may be closed before.
+func (a *arrival) writeBack(f durable.File, offset, length int64) {
+	durable.StartWriteback(f, offset, length)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.hint.going = false
 }
 
 // suspendIdle lets go of the arrival when nobody has touched it for long.
@@ -293,7 +339,6 @@ func (a *arrival) end(ctx context.Context, cause error) {
 // over says that nobody may go on. The caller holds mu.
 func (a *arrival) over(cause error) {
 	a.ended = cause
-	a.check.end()
 	close(a.moved)
 	a.t.forget(a)
 	if a.fresh != nil {

@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"hash"
 	"io"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -13,150 +12,129 @@ import (
 	"sealgate/internal/seal"
 )
 
-// ErrWrong: what came does not open, or is not what its agent says. Nothing of it
-// stays; the agent has the file still, and seals it anew.
-var ErrWrong = fault.New(fault.Damaged, "intake: sealed", "what was sent does not open, or is not what its agent says of it: name, size or SHA-256 differ")
+// Why a part is not taken, or a whole object is no file.
+var (
+	// ErrWrong: what came does not open, or is not what its agent says. Nothing of it
+	// stays; the agent has the file still, and seals it anew.
+	ErrWrong = fault.New(fault.Damaged, "intake: sealed", "what was sent does not open, or is not what its agent says of it: name, size or SHA-256 differ")
+	// ErrUnlike: a part does not open of which the agent has signed nonces and tags only.
+	// It may have been changed on its way. All is as it was.
+	ErrUnlike = fault.New(fault.Denied, "intake: sealed", "the part does not open: it was changed on its way, or sealed wrongly")
 
-// check opens the slots of an arrival in their order and hashes what is in them. It
-// does so beside what comes, a little behind it, so that at the end only the last ones
-// are left. They are read back from where they were written, out of the system's
-// memory as a rule; of the content one slot at a time is in ours, and nowhere else.
-//
-// A slot that is there whole is not written again, so each is opened once.
+	errCut = fault.New(fault.Invalid, "intake: append", "a part begins where a slot does, and ends where one does or with the object")
+)
+
+// check opens what comes of an object before it is stored, from memory, and hashes what
+// is in it. Of the content one slot at a time is in our memory, and nowhere else.
 type check struct {
 	body   *seal.Body
 	header int
-	size   int64        // of the content
-	there  atomic.Int64 // how much of the object may be read
-	opened atomic.Int64 // how much of it is
-	stop   atomic.Bool  // nobody needs to know any more
-	wrong  atomic.Bool
-	hurry  chan struct{} // closed when somebody waits for mu: no turn is waited for any more
-	once   sync.Once     // closes it
+	size   int64       // of the content
+	stop   atomic.Bool // nobody needs to know any more
 
-	mu   sync.Mutex // held by who opens slots; guards what follows
-	next int64
-	sum  hash.Hash
+	// Of the leading slots that are stored. Guarded by the arrival's mutex.
+	slots int64
+	sum   hash.Cloner
 }
 
 func newCheck(body *seal.Body, header int, size int64) *check {
-	return &check{body: body, header: header, size: size, hurry: make(chan struct{}), sum: sha256.New()}
+	return &check{body: body, header: header, size: size, sum: sha256.New().(hash.Cloner)}
 }
 
-// slots is one slot as it lies there, and what is in it.
-type slots struct {
-	sealed [seal.SealedSlot]byte
-	plain  [seal.SlotSize]byte
+// state is what a check has seen of an object.
+type state struct {
+	slots int64
+	sum   hash.Cloner
 }
 
-var (
-	buffers = sync.Pool{New: func() any { return new(slots) }}
-	turns   = make(chan struct{}, runtime.GOMAXPROCS(0)) // of all who open slots beside what comes
-)
+// buffer holds a slot.
+type buffer [seal.SealedSlot]byte
 
-const (
-	turn      = 64       // slots
-	maxBehind = 64 << 20 // what is not opened yet while parts are taken
-)
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-// beside opens what is new of an object that has this length now, while its caller
-// goes on. What is not opened by then is so with the next part, or at the end.
-func (c *check) beside(object io.ReaderAt, length int64) {
-	c.there.Store(length)
-	if c.wrong.Load() || !c.mu.TryLock() {
-		return // somebody is at it
+// end is where the slots end, and the trailer begins.
+func (c *check) end() int64 { return seal.ObjectSize(c.header, c.size) - seal.TrailerSize }
+
+// length is how long sealed slot k is.
+func (c *check) length(k int64) int64 {
+	return min(seal.SealedSlot, c.size-k*seal.SlotSize+seal.Overhead)
+}
+
+// first returns the slot that a part of n bytes at off begins with, which may be the one
+// behind the last: then it is the trailer. errCut when it is cut anywhere else.
+func (c *check) first(off, n int64) (k int64, err error) {
+	edge := func(at int64) bool {
+		return at == c.end() || at >= int64(c.header) && at < c.end() && (at-int64(c.header))%seal.SealedSlot == 0
 	}
-	go func() {
-		defer c.mu.Unlock()
-		for more := true; more; {
-			select {
-			case turns <- struct{}{}:
-			case <-c.hurry:
-				return // who waits opens the rest
-			}
-			n, err := c.open(object, c.there.Load(), turn)
-			<-turns
-			more = n == turn && err == nil && !c.stop.Load() // what cannot be read is told at the end
-		}
-	}()
-}
-
-// wait lets who has brought a part wait when the object of this length is far ahead of
-// what is opened of it: at the end not much may be left.
-func (c *check) wait(length int64) {
-	if length-c.opened.Load() > maxBehind {
-		c.mu.Lock() // whoever opens does so until he has come to the end
-		defer c.mu.Unlock()
+	if !edge(off) || !edge(off+n) && off+n != c.end()+seal.TrailerSize {
+		return 0, errCut
 	}
+	if off == c.end() {
+		return seal.Slots(c.size), nil
+	}
+	return (off - int64(c.header)) / seal.SealedSlot, nil
 }
 
-// rush has who opens slots beside leave as soon as he can.
-func (c *check) rush() { c.once.Do(func() { close(c.hurry) }) }
-
-// open opens at most n slots that lie before length: Damaged when one does not open.
-// The caller holds mu.
-func (c *check) open(object io.ReaderAt, length, n int64) (done int64, err error) {
-	b := buffers.Get().(*slots)
+// open opens every slot of a part that begins with slot k, and the trailer if that is in
+// it: Damaged when one does not open. It returns what the check will have seen once all
+// of the part is stored; by itself it changes nothing.
+func (c *check) open(k int64, p []byte) (state, error) {
+	sum, err := c.sum.Clone()
+	if err != nil {
+		return state{}, fault.Wrap(fault.Internal, "intake: sealed", err)
+	}
+	seen := state{c.slots, sum.(hash.Cloner)}
+	b := buffers.Get().(*buffer)
 	defer buffers.Put(b)
-	for end := seal.Slots(c.size); done < n && c.next < end && !c.stop.Load(); done++ {
-		off := seal.SlotOffset(c.header, c.next)
-		sealed := b.sealed[:min(seal.SealedSlot, c.size-c.next*seal.SlotSize+seal.Overhead)]
-		if off+int64(len(sealed)) > length {
-			break
-		}
-		if n, err := object.ReadAt(sealed, off); n < len(sealed) {
-			return done, fault.Wrap(fault.Internal, "intake: read back", err)
-		}
-		plain, err := c.body.OpenSlot(b.plain[:0], c.next, sealed)
+	all := seal.Slots(c.size)
+	for ; k < all && len(p) > 0; k++ {
+		n := c.length(k)
+		plain, err := c.body.OpenSlot(b[:0], k, p[:n])
 		if err != nil {
-			c.wrong.Store(true)
-			return done, err
+			return state{}, err
 		}
-		c.sum.Write(plain)
-		c.next++
-		c.opened.Store(off + int64(len(sealed)))
+		if k == seen.slots { // those before it were hashed when they came first
+			seen.sum.Write(plain)
+			seen.slots++
+		}
+		p = p[n:]
 	}
-	return done, nil
+	if len(p) > 0 {
+		if _, err := c.body.OpenTrailer(p, all); err != nil {
+			return state{}, err
+		}
+	}
+	return seen, nil
 }
+
+// stored says that what open has seen is stored.
+func (c *check) stored(s state) { c.slots, c.sum = s.slots, s.sum }
 
 // found opens what an earlier process has left and returns where that ends: behind it
 // nothing may ever have reached the disk.
 func (c *check) found(object io.ReaderAt) int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	b, into := buffers.Get().(*buffer), buffers.Get().(*buffer)
+	defer buffers.Put(b)
+	defer buffers.Put(into)
 	all := seal.Slots(c.size)
-	_, _ = c.open(object, seal.SlotOffset(c.header, all), all)
-	c.wrong.Store(false) // it is to come once more
-	if c.next == all {
-		return seal.ObjectSize(c.header, c.size) - seal.TrailerSize
+	for ; c.slots < all && !c.stop.Load(); c.slots++ {
+		sealed := b[:c.length(c.slots)]
+		if n, _ := object.ReadAt(sealed, seal.SlotOffset(c.header, c.slots)); n < len(sealed) {
+			break
+		}
+		plain, err := c.body.OpenSlot(into[:0], c.slots, sealed)
+		if err != nil {
+			break // it is to come once more
+		}
+		c.sum.Write(plain)
 	}
-	return seal.SlotOffset(c.header, c.next)
+	if c.slots == all {
+		return c.end()
+	}
+	return seal.SlotOffset(c.header, c.slots)
 }
 
-// all opens what is left of a whole object: ErrWrong when a slot does not open, or the
-// content has not this SHA-256.
-func (c *check) all(object io.ReaderAt, sum []byte) error {
-	c.rush()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, err := c.open(object, seal.ObjectSize(c.header, c.size), seal.Slots(c.size))
-	switch {
-	case c.wrong.Load():
-		return ErrWrong
-	case err != nil:
-		return err
-	case c.stop.Load():
-		return ErrGone
-	case c.next < seal.Slots(c.size) || subtle.ConstantTimeCompare(c.sum.Sum(nil), sum) != 1:
-		return ErrWrong
-	}
-	return nil
-}
-
-// end waits until nobody reads the object any more.
-func (c *check) end() {
-	c.stop.Store(true)
-	c.rush()
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// is reports whether all slots have come, and their content has this SHA-256.
+func (c *check) is(sum []byte) bool {
+	return c.slots == seal.Slots(c.size) && subtle.ConstantTimeCompare(c.sum.Sum(nil), sum) == 1
 }

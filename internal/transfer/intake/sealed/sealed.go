@@ -8,10 +8,11 @@
 //
 // Bytes are appended at the end of what is there and nowhere else, so that two
 // seals of one slot never mix; after a restart the end is found by opening the
-// leading slots (R6). The file key, which the agent's grant gives, opens each slot beside
-// the parts that come, and the trailer at the end: what is acknowledged opens, and has
+// leading slots (R6). The file key, which the agent's grant gives, opens each slot of a
+// part before it is stored, and the trailer: what is acknowledged opens, and has
 // the name, the size and the SHA-256 that the agent says. An agent that seals wrongly
-// hears so while it has the file still.
+// hears so while it has the file still. So it is enough that an agent has signed nonces
+// and tags of a part: a byte that was changed on the way does not open.
 //
 // As with any arrival, the row with the grant is committed before the first byte
 // reaches the vault, and the body is durable before one transaction makes it a file:
