@@ -27,7 +27,11 @@ const (
 	// overlap is how much before the cut is read again and compared.
 	overlap = 1 << 20
 
-	piece = 256 << 10
+	// piece is how much is read before it is handed on to be hashed, sealed and written;
+	// pieces is how many there are of a file at a time. With fewer or smaller ones
+	// processors sleep between the stages, and waking one takes long.
+	piece  = 512 << 10
+	pieces = 8
 )
 
 // errChanged is for a file that is not any more what was seen a moment ago.
@@ -380,9 +384,14 @@ func sameEnd(a *intake.Arrival, src io.Reader, offset int64) (bool, error) {
 // more is read, so that the server does not wait for that.
 func copyAll(a *intake.Arrival, src *remote.File, offset int64) error {
 	size := min(piece, src.Entry.Size-offset+1) // one more: to see the end with the last of it
-	full, empty := make(chan []byte, 1), make(chan []byte, 3)
-	for range cap(empty) {
-		empty <- nil
+	full, empty := make(chan []byte, pieces), make(chan []byte, pieces)
+	made := 0
+	room := func() []byte {
+		if len(empty) == 0 && made < pieces {
+			made++
+			return make([]byte, size)
+		}
+		return <-empty
 	}
 	var failed atomic.Pointer[error]
 	var writing sync.WaitGroup
@@ -401,10 +410,7 @@ func copyAll(a *intake.Arrival, src *remote.File, offset int64) error {
 		defer writing.Wait()
 		defer close(full)
 		for failed.Load() == nil {
-			buf := <-empty
-			if buf == nil {
-				buf = make([]byte, size)
-			}
+			buf := room()
 			n, err := io.ReadFull(src, buf)
 			if n > 0 {
 				full <- buf[:n]

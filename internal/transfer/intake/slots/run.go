@@ -1,25 +1,34 @@
 package slots
 
 import (
+	"runtime"
 	"sync"
 
 	"sealgate/internal/seal"
 )
 
 const (
-	// maxRun is how many whole slots that come in one piece are written as one.
-	maxRun = 4
+	// maxRun is how many whole slots that come in one piece are taken together.
+	maxRun = 8
 
-	// aside is how many of them are hashed beside being sealed and written: so whoever
-	// sends from one goroutine has two processors at work.
+	// oneWrite is how many of them are sealed, and then written as one: more leave the
+	// processor's cache in between.
+	oneWrite = 4
+
+	// aside is how many of them are hashed beside being sealed and written, where there
+	// are processors for it: so whoever sends from one goroutine has two at work.
 	aside = 4
 )
 
-var runBuffers = sync.Pool{New: func() any { return new([maxRun * seal.SealedSlot]byte) }}
+// spared reports whether there are processors for that. Of two, the other one decrypts
+// what comes next: to hand it pieces of a millisecond costs more than it gains.
+var spared = runtime.GOMAXPROCS(0) > 2
 
-// fillRun seals the whole slots that p begins with, from slot k on, writes them to the
-// object at once, and returns how many bytes of p that were: none when there are less
-// than two, or there is something of the first of them already.
+var runBuffers = sync.Pool{New: func() any { return new([oneWrite * seal.SealedSlot]byte) }}
+
+// fillRun seals the whole slots that p begins with, from slot k on, onto the object, and
+// returns how many bytes of p that were: none when there are less than two, or there is
+// something of the first of them already.
 func (b *Board) fillRun(k int64, p []byte) (int, error) {
 	slots := b.takeRun(k, min(len(p)/seal.SlotSize, maxRun))
 	if len(slots) == 0 {
@@ -35,7 +44,8 @@ func (b *Board) fillRun(k int64, p []byte) (int, error) {
 	}
 	p = p[:len(slots)*seal.SlotSize]
 	var hashing sync.WaitGroup
-	if len(slots) >= aside {
+	besides := spared && len(slots) >= aside
+	if besides {
 		hashing.Go(func() { b.offerRun(k, p) })
 	}
 	err := b.putRun(k, p)
@@ -46,7 +56,7 @@ func (b *Board) fillRun(k int64, p []byte) (int, error) {
 		}
 		return 0, err
 	}
-	if len(slots) < aside {
+	if !besides {
 		b.offerRun(k, p)
 	}
 	b.mu.Lock()
@@ -86,15 +96,20 @@ func (b *Board) offerRun(k int64, p []byte) {
 	}
 }
 
-// putRun seals whole slots onto the object, with one write.
+// putRun seals whole slots onto the object, with one write for every few of them.
 func (b *Board) putRun(k int64, p []byte) error {
-	sealed := runBuffers.Get().(*[maxRun * seal.SealedSlot]byte)
+	sealed := runBuffers.Get().(*[oneWrite * seal.SealedSlot]byte)
 	defer runBuffers.Put(sealed)
-	out := sealed[:0]
-	for i := range len(p) / seal.SlotSize {
-		out = b.body.SealSlot(out, k+int64(i), p[i*seal.SlotSize:][:seal.SlotSize])
+	for len(p) > 0 {
+		first, out := k, sealed[:0]
+		for ; k < first+oneWrite && len(p) > 0; k, p = k+1, p[seal.SlotSize:] {
+			out = b.body.SealSlot(out, k, p[:seal.SlotSize])
+		}
+		if err := b.write(first, out); err != nil {
+			return err
+		}
 	}
-	return b.write(k, out)
+	return nil
 }
 
 // write puts what is sealed onto the object, from slot k on.

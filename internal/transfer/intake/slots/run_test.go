@@ -2,6 +2,7 @@ package slots
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -33,7 +34,17 @@ func newCounted(t *testing.T, held *Holding) (*Board, *seal.Body, *counted) {
 }
 
 // Whole slots of one piece are one write, but for those of which something was there.
-func TestSlotsOfAPieceAreWrittenTogether(t *testing.T) {
+func TestSlotsOfAPieceAreWrittenTogether(t *testing.T) { bothWays(t, aPieceIsWrittenTogether) }
+
+// bothWays runs a test with processors to spare for hashing, and without.
+func bothWays(t *testing.T, test func(*testing.T)) {
+	defer func(is bool) { spared = is }(spared)
+	for _, spared = range []bool{false, true} {
+		t.Run(fmt.Sprintf("spared=%v", spared), test)
+	}
+}
+
+func aPieceIsWrittenTogether(t *testing.T) {
 	var held Holding
 	b, body, c := newCounted(t, &held)
 	want := noise(rand.New(rand.NewPCG(4, 4)), 11*seal.SlotSize)
@@ -50,7 +61,9 @@ func TestSlotsOfAPieceAreWrittenTogether(t *testing.T) {
 }
 
 // The hash is that of what was written at last, also when the disk failed in between.
-func TestHashAfterAWriteThatFailed(t *testing.T) {
+func TestHashAfterAWriteThatFailed(t *testing.T) { bothWays(t, hashAfterAWriteThatFailed) }
+
+func hashAfterAWriteThatFailed(t *testing.T) {
 	var held Holding
 	b, body, c := newCounted(t, &held)
 	rng := rand.New(rand.NewPCG(5, 5))
