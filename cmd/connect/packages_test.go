@@ -71,6 +71,32 @@ func TestCampaignPackages(t *testing.T) {
 	installer(t, one(t, dir, "*.msi"), output)
 }
 
+// Under a systemd that is really there, the gateway's unit and the deb do what the pages
+// say: they start, come again after a kill and a power cut, and go.
+func TestCampaignSystemd(t *testing.T) {
+	if os.Getenv("SEALGATE_LONG") == "" {
+		return
+	}
+	for _, p := range []string{"systemd-nspawn", "nsenter", "unshare", "dpkg"} {
+		needtest.Program(t, p)
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(root, "bin/packages")); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"make", "-C", root, "build", "packages"},
+		{filepath.Join(root, "tools/packages/live"), filepath.Join(root, "bin/gateway")},
+	} {
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+	}
+}
+
 func one(t *testing.T, dir, pattern string) string {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, pattern))

@@ -89,17 +89,19 @@ func (a *app) serviceCommand() *cobra.Command {
 
 // serviceStatus says what the service manager knows; 3 when it knows no such service.
 func (a *app) serviceStatus(s service.Service) error {
-	state := "running"
+	state, says := "running", "is running."
 	switch is, err := s.Status(); {
 	case errors.Is(err, service.ErrNotInstalled):
 		return noService("status")
+	case isSystemd(s) && newSystemd().failed(): // the library has an error without a name for that
+		state, says = "failed", "has failed. Why: journalctl -u "+serviceName+". When that is put right: connect service start"
 	case err != nil:
 		return serviceFault("status", err)
 	case is != service.StatusRunning:
-		state = "stopped"
+		state, says = "stopped", "is stopped."
 	}
 	return a.Print(map[string]string{"service": serviceName, "state": state}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "The service %s is %s.\n", serviceName, state)
+		_, err := fmt.Fprintf(w, "The service %s %s\n", serviceName, says)
 		return err
 	})
 }

@@ -109,6 +109,9 @@ func (s systemd) uninstall() error {
 	return s.ctl("daemon-reload")
 }
 
+// failed reports whether the service ended with an error and is not started again.
+func (s systemd) failed() bool { return s.ctl("is-failed", "--quiet", serviceName) == nil }
+
 // machine is what is this machine's own: program, account, directory, and that the
 // service may write to the folders in the settings.
 func machine(program, user string, h home.Home, set *home.Settings) string {

@@ -81,8 +81,12 @@ func checkSettings(cfg *config.Config) []portal.Finding {
 		list = append(list, Warn("configuration", w, "correct the name, or unset it"))
 	}
 	if cfg.MasterInside() {
-		list = append(list, Warn("master key", "it lies in the data directory: who copies that has both",
-			"move it to another disk and name its place in gateway.yaml (keys.master: file:PATH)"))
+		// Not there: the running gateway has it from elsewhere (SEALGATE_KEYS_MASTER in its
+		// unit), or the keys do not open, which is told.
+		if _, err := os.Stat(cfg.Keys.Master.Name); err == nil {
+			list = append(list, Warn("master key", "it lies in the data directory: who copies that has both",
+				"move it to another disk and name its place in gateway.yaml (keys.master: file:PATH)"))
+		}
 	}
 	return list
 }
