@@ -33,6 +33,10 @@ func handOver(h home.Home, name string) error {
 	if err1 != nil || err2 != nil {
 		return fault.New(fault.Invalid, op, "the account %s has no number", name)
 	}
+	return giveAll(op, h, uid, gid)
+}
+
+func giveAll(op string, h home.Home, uid, gid int) error {
 	root, err := os.OpenRoot(string(h))
 	if err != nil {
 		return fault.New(fault.Denied, op, "this takes an administrator: %v", err)
@@ -48,6 +52,39 @@ func handOver(h home.Home, name string) error {
 		return fault.New(fault.Denied, op, "this takes an administrator: %v", err)
 	}
 	return nil
+}
+
+// serviceOf returns whose the directory is, when root works in that of another account:
+// what root makes there, that one could not use.
+func serviceOf(h home.Home) (s *syscall.Stat_t, other bool) {
+	info, err := os.Stat(string(h))
+	if err != nil || os.Geteuid() != 0 {
+		return nil, false
+	}
+	s, ok := info.Sys().(*syscall.Stat_t)
+	return s, ok && s.Uid != 0
+}
+
+// giveBack makes what root has made in the directory its owner's.
+func giveBack(h home.Home) error {
+	s, other := serviceOf(h)
+	if !other {
+		return nil
+	}
+	return giveAll("connect: give back", h, int(s.Uid), int(s.Gid))
+}
+
+// notAsRoot refuses to root what leaves files in the directory of another account.
+func notAsRoot(h home.Home) error {
+	s, other := serviceOf(h)
+	if !other {
+		return nil
+	}
+	name := "#" + strconv.Itoa(int(s.Uid))
+	if u, err := user.LookupId(strconv.Itoa(int(s.Uid))); err == nil {
+		name = u.Username
+	}
+	return fault.New(fault.Denied, "connect: account", "%s is the directory of the account %s, which could not use what root makes there: start the service (connect service start), or run this as that account: sudo -u %s connect …", h, name, name)
 }
 
 // give makes one file or directory the account's. The account may have put there what

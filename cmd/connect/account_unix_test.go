@@ -3,12 +3,19 @@
 package main
 
 import (
+	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"sealgate/internal/agent/console"
 	"sealgate/internal/agent/home"
+	"sealgate/internal/command"
+	"sealgate/internal/fault"
 	"sealgate/internal/needtest"
 )
 
@@ -44,6 +51,58 @@ func TestHandingOverGivesNothingElse(t *testing.T) {
 		}
 		if s, ok := info.Sys().(*syscall.Stat_t); !ok || (s.Uid != 0) != his {
 			t.Errorf("%s is %d's", path, s.Uid)
+		}
+	}
+}
+
+// Root enrols for the service again, and leaves it nothing that it cannot read; what
+// only leaves such files is refused, and whose it is to do is said.
+func TestRootLeavesTheServiceNothingThatItCannotUse(t *testing.T) {
+	if os.Geteuid() != 0 {
+		needtest.Missing(t, "only root gives files away")
+	}
+	dir := filepath.Join(t.TempDir(), "connect")
+	a := &app{&console.App{Program: command.Program{Out: io.Discard, Err: io.Discard, Getenv: func(string) string { return "" }, Now: time.Now}, Dir: dir}}
+	h := home.Home(dir)
+	if err := h.Make(); err != nil {
+		t.Fatal(err)
+	}
+	if err := handOver(h, "nobody"); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.enroll(t.Context(), "https://127.0.0.1:1", "no code", ""); err == nil {
+		t.Fatal("enrolled")
+	}
+	if err := os.WriteFile(h.About(), []byte("{}"), 0o600); err != nil { // an earlier enrolment by root
+		t.Fatal(err)
+	}
+	pay := filepath.Join(t.TempDir(), "pay.xml")
+	if err := os.WriteFile(pay, []byte("content"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, do := range map[string]func() error{
+		"run":   func() error { return a.run(t.Context(), slog.DiscardHandler) },
+		"send":  func() error { return a.send(t.Context(), []string{pay}, true) },
+		"fetch": func() error { _, err := a.fetch(t.Context()); return err },
+	} {
+		if err := do(); !fault.Is(err, fault.Denied) || !strings.Contains(fault.Message(err), "sudo -u nobody connect") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := a.enroll(t.Context(), "https://127.0.0.1:1", "no code", ""); err == nil {
+		t.Fatal("enrolled")
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) < 2 {
+		t.Fatalf("%v, %v", entries, err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, ok := info.Sys().(*syscall.Stat_t); !ok || s.Uid == 0 {
+			t.Errorf("%s is root's", e.Name())
 		}
 	}
 }

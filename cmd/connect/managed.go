@@ -5,8 +5,10 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/kardianos/service"
+	"golang.org/x/time/rate"
 
 	"sealgate/internal/command"
 )
@@ -31,11 +33,25 @@ func hopeless(err error) uint32 {
 	return 0
 }
 
-// events writes lines of the log to the platform's, the Event Log of Windows.
-type events struct{ to service.Logger }
+// events writes lines of the log to the platform's, the Event Log of Windows, which other
+// programs share: more than a few in a row, or one every ten minutes, stand in
+// connect.log only.
+type events struct {
+	to    service.Logger
+	limit *rate.Limiter
+}
+
+const inARow = 50
+
+func newEvents(to service.Logger) events {
+	return events{to, rate.NewLimiter(rate.Every(10*time.Minute), inARow)}
+}
 
 // Write implements io.Writer.
 func (e events) Write(line []byte) (int, error) {
+	if !e.limit.Allow() {
+		return len(line), nil
+	}
 	say := e.to.Warning
 	if _, rest, _ := bytes.Cut(line, []byte("level=")); bytes.HasPrefix(rest, []byte(slog.LevelError.String())) {
 		say = e.to.Error

@@ -50,7 +50,7 @@ func (p *program) Execute(_ []string, orders <-chan svc.ChangeRequest, state cha
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- p.work(ctx, logging.New(events{p.events}, "warn", false).Handler()) }()
+	go func() { done <- p.work(ctx, logging.New(newEvents(p.events), "warn", false).Handler()) }()
 	state <- svc.Status{State: svc.Running, Accepts: svc.AcceptStop | svc.AcceptShutdown}
 	for {
 		select {

@@ -114,7 +114,7 @@ func TestWhatAnAdministratorWroteStays(t *testing.T) {
 	if err := os.WriteFile(override, []byte("his"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.uninstall(); err != nil || read(t, override) != "his" {
+	if err := s.uninstall(); err != nil || read(t, override) != "his" || read(t, s.own()) != string(unit)+"Nice=5\n" {
 		t.Errorf("uninstall: %v", err)
 	}
 	if _, err := os.Stat(s.beside()); !errors.Is(err, os.ErrNotExist) {
@@ -167,12 +167,25 @@ func read(t *testing.T, name string) string {
 // The platform's log has the level that the line has.
 func TestEventsKeepTheirLevel(t *testing.T) {
 	var to said
-	log := logging.New(events{&to}, "warn", false)
+	log := logging.New(newEvents(&to), "warn", false)
 	log.Info("nothing new")
 	log.Warn("a share has gone", "folder", 3, "state", "level=ERROR ")
 	log.Error("connect cannot start", "password", "hunter2")
 	if len(to) != 2 || !strings.HasPrefix(to[0], "warning: ") || !strings.Contains(to[0], "a share has gone") || !strings.HasPrefix(to[1], "error: ") || strings.Contains(to[1], "hunter2") {
 		t.Errorf("the platform's log has %q", to)
+	}
+}
+
+// The Event Log is every program's: a share that comes and goes all night does not push
+// out of it what others have said.
+func TestEventsAreNotWrittenWithoutEnd(t *testing.T) {
+	var to said
+	log := logging.New(newEvents(&to), "warn", false)
+	for range 10 * inARow {
+		log.Warn("a folder cannot be looked into")
+	}
+	if len(to) != inARow {
+		t.Errorf("%d events", len(to))
 	}
 }
 

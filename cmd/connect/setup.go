@@ -54,7 +54,7 @@ func (a *app) enrollCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) enroll(ctx context.Context, gateway, code, caFile string) error {
+func (a *app) enroll(ctx context.Context, gateway, code, caFile string) (err error) {
 	h, err := a.Home()
 	if err != nil {
 		return err
@@ -62,6 +62,11 @@ func (a *app) enroll(ctx context.Context, gateway, code, caFile string) error {
 	if err := h.Make(); err != nil {
 		return err
 	}
+	defer func() {
+		if given := giveBack(h); err == nil {
+			err = given
+		}
+	}()
 	lock, err := durable.LockDir(string(h))
 	if fault.Is(err, fault.TryLater) {
 		return fault.New(fault.TryLater, "enroll", "Connect is running in %s; stop it first: connect service stop", h)
@@ -184,6 +189,9 @@ func (a *app) run(ctx context.Context, also slog.Handler) error {
 	debug.SetGCPercent(200) // of hardly anything, but for the parts: see agent's rest
 	h, err := a.Home()
 	if err != nil {
+		return err
+	}
+	if err := notAsRoot(h); err != nil {
 		return err
 	}
 	s, err := h.Settings()

@@ -87,23 +87,29 @@ func (s systemd) placeUnit() error {
 	if _, err := os.Stat(s.packaged()); err != nil {
 		return durable.WriteFile(durable.OS, s.own(), append([]byte(written), unit...))
 	}
+	return s.removeOwn()
+}
+
+// removeOwn takes away a unit that install has made: an administrator's stays.
+func (s systemd) removeOwn() error {
 	text, err := os.ReadFile(s.own())
 	if err != nil || !bytes.HasPrefix(text, []byte(written)) {
-		return nil // none, or an administrator's
+		return nil // none, or not ours
 	}
 	return os.Remove(s.own())
 }
 
-// uninstall stops the service and takes away what install has made. A package's unit
-// stays, and is not started any more.
+// uninstall stops the service and takes away what install has made. The unit of a
+// package or of an administrator stays, and is not started any more.
 func (s systemd) uninstall() error {
 	if err := s.ctl("disable", "--now", serviceName); err != nil {
 		return err
 	}
-	for _, name := range []string{s.own(), s.beside()} {
-		if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
-			return err
-		}
+	if err := s.removeOwn(); err != nil {
+		return err
+	}
+	if err := os.Remove(s.beside()); err != nil && !os.IsNotExist(err) {
+		return err
 	}
 	_ = os.Remove(filepath.Dir(s.beside())) // unless an administrator's own is in it
 	return s.ctl("daemon-reload")

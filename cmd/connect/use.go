@@ -165,6 +165,13 @@ func (a *app) settled(ctx context.Context, running *control.Client, path string)
 }
 
 func (a *app) sendHere(ctx context.Context, paths []string, wait bool) error {
+	h, err := a.Home()
+	if err != nil {
+		return err
+	}
+	if err := notAsRoot(h); err != nil {
+		return err
+	}
 	o, err := a.options(logging.New(a.Err, "error", false))
 	if err != nil {
 		return err
@@ -228,6 +235,9 @@ func (a *app) fetch(ctx context.Context) (*status.Fetch, error) {
 	f, err := control.Dial(h.Socket()).Fetch(ctx)
 	if !errors.Is(err, control.ErrStopped) {
 		return f, err
+	}
+	if err := notAsRoot(h); err != nil {
+		return nil, err
 	}
 	o, err := a.options(logging.New(a.Err, "error", false))
 	if err != nil {

@@ -50,7 +50,7 @@ type Options struct {
 	Log      *slog.Logger
 
 	Look time.Duration           // how often folders are looked into; zero = 15 s
-	Beat time.Duration           // how often the gateway is told how this agent is; zero = a minute
+	Beat time.Duration           // how often the gateway is told how this agent is; zero = about a minute
 	Cut  func(step string) error // see send.Sender
 }
 
@@ -70,6 +70,8 @@ type Agent struct {
 	waits     atomic.Bool   // something does for this account
 	unparked  time.Time     // when what was parked had its last try; of the pulse
 	forgot    time.Time     // when what is old left the journal; of the pulse
+
+	mapped program
 
 	fetches sync.Mutex // held while files are fetched
 
@@ -134,7 +136,7 @@ func Open(ctx context.Context, o Options) (_ *Agent, err error) {
 		Journal: a.journal, Client: a.client, Disk: together.Disk(o.Disk), Receipts: o.Home.Receipts(), Identity: statement.Fingerprint(a.enrolment.Identity),
 		Pool: sealing.NewPool(partsInMemory), Now: o.Now, Log: o.Log, Cut: o.Cut,
 	}, o.Settings.Parallel, ordered)
-	a.queue.Done, a.queue.Rest = a.sent, a.rest
+	a.queue.Done, a.queue.Rest, a.queue.Heard = a.sent, a.rest, a.hear
 	if o.Settings.Outbox != "" {
 		a.fetcher = &fetch.Fetcher{
 			Journal: a.journal, Client: a.client, Disk: o.Disk, Folder: o.Settings.Outbox, As: o.Settings.As, Access: o.Access, Now: o.Now, Log: o.Log,
@@ -276,9 +278,6 @@ func (a *Agent) scanned(path string, err error) {
 // sent hears that a delivery came to its end. Something that lies where it was is
 // another file: it is looked at now.
 func (a *Agent) sent(d *journal.Delivery, here bool) {
-	if d.State == journal.Done {
-		a.hear()
-	}
 	if wake := a.wakes[d.Folder]; here && wake != nil {
 		select {
 		case wake <- struct{}{}:

@@ -91,6 +91,33 @@ func TestFetchedSealed(t *testing.T) {
 	}
 }
 
+// Who waits for an answer takes it away as soon as it has its name, and does not get it
+// twice because the disk or the journal failed behind that.
+func TestWhatWasTakenAwayIsNotWrittenAgain(t *testing.T) {
+	g := agenttest.New(t)
+	d := newDesk(t, g, g.Plain.URL)
+	disk := durabletest.NewFaulty(durable.OS)
+	d.o.Disk = disk
+	dir := d.withOutbox(home.Opened)
+	d.answer("camt.053.xml", []byte("answer"))
+	disk.Fail(durabletest.SyncDir, 1, durabletest.Stored, durabletest.ErrIO)
+	if r, err := d.Fetch(t.Context()); err != nil || len(r.Failed) != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if err := os.Remove(filepath.Join(dir, "camt.053.xml")); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := d.Fetch(t.Context()); err != nil || len(r.Failed) != 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if list, err := os.ReadDir(dir); err != nil || len(list) != 0 {
+		t.Errorf("it was written again: %v, %v", list, err)
+	}
+	if d.waiting() != 0 {
+		t.Error("the gateway was not told")
+	}
+}
+
 // A disk or a way that fails, in either way, brings each file home once and whole.
 func TestCampaignFetchingThroughFailures(t *testing.T) {
 	content := random(5 << 20)

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	beat       = time.Minute
+	beat       = 55 * time.Second     // before a gateway ends a connection that nothing is said on, after a minute: a new one costs more than the heartbeat
 	remember   = 30 * 24 * time.Hour  // what was sent within is asked for after a restart of the gateway
 	forget     = 180 * 24 * time.Hour // what was sent before leaves the journal; its receipt stays
 	checkEvery = 7 * 24 * time.Hour
@@ -48,7 +48,7 @@ func (a *Agent) pulse(ctx context.Context) {
 		case <-a.look:
 		}
 		err := a.beat(ctx)
-		unmap() // what it needs of the program is of no use for a minute
+		a.mapped.unmapData() // what it needs of that is of no use for a minute
 		switch {
 		case ctx.Err() != nil:
 			return

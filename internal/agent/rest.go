@@ -14,5 +14,5 @@ func (a *Agent) rest() {
 	runtime.GC() // what is pooled lives through one collection, and a stack that was long is half as long after each
 	runtime.GC()
 	debug.FreeOSMemory()
-	unmap()
+	a.mapped.unmap()
 }

@@ -4,26 +4,53 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
+// program is the file that this process runs, as it is mapped here.
+type program struct {
+	mu   sync.Mutex
+	data []mapping // what is read of it and not run
+}
+
 // unmap takes the pages of the program itself out of this process, those that are as
 // they are on the disk: half of what an idle agent would hold is code that a start and
 // a burst of files have touched. What is needed is mapped again where it is needed.
-func unmap() {
-	if self, err := os.Executable(); err == nil {
-		unmapFile(self)
+func (p *program) unmap() {
+	self, err := os.Executable()
+	if err != nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.data = nil
+	for _, m := range clean(self) {
+		m.forget()
+		if !strings.Contains(m.rights, "x") {
+			p.data = append(p.data, m)
+		}
 	}
 }
 
-// unmapFile does so for what is mapped of one file. What is not written now may have
-// been written to before, as the relocations of a program that is linked to stand
+// unmapData does so again for what a heartbeat reads. Its code stays, which would be
+// mapped again each minute, in as many pieces.
+func (p *program) unmapData() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range p.data {
+		m.forget()
+	}
+}
+
+// clean lists what is mapped of a file and as it is there. What is not written now may
+// have been written to before, as the relocations of a program that is linked to stand
 // anywhere: the kernel counts such pages as anonymous, and they are nowhere else.
-func unmapFile(name string) {
+func clean(name string) (all []mapping) {
 	maps, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
-		return
+		return nil
 	}
 	var m mapping
 	for line := range strings.Lines(string(maps)) {
@@ -35,7 +62,7 @@ func unmapFile(name string) {
 			m.swapped = f[1]
 		case len(f) > 1 && f[0] == "VmFlags:": // the last of a mapping
 			if m.file == name && !strings.Contains(m.rights, "w") && m.anonymous == "0" && m.swapped == "0" {
-				m.forget()
+				all = append(all, m)
 			}
 			m = mapping{}
 		case len(f) == 6 && !strings.HasSuffix(f[0], ":"):
@@ -43,6 +70,7 @@ func unmapFile(name string) {
 			m = mapping{addresses: f[0], rights: f[1], file: f[5]}
 		}
 	}
+	return all
 }
 
 // mapping is one of /proc/self/smaps, as it says it.

@@ -2,6 +2,9 @@
 
 package agent
 
-// unmap does nothing: this platform trims what an idle program holds by itself, or not
-// at all.
-func unmap() {}
+// program is what this process runs. This platform trims what an idle program holds by
+// itself, or not at all.
+type program struct{}
+
+func (*program) unmap()     {}
+func (*program) unmapData() {}

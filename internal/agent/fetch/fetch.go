@@ -55,6 +55,7 @@ type Fetcher struct {
 
 	begun map[uuid.UUID]bool     // whose sealed part was begun by this process
 	later map[uuid.UUID]postpone // files that came whole and could not be written
+	named map[uuid.UUID]string   // files that have their name, which the journal does not know yet
 }
 
 // postpone is when a file is fetched again that came in vain, and why it did.
@@ -134,7 +135,7 @@ func (f *Fetcher) one(ctx context.Context, l connect.Listed) (*journal.Fetched, 
 		return nil, err
 	}
 	if got == nil || !got.Written {
-		if got == nil || !f.lies(got.Path, l) {
+		if got == nil || f.named[l.File] != got.Path && !f.lies(got.Path, l) {
 			path, err := f.write(ctx, l)
 			if err != nil {
 				return nil, err
@@ -147,6 +148,7 @@ func (f *Fetcher) one(ctx context.Context, l connect.Listed) (*journal.Fetched, 
 		if err := f.Journal.SetFetched(ctx, *got); err != nil {
 			return nil, err
 		}
+		delete(f.named, l.File)
 		f.Log.Info("fetched", "file", l.File, "size", l.Size)
 	}
 	if err := f.clean(l.File); err != nil {
@@ -327,7 +329,11 @@ func (f *Fetcher) name(ctx context.Context, temp, name string, l connect.Listed)
 		if fault.Is(err, fault.Exists) { // by now
 			continue
 		}
-		if err == nil {
+		if err == nil { // whoever it is for may take it away from now on: that is no reason to write it again
+			if f.named == nil {
+				f.named = map[uuid.UUID]string{}
+			}
+			f.named[l.File] = path
 			err = f.sync()
 		}
 		if err != nil {

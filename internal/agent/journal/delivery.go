@@ -30,6 +30,9 @@ const (
 	Lost     State = "lost"
 )
 
+// Changed is the code of what is gone because it was another file when it was read.
+const Changed = "changed"
+
 // Source is a file that is there, as the file system shows it.
 type Source struct {
 	Folder   string // the watched folder; empty: a person named it
@@ -136,7 +139,7 @@ func add(ctx context.Context, tx *sql.Tx, now time.Time, s Source) (int, error) 
 	case size == s.Size && modified == nanos(s.Modified), state == Received: // what is received is put away first
 		return 0, nil
 	default:
-		if err := end(ctx, tx, seq, Gone, now, "changed", "the file was changed before it was sent"); err != nil {
+		if err := end(ctx, tx, seq, Gone, now, Changed, "the file was changed before it was sent"); err != nil {
 			return 0, err
 		}
 	}
@@ -225,6 +228,17 @@ func (j *Journal) Knew(ctx context.Context, s Source, seq int64) (bool, error) {
 	return n > 0, wrap("journal: knew", err)
 }
 
+// LeftBefore reports whether the delivery of this path before this one was of the same
+// size and time, and left because the file was another one when it was read.
+func (j *Journal) LeftBefore(ctx context.Context, d *Delivery) (bool, error) {
+	all, err := j.list(ctx, "WHERE path = ? AND seq < ? ORDER BY seq DESC LIMIT 1", d.Path, d.Seq)
+	if err != nil || len(all) == 0 {
+		return false, err
+	}
+	before := all[0]
+	return before.State == Gone && before.Code == Changed && before.Size == d.Size && nanos(before.Modified) == nanos(d.Modified), nil
+}
+
 // Delivered lists what was received since a time, put away or not, page by page.
 func (j *Journal) Delivered(ctx context.Context, since time.Time, behind int64, limit int) ([]*Delivery, error) {
 	return j.list(ctx, "WHERE (state = 'done' AND done >= ?1 OR state = 'received' AND received >= ?1) AND seq > ?2 ORDER BY seq LIMIT ?3", nanos(since), behind, limit)
@@ -287,9 +301,13 @@ func (j *Journal) Figures(ctx context.Context) (Figures, error) {
 	return f, wrap("journal: figures", err)
 }
 
-// Forget removes deliveries that ended before a time; those that are lost stay.
+// Forget removes deliveries that ended before a time, and files that were fetched and
+// acknowledged before it; deliveries that are lost stay.
 func (j *Journal) Forget(ctx context.Context, before time.Time) error {
 	// The first term is that of the index.
 	_, err := j.db.ExecContext(ctx, "DELETE FROM delivery WHERE state IN ('done', 'lost', 'gone') AND state <> 'lost' AND done < ?", nanos(before))
+	if err == nil {
+		_, err = j.db.ExecContext(ctx, "DELETE FROM fetched WHERE state = 'done' AND at < ?", nanos(before))
+	}
 	return wrap("journal: forget", err)
 }

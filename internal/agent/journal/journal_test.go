@@ -213,6 +213,16 @@ func TestFetchedOnce(t *testing.T) {
 	if all, err := j.LatestFetched(t.Context(), 5); err != nil || len(all) != 1 {
 		t.Fatalf("%+v, %v", all, err)
 	}
+	young := Fetched{File: uuid.New(), Name: "b", Path: "/out/b", SHA256: []byte{2}, Written: true, At: now}
+	if err := j.SetFetched(t.Context(), young); err != nil { // the gateway does not know yet
+		t.Fatal(err)
+	}
+	if err := j.Forget(t.Context(), now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := j.LatestFetched(t.Context(), 5); err != nil || len(all) != 1 || all[0].Path != "/out/b" {
+		t.Fatalf("%+v, %v", all, err)
+	}
 }
 
 // What many write at the same time is written for each of them, and what one cannot do

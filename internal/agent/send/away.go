@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -62,9 +63,9 @@ func (s *Sender) keep(file uuid.UUID, receipt []byte) error {
 		if err := s.Disk.Mkdir(dir); err != nil {
 			return err
 		}
-	}
-	if err := s.Disk.SyncDir(s.Receipts); err != nil {
-		return err
+		if err := s.Disk.SyncDir(filepath.Dir(dir)); err != nil {
+			return err
+		}
 	}
 	if err := durable.WriteFile(s.Disk, name, receipt); err != nil {
 		return err
@@ -132,10 +133,20 @@ func place(d *journal.Delivery, file uuid.UUID) (string, error) {
 	return filepath.Join(dir, home.Sent, beside(name, file)), nil
 }
 
-// beside is the name of a file whose own name is taken.
+// beside is the name of a file whose own name is taken. One that is as long as names may
+// be loses letters before its ending.
 func beside(name string, file uuid.UUID) string {
+	const longest = 255 // bytes, of every file system
 	ext := filepath.Ext(name)
-	return strings.TrimSuffix(name, ext) + "." + file.String()[24:] + ext
+	if len(ext) > longest/4 {
+		ext = "" // no ending, only a dot
+	}
+	base, end := strings.TrimSuffix(name, ext), "."+file.String()[24:]+ext
+	for len(base) > 1 && len(base)+len(end) > longest {
+		_, size := utf8.DecodeLastRuneInString(base)
+		base = base[:len(base)-size]
+	}
+	return base + end
 }
 
 // putAway moves or deletes a file whose receipt is on the disk.

@@ -29,6 +29,7 @@ type Queue struct {
 	Ordered  []string                             // folders whose files are sent one by one, oldest first
 	Done     func(d *journal.Delivery, here bool) // told when a delivery came to its end; here: something lies at its path
 	Rest     func()                               // told once when there has been nothing to do for a while
+	Heard    func()                               // told when the gateway has answered about a file
 
 	wake chan struct{}
 	news atomic.Bool // there may be more to do than was listed
@@ -64,7 +65,7 @@ type Gate struct {
 func NewQueue(s *Sender, parallel int, ordered []string) *Queue {
 	return &Queue{
 		Sender: s, Parallel: parallel, Ordered: ordered, wake: make(chan struct{}, 1), flying: map[int64]bool{}, busy: map[string]load{},
-		Page: 256, Done: func(*journal.Delivery, bool) {}, Rest: func() {},
+		Page: 256, Done: func(*journal.Delivery, bool) {}, Rest: func() {}, Heard: func() {},
 	}
 }
 
@@ -98,10 +99,11 @@ func (q *Queue) Retry() {
 }
 
 const (
-	look   = 30 * time.Second // how often the journal is asked when nothing wakes the queue
-	relook = time.Second      // and when what was listed has no place: other folders may have
-	calm   = 20 * time.Second // without work, before what work needs is given back
-	ending = 32               // files of a folder that are put away at a time: they share the syncs of the disk
+	look    = 30 * time.Second // how often the journal is asked when nothing wakes the queue
+	resting = 5 * time.Minute  // and when there has been nothing to do for a while
+	relook  = time.Second      // and when what was listed has no place: other folders may have
+	calm    = 20 * time.Second // without work, before what work needs is given back
+	ending  = 32               // files of a folder that are put away at a time: they share the syncs of the disk
 )
 
 // Run sends until ctx ends; what is on its way then is cut, which loses nothing.
@@ -162,7 +164,7 @@ func (q *Queue) hand(ctx context.Context, work chan<- *journal.Delivery) time.Du
 	if q.listed = waiting; len(waiting) > 0 {
 		return relook
 	}
-	wait := min(look, q.rest(ctx, now))
+	wait := q.rest(ctx, now)
 	if q.next.IsZero() {
 		return wait
 	}
@@ -173,8 +175,10 @@ func (q *Queue) hand(ctx context.Context, work chan<- *journal.Delivery) time.Du
 // be so.
 func (q *Queue) rest(ctx context.Context, now time.Time) time.Duration {
 	switch {
-	case q.idle.IsZero() || q.rested:
+	case q.idle.IsZero():
 		return look
+	case q.rested:
+		return resting
 	case now.Sub(q.idle).Abs() < calm:
 		return calm - now.Sub(q.idle).Abs()
 	}
@@ -183,7 +187,7 @@ func (q *Queue) rest(ctx context.Context, now time.Time) time.Duration {
 	if err := q.Journal.Tidy(ctx); err != nil {
 		q.Log.Debug("the journal is tidied another time", "cause", err)
 	}
-	return look
+	return resting
 }
 
 // list asks the journal what is due, when that may be more than is known.
@@ -338,6 +342,7 @@ func (q *Queue) forward(ctx context.Context, listed *journal.Delivery) (*journal
 	p, err := q.bring(ctx, d)
 	if p != nil && err == nil {
 		q.open(false)
+		q.Heard()
 	}
 	return d, p, err
 }

@@ -95,8 +95,9 @@ func (s *Sender) bring(ctx context.Context, d *journal.Delivery) (*connect.Progr
 	}
 	p, err := s.deliver(ctx, d)
 	if errors.Is(err, errChanged) {
-		err = s.leave(ctx, d)
-		d.State = journal.Gone
+		if err = s.leave(ctx, d); err == nil {
+			d.State = journal.Gone
+		}
 	}
 	return p, err
 }
@@ -113,13 +114,23 @@ func (s *Sender) settle(ctx context.Context, d *journal.Delivery, p *connect.Pro
 }
 
 // leave ends the delivery of a file that is not there any more as it was found. What
-// it became is found by the next scan.
+// it became is found by the next scan; where that finds the same as before, nobody would
+// ever be told, and so it is a trouble then.
 func (s *Sender) leave(ctx context.Context, d *journal.Delivery) error {
 	if d.Resent {
 		s.Log.Error("a file that the gateway lost is not as it was sent any more", "delivery", d.Seq)
 		return s.Journal.Lose(ctx, d.Seq, s.Now(), "The gateway lost this file, and "+d.Path+" does not hold it any more as it was sent.")
 	}
-	return s.Journal.Leave(ctx, d.Seq, s.Now(), "changed", "The file was changed or taken away before it was sent.")
+	if isFile(d, d.Path) != none { // what it became is found by the next look, unless that finds the same again
+		twice, err := s.Journal.LeftBefore(ctx, d)
+		if err != nil {
+			return err
+		}
+		if twice {
+			return fault.New(fault.TryLater, "send: read", "%s has the size and time in its folder with which it was found, and others, or another content, when it is read: twice now. A program may be writing it, or the share tells what was before; it is tried again", d.Path)
+		}
+	}
+	return s.Journal.Leave(ctx, d.Seq, s.Now(), journal.Changed, "The file was changed or taken away before it was sent.")
 }
 
 // deliver sends the file.
