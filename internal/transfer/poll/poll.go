@@ -152,6 +152,7 @@ type visit struct {
 	rec       *custody.Records
 	temporary []string // names that say "not finished"
 	looks     map[string]*remotes.Look
+	recording *recording
 	done      []*far // deleted or moved, and not written down yet
 	refusals  int    // deletions and moves that failed, in a row
 	result    Result
@@ -167,6 +168,11 @@ func (p *Poller) Run(ctx context.Context, s remote.Session, job Job) (Result, er
 	ctx, cancel := context.WithTimeoutCause(ctx, job.Limits.Time, errOverTime)
 	defer cancel()
 	v := &visit{Poller: p, Job: job, session: s}
+	defer func() { // after a panic: it goes by the lease, which is given back then
+		if v.recording != nil {
+			<-v.recording.done
+		}
+	}()
 	err := v.run(ctx)
 	if werr := v.writeDone(context.WithoutCancel(ctx)); err == nil {
 		err = werr
@@ -199,6 +205,11 @@ func (v *visit) run(ctx context.Context) error {
 		}
 	}
 	for _, f := range queue(l.ready) {
+		if v.recording != nil && v.result.Files+1 >= v.Limits.Files {
+			if err := v.recorded(ctx, nil); err != nil {
+				return err
+			}
+		}
 		if v.result.Files >= v.Limits.Files {
 			break
 		}
@@ -206,7 +217,7 @@ func (v *visit) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return v.recorded(ctx, ctx.Err())
 }
 
 // remember reads what is known of the remote.

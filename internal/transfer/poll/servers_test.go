@@ -33,6 +33,7 @@ var once = []visittest.Test{
 	{Name: "a visit that was given up", Run: aVisitThatWasGivenUp},
 	{Name: "a big file that changed meanwhile", Run: aBigFileThatChangedMeanwhile},
 	{Name: "commits fail both ways", Run: commitsFailBothWays},
+	{Name: "a small file is recorded beside the next", Run: aSmallFileIsRecordedBesideTheNext},
 }
 
 // doubt is what servers leave open, and clocks.

@@ -42,32 +42,31 @@ type ours struct{ error }
 
 func (o ours) Unwrap() error { return o.error }
 
-// take fetches one file. What goes wrong with this file alone is a problem; an error
-// ends the visit.
+// take fetches one file, and puts it on record. A small one is put on record while the
+// next one is fetched. What goes wrong with one file alone is a problem; an error ends
+// the visit.
 func (v *visit) take(ctx context.Context, f *far) error {
-	file, err := v.fetch(ctx, f)
-	switch {
-	case err == nil:
-	case f.shifted != nil:
-		return v.unsettled(ctx, f, err)
-	case fault.Is(err, fault.NotFound): // somebody took it away: the next listing shows it no more
-		return v.gone(ctx, f)
-	case err == errChanged:
-		return v.changed(ctx, f)
-	default:
-		return v.failed(ctx, f, err)
+	alone := f.entry.Size >= big || f.shifted != nil
+	if alone {
+		if err := v.recorded(ctx, nil); err != nil {
+			return err
+		}
 	}
-	if file.repeated {
-		v.result.Repeated++
-	} else {
-		v.result.Files++
-		v.result.Bytes += f.entry.Size
+	arrival, err := v.fetch(ctx, f)
+	if berr := v.recorded(ctx, err); berr != nil { // the one before
+		if err == nil {
+			arrival.Drop(berr)
+		}
+		return berr
 	}
-	killpoint.At("poll.taken")
-	if v.After.leaves() {
-		return nil
+	if err != nil {
+		return v.untaken(ctx, f, err)
 	}
-	return v.after(ctx, f)
+	v.record(ctx, f, arrival)
+	if alone {
+		return v.recorded(ctx, nil)
+	}
+	return nil
 }
 
 // unsettled leaves open whether a file that was taken is there at another hour, or
@@ -150,17 +149,11 @@ func (v *visit) gone(ctx context.Context, f *far) error {
 // errPanic is why an arrival is given up whose reading panicked.
 var errPanic = fault.New(fault.Internal, "poll: fetch", "the gateway failed over what the server sent")
 
-// received is a file that was fetched.
-type received struct {
-	id       uuid.UUID
-	repeated bool // it is on record from before
-}
-
-// fetch reads a file to its end and puts it on record.
-func (v *visit) fetch(ctx context.Context, f *far) (got received, err error) {
+// fetch reads a file to its end, and looks whether it is still what it was.
+func (v *visit) fetch(ctx context.Context, f *far) (*intake.Arrival, error) {
 	arrival, src, offset, err := v.open(ctx, f)
 	if err != nil {
-		return got, err
+		return nil, err
 	}
 	panics := true
 	defer func() {
@@ -182,21 +175,14 @@ func (v *visit) fetch(ctx context.Context, f *far) (got received, err error) {
 	switch {
 	case err != nil && f.entry.Size >= big && f.shifted == nil && ends(ctx, err):
 		arrival.Abort(err) // kept, to be gone on with
-		return got, err
+		return nil, err
 	case err != nil:
 		arrival.Drop(err)
 		f.look.Arrival = uuid.Nil
-		return got, err
+		return nil, err
 	}
 	killpoint.At("poll.fetched")
-	// It is here: whether there is time left or not does not matter any more.
-	row, err := arrival.Commit(context.WithoutCancel(ctx))
-	f.look.Arrival = uuid.Nil
-	if err != nil {
-		return got, ours{err}
-	}
-	f.look.Result, f.look.Tries = taken, 0
-	return received{row.ID, row.ID != arrival.ID()}, nil
+	return arrival, nil
 }
 
 // unchanged looks whether a file is still what was opened.
