@@ -135,9 +135,9 @@ func (a *app) settled(ctx context.Context, running *control.Client, path string)
 			told = why
 		}
 	}
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	for n := 0; ; n++ {
 		f, err := running.File(ctx, path)
 		if err != nil {
 			return f, err
@@ -151,10 +151,12 @@ func (a *app) settled(ctx context.Context, running *control.Client, path string)
 		if f.Code == send.CodeUnreadable || f.Code == string(connect.Damaged) {
 			return f, command.Exit(command.ExitFailed, f.Code, "%s is not sent: %s", path, f.Why)
 		}
-		if s, err := running.Status(ctx); err == nil && s.Hold != nil {
-			tell("Nothing is sent: " + s.Hold.Sentence)
-		} else {
-			tell(f.Why)
+		if n%40 == 0 { // each second: it costs the agent more than the file alone
+			if s, err := running.Status(ctx); err == nil && s.Hold != nil {
+				tell("Nothing is sent: " + s.Hold.Sentence)
+			} else {
+				tell(f.Why)
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -99,8 +99,8 @@ func (f folder) wrong(path string, now time.Time) string {
 	return f.trouble
 }
 
-// partsInMemory is how many parts of large files there are at a time: 20 MiB.
-const partsInMemory = 5
+// partsInMemory is how many parts of large files there are at a time: 24 MiB.
+const partsInMemory = 6
 
 // Open makes an agent of what lies in its home. TryLater: another process works there.
 func Open(ctx context.Context, o Options) (_ *Agent, err error) {

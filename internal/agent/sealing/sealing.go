@@ -165,9 +165,9 @@ type From struct {
 
 // Stream reads content of this size once, from its beginning, and hands the sealed
 // parts behind its header to Send, each in memory of the pool until Send has returned. Next is called
-// for each part in their order, before any Send of it; two may be sent at a time,
-// while Next has a third, and a fourth is sealed. It ends with the trailer, whose Size and SHA256 it fills
-// and returns.
+// for each part in their order, before any Send of it; three may be sent at a time,
+// while Next has a fourth, and a fifth is sealed. It ends with the trailer, whose Size
+// and SHA256 it fills and returns.
 type Stream struct {
 	Plan    *Plan
 	Content io.Reader
@@ -180,7 +180,7 @@ type Stream struct {
 }
 
 // atATime is how many parts of one stream are sent at a time.
-const atATime = 2
+const atATime = 3
 
 // Pool lends the memory that parts are sealed into: who takes from it waits until
 // there is some.
