@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -53,22 +54,25 @@ func newHTTP(proxy func(*http.Request) (*url.URL, error), ca []byte, vouched *pi
 	if err != nil {
 		return nil, err
 	}
+	config := &tls.Config{
+		MinVersion: tls.VersionTLS12, // of proxies that open TLS; the gateway speaks 1.3
+		NextProtos: []string{"http/1.1"},
+
+		// What is verified, and how, stands in the next line: an authority, or the
+		// gateway's identity.
+		InsecureSkipVerify: true,
+		VerifyConnection:   func(s tls.ConnectionState) error { return verify(s, roots, vouched) },
+	}
+	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
 	t := &http.Transport{
 		Proxy:                  proxy,
 		OnProxyConnectResponse: passed,
 
-		DialContext: (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig: &tls.Config{
-			MinVersion: tls.VersionTLS12, // of proxies that open TLS; the gateway speaks 1.3
-			NextProtos: []string{"http/1.1"},
-
-			// What is verified, and how, stands in the next line: an authority, or the
-			// gateway's identity.
-			InsecureSkipVerify: true,
-			VerifyConnection:   func(s tls.ConnectionState) error { return verify(s, roots, vouched) },
-		},
+		DialContext:            dialer.DialContext,
+		DialTLSContext:         dialTLS(dialer, config), // without a proxy
+		TLSClientConfig:        config,
 		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
-		TLSHandshakeTimeout:    20 * time.Second,
+		TLSHandshakeTimeout:    handshakeTime,
 		ResponseHeaderTimeout:  callTime,
 		MaxIdleConnsPerHost:    32,
 		IdleConnTimeout:        90 * time.Second,
@@ -78,6 +82,46 @@ func newHTTP(proxy func(*http.Request) (*url.URL, error), ca []byte, vouched *pi
 		ReadBufferSize:         16 << 10,
 	}
 	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
+}
+
+// handshakeTime is how long TLS may take to begin.
+const handshakeTime = 20 * time.Second
+
+// dialTLS makes connections as net/http does by itself, and whole ones of them.
+func dialTLS(dialer *net.Dialer, config *tls.Config) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		raw, err := dialer.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		mine := config.Clone()
+		mine.ServerName, _, _ = net.SplitHostPort(addr) // DialContext has read it
+		c := whole{tls.Client(raw, mine)}
+		ctx, cancel := context.WithTimeout(ctx, handshakeTime)
+		defer cancel()
+		if err := c.HandshakeContext(ctx); err != nil {
+			raw.Close()
+			return nil, err
+		}
+		return c, nil
+	}
+}
+
+// whole is a connection that takes a body as it lies in memory. net/http copies one
+// through a buffer first, 32 KiB at a time: an eighth of what a large file costs here.
+type whole struct{ *tls.Conn }
+
+// ReadFrom is io.ReaderFrom: by this net/http hands over a body, limited to the length
+// that was said. Ours are as long as was said.
+func (c whole) ReadFrom(r io.Reader) (int64, error) {
+	if l, ok := r.(*io.LimitedReader); ok {
+		if body, ok := l.R.(io.WriterTo); ok {
+			n, err := body.WriteTo(c.Conn)
+			l.N -= n
+			return n, err
+		}
+	}
+	return io.Copy(c.Conn, r)
 }
 
 // notPassed is the answer of a proxy that does not let a connection through.
