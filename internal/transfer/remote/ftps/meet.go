@@ -157,6 +157,10 @@ func (s *Session) meet(ctx context.Context) error {
 	}
 	s.control.replay = strings.NewReader("220 read already\r\n")
 	state := conn.ConnectionState()
+	if state.CurveID != 0 { // data connections need no keys for what the server did not choose
+		s.tls = s.tls.Clone()
+		s.tls.CurvePreferences = []tls.CurveID{state.CurveID}
+	}
 	s.seen.Encryption = tls.VersionName(state.Version) + ", " + tls.CipherSuiteName(state.CipherSuite)
 	leaf := s.seen.Certificates[0]
 	how := "verified for the host"

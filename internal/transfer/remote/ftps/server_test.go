@@ -437,6 +437,32 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
+// A data connection offers the key exchange that the control connection came to, and no
+// other: keys of others would be made for each file in vain.
+func TestKeyExchangeOfDataConnections(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		for _, curve := range []tls.CurveID{tls.X25519, tls.CurveP384, tls.X25519MLKEM768} {
+			if version == tls.VersionTLS12 && curve == tls.X25519MLKEM768 {
+				continue // of TLS 1.3
+			}
+			srv := (&server{file: []byte("x"), tls: &tls.Config{MinVersion: version, MaxVersion: version, CurvePreferences: []tls.CurveID{curve}}}).start(t)
+			var offered []tls.CurveID
+			data := srv.tls.Clone()
+			data.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+				offered = hello.SupportedCurves
+				return nil, nil
+			}
+			srv.dataTLS = data
+			if b, _, err := remotetest.ReadAll(connect(t, srv.config()), "/file", 0); err != nil || string(b) != "x" {
+				t.Errorf("%s, %v: %q, %v", tls.VersionName(version), curve, b, err)
+			}
+			if !slices.Equal(offered, []tls.CurveID{curve}) {
+				t.Errorf("%s, %v: a data connection offers %v", tls.VersionName(version), curve, offered)
+			}
+		}
+	}
+}
+
 func later() time.Time { return time.Now().AddDate(1, 0, 0) }
 
 func colons(s string) string {
