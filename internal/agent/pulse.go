@@ -48,7 +48,7 @@ func (a *Agent) pulse(ctx context.Context) {
 		case <-a.look:
 		}
 		err := a.beat(ctx)
-		a.mapped.unmapData() // what it needs of that is of no use for a minute
+		a.mapped.unmap() // what it needed of it is of no use for a minute
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -11,8 +11,8 @@ import (
 
 // program is the file that this process runs, as it is mapped here.
 type program struct {
-	mu   sync.Mutex
-	data []mapping // what is read of it and not run
+	mu  sync.Mutex
+	all []mapping // those of its parts that nothing was written to
 }
 
 // unmap takes the pages of the program itself out of this process, those that are as
@@ -25,21 +25,10 @@ func (p *program) unmap() {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.data = nil
-	for _, m := range clean(self) {
-		m.forget()
-		if !strings.Contains(m.rights, "x") {
-			p.data = append(p.data, m)
-		}
+	if p.all == nil {
+		p.all = clean(self)
 	}
-}
-
-// unmapData does so again for what a heartbeat reads. Its code stays, which would be
-// mapped again each minute, in as many pieces.
-func (p *program) unmapData() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, m := range p.data {
+	for _, m := range p.all {
 		m.forget()
 	}
 }

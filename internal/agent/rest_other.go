@@ -6,5 +6,4 @@ package agent
 // itself, or not at all.
 type program struct{}
 
-func (*program) unmap()     {}
-func (*program) unmapData() {}
+func (*program) unmap() {}
