@@ -92,11 +92,11 @@ peer_pull() {
 # who fetches.
 fetch() {
   local who=$1 kind=$2 what=$3 command json t0 c0
-  t0=$(now)
   if [ "$who" = sealgate ]; then
     c0=$(cpu sealgate)
-    gateway remote run bench "$kind-$what" --wait >"$disk/client.log" 2>&1 || die "the pull failed: $(tail -1 "$disk/client.log")"
-    wall=$(calc "$(now) - $t0") synced=$wall
+    json=$("$mem/sftpload" -mode time -- "$binary" remote run bench "$kind-$what" --wait --data "$disk/data" 2>"$disk/client.log") ||
+      die "the pull failed: $(tail -1 "$disk/client.log")"
+    wall=$(number seconds <<<"$json") synced=$wall
     busy=$(calc "$(cpu sealgate) - $c0")
     return
   fi
