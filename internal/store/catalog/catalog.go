@@ -56,6 +56,8 @@ type Options struct {
 	// OnCommit stands around every commit, for tests: it can fail it before or
 	// after it was stored. See package catalogtest.
 	OnCommit func(commit func() error) error
+	// View is how long a View may last; 0 = 10 seconds.
+	View time.Duration
 }
 
 // Catalog is an open catalog. Its methods may be called from any goroutine.
@@ -76,7 +78,7 @@ func Open(ctx context.Context, path string, opt Options) (*Catalog, error) {
 		c.now = time.Now
 	}
 	var err error
-	c.db, err = engine.Open(ctx, path, engine.Options{Migrate: migrate, OnCommit: opt.OnCommit})
+	c.db, err = engine.Open(ctx, path, engine.Options{Migrate: migrate, OnCommit: opt.OnCommit, View: opt.View})
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "catalog: open", err)
 	}
@@ -127,7 +129,7 @@ func (c *Catalog) Update(ctx context.Context, fn func(*Tx) error) error {
 	return err
 }
 
-// View runs fn on one unchanging snapshot of the catalog, at most 10 seconds.
+// View runs fn on one unchanging snapshot of the catalog, for at most Options.View.
 // It sees every Update that has returned. Writes in it fail.
 func (c *Catalog) View(ctx context.Context, fn func(*Tx) error) error {
 	return c.db.View(ctx, func(t *engine.Tx) error { return fn(c.tx(t)) })

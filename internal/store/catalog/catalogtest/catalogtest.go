@@ -28,11 +28,11 @@ func Open(t testing.TB) *catalog.Catalog {
 	return OpenAt(t, filepath.Join(t.TempDir(), "catalog.db"), catalog.Options{})
 }
 
-// OpenAt opens the catalog at path and closes it when the test ends. A test
-// may close it earlier by itself.
+// OpenAt opens the catalog at path and closes it when the test ends, if the test has not.
 func OpenAt(t testing.TB, path string, opt catalog.Options) *catalog.Catalog {
 	t.Helper()
 	Lay(t, path)
+	opt.View = max(opt.View, time.Minute) // the machine may stand still
 	c, err := catalog.Open(context.Background(), path, opt)
 	if err != nil {
 		t.Fatal(err)

@@ -11,11 +11,13 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"sealgate/internal/fault"
 )
@@ -27,12 +29,15 @@ type Options struct {
 	// OnCommit stands around every commit, for tests: it can fail it before or
 	// after it was stored. nil = nothing does.
 	OnCommit func(commit func() error) error
+	// View is how long a View may last; 0 = 10 seconds.
+	View time.Duration
 }
 
 // DB is an open database. Its methods may be called from any goroutine.
 type DB struct {
 	path     string
 	onCommit func(commit func() error) error
+	maxView  time.Duration
 
 	calls    chan *call    // Update -> writer
 	logCalls chan logCall  // Checkpoint and the log's keeper -> writer
@@ -54,7 +59,7 @@ type DB struct {
 // there.
 func Open(ctx context.Context, path string, opt Options) (*DB, error) {
 	db := &DB{
-		path: path, onCommit: opt.OnCommit,
+		path: path, onCommit: opt.OnCommit, maxView: cmp.Or(opt.View, maxView),
 		calls: make(chan *call), logCalls: make(chan logCall), readers: make(chan *session, maxReaders),
 		stop: make(chan struct{}), writerGone: make(chan struct{}), keeperGone: make(chan struct{}),
 		failed: make(chan struct{}),

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"sealgate/internal/fault"
 )
@@ -170,5 +171,22 @@ func TestEndedViewLetsGoOfTheLog(t *testing.T) {
 		return err
 	}); err != nil {
 		t.Errorf("the view after it: %v", err)
+	}
+}
+
+// A View has its time, whoever asks.
+func TestAViewEndsByItself(t *testing.T) {
+	db := openTest(t)
+	if db.maxView != 10*time.Second {
+		t.Errorf("a View lasts %v", db.maxView)
+	}
+	db.maxView = time.Millisecond
+	err := db.View(t.Context(), func(tx *Tx) error {
+		<-tx.ctx.Done()
+		_, err := One(tx, "has", number, `SELECT COUNT(*) FROM thing`)
+		return err
+	})
+	if !fault.Is(err, fault.TryLater) {
+		t.Errorf("a read in a View without end: %v", err)
 	}
 }

@@ -8,13 +8,13 @@ import (
 )
 
 const (
-	// maxView bounds a View. A reader keeps the log from being cut, and with
+	// maxView bounds a View, unless Options do. A reader keeps the log from being cut, and with
 	// it copies of what has been overwritten since.
 	maxView    = 10 * time.Second
 	maxReaders = 4
 )
 
-// View runs fn on one unchanging snapshot of the database, at most 10 seconds.
+// View runs fn on one unchanging snapshot of the database, for at most Options.View.
 // It sees every Update that has returned. Writes in it fail. The end of its time
 // is looked for between rows: a query that computes for long before its first
 // row does not belong in a View.
@@ -23,7 +23,7 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	if err := db.failure(op); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxView)
+	ctx, cancel := context.WithTimeout(ctx, db.maxView)
 	defer cancel()
 	s, err := db.takeReader(ctx)
 	if err != nil {
