@@ -59,6 +59,20 @@ func TestASealedFileThatDoesNotOpenEndsInItsMidst(t *testing.T) {
 	}
 }
 
+// A refusal at the end, whose answer was lost, is heard by who asks again: one who hears
+// that nobody knows the file would seal and send it anew, and again.
+func TestARefusedCommitIsRemembered(t *testing.T) {
+	w, a := agentWorld(t, catalog.ContentDelete)
+	s := a.Seal("pay.xml", intaketest.Random(100_000))
+	s.Claim.SHA256 = trailed(t, s, [32]byte{1})
+	_, err := a.Send(s, partSize)
+	is(t, err, sealed.ErrWrong)
+	_, err = w.CommitSealed(t.Context(), a.Agent, s.Spec.Foreign.ID, s.Claim)
+	is(t, err, sealed.ErrWrong)
+	_, err = w.BeginSealed(t.Context(), s.Spec)
+	is(t, err, sealed.ErrWrong)
+}
+
 // What opens is looked at over a restart, too: the sum is of all of it.
 func TestASealedFileIsOpenedFromItsBeginningAfterARestart(t *testing.T) {
 	for name, change := range map[string]func(*intaketest.Sealed){

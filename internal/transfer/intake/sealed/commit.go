@@ -80,6 +80,9 @@ func (a *arrival) commit(ctx context.Context, c Claim) (*catalog.File, error) {
 	}
 	f, err := a.finish(ctx, c)
 	if err != nil {
+		if errors.Is(err, ErrWrong) { // the answer may be lost: who asks again hears it again
+			a.t.refuse(a)
+		}
 		a.giveUp(ctx, err)
 		return nil, err
 	}
