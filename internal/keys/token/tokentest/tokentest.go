@@ -58,7 +58,7 @@ func run(m *testing.M) int {
 }
 
 // NewKey puts a new private key into the token (an RSA key of 3072 bits when
-// there is no curve) and returns its URI and its public half.
+// there is no curve), for as long as the test runs, and returns its URI and public half.
 func NewKey(t testing.TB, curve elliptic.Curve, object string) (uri string, public crypto.PublicKey) {
 	t.Helper()
 	if dir == "" {
@@ -84,11 +84,15 @@ func NewKey(t testing.TB, curve elliptic.Curve, object string) (uri string, publ
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("pkcs11-tool", "--module", module(), "--token-label", Label, "--login", "--pin", PIN,
-		"--write-object", file, "--type", "privkey", "--label", object, usage)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", cmd, err, out)
+	tool := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("pkcs11-tool", append([]string{"--module", module(), "--token-label", Label, "--login", "--pin", PIN, "--type", "privkey", "--label", object}, args...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", cmd, err, out)
+		}
 	}
+	tool("--write-object", file, usage)
+	t.Cleanup(func() { tool("--delete-object") }) // another test may name its own so
 	return URI(Label, object, PINFile()), key.Public()
 }
 
