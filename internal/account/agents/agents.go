@@ -43,6 +43,7 @@ const (
 	maxWrong     = 10                  // attempts with a wrong MAC, after which an invitation is over
 	maxName      = 100                 // bytes
 	keepOver     = 30 * 24 * time.Hour // an invitation that nobody has used in its time, so that it is seen to be over
+	maxOver      = 100                 // of these, of an account; the oldest go
 )
 
 // Why an agent is not let in, or not enrolled. Doors tell them apart.

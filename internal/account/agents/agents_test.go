@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/hpke"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -240,6 +241,23 @@ func TestAnExpiredInvitationIsReplacedOrRemoved(t *testing.T) {
 	}
 	if len(o.ended) != 0 {
 		t.Error("an agent ended that never was")
+	}
+}
+
+// Who invites again and again fills no list that all who invite wait for.
+func TestExpiredInvitationsAreBounded(t *testing.T) {
+	o := openOffice(t)
+	for n := range 105 {
+		o.invite(agents.Invite{Name: fmt.Sprintf("box-%03d", n), For: time.Minute})
+		o.clock.Add(2 * time.Minute)
+	}
+	o.invite(agents.Invite{Name: "erp"})
+	list, err := o.List(t.Context(), "acme", true)
+	if err != nil || len(list) != 101 {
+		t.Fatalf("%d are listed, %v", len(list), err)
+	}
+	if slices.ContainsFunc(list, func(a *agents.Agent) bool { return a.Name == "box-004" }) || !slices.ContainsFunc(list, func(a *agents.Agent) bool { return a.Name == "box-005" }) {
+		t.Error("others went than the oldest")
 	}
 }
 

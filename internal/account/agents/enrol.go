@@ -122,12 +122,15 @@ func (s *Service) takesOne(tx *catalog.Tx, rec *custody.Records, actor string, a
 	if err != nil {
 		return err
 	}
+	var expired []uuid.UUID // the oldest first
 	for _, row := range open {
 		if row.UsedBy != uuid.Nil {
 			continue
 		}
 		over := !s.now().Before(row.Until)
-		if !over {
+		if over {
+			expired = append(expired, row.ID)
+		} else {
 			many++
 		}
 		if known, unreadable := nameIn(rec, "invitation", row.ID, row.Name); !unreadable && known == name {
@@ -141,6 +144,12 @@ func (s *Service) takesOne(tx *catalog.Tx, rec *custody.Records, actor string, a
 				return err
 			}
 		}
+	}
+	for len(expired) > maxOver {
+		if err := tx.DeleteInvitation(expired[0]); err != nil && !fault.Is(err, fault.NotFound) { // it had this name
+			return err
+		}
+		expired = expired[1:]
 	}
 	if many >= maxAgents {
 		return fault.New(fault.Invalid, op, "an account has at most %d agents; revoke some that are not used", maxAgents)

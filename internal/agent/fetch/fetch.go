@@ -329,16 +329,17 @@ func (f *Fetcher) name(ctx context.Context, temp, name string, l connect.Listed)
 		if fault.Is(err, fault.Exists) { // by now
 			continue
 		}
-		if err == nil { // whoever it is for may take it away from now on: that is no reason to write it again
-			if f.named == nil {
-				f.named = map[uuid.UUID]string{}
-			}
-			f.named[l.File] = path
+		if err == nil {
 			err = f.sync()
 		}
 		if err != nil {
 			return "", unwritten(err)
 		}
+		// Whoever it is for may take it away from now on: that is no reason to write it again.
+		if f.named == nil {
+			f.named = map[uuid.UUID]string{}
+		}
+		f.named[l.File] = path
 		return path, nil
 	}
 	return "", fault.New(fault.Exists, "fetch: name", "%s is there already; nothing was overwritten", filepath.Join(f.Folder, beside))

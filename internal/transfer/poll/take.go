@@ -53,15 +53,25 @@ func (v *visit) take(ctx context.Context, f *far) error {
 		}
 	}
 	arrival, err := v.fetch(ctx, f)
+	var drop error
+	if err == nil {
+		drop = errPanic
+	}
+	defer func() {
+		if drop != nil {
+			arrival.Drop(drop)
+		}
+	}()
 	if berr := v.recorded(ctx, err); berr != nil { // the one before
 		if err == nil {
-			arrival.Drop(berr)
+			drop = berr
 		}
 		return berr
 	}
 	if err != nil {
 		return v.untaken(ctx, f, err)
 	}
+	drop = nil
 	v.record(ctx, f, arrival)
 	if alone {
 		return v.recorded(ctx, nil)

@@ -157,7 +157,9 @@ func (s *Session) meet(ctx context.Context) error {
 	}
 	s.control.replay = strings.NewReader("220 read already\r\n")
 	state := conn.ConnectionState()
-	if state.CurveID != 0 { // data connections need no keys for what the server did not choose
+	// Data connections need no keys for what the server did not choose. Before TLS 1.3 the
+	// list says what certificates a client takes, too.
+	if state.CurveID != 0 && state.Version >= tls.VersionTLS13 {
 		s.tls = s.tls.Clone()
 		s.tls.CurvePreferences = []tls.CurveID{state.CurveID}
 	}

@@ -438,7 +438,8 @@ func TestCertificates(t *testing.T) {
 }
 
 // A data connection offers the key exchange that the control connection came to, and no
-// other: keys of others would be made for each file in vain.
+// other: keys of others would be made for each file in vain. By TLS 1.2 it offers all:
+// there the list says what certificates are taken, too, and OpenSSL does not show others.
 func TestKeyExchangeOfDataConnections(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for _, curve := range []tls.CurveID{tls.X25519, tls.CurveP384, tls.X25519MLKEM768} {
@@ -456,7 +457,7 @@ func TestKeyExchangeOfDataConnections(t *testing.T) {
 			if b, _, err := remotetest.ReadAll(connect(t, srv.config()), "/file", 0); err != nil || string(b) != "x" {
 				t.Errorf("%s, %v: %q, %v", tls.VersionName(version), curve, b, err)
 			}
-			if !slices.Equal(offered, []tls.CurveID{curve}) {
+			if version == tls.VersionTLS12 && !slices.Contains(offered, tls.CurveP256) || version == tls.VersionTLS13 && !slices.Equal(offered, []tls.CurveID{curve}) {
 				t.Errorf("%s, %v: a data connection offers %v", tls.VersionName(version), curve, offered)
 			}
 		}
