@@ -118,6 +118,37 @@ func TestWhatWasTakenAwayIsNotWrittenAgain(t *testing.T) {
 	}
 }
 
+// A share that is started anew may lose a name that it was not made to keep: the answer is
+// under its temporary one again, and no one's yet.
+func TestANameThatAShareHasLostIsGivenAgain(t *testing.T) {
+	for as, name := range map[home.Form]string{home.Opened: "camt.053.xml", home.Sealed: "camt.053.xml.sealed"} {
+		g := agenttest.New(t)
+		d := newDesk(t, g, g.Plain.URL)
+		disk := durabletest.NewFaulty(durable.OS)
+		d.o.Disk = disk
+		dir := d.withOutbox(as)
+		d.answer("camt.053.xml", []byte("answer"))
+		disk.Fail(durabletest.SyncDir, 1, durabletest.NotStored, durabletest.ErrIO)
+		r, err := d.Fetch(t.Context())
+		if err != nil || len(r.Failed) != 1 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		temp := ".sealgate-" + r.Failed[0].File.String() + ".part"
+		if as == home.Opened {
+			temp = strings.Replace(temp, ".part", ".opened.part", 1)
+		}
+		if err := os.Rename(filepath.Join(dir, name), filepath.Join(dir, temp)); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := d.Fetch(t.Context()); err != nil || len(r.Failed) != 0 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		if list, err := os.ReadDir(dir); err != nil || len(list) != 1 || list[0].Name() != name {
+			t.Errorf("%s: here are %v, %v", as, list, err)
+		}
+	}
+}
+
 // A disk or a way that fails, in either way, brings each file home once and whole.
 func TestCampaignFetchingThroughFailures(t *testing.T) {
 	content := random(5 << 20)

@@ -135,7 +135,7 @@ func (f *Fetcher) one(ctx context.Context, l connect.Listed) (*journal.Fetched, 
 		return nil, err
 	}
 	if got == nil || !got.Written {
-		if got == nil || f.named[l.File] != got.Path && !f.lies(got.Path, l) {
+		if got == nil || !f.placed(got.Path, l) {
 			path, err := f.write(ctx, l)
 			if err != nil {
 				return nil, err
@@ -163,6 +163,16 @@ func (f *Fetcher) one(ctx context.Context, l connect.Listed) (*journal.Fetched, 
 
 func (f *Fetcher) record(l connect.Listed, path string) *journal.Fetched {
 	return &journal.Fetched{File: l.File, Name: l.Name, Path: path, SHA256: l.SHA256, At: f.Now()}
+}
+
+// placed reports whether the file has got its name there, be it taken away since. A share
+// that has lost the name, when it was started anew, has the temporary one again.
+func (f *Fetcher) placed(path string, l connect.Listed) bool {
+	temp, open := f.temporary(l.File)
+	if f.As == home.Opened {
+		temp = open
+	}
+	return f.named[l.File] == path && !taken(temp) || f.lies(path, l)
 }
 
 // lies reports whether the file is where it was about to be put.
@@ -329,17 +339,16 @@ func (f *Fetcher) name(ctx context.Context, temp, name string, l connect.Listed)
 		if fault.Is(err, fault.Exists) { // by now
 			continue
 		}
-		if err == nil {
+		if err == nil { // whoever it is for may take it away from now on: that is no reason to write it again
+			if f.named == nil {
+				f.named = map[uuid.UUID]string{}
+			}
+			f.named[l.File] = path
 			err = f.sync()
 		}
 		if err != nil {
 			return "", unwritten(err)
 		}
-		// Whoever it is for may take it away from now on: that is no reason to write it again.
-		if f.named == nil {
-			f.named = map[uuid.UUID]string{}
-		}
-		f.named[l.File] = path
 		return path, nil
 	}
 	return "", fault.New(fault.Exists, "fetch: name", "%s is there already; nothing was overwritten", filepath.Join(f.Folder, beside))

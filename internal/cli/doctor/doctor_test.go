@@ -59,8 +59,11 @@ func TestWhatIsWrongIsFoundAndSaysWhatToDo(t *testing.T) {
 			}
 		}, "permissions", portal.Failing, "chmod 700 "},
 		"no data directory": {func(_ *testing.T, cfg *config.Config) { cfg.Data += "-not-there" }, "permissions", portal.Failing, "gateway init"},
-		"the master key beside the data": {func(_ *testing.T, cfg *config.Config) {
+		"the master key beside the data": {func(t *testing.T, cfg *config.Config) {
 			cfg.Keys.Master = config.Master{Kind: config.MasterFile, Name: filepath.Join(cfg.Data, "master.key")}
+			if err := os.WriteFile(cfg.Keys.Master.Name, []byte("key"), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}, "master key", portal.Warned, "another disk"},
 		"a name that is nearly a setting": {func(_ *testing.T, cfg *config.Config) {
 			cfg.Warnings = []string{"SEALGATE_SFTP_LISTN is no setting"}

@@ -83,7 +83,7 @@ func (c *check) open(k int64, p []byte) (state, error) {
 	if err != nil {
 		return state{}, fault.Wrap(fault.Internal, "intake: sealed", err)
 	}
-	seen := state{c.slots, sum.(hash.Cloner)}
+	seen := state{c.slots, sum}
 	b := buffers.Get().(*buffer)
 	defer buffers.Put(b)
 	all := seal.Slots(c.size)
