@@ -111,6 +111,7 @@ func TestNoDynamicSQL(t *testing.T) {
 // with a million files.
 func TestListsUseIndexes(t *testing.T) {
 	enginetest.WantIndexes(t, openTest(t).path, map[string]string{
+		"DELETE FROM agent_delivery WHERE agent = ? AND file = ? AND taken_at = 0": "agent_delivery_open (file=? AND agent=?)",
 		filesAll:       "INTEGER PRIMARY KEY",
 		filesByState:   "file_state",
 		filesByAccount: "file_account",

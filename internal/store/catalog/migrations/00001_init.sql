@@ -561,7 +561,7 @@ CREATE TABLE agent_delivery (
     taken_at INTEGER NOT NULL, -- 0 = the file is on its way
     PRIMARY KEY (agent, delivery)
 ) WITHOUT ROWID;
-CREATE INDEX agent_delivery_open ON agent_delivery (agent, file) WHERE taken_at = 0;
+CREATE INDEX agent_delivery_open ON agent_delivery (file) WHERE taken_at = 0; -- with the agent in front, the primary key is taken and all he has sent is read
 
 -- Looks at an account's contents that who runs the gateway has asked its people for.
 CREATE TABLE approval (
